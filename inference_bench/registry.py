@@ -1,0 +1,145 @@
+"""Finding plugins by name: a file in a package, a folder under ``models/``, or an entry point.
+
+Nothing is imported until it is asked for, so listing names stays cheap and one broken plugin harms no other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import TypeVar
+
+from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
+from inference_bench.model import Model
+
+T = TypeVar("T")
+
+
+def names_in(package: str) -> list[str]:
+    """Return the names of a package's plugin modules, sorted; private ones are left out."""
+    module = importlib.import_module(package)
+    return sorted(info.name for info in iter_modules(module.__path__) if not info.name.startswith("_"))
+
+
+def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
+    """Import ``package.name``, or the entry point of this name in the group ``package``, and return its class.
+
+    Raises:
+        UnknownNameError: no such plugin.
+        PluginError: it has no single subclass of ``base`` or cannot be imported.
+    """
+    names = names_in(package)
+    if name in names:
+        module = importlib.import_module(f"{package}.{name}")
+        return _the_class(module, base, kind, name)
+    outside = {point.name: point for point in entry_points(group=package)}
+    if name not in outside:
+        raise UnknownNameError(kind, name, [*names, *outside])
+    found = outside[name].load()
+    return found if isinstance(found, type) and issubclass(found, base) else _the_class(found, base, kind, name)
+
+
+def _the_class(module: ModuleType, base: type[T], kind: str, name: str) -> type[T]:
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        names = ", ".join(c.__name__ for c in found) or "none"
+        raise PluginError(
+            f"{kind} {name!r}: {module.__file__} must define exactly one {base.__name__} subclass; found {names}."
+        )
+    found[0].name = name  # type: ignore[attr-defined]
+    return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """Where a model plugin lives."""
+
+    name: str
+    path: Path
+
+
+def _models_root() -> Path | None:
+    """Return the ``models/`` folder: of the source tree if this is one, else the installed one."""
+    import inference_bench
+
+    folders = [Path(folder) for folder in inference_bench.__path__]
+    candidates = [folder.parent / "models" for folder in folders if (folder.parent / "pyproject.toml").is_file()]
+    candidates += [folder / "models" for folder in folders]
+    return next((folder for folder in candidates if folder.is_dir()), None)
+
+
+def find_models(extra: Iterable[Path] = ()) -> dict[str, ModelFile]:
+    """Return every model by name: the project's own, those in ``extra`` folders, and entry points.
+
+    Raises:
+        InvalidValueError: an ``extra`` folder that does not exist.
+        PluginError: two models of one name.
+    """
+    found: dict[str, ModelFile] = {}
+    for file in _model_files(extra):
+        if file.name in found:
+            raise PluginError(f"two models named {file.name!r}: {found[file.name].path} and {file.path}. Rename one.")
+        found[file.name] = file
+    return found
+
+
+def _model_files(extra: Iterable[Path]) -> Iterator[ModelFile]:
+    root = _models_root()
+    roots = [root] if root else []
+    for folder in extra:
+        if not folder.is_dir():
+            raise InvalidValueError("models folder", str(folder), "an existing folder with <name>/model.py in it")
+        roots.append(folder)
+    for folder in roots:
+        for path in sorted(folder.glob("*/model.py")):
+            yield ModelFile(path.parent.name, path)
+    for point in entry_points(group="inference_bench.models"):
+        spec = importlib.util.find_spec(point.module)
+        if spec is not None and spec.origin is not None:
+            yield ModelFile(point.name, Path(spec.origin))
+
+
+def load_model(file: ModelFile) -> type[Model]:
+    """Import a model's file and return its class.
+
+    Raises:
+        PluginError: the file cannot be imported, or has no single subclass of ``Model``; names file and line.
+    """
+    module_name = f"inference_bench._plugins.{file.name}"
+    module = sys.modules.get(module_name)
+    if module is None:
+        spec = importlib.util.spec_from_file_location(module_name, file.path)
+        if spec is None or spec.loader is None:
+            raise PluginError(f"model {file.name!r}: {file.path} is not a Python file.")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[module_name]
+            raise PluginError(f"model {file.name!r}: {_where(error, file.path)}: {error!r}") from error
+    return _the_class(module, Model, "model", file.name)
+
+
+def _where(error: BaseException, path: Path) -> str:
+    """Return ``file:line`` of the innermost frame inside ``path``, or of a syntax error."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    line = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"{path}:{line}" if line else str(path)

@@ -1,0 +1,1 @@
+"""Renderers of results for people: one file each, found by its name."""

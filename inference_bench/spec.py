@@ -1,0 +1,136 @@
+"""What was asked for: models, benchmarks, axes, runs and limits. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from inference_bench.errors import InvalidValueError, UnknownNameError
+from inference_bench.units import NS_PER_S
+
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "bfloat16", "float16")
+SUITES: dict[str, tuple[str, ...]] = {
+    "performance": ("inference_speed", "memory_usage"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A parameter with its default values.
+
+    Attributes:
+        name: spelling on the command line and in every file.
+        default: the values used when none are given.
+        minimum: smallest allowed value of an integer axis.
+        help: one line for ``--help`` and ``list``.
+    """
+
+    name: str
+    default: tuple[int | str, ...]
+    minimum: int = 1
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop sampling a case.
+
+    Attributes:
+        min_samples: never stop before this many samples of each target metric.
+        warmup_iterations: iterations kept but flagged, after the cold one.
+        relative_width: wanted width of the median's 95 % interval over the median.
+        budget_ns: give up after this long and say ``converged=false``.
+        max_samples: an upper bound on the samples of one metric, so that memory is bounded.
+    """
+
+    min_samples: int = 30
+    warmup_iterations: int = 2
+    relative_width: float = 0.02
+    budget_ns: int = 45 * NS_PER_S
+    max_samples: int = 100_000
+
+    def __post_init__(self) -> None:
+        for name in ("min_samples", "budget_ns", "max_samples"):
+            if getattr(self, name) < 1:
+                raise InvalidValueError(name.replace("_", " "), getattr(self, name), "a positive whole number")
+        if self.warmup_iterations < 0:
+            raise InvalidValueError("warm-up iterations", self.warmup_iterations, "zero or more")
+        if not 0 < self.relative_width < 1:
+            raise InvalidValueError("relative width", self.relative_width, "a fraction between 0 and 1, such as 0.02")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a model is loaded: everything that needs a fresh load to change.
+
+    Attributes:
+        device: ``cpu`` or ``cuda`` (or ``cuda:N``).
+        dtype: one of ``DTYPES``.
+        threads: intra-op threads of the framework.
+        weights: a source name (``auto``, ``cache``, ``hub``, ``package``, ``random``) or a local path.
+        scale: ``full``, or ``reduced`` for a smaller model of the same architecture (random weights only).
+        seed: seed of every random generator.
+    """
+
+    device: str = "cpu"
+    dtype: str = "float32"
+    threads: int = 1
+    weights: str = "auto"
+    scale: str = "full"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.device.split(":")[0] not in DEVICES:
+            raise UnknownNameError("device", self.device, DEVICES)
+        if self.dtype not in DTYPES:
+            raise UnknownNameError("dtype", self.dtype, DTYPES)
+        if self.threads < 1:
+            raise InvalidValueError("threads", self.threads, "a whole number of at least 1")
+        if self.scale not in ("full", "reduced"):
+            raise UnknownNameError("scale", self.scale, ("full", "reduced"))
+        if self.scale == "reduced" and self.weights != "random":
+            raise InvalidValueError("scale", self.scale, "weights 'random' with it", "Add --weights random.")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What was asked for.
+
+    Attributes:
+        models: names of models.
+        benchmarks: names of benchmarks, in the order of measuring.
+        setups: the ways each model is loaded.
+        axes: values given for benchmark axes, by axis name; an axis that is absent takes its default.
+        runs: fresh processes per case; inference is over runs.
+        limits: when to stop sampling a case.
+        suite: the suite that named the benchmarks, if any.
+    """
+
+    models: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    setups: tuple[Setup, ...] = (Setup(),)
+    axes: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
+    runs: int = 1
+    limits: Limits = field(default_factory=Limits)
+    suite: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.runs < 1:
+            raise InvalidValueError("runs", self.runs, "a whole number of at least 1")
+        if not self.models:
+            raise InvalidValueError("models", "none", "at least one", "`list models` shows them.")
+        if not self.benchmarks:
+            raise InvalidValueError("benchmarks", "none", "at least one", "`list benchmarks` shows them.")
+
+
+def suite_benchmarks(suite: str) -> tuple[str, ...]:
+    """Return the benchmarks of a suite.
+
+    Raises:
+        UnknownNameError: no such suite.
+    """
+    try:
+        return SUITES[suite]
+    except KeyError:
+        raise UnknownNameError("suite", suite, SUITES) from None

@@ -1,0 +1,62 @@
+"""Integer nanoseconds and bytes, and the one place where they become text."""
+
+from __future__ import annotations
+
+NS_PER_US = 1_000
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+KIB = 1 << 10
+MIB = 1 << 20
+GIB = 1 << 30
+
+_TIME_STEPS = ((NS_PER_S, "s"), (NS_PER_MS, "ms"), (NS_PER_US, "µs"), (1, "ns"))
+_BYTE_STEPS = ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B"))
+
+
+def _three_digits(value: float) -> str:
+    """Format with three significant digits and no exponent."""
+    magnitude = abs(value)
+    if magnitude >= 100:
+        return f"{value:.0f}"
+    if magnitude >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}"
+
+
+def _scaled(value: float, steps: tuple[tuple[int, str], ...]) -> tuple[float, str]:
+    for size, unit in steps:
+        if abs(value) >= size:
+            return value / size, unit
+    size, unit = steps[-1]
+    return value / size, unit
+
+
+def format_ns(value: float) -> str:
+    """Render nanoseconds with a fitting unit, three significant digits.
+
+    >>> format_ns(32_289_605)
+    '32.3 ms'
+    """
+    scaled, unit = _scaled(value, _TIME_STEPS)
+    return f"{scaled:.0f} ns" if unit == "ns" and float(scaled).is_integer() else f"{_three_digits(scaled)} {unit}"
+
+
+def format_bytes(value: float) -> str:
+    """Render bytes with a fitting binary unit, three significant digits.
+
+    >>> format_bytes(538_090_408)
+    '513 MiB'
+    """
+    scaled, unit = _scaled(value, _BYTE_STEPS)
+    return f"{scaled:.0f} B" if unit == "B" else f"{_three_digits(scaled)} {unit}"
+
+
+def format_value(value: float, unit: str) -> str:
+    """Render a metric's value by its unit (see ``metrics.Metric.unit``)."""
+    if unit == "ns":
+        return format_ns(value)
+    if unit == "bytes":
+        return format_bytes(value)
+    number = _three_digits(value)
+    return number if unit in ("", "1") else f"{number} {unit}"
