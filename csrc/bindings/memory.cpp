@@ -1,0 +1,5 @@
+#include "register.hpp"
+
+namespace inference_bench::bindings {
+void register_memory(pybind11::module_&) {}
+}  // namespace inference_bench::bindings

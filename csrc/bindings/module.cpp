@@ -1,0 +1,11 @@
+#include "column.hpp"
+#include "register.hpp"
+
+PYBIND11_MODULE(_native, m) {
+    using namespace inference_bench::bindings;
+    m.doc() = "Clocks, recorders and samplers: what must cost next to nothing.";
+    if (!register_column(m.ptr())) throw pybind11::error_already_set();
+    register_clock(m);
+    register_tick_recorder(m);
+    register_memory(m);
+}

@@ -1,0 +1,12 @@
+// One function per file of this folder; module.cpp calls them in turn.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace inference_bench::bindings {
+
+void register_clock(pybind11::module_& m);
+void register_tick_recorder(pybind11::module_& m);
+void register_memory(pybind11::module_& m);
+
+}  // namespace inference_bench::bindings
