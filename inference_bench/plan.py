@@ -54,7 +54,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Cases that share one worker process: one load of one model."""
+    """Cases that share one worker process: one load of one model. A benchmark with ``own_process`` never shares."""
 
     model: str
     setup: Setup
@@ -111,7 +111,7 @@ def _points(axes: Sequence[Axis], given: Mapping[str, tuple[int | str, ...]]) ->
 
 def _groups(cases: Sequence[Case], alone: set[str]) -> Iterator[Group]:
     def worker(case: Case) -> tuple[str, Setup, str]:
-        return case.model, case.setup, case.benchmark if case.benchmark in alone else ""
+        return case.model, case.setup, case.id if case.benchmark in alone else ""
 
     for (model, setup, _), members in groupby(cases, key=worker):
         yield Group(model, setup, tuple(members))

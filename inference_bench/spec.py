@@ -42,16 +42,18 @@ class Limits:
         relative_width: wanted width of the median's 95 % interval over the median.
         budget_ns: give up after this long and say ``converged=false``.
         max_samples: an upper bound on the samples of one metric, so that memory is bounded.
+        silence_ns: a worker that says nothing for this long counts as hung; one iteration must fit.
     """
 
     min_samples: int = 30
     warmup_iterations: int = 2
     relative_width: float = 0.02
-    budget_ns: int = 45 * NS_PER_S
+    budget_ns: int = 30 * NS_PER_S
     max_samples: int = 100_000
+    silence_ns: int = 300 * NS_PER_S
 
     def __post_init__(self) -> None:
-        for name in ("min_samples", "budget_ns", "max_samples"):
+        for name in ("min_samples", "budget_ns", "max_samples", "silence_ns"):
             if getattr(self, name) < 1:
                 raise InvalidValueError(name.replace("_", " "), getattr(self, name), "a positive whole number")
         if self.warmup_iterations < 0:

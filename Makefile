@@ -1,0 +1,62 @@
+# `make` alone lists what there is. Everything lives in $(VENV); nothing is installed outside of it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find csrc -name '*.[ch]pp')
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench build wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## install, fetch the default model, run the performance suite on it (ARGS='--dry-run' and the like)
+	@$(BIN)/python -m inference_bench run $(ARGS)
+
+test: $(VENV)/.dev ## install, run the whole test suite (ARGS='-k clock' and the like)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy, the native stub against the native module, clang-format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m mypy.stubtest inference_bench._native
+	@$(BIN)/clang-format --dry-run --Werror $$(find csrc tests -name '*.[ch]pp')
+
+format: $(VENV)/.dev ## rewrite the sources in the project's format
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/clang-format -i $$(find csrc tests -name '*.[ch]pp')
+
+bench: $(VENV)/.dev ## what our own tools cost and whether they agree with others, side by side (ARGS: which)
+	@$(BIN)/python -m bench $(ARGS)
+
+build: $(VENV)/.run ## make the virtual environment and install the package into it, editable
+	@echo "installed in $(VENV); try: $(BIN)/python -m inference_bench --help"
+
+wheel: $(VENV)/.run ## build a wheel into dist/
+	@$(PIP) wheel --no-deps --wheel-dir dist .
+
+clean: ## remove the virtual environment and everything built; results and the weights cache stay
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inference_bench needs Python 3.11 or newer; this is " \
+	  + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
+	@echo "making a virtual environment in $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.venv $(BUILD_INPUTS)
+	@echo "installing torch and the other requirements (once), building the native core" >&2
+	@$(PIP) install -c constraints.txt torch
+	@$(PIP) install -c constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing what tests and checks need (once)" >&2
+	@$(PIP) install -c constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,30 @@
+"""The harness floor: what the null model reads as when it goes through the same path as every other model."""
+
+from __future__ import annotations
+
+from inference_bench.metrics import METRICS
+from inference_bench.plan import Case
+from inference_bench.result import BenchmarkResult
+from inference_bench.spec import Limits, Setup
+from inference_bench.units import NS_PER_S
+
+MODEL = "null"
+
+FLOOR_LIMITS = Limits(min_samples=1000, warmup_iterations=50, budget_ns=NS_PER_S)
+"""Thousands of intervals of a microsecond each: enough for p99, and over in a fraction of a second."""
+
+
+def floor_case(case: Case) -> Case:
+    """Return the case that measures the floor beneath ``case``."""
+    return Case(MODEL, case.benchmark, Setup(threads=case.setup.threads, seed=case.setup.seed), case.parameters)
+
+
+def floor_of(result: BenchmarkResult) -> dict[str, dict[str, float]]:
+    """Return metric tag → quantiles in nanoseconds that the samples support."""
+    return {
+        summary.metric: {
+            name: estimate.value for name, estimate in summary.quantiles.items() if estimate.value is not None
+        }
+        for summary in result.summaries
+        if METRICS[summary.metric].derived_from is None
+    }

@@ -1,0 +1,119 @@
+"""What a benchmark measures with: iterations under a stopping rule, and columns of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inference_bench._native import clock_describe, now_ns
+from inference_bench.result import Stage
+from inference_bench.spec import Limits
+from inference_bench.stopping import Decision, StoppingRule
+from inference_bench.units import NS_PER_MS
+
+if TYPE_CHECKING:
+    from inference_bench._native import MemorySampler
+
+_PROGRESS_INTERVAL_NS = 200 * NS_PER_MS
+"""Progress is sent between iterations only, and at most this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """One iteration: where its samples go."""
+
+    index: int
+    stage: Stage
+    measurement: Measurement
+
+    def record(self, metric: str, value: int, *, start_ns: int = -1, phase: str = "", step: int = -1) -> None:
+        """Record one observation in integer nanoseconds or bytes."""
+        self.measurement.add(self, metric, value, start_ns, phase, step)
+
+
+class Measurement:
+    """The samples of one case in one worker, and when to stop taking them.
+
+    Args:
+        limits: when to stop.
+        on_progress: called between iterations with plain data.
+    """
+
+    def __init__(self, limits: Limits, on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.limits = limits
+        self.decision = Decision(converged=True, reason="one observation a process", targets={})
+        self.notes: list[str] = []
+        self.sampler: MemorySampler | None = None
+        self._on_progress = on_progress
+        self._reported_ns = 0
+        self._rule: StoppingRule | None = None
+        self._columns: dict[str, list[Any]] = {
+            name: [] for name in ("iteration", "step", "metric", "phase", "stage", "start_ns", "value")
+        }
+
+    def iterations(self, targets: Sequence[str]) -> Iterator[Iteration]:
+        """Yield the cold iteration, the warm-ups, then measured ones until the stopping rule is met.
+
+        Args:
+            targets: tags of the metrics whose medians must become precise.
+        """
+        self._rule = StoppingRule(self.limits, targets, resolution_ns=clock_describe()["resolution_ns"])
+        warmups = self.limits.warmup_iterations
+        yield Iteration(0, Stage.COLD, self)
+        for index in range(1, 1 + warmups):
+            yield Iteration(index, Stage.WARMUP, self)
+        began_ns = now_ns()
+        index = 1 + warmups
+        while True:
+            yield Iteration(index, Stage.MEASURED, self)
+            elapsed_ns = now_ns() - began_ns
+            decision = self._rule.decide(elapsed_ns)
+            self._report(index, elapsed_ns)
+            if decision is not None:
+                self.decision = decision
+                return
+            index += 1
+
+    def repetitions(self, count: int) -> Iterator[Iteration]:
+        """Yield the cold iteration, then ``count`` measured ones: for quantities that hardly vary, such as memory."""
+        yield Iteration(0, Stage.COLD, self)
+        for index in range(1, 1 + count):
+            yield Iteration(index, Stage.MEASURED, self)
+            self._report(index, 0)
+        self.decision = Decision(converged=True, reason=f"{count} repetitions asked for", targets={})
+
+    def once(self) -> Iteration:
+        """Return an iteration for something that happens once in a process, such as loading."""
+        return Iteration(0, Stage.MEASURED, self)
+
+    def add(self, iteration: Iteration, metric: str, value: int, start_ns: int, phase: str, step: int) -> None:
+        """Append one row."""
+        columns = self._columns
+        columns["iteration"].append(iteration.index)
+        columns["step"].append(step)
+        columns["metric"].append(metric)
+        columns["phase"].append(phase)
+        columns["stage"].append(iteration.stage.value)
+        columns["start_ns"].append(start_ns)
+        columns["value"].append(value)
+        if iteration.stage is Stage.MEASURED and self._rule is not None:
+            self._rule.observe(metric, value)
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return the samples as equally long columns (see ``result.Samples``; ``run`` is the orchestrator's)."""
+        return self._columns
+
+    def _report(self, index: int, elapsed_ns: int) -> None:
+        if self._on_progress is None or self._rule is None or now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS:
+            return
+        self._on_progress(
+            {
+                "iterations": index,
+                "samples": len(self._columns["value"]),
+                "medians": self._rule.medians(),
+                "widths": self._rule.relative_widths(),
+                "elapsed_ns": elapsed_ns,
+            }
+        )
+        self._reported_ns = now_ns()

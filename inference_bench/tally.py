@@ -1,0 +1,132 @@
+"""One case's samples over all its runs, and the result they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from inference_bench.plan import Case
+from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Status, Summary
+from inference_bench.spec import Limits
+from inference_bench.statistics import derived_summaries, relative_width, summarise_samples
+
+_SAMPLE_TYPES = {
+    "run": np.int32,
+    "iteration": np.int32,
+    "step": np.int32,
+    "metric": np.str_,
+    "phase": np.str_,
+    "stage": np.str_,
+    "start_ns": np.int64,
+    "value": np.int64,
+}
+_MEMORY_TYPES = {
+    "run": np.int32,
+    "time_ns": np.int64,
+    "phase": np.str_,
+    "rss_bytes": np.int64,
+    "cgroup_bytes": np.int64,
+    "probe_cost_ns": np.int64,
+}
+
+
+@dataclass(slots=True)
+class Tally:
+    """Collects what the workers send about one case; ``result`` may be asked for after each."""
+
+    case: Case
+    limits: Limits
+    status: Status = Status.OK
+    failure: Failure | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)
+    workers: list[Mapping[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _decisions: list[Mapping[str, Any]] = field(default_factory=list)
+    _samples: list[Mapping[str, Any]] = field(default_factory=list)
+    _memory: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def add(self, run: int, message: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> None:
+        """Add a worker's ``measured`` or ``failed`` message."""
+        self.model = model or self.model
+        if message["kind"] == "failed":
+            self.fail(Status(message["status"]), Failure(message["cause"], detail=message["detail"]))
+            return
+        self._samples.append(_with_run(run, message["samples"], len(message["samples"]["value"])))
+        if message["memory"]:
+            self._memory.append(_with_run(run, message["memory"], len(message["memory"]["time_ns"])))
+        self._decisions.append(message["decision"])
+        self.workers.append({"run": run, **message["worker"], "decision": message["decision"]})
+        for note in message["notes"]:
+            self._note(note if run == 0 else f"run {run + 1}: {note}")
+
+    def fail(self, status: Status, failure: Failure) -> None:
+        """Mark the case; samples of earlier runs are kept and summarised."""
+        if self.status is Status.OK:
+            self.status, self.failure = status, failure
+
+    def result(self) -> BenchmarkResult:
+        """Summarise everything collected so far."""
+        samples = Samples(**_joined(self._samples, _SAMPLE_TYPES)) if self._samples else None
+        return BenchmarkResult(
+            case=self.case,
+            status=self.status,
+            summaries=self._summaries(samples) if samples is not None else (),
+            samples=samples,
+            memory=MemoryTimeline(**_joined(self._memory, _MEMORY_TYPES)) if self._memory else None,
+            model=self.model,
+            workers=tuple(self.workers),
+            notes=(*self._notes_on_weights(), *self.notes),
+            failure=self.failure,
+        )
+
+    def _summaries(self, samples: Samples) -> tuple[Summary, ...]:
+        watched = {metric for decision in self._decisions for metric in decision["targets"]}
+        sampled = summarise_samples(
+            samples,
+            converged={metric: all(d["targets"].get(metric, True) for d in self._decisions) for metric in watched},
+            stop_reasons=dict.fromkeys(np.unique(samples.metric).tolist(), self._stop_reason()),
+        )
+        if watched:
+            sampled = tuple(s if s.metric in watched else self._judged(s) for s in sampled)
+        return sampled + derived_summaries(sampled, self._tokens())
+
+    def _stop_reason(self) -> str:
+        """Return why the first run that did not converge stopped, else why they all did."""
+        worst = min(self._decisions, key=lambda decision: decision["converged"])
+        reason: str = worst["reason"]
+        return reason
+
+    def _judged(self, summary: Summary) -> Summary:
+        """Judge a metric that the stopping rule did not watch by the rule's own measure."""
+        width = relative_width(summary.quantiles["p50"])
+        few = summary.n < self.limits.min_samples
+        if not few and width is not None and width <= self.limits.relative_width:
+            return replace(summary, converged=True)
+        reason = f"{summary.n} of {self.limits.min_samples} samples" if few else "interval wider than asked for"
+        return replace(summary, converged=False, stop_reason=f"{reason}: the stopping rule watches other metrics")
+
+    def _tokens(self) -> dict[str, float]:
+        """Return how many tokens one duration of each rate's base metric yields."""
+        return {"prefill_rate": float(self.case.parameters.get("input_length", 1)), "decode_rate": 1.0}
+
+    def _notes_on_weights(self) -> tuple[str, ...]:
+        weights = self.model.get("weights", {})
+        if weights and not weights["trained"] and weights["source"] != "none":
+            return (f"{weights['label']}: speed and memory only; what the model says means nothing",)
+        return ()
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _with_run(run: int, columns: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    return {**columns, "run": [run] * rows}
+
+
+def _joined(parts: list[Mapping[str, Any]], types: Mapping[str, Any]) -> dict[str, Any]:
+    """Join the columns of several runs into typed arrays."""
+    return {name: np.concatenate([np.asarray(part[name], dtype=kind) for part in parts]) for name, kind in types.items()}

@@ -1,0 +1,170 @@
+"""The orchestrator's side of one worker: a child process and the socket to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import inference_bench
+from inference_bench import protocol
+from inference_bench._native import now_ns
+from inference_bench.errors import InferenceBenchError, ProtocolError
+from inference_bench.result import Failure, Status
+
+_STDERR_TAIL_BYTES = 4096
+_EXIT_GRACE_S = 5.0
+"""Unloading is freeing memory: a worker that has not gone by then is stuck, and is killed."""
+
+
+class WorkerLost(InferenceBenchError):
+    """The worker ended, hung, or spoke nonsense. Carries what the result will say of it."""
+
+    def __init__(self, status: Status, failure: Failure) -> None:
+        super().__init__(failure.cause)
+        self.status = status
+        self.failure = failure
+
+
+class WorkerProcess:
+    """One fresh process, as an asynchronous context manager; gone when the block ends, whatever happened in it.
+
+    Args:
+        log: file that receives the worker's standard output and error.
+        environment: variables set on top of ours.
+        silence_s: how long the worker may say nothing before it counts as hung.
+    """
+
+    def __init__(self, log: Path, environment: Mapping[str, str], silence_s: float) -> None:
+        self._log = log
+        self._environment = environment
+        self._silence_s = silence_s
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def __aenter__(self) -> WorkerProcess:
+        ours, theirs = socket.socketpair()
+        try:
+            with self._log.open("ab") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "inference_bench.worker",
+                    str(theirs.fileno()),
+                    str(now_ns()),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=_environment(self._environment),
+                    pass_fds=(theirs.fileno(),),
+                )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None and self._writer is not None
+        if kind is not None:
+            self.kill()
+        else:
+            await self._release()
+        self._writer.close()
+        await self._process.wait()
+
+    def kill(self) -> None:
+        """End the worker now; whoever waits for a message gets ``WorkerLost``."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def send(self, kind: str, **fields: Any) -> None:
+        """Send one message.
+
+        Raises:
+            WorkerLost: the worker is gone.
+        """
+        assert self._writer is not None
+        try:
+            self._writer.write(protocol.encode(kind, fields))
+            await self._writer.drain()
+        except ConnectionError:
+            raise await self._lost() from None
+
+    async def receive(self, *kinds: str) -> dict[str, Any]:
+        """Wait for a message of one of these kinds.
+
+        Raises:
+            WorkerLost: the worker ended, was silent for too long, or sent something else.
+        """
+        assert self._reader is not None
+        try:
+            async with asyncio.timeout(self._silence_s):
+                header = await self._reader.readexactly(protocol.HEADER_BYTES)
+                message = protocol.decode(await self._reader.readexactly(protocol.frame_size(header)))
+            if message["kind"] not in kinds:
+                raise ProtocolError(f"message {message['kind']!r} where {' or '.join(kinds)} was expected")
+        except TimeoutError:
+            self.kill()
+            cause = f"the worker said nothing for {self._silence_s:g} s and was killed"
+            raise WorkerLost(Status.TIMEOUT, await self._failure(cause)) from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise await self._lost() from None
+        except ProtocolError as error:
+            self.kill()
+            raise WorkerLost(Status.CRASHED, await self._failure(f"the worker sent {error}")) from None
+        return message
+
+    async def _release(self) -> None:
+        assert self._process is not None
+        try:
+            await self.send("release")
+            await asyncio.wait_for(self._process.wait(), _EXIT_GRACE_S)
+        except (TimeoutError, WorkerLost):
+            self.kill()
+
+    async def _lost(self) -> WorkerLost:
+        """Describe the end of a worker whose socket closed."""
+        assert self._process is not None
+        code = await self._process.wait()
+        if code >= 0:
+            return WorkerLost(Status.CRASHED, await self._failure(f"the worker exited with status {code}"))
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        if -code == signal.SIGKILL:
+            cause = "the worker was killed (SIGKILL), as the kernel does when memory runs out"
+            return WorkerLost(Status.OOM, await self._failure(cause))
+        return WorkerLost(Status.CRASHED, await self._failure(f"the worker died of {name}"))
+
+    async def _failure(self, cause: str) -> Failure:
+        assert self._process is not None
+        code = await self._process.wait()
+        return Failure(cause, stderr_tail=_tail(self._log), exit_status=code)
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _STDERR_TAIL_BYTES))
+            return file.read().decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return our environment with ``extra``, and with this package importable whatever made it so here."""
+    home = str(Path(inference_bench.__file__).parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([home, inherited] if inherited else [home])
+    return {**os.environ, **extra, "PYTHONPATH": path}

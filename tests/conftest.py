@@ -1,0 +1,92 @@
+"""Models that misbehave in one way each, for the tests of whatever has to survive them. None of them needs torch."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+_TEMPLATE = '''
+import os, signal, sys, time
+from inference_bench.errors import NotApplicableError
+from inference_bench.model import Model, TextGenerator
+
+
+class Generator(TextGenerator):
+    def __init__(self):
+        self.calls = 0
+
+    def prompt(self, length):
+        return list(range(length))
+
+    def prefill(self, prompt):
+        self.calls += 1
+        {prefill}
+        return 0
+
+    def decode(self):
+        {decode}
+        return 1
+
+    def generate(self, prompt, new_tokens):
+        return [0] + [1] * (new_tokens - 1)
+
+
+class Plugin(Model):
+    title = "plugin of a test"
+    parameters = 1
+    max_input_length = 4096
+    needs_weights = False
+
+    def load(self, setup, weights, steps):
+        with steps.step("weights"):
+            {load}
+
+    def unload(self):
+        {unload}
+
+    def generator(self):
+        {generator}
+        return Generator()
+'''
+
+_BEHAVIOURS = {
+    "good": {},
+    "slow": {"prefill": "time.sleep(0.02)", "decode": "time.sleep(0.001)"},
+    "raises_in_load": {"load": "raise RuntimeError('no such layer: <b>[red]x|y')"},
+    "raises_in_prefill": {"prefill": "if self.calls > 3: raise ValueError('prompt refused')"},
+    "segfaults": {"prefill": "if self.calls > 3: os.kill(os.getpid(), signal.SIGSEGV)"},
+    "segfaults_in_load": {"load": "os.kill(os.getpid(), signal.SIGSEGV)"},
+    "is_killed": {"prefill": "os.kill(os.getpid(), signal.SIGKILL)"},
+    "exits": {"prefill": "print('giving up', file=sys.stderr, flush=True); os._exit(7)"},
+    "hangs": {"prefill": "if self.calls > 3: time.sleep(3600)"},
+    "hangs_in_load": {"load": "time.sleep(3600)"},
+    "hangs_in_unload": {"unload": "time.sleep(3600)"},
+    "runs_out_of_memory": {"prefill": "raise MemoryError"},
+    "prints": {"prefill": "print('garbage', flush=True); os.write(1, b'\\\\xff\\\\x00' * 9)"},
+    "writes_to_every_descriptor": {
+        "prefill": "[os.write(fd, b'\\\\xff' * 64) for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')"
+        " and os.readlink(f'/proc/self/fd/{fd}').startswith('socket')]"
+    },
+    "generates_nothing": {"generator": "raise NotApplicableError('this one classifies')"},
+}
+
+
+def write_model(folder: Path, name: str, **behaviour: str) -> None:
+    """Write ``folder/name/model.py``; each behaviour is the body of one method."""
+    bodies = {part: behaviour.get(part, "pass") for part in ("prefill", "decode", "load", "unload", "generator")}
+    path = folder / name / "model.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(textwrap.dedent(_TEMPLATE).format(**bodies))
+
+
+@pytest.fixture(scope="session")
+def bad_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with a model for each behaviour above, and one whose file has a syntax error."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, behaviour in _BEHAVIOURS.items():
+        write_model(folder, name, **behaviour)
+    (folder / "broken").mkdir()
+    (folder / "broken" / "model.py").write_text("class Broken(\n")
+    return folder
