@@ -1,0 +1,350 @@
+#include "memory_sampler.hpp"
+
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+#include <system_error>
+
+#include "clock.hpp"
+#include "sampling_pace.hpp"
+
+namespace inference_bench {
+namespace {
+
+constexpr std::int64_t kShortestIntervalNs = 100'000;  // waking up alone is 2 % of a core at 1 ms, 22 % at 100 us
+constexpr std::int64_t kLongestIntervalNs = 3'600'000'000'000;
+constexpr std::size_t kStackBytes = 256 * 1024;
+
+std::mutex registry;  // before any sampler's own mutex, never after
+MemorySampler* samplers = nullptr;
+
+std::int64_t monotonic_ns() noexcept { return static_cast<std::int64_t>(detail::read_clock_ns(CLOCK_MONOTONIC)); }
+std::int64_t thread_cpu_ns() noexcept {
+    return static_cast<std::int64_t>(detail::read_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+}
+
+// One writer, so no read-modify-write instruction is needed.
+void add(std::atomic<std::int64_t>& counter, std::int64_t n) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+void require(bool good, const char* name, const std::string& allowed, const std::string& given) {
+    if (!good) throw std::invalid_argument(std::string(name) + " must be " + allowed + "; given " + given);
+}
+
+const MemorySamplerOptions& checked(const MemorySamplerOptions& o) {
+    constexpr auto kMost = static_cast<std::int64_t>(SampleColumns::kMaxCapacity);
+    require(o.interval_ns >= kShortestIntervalNs && o.interval_ns <= kLongestIntervalNs, "interval_ns",
+            "from " + std::to_string(kShortestIntervalNs) + " to " + std::to_string(kLongestIntervalNs),
+            std::to_string(o.interval_ns));
+    require(o.capacity >= 1 && o.capacity <= kMost, "capacity", "from 1 to " + std::to_string(kMost) + " samples",
+            std::to_string(o.capacity));
+    require(o.budget > 0 && o.budget <= 1, "budget", "above 0 and at most 1 core", std::to_string(o.budget));
+    return o;
+}
+
+std::int64_t duration_ns(std::uint64_t from_ticks, std::int64_t ticks) {
+    return ticks_to_ns(from_ticks + static_cast<std::uint64_t>(ticks)) - ticks_to_ns(from_ticks);
+}
+
+// Signals are for the threads of the application: a handler here would run between two samples, or kill the grid.
+class AllSignalsBlocked {
+  public:
+    AllSignalsBlocked() noexcept {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+  private:
+    sigset_t before_;
+};
+
+}  // namespace
+
+MemorySampler::MemorySampler(const MemorySamplerOptions& options)
+    : options_(checked(options)),
+      columns_(std::make_shared<SampleColumns>(static_cast<std::size_t>(options.capacity))),
+      present_interval_ns_(options.interval_ns) {
+    static const int registered = pthread_atfork(lock_all, unlock_all, abandon_all);
+    static_cast<void>(registered);
+    const std::lock_guard<std::mutex> lock(registry);
+    next_ = samplers;
+    link_ = &samplers;
+    if (next_ != nullptr) next_->link_ = &next_;
+    samplers = this;
+}
+
+MemorySampler::~MemorySampler() {
+    stop();
+    const std::lock_guard<std::mutex> lock(registry);
+    *link_ = next_;
+    if (next_ != nullptr) next_->link_ = link_;
+}
+
+void MemorySampler::start() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (running_) throw std::runtime_error("the memory sampler is running already; stop() it first");
+    static_cast<void>(ticks());                   // decides the clock before the thread needs it
+    probes_ = std::make_unique<ProcessProbes>();  // anew each time: this may be the child of a fork
+    has_cgroup_ = has_cgroup_ || probes_->has_cgroup();
+    started_ns_ = monotonic_ns();
+    start_thread();
+    running_ = true;
+}
+
+void MemorySampler::stop() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!running_) return;
+    end_phase();
+    end_thread();
+    running_ = false;
+    ran_ns_ += monotonic_ns() - started_ns_;
+}
+
+bool MemorySampler::running() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return running_;
+}
+
+void MemorySampler::mark_phase(const std::string& name) {
+    if (name.empty())
+        throw std::invalid_argument("a phase's name must not be empty: that stands for outside every phase");
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!running_) throw std::runtime_error("cannot mark phase '" + name + "': the memory sampler is not running");
+    const std::uint16_t id = name_id(name);
+    end_phase();
+    begin_phase(id);
+}
+
+// ---- the thread
+
+void MemorySampler::start_thread() {
+    stop_requested_.store(0, std::memory_order_relaxed);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, kStackBytes);
+    const AllSignalsBlocked inherited_by_the_thread;
+    const int error = pthread_create(&thread_, &attributes, thread_main, this);
+    pthread_attr_destroy(&attributes);
+    if (error != 0) throw std::system_error(error, std::generic_category(), "cannot start the memory sampler's thread");
+}
+
+void MemorySampler::end_thread() noexcept {
+    stop_requested_.store(1, std::memory_order_release);
+    syscall(SYS_futex, &stop_requested_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+    pthread_join(thread_, nullptr);
+}
+
+void* MemorySampler::thread_main(void* self) {
+    pthread_setname_np(pthread_self(), "ib-mem");
+    prctl(PR_SET_TIMERSLACK, 1);  // the default lets the kernel wake us 50 us late
+    static_cast<MemorySampler*>(self)->run();
+    return nullptr;
+}
+
+void MemorySampler::run() noexcept {
+    SamplingPace pace(monotonic_ns(), options_.interval_ns, options_.budget);
+    const std::int64_t missed_before = missed_.load(std::memory_order_relaxed);
+    const std::int64_t lengthened_before = lengthened_.load(std::memory_order_relaxed);
+    std::int64_t cpu_before = 0;
+    bool stopping = false;
+    do {
+        take_sample();
+        columns_->commit_ahead();
+        maintain_clock();
+        const std::int64_t cpu = thread_cpu_ns();
+        const std::int64_t deadline = pace.next(monotonic_ns(), cpu - cpu_before);
+        add(cpu_ns_, cpu - cpu_before);
+        cpu_before = cpu;
+        missed_.store(missed_before + pace.missed(), std::memory_order_relaxed);
+        lengthened_.store(lengthened_before + pace.lengthened(), std::memory_order_relaxed);
+        present_interval_ns_.store(pace.interval_ns(), std::memory_order_relaxed);
+        stopping = wait_until(deadline);
+    } while (!stopping);
+    take_sample();  // the state at the end, however long the interval
+}
+
+void MemorySampler::take_sample() noexcept {
+    MemorySample sample{};
+    sample.ticks = ticks();
+    sample.rss_bytes = probes_->rss_bytes();
+    sample.cgroup_bytes = probes_->cgroup_bytes();
+    sample.cost_ticks = static_cast<std::int64_t>(ticks() - sample.ticks);
+    if (!columns_->append(sample)) add(dropped_, 1);
+}
+
+bool MemorySampler::wait_until(std::int64_t deadline_ns) noexcept {
+    static_assert(sizeof stop_requested_ == 4, "a futex is 32 bits");
+    const timespec deadline{deadline_ns / 1'000'000'000, static_cast<long>(deadline_ns % 1'000'000'000)};
+    while (stop_requested_.load(std::memory_order_acquire) == 0 && monotonic_ns() < deadline_ns) {
+        // WAIT_BITSET takes an absolute CLOCK_MONOTONIC time; a stop wakes it at once, which clock_nanosleep could not.
+        syscall(SYS_futex, &stop_requested_, FUTEX_WAIT_BITSET_PRIVATE, 0, &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
+    }
+    return stop_requested_.load(std::memory_order_acquire) != 0;
+}
+
+// ---- phases
+
+std::uint16_t MemorySampler::name_id(const std::string& name) {
+    constexpr std::size_t kMostNames = std::numeric_limits<std::uint16_t>::max();
+    if (const auto found = name_ids_.find(name); found != name_ids_.end()) return found->second;
+    if (names_.size() > kMostNames) {
+        throw std::runtime_error("a memory sampler has room for 65,535 different phase names; '" + name +
+                                 "' is one more");
+    }
+    const auto id = static_cast<std::uint16_t>(names_.size());
+    names_.push_back(name);
+    name_ids_.emplace(name, id);
+    return id;
+}
+
+void MemorySampler::begin_phase(std::uint16_t name) {
+    Phase phase{};
+    phase.name = name;
+    phase.open = true;
+    phase.hwm_reset = options_.reset_hwm && probes_->reset_hwm();
+    phase.resets = hwm_resets();
+    phase.hwm_begin_bytes = probes_->hwm_bytes();
+    phase.readings.rss_begin_bytes = probes_->rss_bytes();
+    phase.begin_ticks = ticks();
+    phases_.push_back(std::move(phase));
+}
+
+void MemorySampler::end_phase() noexcept {
+    if (phases_.empty() || !phases_.back().open) return;
+    Phase& phase = phases_.back();
+    phase.end_ticks = ticks();
+    MemoryPhase& r = phase.readings;
+    r.rss_end_bytes = probes_->rss_bytes();
+    r.hwm_bytes = probes_->hwm_bytes();
+    const bool mine = hwm_resets() == phase.resets;
+    r.hwm_exact = mine && r.hwm_bytes >= 0 && (phase.hwm_reset || r.hwm_bytes > phase.hwm_begin_bytes);
+    r.cgroup_peak_bytes = probes_->cgroup_peak_bytes();
+    SmapsRollup rollup{};
+    const bool rolled_up = options_.pss && probes_->smaps_rollup(rollup);
+    r.pss_bytes = rolled_up ? rollup.pss_bytes : kAbsent;
+    r.uss_bytes = rolled_up ? rollup.uss_bytes : kAbsent;
+    phase.open = false;
+}
+
+MemoryPhase MemorySampler::summarise(const Phase& phase, std::size_t rows) const {
+    const std::uint64_t* const ticks = columns_->ticks();
+    const std::uint64_t* const first = std::lower_bound(ticks, ticks + rows, phase.begin_ticks);
+    const std::uint64_t* const last =
+        phase.open ? ticks + rows : std::lower_bound(first, ticks + rows, phase.end_ticks);
+    MemoryPhase out = phase.readings;
+    if (phase.open) {
+        out.rss_end_bytes = out.hwm_bytes = out.cgroup_peak_bytes = out.pss_bytes = out.uss_bytes = kAbsent;
+    }
+    out.name = names_[phase.name];
+    out.begin_ns = ticks_to_ns(phase.begin_ticks);
+    out.end_ns = phase.open ? kAbsent : ticks_to_ns(phase.end_ticks);
+    out.samples = last - first;
+    out.sampled_peak_bytes = std::max(out.rss_begin_bytes, out.rss_end_bytes);
+    for (const std::uint64_t* at = first; at != last; ++at) {
+        out.sampled_peak_bytes = std::max(out.sampled_peak_bytes, columns_->rss_bytes()[at - ticks]);
+    }
+    return out;
+}
+
+// ---- what was recorded
+
+MemoryColumns MemorySampler::columns() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::size_t rows = columns_->size();
+    const std::shared_ptr<std::int64_t[]> time_ns(new std::int64_t[rows]);
+    const std::shared_ptr<std::int64_t[]> cost_ns(new std::int64_t[rows]);
+    const std::shared_ptr<std::uint16_t[]> phase(new std::uint16_t[rows]());
+    const std::uint64_t* const ticks = columns_->ticks();
+    ticks_to_ns(ticks, time_ns.get(), rows);
+    for (std::size_t i = 0; i < rows; ++i) cost_ns.get()[i] = duration_ns(ticks[i], columns_->cost_ticks()[i]);
+    for (const Phase& p : phases_) {
+        const auto* const first = std::lower_bound(ticks, ticks + rows, p.begin_ticks);
+        const auto* const last = p.open ? ticks + rows : std::lower_bound(first, ticks + rows, p.end_ticks);
+        std::fill(phase.get() + (first - ticks), phase.get() + (last - ticks), p.name);
+    }
+    // Aliases: the columns stay alive while anybody looks at one of them.
+    const std::shared_ptr<const std::int64_t[]> rss(columns_, columns_->rss_bytes());
+    const std::shared_ptr<const std::int64_t[]> cgroup(columns_, has_cgroup_ ? columns_->cgroup_bytes() : nullptr);
+    return {rows, time_ns, rss, cgroup, phase, cost_ns};
+}
+
+std::vector<std::string> MemorySampler::phase_names() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return names_;
+}
+
+std::vector<MemoryPhase> MemorySampler::phases() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::size_t rows = columns_->size();
+    std::vector<MemoryPhase> out;
+    out.reserve(phases_.size());
+    for (const Phase& phase : phases_) out.push_back(summarise(phase, rows));
+    return out;
+}
+
+MemorySamplerStats MemorySampler::stats() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::size_t rows = columns_->size();
+    std::vector<std::int64_t> costs(columns_->cost_ticks(), columns_->cost_ticks() + rows);
+    std::sort(costs.begin(), costs.end());
+    const std::uint64_t reference = rows == 0 ? 0 : columns_->ticks()[0];
+    const std::int64_t ran_ns = ran_ns_ + (running_ ? monotonic_ns() - started_ns_ : 0);
+    MemorySamplerStats s{};
+    s.dropped = dropped_.load(std::memory_order_relaxed);
+    s.samples = static_cast<std::int64_t>(rows) + s.dropped;
+    s.missed = missed_.load(std::memory_order_relaxed);
+    s.interval_ns = options_.interval_ns;
+    s.present_interval_ns = present_interval_ns_.load(std::memory_order_relaxed);
+    s.achieved_interval_ns = s.samples < 2 ? 0 : static_cast<double>(ran_ns) / static_cast<double>(s.samples - 1);
+    s.lengthened = lengthened_.load(std::memory_order_relaxed);
+    s.duty =
+        ran_ns == 0 ? 0 : static_cast<double>(cpu_ns_.load(std::memory_order_relaxed)) / static_cast<double>(ran_ns);
+    s.probe_cost_p50_ns = rows == 0 ? 0 : duration_ns(reference, costs[rows / 2]);
+    s.probe_cost_max_ns = rows == 0 ? 0 : duration_ns(reference, costs.back());
+    s.buffer_bytes = static_cast<std::int64_t>(columns_->committed_bytes());
+    return s;
+}
+
+// ---- fork
+
+void MemorySampler::lock_all() {
+    registry.lock();
+    for (MemorySampler* s = samplers; s != nullptr; s = s->next_) s->mutex_.lock();
+}
+
+void MemorySampler::unlock_all() {
+    for (MemorySampler* s = samplers; s != nullptr; s = s->next_) s->mutex_.unlock();
+    registry.unlock();
+}
+
+void MemorySampler::abandon_all() {
+    for (MemorySampler* s = samplers; s != nullptr; s = s->next_) s->abandon_thread();
+    unlock_all();
+}
+
+// The thread did not come along, so there is nothing to join; the open phase ends here without readings, since the
+// descriptors still look at the parent.
+void MemorySampler::abandon_thread() noexcept {
+    if (!running_) return;
+    running_ = false;
+    ran_ns_ += monotonic_ns() - started_ns_;
+    if (phases_.empty() || !phases_.back().open) return;
+    Phase& phase = phases_.back();
+    phase.open = false;
+    phase.end_ticks = ticks();
+    MemoryPhase& r = phase.readings;
+    r.rss_end_bytes = r.hwm_bytes = r.cgroup_peak_bytes = r.pss_bytes = r.uss_bytes = kAbsent;
+}
+
+}  // namespace inference_bench

@@ -1,0 +1,55 @@
+// When the next sample is due: an absolute grid, coarsened when sampling costs more than it may.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace inference_bench {
+
+class SamplingPace {
+  public:
+    static constexpr std::int64_t kLongestIntervalNs = 1'000'000'000;  // coarser than this says nothing about a peak
+
+    SamplingPace(std::int64_t start_ns, std::int64_t interval_ns, double budget) noexcept
+        : deadline_ns_(start_ns), interval_ns_(interval_ns), budget_(budget) {}
+
+    // Called after each sample with the CPU time it took, waking up included. Returns the next deadline; one already
+    // past, by less than an interval, is still due. Those wholly past are counted and skipped: a burst of
+    // late samples would all show the same moment.
+    std::int64_t next(std::int64_t now_ns, std::int64_t cpu_ns) noexcept {
+        spend(cpu_ns);
+        deadline_ns_ += interval_ns_;
+        const std::int64_t behind = std::max<std::int64_t>(0, now_ns - deadline_ns_) / interval_ns_;
+        missed_ += behind;
+        deadline_ns_ += behind * interval_ns_;
+        return deadline_ns_;
+    }
+
+    [[nodiscard]] std::int64_t interval_ns() const noexcept { return interval_ns_; }
+    [[nodiscard]] std::int64_t missed() const noexcept { return missed_; }
+    [[nodiscard]] std::int64_t lengthened() const noexcept { return lengthened_; }
+
+  private:
+    static constexpr int kMemory = 64;  // samples averaged over: one dear one, such as the thread's first, is no reason
+
+    void spend(std::int64_t cpu_ns) noexcept {
+        average_ns_ += (static_cast<double>(cpu_ns) - average_ns_) / std::min(++seen_, kMemory);
+        if (seen_ < kMemory || interval_ns_ > kLongestIntervalNs / 2) return;
+        seen_ = kMemory;
+        if (average_ns_ <= budget_ * static_cast<double>(interval_ns_)) return;
+        interval_ns_ *= 2;
+        ++lengthened_;
+        seen_ = 0;
+        average_ns_ = 0;
+    }
+
+    std::int64_t deadline_ns_;
+    std::int64_t interval_ns_;
+    double budget_;
+    double average_ns_ = 0;
+    int seen_ = 0;
+    std::int64_t missed_ = 0;
+    std::int64_t lengthened_ = 0;
+};
+
+}  // namespace inference_bench
