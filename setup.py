@@ -2,4 +2,4 @@
 
 from scikit_build_core.setuptools.wrapper import setup
 
-setup()
+setup(packages=["inference_bench"])
