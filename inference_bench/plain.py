@@ -1,0 +1,144 @@
+"""Results as plain data (dicts, lists, strings, numbers) and back: what stands between our types and every file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from inference_bench.metrics import METRICS
+from inference_bench.plan import Case
+from inference_bench.result import BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
+from inference_bench.spec import Setup
+
+T = TypeVar("T")
+
+_INT64 = range(-(1 << 63), 1 << 64)
+"""What orjson writes as a number: signed and unsigned 64-bit integers."""
+
+
+def plain(value: object) -> Any:
+    """Turn anything into what JSON can hold.
+
+    Models and machines describe themselves with objects nobody foresaw (paths, NumPy scalars, undecodable bytes of a
+    worker's stderr); none of them may cost a result. NaN and infinities become None, as JSON knows neither.
+    """
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value).encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, int):
+        return int(value) if value in _INT64 else str(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {plain(str(key)): plain(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain({field.name: getattr(value, field.name) for field in fields(value)})
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return plain(str(value))
+
+
+_COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+
+
+def one_line(text: str) -> str:
+    """Replace by spaces what would break a line, a table or a terminal: control codes, escapes, bidirectional marks."""
+    return " ".join("".join(c if c.isprintable() else " " for c in _COLOURS.sub("", text)).split())
+
+
+def case_to_plain(case: Case) -> dict[str, Any]:
+    """Return a case with its id, so that nobody has to recompute the digest."""
+    return {
+        "id": case.id,
+        "slug": case.slug,
+        "model": plain(case.model),
+        "benchmark": plain(case.benchmark),
+        "setup": plain(case.setup),
+        "parameters": plain(case.parameters),
+    }
+
+
+def result_to_plain(result: BenchmarkResult) -> dict[str, Any]:
+    """Return a result without its samples; units and directions are written out, so that a reader needs no table."""
+    return {
+        "case": case_to_plain(result.case),
+        "status": result.status.value,
+        "model": plain(result.model),
+        "summaries": [_summary_to_plain(summary) for summary in result.summaries],
+        "notes": plain(result.notes),
+        "workers": plain(result.workers),
+        "failure": plain(result.failure),
+    }
+
+
+def _summary_to_plain(summary: Summary) -> dict[str, Any]:
+    return {
+        "metric": summary.metric,
+        "phase": summary.phase,
+        "unit": unit_of(summary.metric),
+        "better": better_of(summary.metric),
+        **{name: value for name, value in plain(summary).items() if name not in ("metric", "phase")},
+    }
+
+
+def unit_of(metric: str) -> str | None:
+    """Return a metric's unit, or None for a metric this version does not know."""
+    return METRICS[metric].unit if metric in METRICS else None
+
+
+def better_of(metric: str) -> str | None:
+    """Return ``lower`` or ``higher``, or None for a metric this version does not know."""
+    return METRICS[metric].better.value if metric in METRICS else None
+
+
+def result_from_plain(data: Mapping[str, Any]) -> BenchmarkResult:
+    """Rebuild a result; its samples and memory stay None.
+
+    Raises:
+        KeyError, TypeError, ValueError: the data are no result.
+    """
+    case, failure = data["case"], data["failure"]
+    return BenchmarkResult(
+        case=Case(case["model"], case["benchmark"], _build(Setup, case["setup"]), dict(case["parameters"])),
+        status=Status(data["status"]),
+        summaries=tuple(_summary_from_plain(summary) for summary in data["summaries"]),
+        model=dict(data["model"]),
+        workers=tuple(data["workers"]),
+        notes=tuple(data["notes"]),
+        failure=None if failure is None else _build(Failure, failure),
+    )
+
+
+def _summary_from_plain(data: Mapping[str, Any]) -> Summary:
+    quantiles = {name: _build(Estimate, estimate) for name, estimate in data["quantiles"].items()}
+    return _build(Summary, data, quantiles=quantiles)
+
+
+def record_to_plain(record: RunRecord) -> dict[str, Any]:
+    """Return a run's record as plain data."""
+    data: dict[str, Any] = plain(record)
+    return data
+
+
+def record_from_plain(data: Mapping[str, Any]) -> RunRecord:
+    """Rebuild a run's record.
+
+    Raises:
+        KeyError, TypeError: the data are no record.
+    """
+    return _build(RunRecord, data, cases=tuple(data["cases"]))
+
+
+def _build(cls: type[T], data: Mapping[str, Any], **replaced: Any) -> T:
+    """Call ``cls`` with those entries that it has fields for; a later minor version may have added others."""
+    names: Iterable[str] = (field.name for field in fields(cls))  # type: ignore[arg-type]
+    return cls(**({name: data[name] for name in names if name in data} | replaced))

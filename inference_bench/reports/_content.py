@@ -1,0 +1,263 @@
+"""From a run to a page: what is said of each model, benchmark, figure and doubt.
+
+Nothing here knows a metric or a benchmark by name. The shape of a table follows from its summaries: where a metric
+appears in several phases (memory), phases are rows and metrics are columns; otherwise each metric is a row.
+"""
+
+from __future__ import annotations
+
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.metrics import METRICS
+from inference_bench.plain import unit_of
+from inference_bench.reports._numbers import Numbers, middle, numbers_of
+from inference_bench.reports._page import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.reports._places import Places
+from inference_bench.reports._trust import doubts
+from inference_bench.result import BenchmarkResult, Status, Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from inference_bench.plan import Case
+    from inference_bench.run_folder import Run
+
+RANDOM = "RANDOM WEIGHTS, NOT TRAINED"
+
+Row = tuple[Cell, ...]
+
+
+def page(run: Run) -> Page:
+    """Say everything a report says."""
+    return Page(
+        lines=tuple(_run_lines(run)),
+        blocks=tuple(_blocks(run.results)),
+        remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
+        legend=_legend(run.results),
+    )
+
+
+def _run_lines(run: Run) -> Iterator[Cell]:
+    created = run.record.created_utc.replace("T", " ")[:19]
+    yield Cell(" · ".join((f"Run {run.record.id}", f"{created} UTC", *_machine(run.record.environment))), Tone.QUIET)
+    if not run.record.finished:
+        yield Cell("This run did not reach the end of its plan.", Tone.WARNING)
+
+
+def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
+    """Name what a stranger asks first: processor, cores, what lies beneath, the framework's version."""
+    cpu, system, packages = (environment.get(name) or {} for name in ("cpu", "system", "packages"))
+    if cpu.get("model"):
+        yield str(cpu["model"])
+    if cpu.get("usable"):
+        yield f"{cpu['usable']} usable of {cpu.get('logical', '?')} logical CPUs"
+    if system.get("hypervisor"):
+        yield f"virtual machine ({system['hypervisor']})"
+    if packages.get("torch"):
+        yield f"torch {packages['torch']}"
+
+
+def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
+    # Grouped by content, not by neighbourhood: with several runs a crashed case may end before the others of its model.
+    keys = list(dict.fromkeys((result.case.model, result.case.setup) for result in results))
+    for key in keys:
+        members = [result for result in results if (result.case.model, result.case.setup) == key]
+        benchmarks = dict.fromkeys(result.case.benchmark for result in members)
+        tables = (_table(name, [r for r in members if r.case.benchmark == name]) for name in benchmarks)
+        yield Block(Cell(_heading(members), Tone.STRONG), tuple(_weights_lines(members)), tuple(tables))
+
+
+def _heading(results: Sequence[BenchmarkResult]) -> str:
+    setup = results[0].case.setup
+    model = _model(results)
+    runs = max((summary.runs for result in results for summary in result.summaries), default=0)
+    parts = [
+        str(model.get("title") or results[0].case.model),
+        _parameters(model.get("parameters")),
+        setup.dtype,
+        setup.device,
+        _count(setup.threads, "thread"),
+        _count(runs, "run") if runs else "",
+        "reduced size" if setup.scale == "reduced" else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _model(results: Sequence[BenchmarkResult]) -> Mapping[str, Any]:
+    """Return what the model says of itself; a case that crashed while loading says nothing."""
+    return next((result.model for result in results if result.model), {})
+
+
+def _parameters(count: object) -> str:
+    if not isinstance(count, int) or not count:
+        return ""
+    divisor, unit = next((step for step in ((10**9, " G"), (10**6, " M"), (10**3, " k")) if count >= step[0]), (1, ""))
+    return f"{count / divisor:.4g}{unit} parameters"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _weights_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
+    setup = results[0].case.setup
+    weights = _model(results).get("weights") or {}
+    label = str(weights.get("label") or f"asked for: {setup.weights}")
+    source = weights.get("source", "random" if setup.weights == "random" else None)
+    if source == "random" or (source != "none" and weights.get("trained") is False):
+        yield Cell(f"{RANDOM} (seed {setup.seed}): {label}. What it computes means nothing.", Tone.ALARM)
+        return
+    digest = weights.get("digest")
+    yield Cell(f"weights: {label}" + (f" · sha256 {str(digest)[:12]}" if digest else ""), Tone.QUIET)
+
+
+def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
+    by_phase = any(len({s.phase for s in group}) > 1 for result in results for group in _by_metric(result).values())
+    axes = list(dict.fromkeys(name for result in results for name in result.case.parameters))
+    axis_columns = tuple(Column(name.replace("_", " "), numeric=True) for name in axes)
+    metrics = list(dict.fromkeys(s.metric for result in results for s in result.summaries))
+    with_phase = not METRICS.keys() >= set(metrics)  # a known metric's formula says which phase it speaks of
+    columns = _phase_columns(metrics) if by_phase else tuple(_metric_columns(results, with_phase))
+    sections = []
+    for result in results:
+        rows = list(_phase_rows(result, metrics) if by_phase else _metric_rows(result, with_phase))
+        if result.status is not Status.OK:
+            rows.append(_status_row(result, len(columns)))
+        blanks = repeat(tuple(EMPTY for _ in axes))
+        heads = chain([_axis_cells(result.case, axes)], blanks)
+        sections.append(tuple(head + row for head, row in zip(heads, rows, strict=False)))
+    title = benchmark.replace("_", " ")
+    return Table(title[:1].upper() + title[1:], axis_columns + columns, tuple(sections))
+
+
+def _by_metric(result: BenchmarkResult) -> dict[str, list[Summary]]:
+    found: dict[str, list[Summary]] = {}
+    for summary in result.summaries:
+        found.setdefault(summary.metric, []).append(summary)
+    return found
+
+
+def _axis_cells(case: Case, axes: Sequence[str]) -> Row:
+    return tuple(Cell(str(case.parameters.get(name, "–"))) for name in axes)
+
+
+def _status_row(result: BenchmarkResult, width: int) -> Row:
+    tone = Tone.ALARM if result.status.is_finding else Tone.QUIET
+    return (Cell(result.status.value.replace("_", " ").upper(), tone), *[EMPTY] * (width - 1))
+
+
+def _metric_columns(results: Sequence[BenchmarkResult], with_phase: bool) -> Iterator[Column]:
+    yield Column("metric")
+    if with_phase:
+        yield Column("phase")
+    yield Column("unit")
+    yield Column("median", numeric=True)
+    yield Column(f"{_level(results)} interval".lstrip(), numeric=True)
+    yield Column("p90", numeric=True, spare=4)
+    yield Column("p99", numeric=True, spare=2)
+    yield Column("cold", numeric=True, spare=3)
+    yield Column("n", numeric=True, spare=1)
+    yield Column("conv.")
+
+
+def _metric_rows(result: BenchmarkResult, with_phase: bool) -> Iterator[Row]:
+    for summary in result.summaries:
+        numbers, median = numbers_of(summary, unit_of(summary.metric)), middle(summary)
+        yield (
+            Cell(_title(summary.metric)),
+            *([Cell(summary.phase, Tone.QUIET)] if with_phase else []),
+            Cell(numbers.unit),
+            Cell(numbers.quantile(median), Tone.STRONG if median.value is not None else Tone.QUIET),
+            Cell(numbers.interval(median), Tone.PLAIN if median.low is not None else Tone.QUIET),
+            *(_quantile_cell(summary, numbers, name) for name in ("p90", "p99")),
+            Cell(numbers.text(summary.cold)),
+            _n_cell(summary),
+            _converged_cell([summary]),
+        )
+
+
+def _quantile_cell(summary: Summary, numbers: Numbers, name: str) -> Cell:
+    estimate = summary.quantiles.get(name)
+    if estimate is None:
+        return Cell("–", Tone.QUIET)
+    return Cell(numbers.quantile(estimate), Tone.QUIET if estimate.value is None else Tone.PLAIN)
+
+
+def _phase_columns(metrics: Sequence[str]) -> tuple[Column, ...]:
+    figures = (Column(_title(metric), numeric=True) for metric in metrics)
+    return Column("phase"), *figures, Column("n", numeric=True), Column("conv.")
+
+
+def _phase_rows(result: BenchmarkResult, metrics: Sequence[str]) -> Iterator[Row]:
+    for phase in dict.fromkeys(summary.phase for summary in result.summaries):
+        found = {summary.metric: summary for summary in result.summaries if summary.phase == phase}
+        figures = (_figure(found[metric]) if metric in found else Cell("–", Tone.QUIET) for metric in metrics)
+        smallest = min(found.values(), key=lambda summary: summary.n)
+        yield Cell(phase or "whole"), *figures, _n_cell(smallest), _converged_cell(list(found.values()))
+
+
+def _figure(summary: Summary) -> Cell:
+    """Put a median and its interval in one cell."""
+    numbers, median = numbers_of(summary, unit_of(summary.metric)), middle(summary)
+    if median.value is None:
+        return Cell(numbers.quantile(median), Tone.QUIET)
+    interval = "" if median.low is None and median.high is None else f" {numbers.interval(median)}"
+    return Cell(numbers.with_unit(median.value) + interval)
+
+
+def _n_cell(summary: Summary) -> Cell:
+    """Count the samples, and those that independent ones would have to be where they follow each other too closely."""
+    if summary.effective_n < 0.9 * summary.n:
+        return Cell(f"{summary.n:,} (≈{summary.effective_n:,.0f})")
+    return Cell(f"{summary.n:,}")
+
+
+def _converged_cell(summaries: Sequence[Summary]) -> Cell:
+    return Cell("✓", Tone.GOOD) if all(summary.converged for summary in summaries) else Cell("NO", Tone.WARNING)
+
+
+def _title(metric: str) -> str:
+    return METRICS[metric].title if metric in METRICS else metric
+
+
+def _failures(run: Run) -> Remarks:
+    places = Places(run.results)
+    failed = (result for result in run.results if result.failure is not None or result.status is not Status.OK)
+    lines = (line for result in failed for line in _failure_lines(result, places.name(result.case)))
+    return Remarks("Cases without a whole result", tuple(lines))
+
+
+def _failure_lines(result: BenchmarkResult, name: str) -> Iterator[Cell]:
+    failure = result.failure
+    cause = failure.cause if failure else "no cause recorded"
+    exit_status = f" (exit status {failure.exit_status})" if failure and failure.exit_status is not None else ""
+    tone = Tone.ALARM if result.status.is_finding else Tone.QUIET
+    status = result.status.value.replace("_", " ")
+    yield Cell(f"{name}: {status}: {cause}{exit_status}", tone)
+    last = failure.stderr_tail.strip().splitlines()[-1:] if failure else []
+    yield from (Cell(f"its last words: {line}", Tone.QUIET) for line in last)
+
+
+def _unmeasured(run: Run) -> Remarks:
+    measured = {result.case.id for result in run.results}
+    names = [str(case.get("slug") or case.get("id")) for case in run.record.cases if case.get("id") not in measured]
+    return Remarks("Planned, but not measured", tuple(Cell(name, Tone.WARNING) for name in names))
+
+
+def _level(results: Sequence[BenchmarkResult]) -> str:
+    levels = sorted({summary.level for result in results for summary in result.summaries})
+    return " / ".join(f"{100 * level:.4g} %" for level in levels)
+
+
+def _legend(results: Sequence[BenchmarkResult]) -> str:
+    """Say how to read a row."""
+    if not _level(results):
+        return ""
+    estimates = [middle(summary) for result in results for summary in result.summaries]
+    methods = dict.fromkeys(estimate.method.split(",")[0] for estimate in estimates if estimate.method)
+    return (
+        f"[low, high] is the {_level(results)} interval of the median ({' / '.join(methods) or 'none here'}). "
+        "needs N: too few samples to state it, N would do. cold: first call of the process. "
+        "n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. More quantiles: results.csv."
+    )

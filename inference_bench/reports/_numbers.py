@@ -1,0 +1,81 @@
+"""Numbers of one row: one unit, and as many digits as the interval allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor, log10
+
+from inference_bench.result import Estimate, Summary
+from inference_bench.units import GIB, KIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US
+
+_STEPS = {
+    "ns": ((NS_PER_S, "s"), (NS_PER_MS, "ms"), (NS_PER_US, "µs"), (1, "ns")),
+    "bytes": ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B")),
+}
+
+_DIGITS = 3
+"""Significant digits of a figure whose interval asks for no more."""
+
+_EXTRA = 2
+"""Digits that a narrow interval may add, so that a difference smaller than the third digit can be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How the figures of one summary are written: all in the unit and to the decimals of its median."""
+
+    divisor: int
+    unit: str
+    decimals: int
+
+    def text(self, value: float | None) -> str:
+        """Write a figure without its unit; a dash where there is none."""
+        return "–" if value is None else f"{value / self.divisor:,.{self.decimals}f}"
+
+    def with_unit(self, value: float | None) -> str:
+        """Write a figure with its unit."""
+        return f"{self.text(value)} {self.unit}".rstrip()
+
+    def interval(self, estimate: Estimate) -> str:
+        """Write an interval, or how many samples it needs."""
+        if estimate.low is None and estimate.high is None:
+            return needs(estimate)
+        return f"[{self.text(estimate.low)}, {self.text(estimate.high)}]"
+
+    def quantile(self, estimate: Estimate) -> str:
+        """Write a quantile, or how many samples it needs."""
+        return needs(estimate) if estimate.value is None else self.text(estimate.value)
+
+
+def needs(estimate: Estimate) -> str:
+    """Say what an estimate that is not there would take."""
+    return "–" if estimate.needs is None else f"needs {estimate.needs}"
+
+
+def middle(summary: Summary) -> Estimate:
+    """Return the median of a summary, or the absence of one."""
+    return summary.quantiles.get("p50", Estimate(None, None, None))
+
+
+def numbers_of(summary: Summary, unit: str | None) -> Numbers:
+    """Choose how to write a summary's figures."""
+    median = middle(summary)
+    reference = summary.mean if median.value is None else median.value
+    divisor, label = _step(reference, unit)
+    scaled = abs(reference) / divisor
+    if divisor == 1 and unit in _STEPS:
+        return Numbers(divisor, label, 0)  # a clock tick and a byte have no halves
+    decimals = max(0, _DIGITS - 1 - _exponent(scaled))
+    if median.low is not None and median.high is not None and median.high > median.low:
+        wanted = ceil(-log10((median.high - median.low) / 2 / divisor))
+        decimals = min(max(decimals, wanted), decimals + _EXTRA)
+    return Numbers(divisor, label, decimals)
+
+
+def _step(value: float, unit: str | None) -> tuple[int, str]:
+    steps = _STEPS.get(unit or "", ((1, unit or ""),))
+    return next((step for step in steps if abs(value) >= step[0]), steps[-1])
+
+
+def _exponent(scaled: float) -> int:
+    return floor(log10(scaled)) if scaled > 0 else _DIGITS - 1

@@ -1,0 +1,39 @@
+"""Names of a run's cases, as short as they can be told apart."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from inference_bench.plan import Case
+    from inference_bench.result import BenchmarkResult
+
+_SHOWN = 3
+"""Cases that a sentence names before it counts the rest."""
+
+
+class Places:
+    """Names cases in sentences: what all of them share (a lone model, its setup) goes without saying."""
+
+    def __init__(self, results: Sequence[BenchmarkResult]) -> None:
+        self._cases = [result.case for result in results]
+        setups = [asdict(case.setup) for case in self._cases]
+        self._varying = [name for name in (setups[0] if setups else ()) if len({setup[name] for setup in setups}) > 1]
+
+    def name(self, case: Case) -> str:
+        """Name one case."""
+        model = [case.model] if len({other.model for other in self._cases}) > 1 else []
+        setup = [f"{name} {getattr(case.setup, name)}" for name in self._varying]
+        parameters = " × ".join(str(value) for value in case.parameters.values())
+        return " ".join(filter(None, [*model, *setup, case.benchmark.replace("_", " "), parameters]))
+
+    def names(self, cases: Iterable[Case]) -> str:
+        """Name several cases, the first few in full; nothing where it would be all of them."""
+        names = list(dict.fromkeys(self.name(case) for case in cases))
+        if len(names) == len(self._cases):
+            return ""
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return "; ".join(names[:_SHOWN]) + more

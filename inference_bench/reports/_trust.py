@@ -1,0 +1,122 @@
+"""How far to believe a run: what its intervals speak of, what the harness itself costs, and every doubt on record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.metrics import METRICS
+from inference_bench.reports._numbers import middle
+from inference_bench.reports._page import Cell, Remarks, Tone
+from inference_bench.reports._places import Places
+from inference_bench.result import BenchmarkResult, Summary
+from inference_bench.units import format_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from inference_bench.plan import Case
+    from inference_bench.run_folder import Run
+
+Observed = tuple[BenchmarkResult, Summary]
+
+
+def doubts(run: Run) -> Remarks:
+    """Gather what raises or lowers the trust in a run."""
+    observed = [(result, summary) for result in run.results for summary in result.summaries]
+    places = Places(run.results)
+    lines = [*_scope(observed), *_floor(run, observed), *_clock(run.record.clock), *_machine(run.record.environment)]
+    lines += [*_unconverged(observed, places), *_outliers(observed, places), *_notes(run.results, places)]
+    return Remarks("How far to believe this", tuple(lines))
+
+
+def _scope(observed: Iterable[Observed]) -> Iterator[Cell]:
+    scopes = {summary.scope: summary.runs for _, summary in observed}
+    if "run" in scopes:
+        text = "Scope: the intervals speak of this one process only; a fresh one may differ by more (--runs)."
+        yield Cell(text, Tone.WARNING)
+    if "runs" in scopes:
+        yield Cell(f"Scope: the intervals speak of fresh processes; {scopes['runs']} were measured.")
+
+
+def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
+    """Compare the null model's medians with the smallest medians measured."""
+    smallest: dict[str, float] = {}
+    for _, summary in observed:
+        value = middle(summary).value
+        if value is not None and value > 0:
+            smallest[summary.metric] = min(value, smallest.get(summary.metric, value))
+    floors = {metric: quantiles["p50"] for metric, quantiles in run.record.floor.items() if "p50" in quantiles}
+    if not floors:
+        if smallest:
+            yield Cell("Harness floor: not measured in this run.", Tone.WARNING)
+        return
+    parts = [f"{_title(metric)} {format_ns(floor)}" for metric, floor in floors.items()]
+    shares = [floor / smallest[metric] for metric, floor in floors.items() if metric in smallest]
+    share = f", at most {_percent(max(shares))} of a median above" if shares else ""
+    tone = Tone.WARNING if max(shares, default=0) > 0.01 else Tone.PLAIN
+    yield Cell(f"Harness floor (null model, same path, not subtracted): {', '.join(parts)}{share}.", tone)
+
+
+def _clock(clock: Mapping[str, Any]) -> Iterator[Cell]:
+    if not clock:
+        return
+    costs = {"resolution": "resolution_ns", "one reading costs": "read_cost_ns"}
+    parts = [f"{words} {_nanoseconds(clock[key])}" for words, key in costs.items() if key in clock]
+    reason = f" ({clock['reason']})" if clock.get("reason") else ""
+    yield Cell(", ".join((f"Clock: {clock.get('source', 'unknown')}{reason}", *parts)) + ".")
+    troubles = [f"{clock[key]} {key}" for key in ("suspends", "backwards") if clock.get(key)]
+    if troubles or clock.get("drift"):
+        named = troubles + (["drift"] if clock.get("drift") else [])
+        yield Cell(f"Clock trouble while measuring: {', '.join(named)}.", Tone.WARNING)
+
+
+def _machine(environment: Mapping[str, Any]) -> Iterator[Cell]:
+    """Repeat what the machine's description warns of."""
+    for warning in environment.get("warnings") or ():
+        yield Cell(f"Machine: {warning}", Tone.WARNING)
+
+
+def _nanoseconds(value: object) -> str:
+    """Write a time that may well be a fraction of a nanosecond."""
+    if not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:.2g} ns" if value < 10 else format_ns(value)
+
+
+def _unconverged(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
+    """Say why sampling stopped too early, once per reason and case."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for result, summary in observed:
+        if not summary.converged:
+            found.setdefault((places.name(result.case), summary.stop_reason), []).append(_title(summary.metric))
+    for (place, reason), metrics in found.items():
+        yield Cell(f"Not converged: {place}, {', '.join(dict.fromkeys(metrics))}: {reason}.", Tone.WARNING)
+
+
+def _outliers(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
+    parts = [
+        f"{summary.outliers_severe:,} of {summary.n:,} {_title(summary.metric)} ({places.name(result.case)})"
+        for result, summary in observed
+        if summary.outliers_severe
+    ]
+    if parts:
+        yield Cell(f"Severe outliers (beyond 3 interquartile ranges; kept in every figure): {'; '.join(parts)}.")
+
+
+def _notes(results: Iterable[BenchmarkResult], places: Places) -> Iterator[Cell]:
+    """Say each note once, with the cases that it holds for."""
+    found: dict[str, list[Case]] = {}
+    for result in results:
+        for note in result.notes:
+            found.setdefault(note, []).append(result.case)
+    for note, cases in found.items():
+        where = places.names(cases)
+        yield Cell(f"{note} ({where})" if where else note, Tone.WARNING)
+
+
+def _title(metric: str) -> str:
+    return METRICS[metric].title if metric in METRICS else metric
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1g} %" if share < 0.1 else f"{100 * share:.0f} %"

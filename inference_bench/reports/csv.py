@@ -1,0 +1,19 @@
+"""The content of ``results.csv``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from inference_bench.report import Report
+from inference_bench.sinks.csv import rows, write_table
+
+if TYPE_CHECKING:
+    from inference_bench.run_folder import Run
+
+
+class CsvReport(Report):
+    """Prints what the run's ``results.csv`` holds."""
+
+    def render(self, run: Run, stream: TextIO) -> None:
+        """Write a heading and one row a summary."""
+        write_table(stream, [row for result in run.results for row in rows(result, run.record)])

@@ -1,0 +1,18 @@
+"""The content of ``results.json``."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from inference_bench.report import Report
+from inference_bench.run_folder import Run, files_of
+from inference_bench.sinks.json import encode, entry, results_document
+
+
+class JsonReport(Report):
+    """Prints what the run's ``results.json`` holds."""
+
+    def render(self, run: Run, stream: TextIO) -> None:
+        """Write one JSON document."""
+        entries = [entry(result, run.files.get(result.case.id) or files_of(result)) for result in run.results]
+        stream.write(encode(results_document(run.record, entries)).decode())

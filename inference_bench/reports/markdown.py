@@ -1,0 +1,78 @@
+"""GitHub Markdown, for an issue or a pull request."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TextIO
+
+from inference_bench.report import Report
+from inference_bench.reports._content import page
+from inference_bench.reports._page import Block, Cell, Page, Remarks, Table, Tone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from inference_bench.run_folder import Run
+
+_LOUD = (Tone.STRONG, Tone.ALARM)
+
+_ACTIVE = re.compile(r"[\\`*~|$]|(?<![^\W_])_|_(?![^\W_])|^[#+-]|\](?=[(\[:])")
+"""What Markdown would act on; underscores within a word and lone brackets are harmless, and tables full of them."""
+
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+class MarkdownReport(Report):
+    """The content of the console's report as Markdown."""
+
+    def render(self, run: Run, stream: TextIO) -> None:
+        """Write the report."""
+        stream.writelines(f"{line}\n" for line in _lines(page(run)))
+
+
+def _lines(content: Page) -> Iterator[str]:
+    yield from _paragraph(content.lines)
+    for block in content.blocks:
+        yield from _block(block)
+    for remarks in content.remarks:
+        yield from _remarks(remarks)
+    if content.legend:
+        yield from ("", _escape(content.legend))
+
+
+def _paragraph(cells: Iterable[Cell]) -> Iterator[str]:
+    for cell in cells:
+        yield _text(cell) + "  "  # two spaces: a line break within the paragraph
+
+
+def _block(block: Block) -> Iterator[str]:
+    yield from ("", f"## {_escape(block.heading.text)}", "")
+    yield from _paragraph(block.lines)
+    for table in block.tables:
+        yield from ("", f"### {_escape(table.title)}", "")
+        yield from _table(table)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield _row(_escape(column.heading) for column in table.columns)
+    yield _row("---:" if column.numeric else ":---" for column in table.columns)
+    for rows in table.sections:
+        yield from (_row(_text(cell) for cell in row) for row in rows)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _remarks(remarks: Remarks) -> Iterator[str]:
+    yield from ("", f"### {_escape(remarks.heading)}", "")
+    yield from (f"- {_text(cell)}" for cell in remarks.lines)
+
+
+def _text(cell: Cell) -> str:
+    text = _escape(cell.text)
+    return f"**{text}**" if text and cell.tone in _LOUD else text
+
+
+def _escape(text: str) -> str:
+    return _ACTIVE.sub(lambda found: "\\" + found.group(), text).translate(_HTML)

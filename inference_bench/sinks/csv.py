@@ -1,0 +1,115 @@
+"""``results.csv``: one row a summary, for a spreadsheet or a first query."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any, TextIO
+
+from inference_bench.plain import better_of, one_line, plain, unit_of
+from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
+from inference_bench.run_folder import TABLE, write_atomically
+from inference_bench.sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
+AXIS_PREFIX = "axis_"
+"""Keeps an axis named ``n`` or ``threads`` apart from the columns of those names."""
+
+_CASE = ("schema_version", "run_id", "case_id", "model", "benchmark", "device", "dtype", "threads")
+_WEIGHTS = ("weights", "weights_source", "weights_label", "trained", "scale", "seed")
+_METRIC = ("status", "metric", "phase", "unit", "better", "n", "runs", "scope", "level", "cold", "min", "mean", "max")
+_TRUST = ("autocorrelation", "effective_n", "outliers_mild", "outliers_severe", "converged", "stop_reason")
+_TEXT = ("notes", "failure")
+
+
+class CsvSink(Sink):
+    """Rewrites the table after each case."""
+
+    def begin(self, record: RunRecord) -> None:
+        """Write the heading; rows of an earlier, unfinished process of the same run stay."""
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        path = self.folder / TABLE
+        if path.exists():
+            for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")):
+                self._rows.setdefault(row["case_id"], []).append(row)
+        self._write()
+
+    def write(self, result: BenchmarkResult, record: RunRecord) -> None:
+        """Add or replace the rows of a case."""
+        self._rows[result.case.id] = list(rows(result, record))
+        self._write()
+
+    def _write(self) -> None:
+        text = io.StringIO(newline="")
+        write_table(text, [row for rows in self._rows.values() for row in rows])
+        write_atomically(self.folder / TABLE, text.getvalue().encode())
+
+
+def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, Any]]:
+    """Yield a row per summary; a case without any yields one row too, so that no failure is missing from the table."""
+    common = {**_case_cells(result, record), **_text_cells(result)}
+    if not result.summaries:
+        yield common
+    for summary in result.summaries:
+        yield common | _summary_cells(summary)
+
+
+def write_table(stream: TextIO, table: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows under the union of their columns; what a row lacks stays empty."""
+    table = list(table)
+    axes = dict.fromkeys(name for row in table for name in row if name.startswith(AXIS_PREFIX))
+    quantiles = [name for quantile in QUANTILES for name in _quantile_columns(quantile)]
+    columns = [*_CASE, *_WEIGHTS, *axes, *_METRIC, *quantiles, *_TRUST, *_TEXT]
+    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"  # what DuckDB, pandas and Polars read as a Boolean
+    return one_line(value) if isinstance(value, str) else value
+
+
+def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, Any]:
+    case, setup = result.case, result.case.setup
+    weights = result.model.get("weights") or {}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": record.id,
+        "case_id": case.id,
+        "model": plain(case.model),
+        "benchmark": plain(case.benchmark),
+        **plain(setup),
+        "weights_source": plain(weights.get("source")),
+        "weights_label": plain(weights.get("label")),
+        "trained": plain(weights.get("trained")),
+        **{AXIS_PREFIX + one_line(name): plain(value) for name, value in case.parameters.items()},
+        "status": result.status.value,
+    }
+
+
+def _text_cells(result: BenchmarkResult) -> dict[str, Any]:
+    failure = None if result.failure is None else plain(result.failure.cause)
+    return {"notes": plain("; ".join(result.notes)), "failure": failure}
+
+
+def _summary_cells(summary: Summary) -> dict[str, Any]:
+    cells = {name: plain(getattr(summary, name)) for name in ("metric", "phase", "n", "runs", "scope", "level", "cold")}
+    cells |= {"unit": unit_of(summary.metric), "better": better_of(summary.metric)}
+    cells |= {"min": plain(summary.minimum), "mean": plain(summary.mean), "max": plain(summary.maximum)}
+    for quantile in QUANTILES:
+        estimate = summary.quantiles.get(quantile)
+        if estimate is not None:
+            values = plain((estimate.value, estimate.low, estimate.high))
+            cells |= zip(_quantile_columns(quantile), values, strict=True)
+    return cells | {name: plain(getattr(summary, name)) for name in _TRUST}
+
+
+def _quantile_columns(quantile: str) -> tuple[str, str, str]:
+    """Return names that SQL takes without quotes: ``p99_9``, ``p99_9_low``, ``p99_9_high``."""
+    name = quantile.replace(".", "_")
+    return name, f"{name}_low", f"{name}_high"

@@ -1,0 +1,58 @@
+"""``run.json`` and ``results.json``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.plain import record_to_plain, result_to_plain
+from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
+from inference_bench.run_folder import RECORD, RESULTS, files_of, write_atomically
+from inference_bench.sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class JsonSink(Sink):
+    """Rewrites both files after each case; they hold no samples, so they stay small."""
+
+    def begin(self, record: RunRecord) -> None:
+        """Write both files; entries of an earlier, unfinished process of the same run stay."""
+        self._entries: dict[str, dict[str, Any]] = {}
+        path = self.folder / RESULTS
+        if path.exists():
+            import orjson
+
+            self._entries = {entry["case"]["id"]: entry for entry in orjson.loads(path.read_bytes())["results"]}
+        self._write(record)
+
+    def write(self, result: BenchmarkResult, record: RunRecord) -> None:
+        """Add or replace the entry of a case."""
+        self._entries[result.case.id] = entry(result, files_of(result))
+        self._write(record)
+
+    def finish(self, record: RunRecord) -> None:
+        """Write the final record."""
+        self._write(record)
+
+    def _write(self, record: RunRecord) -> None:
+        # run.json comes last: it is what makes a folder a run, and it never names a case that results.json lacks.
+        write_atomically(self.folder / RESULTS, encode(results_document(record, self._entries.values())))
+        write_atomically(self.folder / RECORD, encode({"schema_version": SCHEMA_VERSION, **record_to_plain(record)}))
+
+
+def entry(result: BenchmarkResult, files: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return what ``results.json`` says of one case."""
+    return {**result_to_plain(result), **files}
+
+
+def results_document(record: RunRecord, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the whole of ``results.json``."""
+    return {"schema_version": SCHEMA_VERSION, "run": record.id, "results": list(entries)}
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Encode a document, indented: people read these files and compare them with ``diff``."""
+    import orjson
+
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
