@@ -19,10 +19,15 @@ from inference_bench.spec import Setup
 
 @dataclass(frozen=True, slots=True)
 class HubWeights:
-    """Weights in a Hugging Face hub repository; safetensors only."""
+    """Safetensors in a Hugging Face hub repository.
+
+    Attributes:
+        repo_id: owner and name.
+        revision: branch, tag or commit; only a commit is the same for everyone, for ever.
+    """
 
     repo_id: str
-    revision: str
+    revision: str = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class ResolvedWeights:
         label: for tables: what these weights are.
         trained: False for random weights, which are never mistaken for the real thing.
         path: folder with ``config.json`` and safetensors, or None for ``random`` and ``none``.
-        digest: sha256 of the weights file(s), or empty.
+        digest: sha256 of the weights file, or over the ``name:sha256`` lines of several; empty without files.
     """
 
     source: str
@@ -100,9 +105,13 @@ class TextGenerator(ABC):
     def prompt(self, length: int) -> Any:
         """Return real text as exactly ``length`` token ids, placed where ``prefill`` wants them."""
 
+    def reset(self) -> None:
+        """Forget the last sequence, outside of any timing: what ``prefill`` would otherwise have to free first."""
+        return
+
     @abstractmethod
     def prefill(self, prompt: Any) -> int:
-        """Run the prompt and return the first new token."""
+        """Start a new sequence: run the prompt and return the first new token."""
 
     @abstractmethod
     def decode(self) -> int:
