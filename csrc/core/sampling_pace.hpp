@@ -30,13 +30,17 @@ class SamplingPace {
     [[nodiscard]] std::int64_t lengthened() const noexcept { return lengthened_; }
 
   private:
-    static constexpr int kMemory = 64;  // samples averaged over: one dear one, such as the thread's first, is no reason
+    static constexpr int kMemory = 64;  // samples averaged over
+    // What one sample may count for, in allowances: a hypervisor that takes the core away for 4 ms says nothing about us.
+    static constexpr double kDearest = 4;
 
     void spend(std::int64_t cpu_ns) noexcept {
-        average_ns_ += (static_cast<double>(cpu_ns) - average_ns_) / std::min(++seen_, kMemory);
+        const double allowance = budget_ * static_cast<double>(interval_ns_);
+        const double cost = std::min(static_cast<double>(cpu_ns), kDearest * allowance);
+        average_ns_ += (cost - average_ns_) / std::min(++seen_, kMemory);
         if (seen_ < kMemory || interval_ns_ > kLongestIntervalNs / 2) return;
         seen_ = kMemory;
-        if (average_ns_ <= budget_ * static_cast<double>(interval_ns_)) return;
+        if (average_ns_ <= allowance) return;
         interval_ns_ *= 2;
         ++lengthened_;
         seen_ = 0;
