@@ -31,7 +31,7 @@ class SamplingPace {
 
   private:
     static constexpr int kMemory = 64;  // samples averaged over
-    // What one sample may count for, in allowances: a hypervisor that takes the core away for 4 ms says nothing about us.
+    // What one sample may count for, in allowances: a hypervisor that takes the core away for 4 ms is not our cost.
     static constexpr double kDearest = 4;
 
     void spend(std::int64_t cpu_ns) noexcept {
