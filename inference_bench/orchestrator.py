@@ -140,11 +140,13 @@ class Session:
         self._workers_started = 0
         self._silence_s = spec.limits.silence_ns / NS_PER_S
         self._tallies = {case.id: Tally(case, spec.limits) for case in prepared.plan.cases}
+        environment = describe_environment()
+        environment["warnings"] = warnings_of(environment)
         self._record = RunRecord(
             id=folder.name,
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
             spec=asdict(spec),
-            environment=describe_environment(),
+            environment=environment,
             cases=tuple({"id": c.id, "slug": c.slug, "status": "pending"} for c in prepared.plan.cases),
         )
 
@@ -153,7 +155,7 @@ class Session:
         (self._folder / "logs").mkdir()
         self._sink.begin(self._record)
         self._progress.started(self._prepared.plan)
-        for warning in warnings_of(dict(self._record.environment)):
+        for warning in self._record.environment["warnings"]:
             self._progress.warn(warning)
 
     def write(self, result: BenchmarkResult) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import groupby, product
 from typing import Protocol
 
@@ -40,9 +40,8 @@ class Case:
     @property
     def id(self) -> str:
         """Twelve hex digits of a digest over everything that defines the case; equal across runs and machines."""
-        setup = self.setup
-        weights = (setup.weights, setup.scale, str(setup.seed))
-        return hashlib.sha256("\n".join((self.slug, *weights)).encode()).hexdigest()[:12]
+        fields = [self.model, self.benchmark, *map(str, astuple(self.setup)), *map(repr, self.parameters.items())]
+        return hashlib.sha256("\0".join(fields).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def integer(self, name: str) -> int:
         """Return an integer parameter."""
