@@ -87,11 +87,14 @@ def _record(sampler: MemorySampler, iterations: list[Iteration]) -> None:
 
 def _notes(sampler: MemorySampler) -> list[str]:
     stats = sampler.stats()
+    marks = [phase for phase in sampler.phases() if phase["name"] != "between"]
     found = []
-    if stats["missed_ticks"] > 0.05 * stats["ticks"]:
-        found.append(f"the memory sampler missed {stats['missed_ticks']} of {stats['ticks']} ticks")
+    if stats["missed"] > 0.05 * stats["samples"]:
+        found.append(f"the memory sampler missed {stats['missed']} ticks and took {stats['samples']} readings")
     if stats["dropped"]:
         found.append(f"the memory sampler was full: {stats['dropped']} readings lost; the phases' peaks are unaffected")
-    if not any(phase["hwm_bytes"] is not None for phase in sampler.phases()):
-        found.append("the kernel's high-water mark cannot be reset here: peaks are sampled only")
+    if all(phase["hwm_bytes"] is None for phase in marks):
+        found.append("the kernel's high-water mark cannot be read or reset here: peaks are sampled only")
+    elif not all(phase["hwm_exact"] for phase in marks):
+        found.append("somebody else reset the kernel's high-water mark: its peaks may be too low")
     return found
