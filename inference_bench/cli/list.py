@@ -1,0 +1,189 @@
+"""``list``: what there is to choose from."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.benchmark import Benchmark
+from inference_bench.cli._command import Command, summary_of
+from inference_bench.cli._table import aligned
+from inference_bench.device import Device
+from inference_bench.errors import PluginError, UnknownNameError
+from inference_bench.metrics import METRICS
+from inference_bench.registry import find_models, load_class, load_model, names_in
+from inference_bench.report import Report
+from inference_bench.sink import Sink
+from inference_bench.spec import SUITES
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator, Sequence
+
+    from inference_bench.model import Model
+
+Row = dict[str, Any]
+"""One entry: ``name``, and either ``problem`` or what the kind says of itself."""
+
+
+class ListCommand(Command):
+    """List models, benchmarks, suites, metrics, devices, formats and sinks.
+
+    Each plugin's file is imported, but no framework. A plugin that cannot be used is listed with the file and line
+    that is to blame, and makes the command exit with 1.
+    """
+
+    examples = (
+        ("", "everything, in brief"),
+        ("models", "one kind, in full"),
+        ("metrics --json", "for another program"),
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the kind."""
+        parser.add_argument("kind", metavar="KIND", nargs="?", help=f"one of {', '.join(_KINDS)}")
+        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument(
+            "--models-dir", metavar="DIR", action="append", type=Path, default=[], help="look for models here as well"
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Collect the rows of each kind and print them."""
+        if args.kind is not None and args.kind not in _KINDS:
+            raise UnknownNameError("kind", args.kind, _KINDS)
+        kinds = [args.kind] if args.kind else list(_KINDS)
+        found = {kind: _KINDS[kind](args.models_dir) for kind in kinds}
+        if args.json:
+            print(json.dumps(found, indent=2, ensure_ascii=False))
+        else:
+            print("\n".join(_full(found[args.kind]) if args.kind else _brief(found)))
+        return 1 if any("problem" in row for rows in found.values() for row in rows) else 0
+
+
+def _models(models_dirs: Sequence[Path]) -> list[Row]:
+    files = find_models(models_dirs)
+    return [_row(name, _describe_model, partial(load_model, file)) for name, file in files.items()]
+
+
+def _describe_model(model: type[Model]) -> Row:
+    return {
+        "title": model.title,
+        "parameters": model.parameters or None,
+        "max_input_length": model.max_input_length or None,
+        "devices": list(model.devices),
+        "dtypes": list(model.dtypes),
+        "license": model.license,
+        "description": model.description,
+    }
+
+
+def _describe_benchmark(benchmark: type[Benchmark]) -> Row:
+    return {
+        "title": benchmark.title,
+        "axes": {axis.name: list(axis.default) for axis in benchmark.axes},
+        "metrics": list(benchmark.headline),
+        "description": summary_of(benchmark),
+    }
+
+
+def _suites(_: Sequence[Path]) -> list[Row]:
+    return [{"name": name, "benchmarks": list(benchmarks)} for name, benchmarks in SUITES.items()]
+
+
+def _metrics(_: Sequence[Path]) -> list[Row]:
+    return [
+        {
+            "name": metric.tag,
+            "title": metric.title,
+            "unit": metric.unit,
+            "better": metric.better.value,
+            "formula": metric.formula,
+            "source": metric.source,
+        }
+        for metric in METRICS.values()
+    ]
+
+
+def _describe_device(device: type[Device]) -> Row:
+    return {"found": [f"{found.name} ({found.title})" for found in device().find()], "description": summary_of(device)}
+
+
+def _plugins(kind: str, package: str, base: type[Any], describe: Callable[[Any], Row]) -> Callable[..., list[Row]]:
+    """Return a lister of the modules of a package and the entry points of the group of this name."""
+
+    def rows(_: Sequence[Path]) -> list[Row]:
+        names = [*names_in(package), *entry_points(group=package).names]
+        return [_row(name, describe, partial(load_class, kind, package, name, base)) for name in names]
+
+    return rows
+
+
+def _describe_by_docstring(plugin: type[Any]) -> Row:
+    return {"description": summary_of(plugin)}
+
+
+_KINDS: dict[str, Callable[[Sequence[Path]], list[Row]]] = {
+    "models": _models,
+    "benchmarks": _plugins("benchmark", "inference_bench.benchmarks", Benchmark, _describe_benchmark),
+    "suites": _suites,
+    "metrics": _metrics,
+    "devices": _plugins("device", "inference_bench.devices", Device, _describe_device),
+    "formats": _plugins("report", "inference_bench.reports", Report, _describe_by_docstring),
+    "sinks": _plugins("sink", "inference_bench.sinks", Sink, _describe_by_docstring),
+}
+
+
+def _row(name: str, describe: Callable[[Any], Row], load: Callable[[], Any]) -> Row:
+    """Describe one plugin; whatever is wrong with it must not hide the others."""
+    try:
+        return {"name": name, **describe(load())}
+    except Exception as error:
+        return {"name": name, "problem": _problem(error)}
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, PluginError):
+        return str(error)
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}: {error!r}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename}:{frame.lineno}: {error!r}"
+
+
+def _brief(found: dict[str, list[Row]]) -> Iterator[str]:
+    """Yield one line an entry, all kinds in the same columns."""
+    width = max(len(row["name"]) for rows in found.values() for row in rows)
+    for kind, rows in found.items():
+        yield kind
+        yield from (f"  {row['name']:<{width}}  {_gist(row)}" for row in rows)
+
+
+def _gist(row: Row) -> str:
+    if "problem" in row:
+        return f"BROKEN: {row['problem']}"
+    return str(row.get("title") or row.get("description") or ", ".join(row.get("benchmarks", ())))
+
+
+def _full(rows: list[Row]) -> Iterator[str]:
+    """Yield a table of the sound entries, then the broken ones."""
+    sound = [row for row in rows if "problem" not in row]
+    if sound:
+        heads = list(sound[0])
+        table = [[head.replace("_", " ").upper() for head in heads]]
+        table += [[_cell(row[head]) for head in heads] for row in sound]
+        yield from aligned(table)
+    yield from (f"{row['name']}  BROKEN: {row['problem']}" for row in rows if "problem" in row)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_cell(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value or "-")

@@ -1,0 +1,244 @@
+"""``run``: measure."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.cli import _values as values
+from inference_bench.cli._command import Command
+from inference_bench.spec import DEVICES, DTYPES, SUITES, Limits
+from inference_bench.units import NS_PER_S
+
+if TYPE_CHECKING:
+    import argparse
+
+    from inference_bench.orchestrator import RunOutcome
+    from inference_bench.spec import Spec
+
+DEFAULT_MODEL = "smollm2_135m_instruct"
+_INTERRUPTED = 130
+_LIMITS = Limits()
+
+
+class RunCommand(Command):
+    """Measure models and show the results.
+
+    Every combination of model, set-up and benchmark parameter is a case. Each model loads in a process of its own.
+    Results are written as each case ends; the table goes to standard output, progress to standard error.
+    """
+
+    examples = (
+        ("", "the performance suite on the default model"),
+        ("--dry-run", "show the cases, measure nothing"),
+        ("--dtype float32,bfloat16", "compare two number formats"),
+        ("--benchmark inference_speed --input-lengths 64,1024", "other prompt lengths"),
+        ("--runs 5", "five fresh processes, so that intervals speak of more than one"),
+        ("--weights random --scale reduced", "try things out, with no download"),
+        ("--format json > results.json", "for another program"),
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare what to measure, how to load it, how long to measure, and where results go."""
+        _add_subject(parser)
+        _add_setup(parser)
+        _add_parameters(parser)
+        _add_effort(parser)
+        _add_output(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Check the whole request, then measure and report."""
+        from inference_bench.cli._request import check_output, spec_of
+        from inference_bench.report import open_report
+
+        spec = spec_of(args, DEFAULT_MODEL)
+        report = open_report(args.format)
+        check_output(args.output)
+        if args.dry_run:
+            return _show_plan(spec, args)
+        outcome = _measure(spec, args)
+        report.render(outcome.run, sys.stdout)
+        if not args.quiet:
+            _name_files(outcome.folder)
+        if outcome.interrupted:
+            return _INTERRUPTED
+        return 1 if outcome.has_findings else 0
+
+
+def _add_subject(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what to measure", "`list` shows what there is; lists have commas")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--model",
+        metavar="NAME[,NAME]",
+        action="append",
+        type=values.names("model"),
+        help=f"a model; may be repeated (default: {DEFAULT_MODEL})",
+    )
+    which.add_argument("--all", action="store_true", help="every model there is, except the null model")
+    what = group.add_mutually_exclusive_group()
+    what.add_argument(
+        "--suite", metavar="NAME", default="performance", help=f"benchmarks by suite: {', '.join(SUITES)}"
+    )
+    what.add_argument(
+        "--benchmark",
+        metavar="NAME[,NAME]",
+        action="append",
+        type=values.names("benchmark"),
+        help="a benchmark, instead of a suite; may be repeated",
+    )
+    group.add_argument(
+        "--models-dir",
+        metavar="DIR",
+        action="append",
+        type=Path,
+        default=[],
+        help="look for <name>/model.py here as well; may be repeated",
+    )
+
+
+def _add_setup(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how to load it", "several values are several set-ups, each measured")
+    group.add_argument(
+        "--device",
+        metavar="NAME[,NAME]",
+        type=values.names("device"),
+        default="cpu",
+        help=f"{', '.join(DEVICES)}, or cuda:N",
+    )
+    group.add_argument(
+        "--dtype", metavar="NAME[,NAME]", type=values.names("dtype"), default="float32", help=", ".join(DTYPES)
+    )
+    group.add_argument(
+        "--threads",
+        metavar="N[,N]",
+        type=values.whole_numbers("threads"),
+        help="threads of the framework (default: the CPUs this process may use)",
+    )
+    group.add_argument(
+        "--weights",
+        metavar="SOURCE",
+        default="auto",
+        help="auto, cache, hub, package, random, or the path of a folder; auto tries cache, hub and package in turn",
+    )
+    group.add_argument(
+        "--scale",
+        metavar="SIZE",
+        default="full",
+        help="full, or reduced: a small model of the same architecture; needs --weights random",
+    )
+    group.add_argument(
+        "--seed", metavar="N", type=values.whole_number("seed", 0), default=0, help="of every random generator"
+    )
+
+
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("parameters", "where none are given, the benchmark's own; see `list benchmarks`")
+    group.add_argument(
+        "--input-lengths", metavar="N[,N]", type=values.whole_numbers("input lengths"), help="tokens of the prompt"
+    )
+    group.add_argument(
+        "--new-tokens", metavar="N[,N]", type=values.whole_numbers("new tokens"), help="tokens to generate"
+    )
+    group.add_argument(
+        "-a",
+        "--axis",
+        metavar="NAME=VALUE[,VALUE]",
+        action="append",
+        type=values.axis,
+        default=[],
+        help="values of any parameter; may be repeated",
+    )
+
+
+def _add_effort(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how long to measure", "a case ends when it is precise enough, or out of time")
+    group.add_argument(
+        "--runs", metavar="N", type=values.whole_number("runs"), default=1, help="fresh processes for each case"
+    )
+    group.add_argument(
+        "--precision",
+        metavar="FRACTION",
+        type=values.fraction("precision"),
+        default=_LIMITS.relative_width,
+        help="wanted width of the median's 95%% interval, relative to the median",
+    )
+    group.add_argument(
+        "--budget",
+        metavar="SECONDS",
+        type=values.seconds("budget"),
+        default=_LIMITS.budget_ns / NS_PER_S,
+        help="a case that is not precise by then ends, and says so",
+    )
+    group.add_argument(
+        "--min-samples",
+        metavar="N",
+        type=values.whole_number("min samples"),
+        default=_LIMITS.min_samples,
+        help="never stop before",
+    )
+    group.add_argument(
+        "--warmup",
+        metavar="N",
+        type=values.whole_number("warm-up", 0),
+        default=_LIMITS.warmup_iterations,
+        help="iterations after the cold one that are kept, but not counted",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("results")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path("benchmark_results"),
+        help="each run gets a folder in here",
+    )
+    group.add_argument(
+        "--format", metavar="NAME", default="console", help="of the report: console, markdown, json or csv"
+    )
+    group.add_argument("--dry-run", action="store_true", help="show the plan, measure nothing, write nothing")
+    group.add_argument("--quiet", action="store_true", help="no progress; warnings stay")
+
+
+def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
+    from inference_bench.cli._progress import make_progress
+    from inference_bench.orchestrator import run_benchmarks
+
+    return asyncio.run(
+        run_benchmarks(
+            spec,
+            output=args.output,
+            models_dirs=args.models_dir,
+            progress=make_progress(quiet=args.quiet, stream=sys.stderr),
+            handle_signals=True,
+        )
+    )
+
+
+def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
+    from inference_bench.cli._plan import broken_models, plan_lines
+    from inference_bench.orchestrator import prepare
+
+    prepared = prepare(spec, args.models_dir)
+    for line in plan_lines(prepared, args.output):
+        print(line)
+    broken = broken_models(prepared)
+    for problem in broken:
+        print(f"error: {problem}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _name_files(folder: Path) -> None:
+    """Name what was written: each file, but of a folder only how many it holds."""
+    print(f"written to {folder}", file=sys.stderr)
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        print(f"  {path.name}", file=sys.stderr)
+    inside = Counter(path.parent.name for path in folder.glob("*/*"))
+    for name, count in sorted(inside.items()):
+        print(f"  {name}/ ({count} file{'s' if count > 1 else ''})", file=sys.stderr)

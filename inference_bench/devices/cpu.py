@@ -1,0 +1,20 @@
+"""The host's processors."""
+
+from __future__ import annotations
+
+from inference_bench.device import Device, FoundDevice
+from inference_bench.environment import describe_environment
+from inference_bench.errors import InvalidValueError
+
+
+class Cpu(Device):
+    """The host's processors, together one device."""
+
+    def find(self) -> list[FoundDevice]:
+        """Return the one entry."""
+        return [FoundDevice("cpu", describe_environment()["cpu"].get("model", "unnamed"))]
+
+    def check(self, index: int | None) -> None:
+        """Refuse a number: the processors of a host are one device."""
+        if index is not None:
+            raise InvalidValueError("device", f"cpu:{index}", "cpu", "Use --threads to choose how much of it is used.")

@@ -1,0 +1,131 @@
+"""NVIDIA GPUs, seen through the driver's management library: no CUDA context, no framework."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.device import Device, FoundDevice
+from inference_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ADVICE = "Use --device cpu."
+
+
+class Cuda(Device):
+    """NVIDIA GPUs, those that ``CUDA_VISIBLE_DEVICES`` leaves visible, numbered as CUDA numbers them."""
+
+    def find(self) -> list[FoundDevice]:
+        """Return the visible GPUs."""
+        return [FoundDevice(f"cuda:{gpu['index']}", gpu["name"]) for gpu in describe_gpus() if "index" in gpu]
+
+    def check(self, index: int | None) -> None:
+        """Refuse where the driver, the GPU or a framework built for CUDA is missing."""
+        reason = _missing(index or 0)
+        if reason:
+            raise UsageError(f"device {'cuda' if index is None else f'cuda:{index}'!r}: {reason}. {_ADVICE}")
+
+
+def describe_gpus() -> list[dict[str, Any]]:
+    """Describe every GPU the driver manages; empty where there is no driver.
+
+    ``index`` is CUDA's number; a GPU hidden by ``CUDA_VISIBLE_DEVICES`` has none.
+    """
+    with _nvml() as nvml:
+        if nvml is None:
+            return []
+        driver = nvml.nvmlSystemGetDriverVersion()
+        handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+        visible = _visible([nvml.nvmlDeviceGetUUID(handle) for handle in handles])
+        return [_describe(nvml, handle, position, visible, driver) for position, handle in enumerate(handles)]
+
+
+def _describe(nvml: Any, handle: Any, position: int, visible: list[int], driver: str) -> dict[str, Any]:
+    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    facts = {
+        "name": nvml.nvmlDeviceGetName(handle),
+        "driver": driver,
+        "memory_total_bytes": memory.total,
+        "memory_free_bytes": memory.free,
+    }
+    return {"index": visible.index(position), **facts} if position in visible else facts
+
+
+@contextmanager
+def _nvml() -> Iterator[Any]:
+    """Open the management library; yields None where there is none or it refuses."""
+    # Importing pynvml costs 24 ms: only where the driver is there.
+    if not _loads("libnvidia-ml.so.1"):
+        yield None
+        return
+    try:
+        import pynvml
+    except ImportError:
+        yield None
+        return
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield None
+        return
+    try:
+        yield pynvml
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _missing(index: int) -> str | None:
+    """Return why CUDA cannot be used here, or None where it can."""
+    if not _loads("libcuda.so.1"):
+        return "no NVIDIA driver on this machine (libcuda.so.1 was not found)"
+    gpus = [gpu for gpu in describe_gpus() if "index" in gpu]
+    if not gpus:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return "the driver shows no GPU" + ("" if hidden is None else f" with CUDA_VISIBLE_DEVICES={hidden!r}")
+    if index >= len(gpus):
+        return f"the driver shows {len(gpus)} GPU(s), numbered from 0"
+    torch = _torch_version()
+    if torch and torch.endswith("+cpu"):
+        return f"the installed torch {torch} is built without CUDA"
+    return None
+
+
+def _torch_version() -> str | None:
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return None
+
+
+def _visible(uuids: list[str]) -> list[int]:
+    """Return the positions of the GPUs that CUDA sees, in its order.
+
+    ``CUDA_VISIBLE_DEVICES`` holds positions or beginnings of UUIDs; the first entry that names none ends the list.
+    """
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return list(range(len(uuids)))
+    positions: list[int] = []
+    for word in chosen.split(","):
+        found = [i for i, uuid in enumerate(uuids) if word.strip() == str(i) or _begins(uuid, word.strip())]
+        if len(found) != 1:
+            break
+        positions += found
+    return positions
+
+
+def _begins(uuid: str, word: str) -> bool:
+    return word.startswith("GPU-") and uuid.startswith(word)
