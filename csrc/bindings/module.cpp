@@ -8,4 +8,6 @@ PYBIND11_MODULE(_native, m) {
     register_clock(m);
     register_tick_recorder(m);
     register_memory(m);
+    register_table(m);
+    register_spans(m);
 }
