@@ -107,9 +107,6 @@ py::tuple native_span_cost(std::uint64_t n) {
 }  // namespace
 
 void register_spans(py::module_& m) {
-    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
-        throw py::import_error("inference_bench._native records spans in the main interpreter only");
-    }
     PyObject* const module = m.ptr();
     if (!add_span_types(module) || !add_span_function_type(module) || !add_span_coroutine_type(module) ||
         !add_span_calls(module) || !add_noop_context(module)) {

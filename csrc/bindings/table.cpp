@@ -245,9 +245,9 @@ py::object labels(const Table& table, const std::string& name) {
     return std::move(out);
 }
 
-std::vector<std::string> column_names(const Table& table) {
-    std::vector<std::string> out;
-    for (const TableColumn& column : table.columns) out.push_back(column.name);
+py::list column_names(const Table& table) {
+    py::list out;
+    for (const TableColumn& column : table.columns) out.append(py::str(column.name));
     return out;
 }
 
@@ -269,7 +269,7 @@ py::object make_table(Table table) { return py::cast(std::make_shared<Table>(std
 void register_table(py::module_& m) {
     py::class_<Table, std::shared_ptr<Table>>(m, "Table", "Columns of one length: Arrow, or buffers.")
         .def("__len__", [](const Table& table) { return table.rows; })
-        .def_property_readonly("column_names", [](const Table& table) { return py::cast(column_names(table)); })
+        .def_property_readonly("column_names", &column_names)
         .def(
             "column", [](const Table& table, const std::string& name) { return column_view(table, find(table, name)); },
             py::arg("name"), py::pos_only())

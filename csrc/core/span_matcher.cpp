@@ -25,7 +25,8 @@ std::vector<MatchedSpan> SpanMatcher::match(std::vector<SpanHalf> halves) {
             continue;
         }
         const auto begun = open_.find(key);
-        if (begun != open_.end()) {
+        // An end that was kept must not take a beginning that came after it.
+        if (begun != open_.end() && (i >= early || begun->second.ns < half.ns)) {
             matched.push_back({begun->second, half.ns});
             open_.erase(begun);
         } else if (i < early) {
