@@ -1,10 +1,6 @@
 #include "span_columns.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 
 #include "clock.hpp"
 
@@ -14,20 +10,7 @@ namespace {
 // Ticks are converted in stretches that stay in the first-level cache.
 constexpr std::size_t kStretch = 512;
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
 }  // namespace
-
-std::shared_ptr<void> allocate_column(std::size_t bytes) {
-    // Half of the time that a long column takes is page faults, of which huge pages need 512 times fewer.
-    const bool huge = bytes >= 2 * kHugePage;
-    const std::size_t alignment = huge ? kHugePage : 64;
-    const std::size_t rounded = (bytes + alignment) / alignment * alignment;
-    void* const memory = std::aligned_alloc(alignment, rounded);
-    if (memory == nullptr) throw std::bad_alloc();
-    if (huge) madvise(memory, rounded, MADV_HUGEPAGE);  // a wish; refused, it only takes longer
-    return {memory, std::free};
-}
 
 RecordColumns::RecordColumns(std::size_t capacity)
     : name(capacity),
