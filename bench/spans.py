@@ -104,6 +104,44 @@ def measure(repeats: int) -> dict[str, list[float]]:
     return {label: [t - empty for t in row] for label, row in times.items()}
 
 
+COLD_ROWS = {
+    "perf_counter_ns pair": "t = p(); t = p() - t",
+    "s.begin(); s.end()": "s.begin(); s.end()",
+    "with span": "with s: pass",
+    "no-op with, descriptor form": "with noop: pass",
+}
+
+
+def measure_cold(repeats: int = 400) -> dict[str, float]:
+    """Median nanoseconds of each row met once between real work: 1 MB of NumPy and 40 calls into rotating functions."""
+    import numpy as np
+
+    field = np.ones(131_072)
+    source = "\n".join(f"def f{i}(x): return [x, {i}, str(x)][{i % 3}]" for i in range(400))
+    scope: dict[str, object] = {}
+    exec(source, scope)
+    functions = [scope[f"f{i}"] for i in range(400)]
+    timers = {}
+    for label, code in {"pass": "pass", **COLD_ROWS}.items():
+        names = _names()
+        parameters = ", ".join(f"{name}={name}" for name in names)
+        exec(
+            f"def once(clock, {parameters}):\n    started = clock()\n    {code}\n    return clock() - started\n", names
+        )
+        timers[label] = names["once"]
+    times: dict[str, list[int]] = {label: [] for label in timers}
+    with _native.SpanRecorder():
+        for repeat in range(repeats):
+            for number, (label, once) in enumerate(timers.items()):
+                np.add(field, 1, out=field)
+                first = (repeat * 7 + number * 40) % 360
+                for function in functions[first : first + 40]:
+                    function(repeat)  # type: ignore[operator]
+                times[label].append(once(time.perf_counter_ns))  # type: ignore[operator]
+    empty = statistics.median(times.pop("pass"))
+    return {label: statistics.median(row) - empty for label, row in times.items()}
+
+
 def drain_rate(records: int = 10_000_000) -> tuple[float, float]:
     """Records a second, from the recorder to a pyarrow Table: of all records, and of the table of spans besides."""
     import pyarrow as pa
@@ -137,6 +175,9 @@ def main() -> None:
     print(f"with span / no-op with: {best['with span'] / best['no-op with, descriptor form']:.3f}")
     print(f"decorator adds, of pair: {(best['decorated f()'] - best['f()']) / pair:.3f}")
     print(f"decorated coroutine adds: {best['await decorated co()'] - best['await co()']:.1f} ns")
+    cold = measure_cold()
+    for label, cost in cold.items():
+        print(f"cold {label:34}{cost:9.0f} ns{cost / cold['perf_counter_ns pair']:9.2f} of pair")
     ratios = []
     for _ in range(100):
         native, bare = _native._native_span_cost(20_000)
