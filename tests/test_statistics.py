@@ -243,7 +243,7 @@ def test_halves_agree_and_disagree():
     assert split_halves_agree(steady)
     assert split_halves_agree(np.full(12, 3))
     assert not split_halves_agree(np.concatenate([steady, steady + 5]))
-    assert not split_halves_agree(steady[:11])  # a half of five has no interval
+    assert not split_halves_agree(np.full(11, 3))  # a half of five has no interval
 
 
 # Outliers
