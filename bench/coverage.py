@@ -26,9 +26,9 @@ from inference_bench.statistics import (
     effective_sample_size,
     median_estimate,
     quantile_estimate,
-    summarise,
 )
 from inference_bench.stopping import StoppingRule
+from inference_bench.summaries import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,8 +1,8 @@
 """Times small statements side by side in one process, so that whatever disturbs the machine disturbs all of them.
 
-Each candidate is a statement in a loop of its own. The loops take turns, in an order that rotates from round to round; an
-empty loop takes part like the others, and its time is subtracted. A candidate's figure is the minimum over all rounds
-(the machine can only add time), with the median beside it.
+Each candidate is a statement in a loop of its own. The loops take turns, in an order that rotates from round to round;
+an empty loop takes part like the others, and its time is subtracted. A candidate's figure is the minimum over all
+rounds (the machine can only add time), with the median beside it.
 """
 
 from __future__ import annotations

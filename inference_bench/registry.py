@@ -129,7 +129,7 @@ def load_model(file: ModelFile) -> type[Model]:
         except Exception as error:
             del sys.modules[module_name]
             raise PluginError(f"model {file.name!r}: {_where(error, file.path)}: {error!r}") from error
-    return _the_class(module, Model, "model", file.name)
+    return _the_class(module, Model, "model", file.name)  # type: ignore[type-abstract]
 
 
 def _where(error: BaseException, path: Path) -> str:

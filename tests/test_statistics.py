@@ -15,8 +15,6 @@ from inference_bench.statistics import (
     QUANTILES,
     Dependence,
     dependence,
-    derived_summaries,
-    derived_summary,
     effective_sample_size,
     interval_ranks,
     median_estimate,
@@ -26,10 +24,9 @@ from inference_bench.statistics import (
     relative_width,
     run_medians_estimate,
     split_halves_agree,
-    summarise,
-    summarise_samples,
     tukey_outliers,
 )
+from inference_bench.summaries import derived_summaries, derived_summary, summarise, summarise_samples
 
 PROBABILITIES = tuple(QUANTILES.values())
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
