@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -341,12 +343,66 @@ def test_cuda_is_refused_with_the_reason(monkeypatch, driver, gpus, torch, devic
     monkeypatch.setattr(cuda, "_loads", lambda library: driver)
     monkeypatch.setattr(cuda, "describe_gpus", lambda: gpus)
     monkeypatch.setattr(cuda, "_torch_version", lambda: torch)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
     if reason is None:
         check_device(device)
         return
     with pytest.raises(UsageError, match=rf"device '{device}': .*{reason}.*Use --device cpu"):
         check_device(device)
+
+
+@pytest.mark.parametrize(
+    ("libraries", "variable"),
+    [({"libcuda.so.1"}, None), ({"libcuda.so.1", "libnvidia-ml.so.1"}, "MIG-5c89852c")],
+    ids=["no-management-library", "mig"],
+)
+def test_where_the_driver_cannot_tell_the_framework_must_find_out(monkeypatch, libraries, variable):
+    monkeypatch.setattr(cuda, "_loads", lambda library: library in libraries)
+    monkeypatch.setattr(cuda, "_torch_version", lambda: "2.9.0")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable or "0")
+
+    check_device("cuda")
+
+
+class NVMLError(Exception):
+    """As in pynvml."""
+
+
+def fake_nvml(shared_memory):
+    """Return what pynvml offers on a machine with two GPUs."""
+
+    def memory(handle):
+        if shared_memory:
+            raise NVMLError
+        return SimpleNamespace(total=80 << 30, free=79 << 30)
+
+    return SimpleNamespace(
+        NVMLError=NVMLError,
+        nvmlSystemGetDriverVersion=lambda: "575.57",
+        nvmlDeviceGetCount=lambda: 2,
+        nvmlDeviceGetHandleByIndex=lambda position: position,
+        nvmlDeviceGetUUID=lambda handle: f"GPU-{handle}",
+        nvmlDeviceGetName=lambda handle: f"H{handle}",
+        nvmlDeviceGetMemoryInfo=memory,
+    )
+
+
+def test_gpus_bear_the_numbers_of_cuda(monkeypatch):
+    monkeypatch.setattr(cuda, "_nvml", lambda: nullcontext(fake_nvml(shared_memory=False)))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+
+    hidden, visible = cuda.describe_gpus()
+
+    assert "index" not in hidden
+    assert (visible["index"], visible["name"], visible["memory_total_bytes"]) == (0, "H1", 80 << 30)
+    assert [(found.name, found.title) for found in load_device("cuda").find()] == [("cuda:0", "H1")]
+
+
+def test_a_gpu_without_memory_of_its_own_states_none(monkeypatch):
+    monkeypatch.setattr(cuda, "_nvml", lambda: nullcontext(fake_nvml(shared_memory=True)))
+
+    assert not [gpu for gpu in cuda.describe_gpus() if "memory_total_bytes" in gpu]
 
 
 @pytest.mark.parametrize(
@@ -385,5 +441,5 @@ def test_with_a_gpu_it_is_found_and_described():
     gpus = cuda.describe_gpus()
 
     assert gpus
-    assert all(gpu["memory_total_bytes"] > 0 and gpu["driver"] for gpu in gpus)
+    assert all(gpu["name"] and gpu["driver"] for gpu in gpus)
     assert load_device("cuda").find()[0].name == "cuda:0"
