@@ -141,7 +141,7 @@ class Session:
         self._silence_s = spec.limits.silence_ns / NS_PER_S
         self._tallies = {case.id: Tally(case, spec.limits) for case in prepared.plan.cases}
         environment = describe_environment()
-        environment["warnings"] = warnings_of(environment)
+        environment["warnings"] = warnings_of(environment, max(setup.threads for setup in spec.setups))
         self._record = RunRecord(
             id=folder.name,
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
