@@ -26,6 +26,9 @@ DEPENDENT = 0.1
 MIN_BATCHES = 20
 """Fewer batches would estimate their own variance too badly."""
 
+_SIGNIFICANT = 1.645
+"""Standard errors that a lag-1 autocorrelation exceeds by chance in 5 % of independent series (Bartlett, 1946)."""
+
 _ROUNDING = 1e-9
 """Slack for products such as 0.07 * 100, which exceeds 7 in binary."""
 
@@ -166,6 +169,8 @@ def dependence(values: Values) -> Dependence:
     """Return the smallest batch whose mean ranks are independent, or the largest that leaves ``MIN_BATCHES``.
 
     Only a positive autocorrelation counts: a negative one makes an interval wider than it had to be, not too narrow.
+    Samples too few for batches estimate it with an error of ``1/sqrt(n)``; there it counts only where it is significant,
+    or else every third interval of a dozen independent samples would be given up for nothing.
     """
     n = len(values)
     if n < 3:
@@ -173,6 +178,8 @@ def dependence(values: Values) -> Dependence:
     ranks = _midranks(values)
     autocorrelation = remaining = _lag1(ranks)
     batch = 1
+    if n < 2 * MIN_BATCHES and autocorrelation * math.sqrt(n) <= _SIGNIFICANT:
+        return Dependence(autocorrelation, 1, 0.0)
     while remaining > DEPENDENT and n // (2 * batch) >= MIN_BATCHES:
         batch *= 2
         remaining = _lag1(_batches(ranks, batch).mean(axis=1))
