@@ -31,6 +31,7 @@ class Candidate:
         after: called after each chunk, outside of the timing (empties a recorder).
         divisor: operations in one statement.
         calls: iterations in a chunk, for statements so slow that the common number would take too long.
+        asynchronous: whether the statement awaits; it must never really suspend.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Candidate:
     after: Callable[[], object] | None = None
     divisor: int = 1
     calls: int | None = None
+    asynchronous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def _chunk(candidate: Candidate) -> Callable[[int], int]:
     """Compile a loop around the statement that returns the nanoseconds it took."""
     parameters = "".join(f", {name}={name}" for name in candidate.names)
     source = (
-        f"def chunk(n, clock=clock{parameters}):\n"
+        f"{'async ' if candidate.asynchronous else ''}def chunk(n, clock=clock{parameters}):\n"
         f"    began = clock()\n"
         f"    for _ in range(n):\n"
         f"        {candidate.statement}\n"
@@ -62,7 +64,21 @@ def _chunk(candidate: Candidate) -> Callable[[int], int]:
     namespace: dict[str, Any] = {"clock": time.perf_counter_ns, **candidate.names}
     exec(source, namespace)
     chunk: Callable[[int], int] = namespace["chunk"]
-    return chunk
+    return _driven(chunk) if candidate.asynchronous else chunk
+
+
+def _driven(chunk: Callable[[int], Any]) -> Callable[[int], int]:
+    """Drive a coroutine function that never suspends, without an event loop whose own cost would have to be known."""
+
+    def run(n: int) -> int:
+        try:
+            chunk(n).send(None)
+        except StopIteration as stop:
+            took: int = stop.value
+            return took
+        raise RuntimeError("the statement suspended")
+
+    return run
 
 
 def time_interleaved(candidates: Sequence[Candidate], *, rounds: int = 60, calls: int = 2000) -> dict[str, Cost]:
