@@ -1,9 +1,10 @@
 """The native core. Times are nanoseconds on the CLOCK_MONOTONIC_RAW scale, shared by all processes of a machine."""
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, final
+from typing import Any, Literal, Self, final, overload
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, CapsuleType
 
 def now_ns() -> int:
     """The first call of a process may wait up to 10 ms, to calibrate."""
@@ -123,3 +124,157 @@ def die_with_parent(signal: int = 9) -> None:
 
     That thread, not its process; and a parent that died before this call sends nothing: compare os.getppid() after it.
     """
+
+# ---- spans, instants and counters
+
+@final
+class Span:
+    """Times blocks (`with s:`), functions (`@s`) and coroutine functions. One for each name, shared and re-entrant.
+
+    Recursion, threads, tasks and suspended generators may all be in it at once; each gets its own record, written as it
+    ends. While no recorder runs it costs a block's bare minimum, and nothing is recorded, not even the end of what
+    began before.
+    """
+
+    @property
+    def name(self) -> str: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+    def __call__[F: Callable[..., Any]](self, function: F, /) -> F:
+        """Decorate. A coroutine is timed from its first step to its end. TypeError for a generator function."""
+
+    @overload
+    def begin(self) -> None:
+        """RuntimeError if begun already: without ids two ends could not be told apart."""
+
+    @overload
+    def begin(self, id: int, value: int = 0, /) -> None:
+        """Matched with `end(id)` by name and id when drained, whatever thread or task that comes from."""
+
+    def end(self, id: int = ..., /) -> None:
+        """Without an id, RuntimeError unless begun. With one, `counts()` tells of ends without a beginning."""
+
+@final
+class SpanEntry:
+    """One entry into a span, with a value. For one block at a time."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+@overload
+def span(name: str, /) -> Span:
+    """The same object for the same name. Names are kept for ever: ValueError beyond 65,536 of them."""
+
+@overload
+def span(name: str, value: int, /) -> SpanEntry: ...
+@overload
+def begin(name: str, /) -> None: ...
+@overload
+def begin(name: str, id: int, value: int = 0, /) -> None: ...
+def end(name: str, id: int = ..., /) -> None: ...
+def mark(name: str, value: int = 0, /) -> None:
+    """Record an instant."""
+
+def counter(name: str, value: int, /) -> None:
+    """Record a counter's new reading."""
+
+@final
+class Mark:
+    """An instant whose name was looked up once."""
+
+    def __new__(cls, name: str) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    def __call__(self, value: int = 0, /) -> None: ...
+
+def recording() -> bool:
+    """Whether a recorder runs."""
+
+@final
+class SpanRecorder:
+    """Collects what all threads record while it runs. One at a time runs in a process.
+
+    `capacity` is in records of 32 bytes, whose memory is taken at once; each thread that records holds 2,046 of them.
+    Full, `mode` "discard" loses the newest and "overwrite" the oldest, and both are counted. `backlog` records more may
+    be held by a native thread that makes room, without the GIL; their memory is taken as they come.
+
+    A child of a fork sees it stopped, with what was recorded so far, and may start it again.
+    """
+
+    def __init__(
+        self, capacity: int = 262_144, mode: Literal["discard", "overwrite"] = "discard", backlog: int = 0
+    ) -> None: ...
+    def start(self) -> None:
+        """RuntimeError if this or another runs. A second run appends to the first."""
+
+    def stop(self) -> None:
+        """What was recorded stays. Nothing happens if it is stopped already."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+    @property
+    def running(self) -> bool: ...
+    @property
+    def capacity(self) -> int:
+        """What was asked for, rounded up to whole chunks."""
+
+    @property
+    def mode(self) -> Literal["discard", "overwrite"]: ...
+    def drain(self) -> SpanRecords:
+        """Take all records away; also while it runs."""
+
+    def snapshot(self) -> SpanRecords:
+        """Look at them. Halves whose other was drained before are not matched."""
+
+    def counts(self) -> dict[str, int]:
+        """recorded, waiting, lost (the sum of lost_full and overwritten), open, unmatched_begins, unmatched_ends,
+        memory_bytes. Records made are `recorded + lost`; a run with `lost` above 0 is incomplete."""
+
+@final
+class SpanRecords:
+    """What a recorder gave away or showed. Itself a source of Arrow data: `pyarrow.table(recorder.drain())`."""
+
+    def __len__(self) -> int: ...
+    def records(self) -> Table:
+        """name, kind (span, begin, end, instant, counter), thread, id, value, begin_ns, end_ns, raised."""
+
+    def spans(self) -> Table:
+        """Whole spans, then matched halves by their ends: name, thread, id, value, begin_ns, duration_ns, raised."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> CapsuleType: ...
+
+@final
+class Table:
+    """Columns of one length that leave as Arrow or through the buffer protocol, without a copy."""
+
+    def __len__(self) -> int: ...
+    @property
+    def column_names(self) -> list[str]: ...
+    def column(self, name: str, /) -> memoryview: ...
+    def columns(self) -> dict[str, memoryview]: ...
+    def labels(self, name: str, /) -> list[str] | None:
+        """What the numbers of a column stand for, or None if they are just numbers."""
+
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[CapsuleType, CapsuleType]: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> CapsuleType: ...
+
+@final
+class _NoopContext:
+    """The least that a with statement can cost, to measure spans against."""
+
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+def _native_span_cost(n: int) -> tuple[int, int]:
+    """Ticks that `n` spans in C++, and `n` pairs of bare clock readings, take."""
+
+# ---- end of spans

@@ -12,6 +12,10 @@ namespace inference_bench::bindings {
 template <typename T>
 constexpr const char* kBufferFormat = nullptr;
 template <>
+inline constexpr const char* kBufferFormat<std::uint8_t> = "B";
+template <>
+inline constexpr const char* kBufferFormat<std::int32_t> = "i";
+template <>
 inline constexpr const char* kBufferFormat<std::int64_t> = "q";
 template <>
 inline constexpr const char* kBufferFormat<std::uint64_t> = "Q";

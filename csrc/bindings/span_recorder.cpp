@@ -1,0 +1,152 @@
+#include "span_recorder.hpp"
+
+#include <utility>
+
+#include "name_table.hpp"
+#include "register.hpp"
+#include "spans.hpp"
+#include "table.hpp"
+
+namespace py = pybind11;
+using namespace pybind11::literals;
+
+namespace inference_bench::bindings {
+namespace {
+
+using NoGil = py::call_guard<py::gil_scoped_release>;
+
+template <typename T>
+TableColumn as_column(const char* name, const NumberColumn<T>& numbers,
+                      std::shared_ptr<const Labels> labels = nullptr) {
+    return {name, kArrowFormat<T>, numbers.owner(), numbers.data(), std::move(labels)};
+}
+
+std::shared_ptr<const Labels> kind_labels() {
+    static const auto labels =
+        std::make_shared<const Labels>(std::vector<std::string>{"span", "begin", "end", "instant", "counter"});
+    return labels;
+}
+
+// What a drain or a snapshot gave: every record, and the spans among them.
+class SpanRecords {
+  public:
+    explicit SpanRecords(DrainedSpans drained)
+        : drained_(std::move(drained)), names_(std::make_shared<const Labels>(interned_names())) {}
+
+    [[nodiscard]] std::size_t size() const noexcept { return drained_.records.rows; }
+
+    [[nodiscard]] Table records() const {
+        const RecordColumns& r = drained_.records;
+        return {r.rows,
+                {as_column("name", r.name, names_), as_column("kind", r.kind, kind_labels()),
+                 as_column("thread", r.thread), as_column("id", r.id), as_column("value", r.value),
+                 as_column("begin_ns", r.begin_ns), as_column("end_ns", r.end_ns), as_column("raised", r.raised)}};
+    }
+
+    [[nodiscard]] Table spans() const {
+        const SpanColumns s(drained_.records, drained_.matched);
+        return {s.rows,
+                {as_column("name", s.name, names_), as_column("thread", s.thread), as_column("id", s.id),
+                 as_column("value", s.value), as_column("begin_ns", s.begin_ns),
+                 as_column("duration_ns", s.duration_ns), as_column("raised", s.raised)}};
+    }
+
+  private:
+    const DrainedSpans drained_;
+    const std::shared_ptr<const Labels> names_;
+};
+
+std::unique_ptr<SpanRecorder> make_recorder(std::int64_t capacity, const std::string& mode, std::int64_t backlog) {
+    if (mode != "discard" && mode != "overwrite") {
+        throw py::value_error("mode must be 'discard' or 'overwrite'; given '" + mode + "'");
+    }
+    const py::gil_scoped_release released;  // touching the memory takes 0.1 s a gigabyte
+    return std::make_unique<SpanRecorder>(SpanRecorderOptions{capacity, backlog, mode == "overwrite"});
+}
+
+py::dict counts(SpanRecorder& recorder) {
+    SpanCounts c{};
+    {
+        const py::gil_scoped_release released;
+        c = recorder.counts();
+    }
+    return py::dict("recorded"_a = c.recorded, "waiting"_a = c.waiting, "lost"_a = c.lost_full + c.overwritten,
+                    "lost_full"_a = c.lost_full, "overwritten"_a = c.overwritten, "open"_a = c.open,
+                    "unmatched_begins"_a = c.unmatched_begins, "unmatched_ends"_a = c.unmatched_ends,
+                    "memory_bytes"_a = c.memory_bytes);
+}
+
+template <Table (SpanRecords::*Make)() const>
+py::object table_of(const SpanRecords& records) {
+    Table table{};
+    {
+        const py::gil_scoped_release released;
+        table = (records.*Make)();
+    }
+    return make_table(std::move(table));
+}
+
+// The ticks that NativeSpan and two bare readings take, for `n` of each: what C++ pays.
+py::tuple native_span_cost(std::uint64_t n) {
+    const std::uint32_t name = intern_name("native span cost");
+    const py::gil_scoped_release released;
+    const std::uint64_t begin = ticks_begin();
+    for (std::uint64_t i = 0; i < n; ++i) const NativeSpan span(name);
+    const std::uint64_t middle = ticks_end();
+    std::uint64_t sink = 0;
+    for (std::uint64_t i = 0; i < n; ++i) {
+        const std::uint64_t first = ticks();
+        sink += ticks() - first;
+        __asm__ volatile("" : "+r"(sink));
+    }
+    const std::uint64_t end = ticks_end();
+    const py::gil_scoped_acquire acquired;
+    return py::make_tuple(middle - begin, end - middle);
+}
+
+}  // namespace
+
+void register_spans(py::module_& m) {
+    PyObject* const module = m.ptr();
+    if (!add_span_types(module) || !add_span_function_type(module) || !add_span_coroutine_type(module) ||
+        !add_span_calls(module) || !add_noop_context(module)) {
+        throw py::error_already_set();
+    }
+    m.def("recording", &recording, "Whether a recorder runs.");
+    m.def("_native_span_cost", &native_span_cost);
+
+    py::class_<SpanRecords>(m, "SpanRecords", "What a recorder gave away or showed.")
+        .def("__len__", &SpanRecords::size)
+        .def("records", &table_of<&SpanRecords::records>)
+        .def("spans", &table_of<&SpanRecords::spans>)
+        .def(
+            "__arrow_c_stream__",
+            [](const SpanRecords& self, const py::object& schema) {
+                return table_of<&SpanRecords::records>(self).attr("__arrow_c_stream__")(schema);
+            },
+            "requested_schema"_a = py::none());
+
+    const SpanRecorderOptions defaults;
+    py::class_<SpanRecorder>(m, "SpanRecorder", "Collects the spans, instants and counters of all threads.")
+        .def(py::init(&make_recorder), "capacity"_a = defaults.capacity, "mode"_a = "discard",
+             "backlog"_a = defaults.backlog)
+        .def("start", &SpanRecorder::start, NoGil())
+        .def("stop", &SpanRecorder::stop, NoGil())
+        .def(
+            "__enter__", [](SpanRecorder& self) -> SpanRecorder& { return self.start(), self; }, NoGil(),
+            py::return_value_policy::reference)
+        .def(
+            "__exit__", [](SpanRecorder& self, py::handle, py::handle, py::handle) { self.stop(); }, NoGil(),
+            py::pos_only())
+        .def_property_readonly("running", &SpanRecorder::running)
+        .def_property_readonly("capacity", &SpanRecorder::capacity)
+        .def_property_readonly("mode",
+                               [](const SpanRecorder& self) { return self.overwrites() ? "overwrite" : "discard"; })
+        .def(
+            "drain", [](SpanRecorder& self) { return std::make_unique<SpanRecords>(self.drain()); }, NoGil())
+        .def(
+            "snapshot", [](SpanRecorder& self) { return std::make_unique<SpanRecords>(self.snapshot()); }, NoGil())
+        .def("counts", &counts);
+}
+
+}  // namespace inference_bench::bindings

@@ -1,0 +1,61 @@
+// Drained records turned into columns, and the spans among them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "span_matcher.hpp"
+#include "span_record.hpp"
+
+namespace inference_bench {
+
+// Shared, since Python's views outlive what they were taken from; not zeroed, so that only written pages cost anything.
+template <typename T>
+class NumberColumn {
+  public:
+    NumberColumn() = default;
+    explicit NumberColumn(std::size_t n) : numbers_(new T[n]) {}
+
+    [[nodiscard]] T& operator[](std::size_t i) const noexcept { return numbers_.get()[i]; }
+    [[nodiscard]] const T* data() const noexcept { return numbers_.get(); }
+    [[nodiscard]] std::shared_ptr<const void> owner() const noexcept { return numbers_; }
+
+  private:
+    std::shared_ptr<T[]> numbers_;
+};
+
+// All records, as they were written. A moment begins and ends at once.
+struct RecordColumns {
+    explicit RecordColumns(std::size_t capacity);  // std::bad_alloc; memory is only touched where rows are written
+
+    void append(const SpanRecord* records, std::size_t n, std::int32_t thread) noexcept;
+    [[nodiscard]] std::vector<SpanHalf> halves() const;
+
+    std::size_t rows = 0;
+    NumberColumn<std::int32_t> name;    // as in interned_names()
+    NumberColumn<std::uint8_t> kind;    // SpanKind
+    NumberColumn<std::int32_t> thread;  // as gettid() gave it
+    NumberColumn<std::uint64_t> id;     // 0 where a kind has none
+    NumberColumn<std::int64_t> value;
+    NumberColumn<std::int64_t> begin_ns;
+    NumberColumn<std::int64_t> end_ns;
+    NumberColumn<std::uint8_t> raised;  // 1: an exception left the span
+};
+
+// Whole spans and matched halves, the latter on the thread where they began.
+struct SpanColumns {
+    SpanColumns(const RecordColumns& records, const std::vector<MatchedSpan>& matched);  // std::bad_alloc
+
+    std::size_t rows = 0;
+    NumberColumn<std::int32_t> name;
+    NumberColumn<std::int32_t> thread;
+    NumberColumn<std::uint64_t> id;
+    NumberColumn<std::int64_t> value;
+    NumberColumn<std::int64_t> begin_ns;
+    NumberColumn<std::int64_t> duration_ns;
+    NumberColumn<std::uint8_t> raised;
+};
+
+}  // namespace inference_bench

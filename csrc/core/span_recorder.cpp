@@ -1,0 +1,303 @@
+#include "span_recorder.hpp"
+
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include "clock.hpp"
+
+namespace inference_bench {
+
+// Which recorders exist, and which one runs. Recording threads come here once each, not once a record.
+struct SpanRegistry {
+    std::mutex mutex;
+    std::vector<SpanRecorder*> recorders;
+    std::uint64_t serials = 0;
+    std::atomic<SpanRecorder*> running{nullptr};
+    pthread_key_t thread_exit{};
+
+    // Never destroyed: threads may end while the process exits.
+    static SpanRegistry& get() {
+        static SpanRegistry* const the_registry = new SpanRegistry;
+        return *the_registry;
+    }
+
+    SpanRegistry() {
+        // The clock's own fork handlers must be there before ours: drain() reads the clock under our lock.
+        static_cast<void>(ticks());
+        pthread_key_create(&thread_exit, [](void*) { get().leave(); });
+        pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    }
+
+    std::uint64_t add(SpanRecorder* recorder) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        recorders.push_back(recorder);
+        return ++serials;
+    }
+
+    void remove(SpanRecorder* recorder) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        recorders.erase(std::find(recorders.begin(), recorders.end(), recorder));
+    }
+
+    void set_running(SpanRecorder* recorder) noexcept {
+        running.store(recorder, std::memory_order_release);
+        detail::running_recorder.store(recorder == nullptr ? 0 : recorder->serial_, std::memory_order_release);
+    }
+
+    // Gives this thread's chunk back to its recorder, if that still exists.
+    void leave() noexcept {
+        const detail::SpanProducer had = detail::span_producer;
+        detail::span_producer = {};
+        if (had.recorder == 0) return;
+        const std::lock_guard<std::mutex> lock(mutex);
+        for (const SpanRecorder* recorder : recorders) {
+            if (recorder->serial_ == had.recorder) had.chunk->close();
+        }
+    }
+
+    static void before_fork() {
+        get().mutex.lock();
+        for (SpanRecorder* recorder : get().recorders) recorder->reader_.lock();
+    }
+
+    static void after_fork_in_parent() {
+        for (SpanRecorder* recorder : get().recorders) recorder->reader_.unlock();
+        get().mutex.unlock();
+    }
+
+    // The other threads, the drainer among them, did not come along.
+    static void after_fork_in_child() {
+        get().set_running(nullptr);
+        detail::span_producer = {};
+        for (SpanRecorder* recorder : get().recorders) {
+            recorder->drainer_runs_ = false;
+            recorder->chunks_.close_all();
+        }
+        after_fork_in_parent();
+    }
+};
+
+// ---- the writing side
+
+namespace detail {
+
+__thread SpanProducer span_producer __attribute__((tls_model("initial-exec")));
+std::atomic<std::uint64_t> running_recorder{0};
+
+SpanChunk* renew_chunk() noexcept {
+    SpanRegistry& registry = SpanRegistry::get();
+    SpanRecorder* const recorder = registry.running.load(std::memory_order_acquire);
+    if (recorder == nullptr) return nullptr;
+    if (span_producer.recorder == recorder->serial_) {
+        span_producer.chunk->close();
+        span_producer = {};
+    } else if (span_producer.recorder != 0) {
+        registry.leave();
+    }
+    SpanChunk* const chunk = recorder->chunks_.acquire(static_cast<std::int32_t>(syscall(SYS_gettid)));
+    if (chunk == nullptr) {
+        recorder->lost_full_.fetch_add(1, std::memory_order_relaxed);
+        return nullptr;
+    }
+    pthread_setspecific(registry.thread_exit, chunk);  // anything but null
+    span_producer = {chunk, recorder->serial_};
+    return chunk;
+}
+
+}  // namespace detail
+
+// ---- the reading side
+
+namespace {
+
+constexpr std::int64_t kDrainEveryNs = 10'000'000;
+constexpr std::size_t kStackBytes = std::size_t{256} << 10;
+
+SpanRecorderOptions checked(const SpanRecorderOptions& options) {
+    const auto check = [](const char* what, std::int64_t given, std::int64_t least) {
+        if (given >= least && given <= SpanRecorder::kMaxRecords) return;
+        throw std::invalid_argument(std::string(what) + " must be from " + std::to_string(least) + " to " +
+                                    std::to_string(SpanRecorder::kMaxRecords) + " records; given " +
+                                    std::to_string(given));
+    };
+    check("capacity", options.capacity, 1);
+    check("backlog", options.backlog, 0);
+    if (options.overwrite && options.backlog > 0)
+        throw std::invalid_argument("overwrite keeps the last records in place: backlog must be 0, given " +
+                                    std::to_string(options.backlog));
+    return options;
+}
+
+// One more than fills the capacity: when overwriting, the newest chunk is nearly empty at times.
+std::size_t chunks_for(std::int64_t capacity) {
+    return (static_cast<std::size_t>(capacity) + SpanChunk::kRecords - 1) / SpanChunk::kRecords + 1;
+}
+
+}  // namespace
+
+SpanRecorder::SpanRecorder(const SpanRecorderOptions& options)
+    : options_(checked(options)),
+      serial_(SpanRegistry::get().add(this)),
+      chunks_(chunks_for(options.capacity), options.overwrite),
+      matcher_(static_cast<std::size_t>(options.capacity)) {}
+
+SpanRecorder::~SpanRecorder() {
+    stop();
+    SpanRegistry::get().remove(this);
+}
+
+std::int64_t SpanRecorder::capacity() const noexcept {
+    return static_cast<std::int64_t>(chunks_.size() * SpanChunk::kRecords);
+}
+
+bool SpanRecorder::running() const noexcept {
+    return SpanRegistry::get().running.load(std::memory_order_acquire) == this;
+}
+
+void SpanRecorder::start() {
+    SpanRegistry& registry = SpanRegistry::get();
+    const std::lock_guard<std::mutex> lock(registry.mutex);
+    if (registry.running.load(std::memory_order_relaxed) != nullptr) {
+        throw std::runtime_error(running() ? "this recorder is running already; stop() it first"
+                                           : "another recorder is running, and only one can; stop() that first");
+    }
+    if (options_.backlog > 0) start_drainer();
+    registry.set_running(this);
+}
+
+void SpanRecorder::stop() {
+    SpanRegistry& registry = SpanRegistry::get();
+    const std::lock_guard<std::mutex> lock(registry.mutex);
+    if (!running()) return;
+    registry.set_running(nullptr);
+    if (drainer_runs_) stop_drainer();
+}
+
+std::vector<std::pair<std::uint64_t, SpanChunk*>> SpanRecorder::chunks_by_age() {
+    std::vector<std::pair<std::uint64_t, SpanChunk*>> found;
+    for (std::size_t i = 0; i < chunks_.size(); ++i) {
+        SpanChunk& chunk = chunks_[i];
+        if (chunk.state.load(std::memory_order_acquire) < SpanChunk::Owned) continue;
+        found.emplace_back(chunk.sequence.load(std::memory_order_relaxed), &chunk);
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+DrainedSpans SpanRecorder::read(bool take) {
+    calibrate_clock();
+    const std::lock_guard<std::mutex> lock(reader_);
+    const auto chunks = chunks_by_age();
+    DrainedSpans out{RecordColumns(stored_records_ + chunks.size() * SpanChunk::kRecords), {}};
+    for (const Stored& s : stored_) out.records.append(s.records.get(), s.size, s.thread);
+    for (const auto& [sequence, chunk] : chunks) {
+        // Each for itself, so that a flight recorder goes on in all the others. One that was overwritten since it was
+        // found holds what is younger than all of these, and waits for the next time.
+        if (!chunks_.pin(*chunk)) continue;
+        const bool same = chunk->sequence.load(std::memory_order_relaxed) == sequence;
+        const std::uint32_t from = chunk->drained;
+        const std::uint32_t to = same ? chunk->size.load(std::memory_order_acquire) : from;
+        out.records.append(chunk->records + from, to - from, chunk->thread);
+        take ? chunks_.unpin_drained(*chunk, to) : chunks_.unpin(*chunk);
+    }
+    if (take) {
+        drained_ += out.records.rows;
+        stored_.clear();
+        stored_records_ = 0;
+        out.matched = matcher_.match(out.records.halves());
+    } else {
+        out.matched = SpanMatcher(static_cast<std::size_t>(options_.capacity)).match(out.records.halves());
+    }
+    return out;
+}
+
+DrainedSpans SpanRecorder::drain() { return read(/*take=*/true); }
+DrainedSpans SpanRecorder::snapshot() { return read(/*take=*/false); }
+
+SpanCounts SpanRecorder::counts() {
+    const std::lock_guard<std::mutex> lock(reader_);
+    std::uint64_t waiting = stored_records_;
+    for (std::size_t i = 0; i < chunks_.size(); ++i) {
+        SpanChunk& chunk = chunks_[i];
+        if (!chunks_.pin(chunk)) continue;
+        waiting += chunk.size.load(std::memory_order_acquire) - chunk.drained;
+        chunks_.unpin(chunk);
+    }
+    return {drained_ + waiting,
+            waiting,
+            lost_full_.load(std::memory_order_relaxed),
+            chunks_.overwritten(),
+            matcher_.open(),
+            matcher_.unmatched_begins(),
+            matcher_.unmatched_ends(),
+            chunks_.size() * sizeof(SpanChunk) + stored_records_ * sizeof(SpanRecord)};
+}
+
+// ---- the drainer
+
+void* SpanRecorder::drainer_main(void* self) {
+    pthread_setname_np(pthread_self(), "ib-spans");
+    static_cast<SpanRecorder*>(self)->run_drainer();
+    return nullptr;
+}
+
+void SpanRecorder::run_drainer() noexcept {
+    const timespec pause{0, kDrainEveryNs};
+    while (drainer_stop_.load(std::memory_order_acquire) == 0) {
+        syscall(SYS_futex, &drainer_stop_, FUTEX_WAIT_PRIVATE, 0, &pause, nullptr, 0);
+        maintain_clock();
+        try {
+            store_closed_chunks();
+        } catch (const std::bad_alloc&) {  // the chunks stay where they are, and later records are lost and counted
+        }
+    }
+}
+
+void SpanRecorder::store_closed_chunks() {
+    const std::lock_guard<std::mutex> lock(reader_);
+    for (const auto& [sequence, chunk] : chunks_by_age()) {
+        static_cast<void>(sequence);
+        if (chunk->state.load(std::memory_order_acquire) != SpanChunk::Closed) continue;
+        const std::uint32_t from = chunk->drained;
+        const std::uint32_t n = chunk->size.load(std::memory_order_relaxed) - from;
+        if (stored_records_ + n > static_cast<std::uint64_t>(options_.backlog)) return;
+        stored_.push_back({std::unique_ptr<SpanRecord[]>(new SpanRecord[n]), n, chunk->thread});
+        std::copy_n(chunk->records + from, n, stored_.back().records.get());
+        stored_records_ += n;
+        static_cast<void>(chunks_.pin(*chunk));  // closed, and not ours to overwrite: nothing can come between
+        chunks_.unpin_drained(*chunk, from + n);
+    }
+}
+
+void SpanRecorder::start_drainer() {
+    drainer_stop_.store(0, std::memory_order_relaxed);
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, kStackBytes);
+    pthread_sigmask(SIG_SETMASK, &all, &before);  // the program's signals are none of its business
+    const int error = pthread_create(&drainer_, &attributes, drainer_main, this);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_attr_destroy(&attributes);
+    if (error != 0) throw std::system_error(error, std::generic_category(), "cannot start the drainer's thread");
+    drainer_runs_ = true;
+}
+
+void SpanRecorder::stop_drainer() noexcept {
+    drainer_stop_.store(1, std::memory_order_release);
+    syscall(SYS_futex, &drainer_stop_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+    pthread_join(drainer_, nullptr);
+    drainer_runs_ = false;
+}
+
+}  // namespace inference_bench

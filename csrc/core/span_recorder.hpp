@@ -1,0 +1,100 @@
+// Collects what all threads record while it runs. One at a time runs in a process.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "span_chunks.hpp"
+#include "span_columns.hpp"
+#include "span_matcher.hpp"
+#include "span_producer.hpp"
+
+namespace inference_bench {
+
+struct SpanRecorderOptions {
+    std::int64_t capacity = std::int64_t{1} << 18;  // records, 32 bytes each, touched before the first is written
+    std::int64_t backlog = 0;  // records that the drainer may hold besides; their memory is taken as they come
+    bool overwrite = false;    // full: the oldest give way (a flight recorder), not the newest
+};
+
+struct SpanCounts {
+    std::uint64_t recorded;     // since the beginning, less those that were overwritten
+    std::uint64_t waiting;      // of these, not drained yet
+    std::uint64_t lost_full;    // found no room
+    std::uint64_t overwritten;  // were the oldest, and never drained
+    std::uint64_t open;         // begun with an id and not ended, as of the last drain
+    std::uint64_t unmatched_begins;
+    std::uint64_t unmatched_ends;
+    std::uint64_t memory_bytes;  // its own share of the RSS
+};
+
+struct DrainedSpans {
+    RecordColumns records;
+    std::vector<MatchedSpan> matched;
+};
+
+// All members may be called from any thread. It must outlive the native threads that record into it. After a fork the
+// child's copy is stopped and keeps what was recorded.
+class SpanRecorder {
+  public:
+    static constexpr std::int64_t kMaxRecords = std::int64_t{1} << 31;
+
+    explicit SpanRecorder(const SpanRecorderOptions& options);  // std::invalid_argument, std::bad_alloc
+    ~SpanRecorder();
+    SpanRecorder(const SpanRecorder&) = delete;
+    SpanRecorder& operator=(const SpanRecorder&) = delete;
+
+    void start();  // std::runtime_error if this or another runs
+    void stop();   // no-op if stopped; what was recorded stays
+    [[nodiscard]] bool running() const noexcept;
+
+    [[nodiscard]] DrainedSpans drain();     // takes all records away
+    [[nodiscard]] DrainedSpans snapshot();  // looks at them: spans from earlier drains are not matched
+    [[nodiscard]] SpanCounts counts();
+
+    [[nodiscard]] std::int64_t capacity() const noexcept;
+    [[nodiscard]] bool overwrites() const noexcept { return options_.overwrite; }
+
+  private:
+    friend SpanChunk* detail::renew_chunk() noexcept;
+    friend struct SpanRegistry;
+
+    struct Stored {  // a full chunk's records, which the drainer has moved out
+        std::unique_ptr<SpanRecord[]> records;
+        std::uint32_t size;
+        std::int32_t thread;
+    };
+
+    [[nodiscard]] std::vector<std::pair<std::uint64_t, SpanChunk*>> chunks_by_age();
+    [[nodiscard]] DrainedSpans read(bool take);
+
+    // The drainer, if there is a backlog: a native thread that makes room by moving full chunks out.
+    static void* drainer_main(void* self);
+    void run_drainer() noexcept;
+    void store_closed_chunks();
+    void start_drainer();
+    void stop_drainer() noexcept;
+
+    const SpanRecorderOptions options_;
+    const std::uint64_t serial_;  // unlike an address, never used again
+    SpanChunks chunks_;
+    std::atomic<std::uint64_t> lost_full_{0};
+
+    std::mutex reader_;  // guards what follows, and the reading of chunks; no recording thread ever takes it
+    std::vector<Stored> stored_;
+    std::uint64_t stored_records_ = 0;
+    std::uint64_t drained_ = 0;
+    SpanMatcher matcher_;
+
+    pthread_t drainer_{};
+    bool drainer_runs_ = false;
+    std::atomic<std::uint32_t> drainer_stop_{0};  // a futex
+};
+
+}  // namespace inference_bench
