@@ -8,4 +8,9 @@ PYBIND11_MODULE(_native, m) {
     register_clock(m);
     register_tick_recorder(m);
     register_memory(m);
+    register_histogram_counts(m);
+    register_histogram(m);
+    register_counter(m);
+    register_readings(m);
+    register_loop(m);
 }

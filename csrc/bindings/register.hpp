@@ -8,5 +8,10 @@ namespace inference_bench::bindings {
 void register_clock(pybind11::module_& m);
 void register_tick_recorder(pybind11::module_& m);
 void register_memory(pybind11::module_& m);
+void register_histogram_counts(pybind11::module_& m);
+void register_histogram(pybind11::module_& m);
+void register_counter(pybind11::module_& m);
+void register_readings(pybind11::module_& m);
+void register_loop(pybind11::module_& m);
 
 }  // namespace inference_bench::bindings
