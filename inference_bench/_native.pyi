@@ -151,7 +151,6 @@ class Histogram:
     def take(self) -> HistogramCounts:
         """The same, and begin anew. Every value lies in exactly one of the histograms taken."""
 
-@final
 class HistogramCounts:
     """What a histogram held at one moment. It never changes."""
 
@@ -238,7 +237,6 @@ class Gauge:
 
 # ---- loop
 
-@final
 class LoopTimes:
     """What `loop` measured: int64 columns on the native clock."""
 
@@ -276,7 +274,6 @@ def loop(
 
 # ---- thread and system counters
 
-@final
 class ThreadReading:
     """A thread's counters at one moment or, as `later - earlier`, between two. What is absent is None, never 0."""
 
@@ -317,7 +314,6 @@ class ThreadReading:
     def __sub__(self, earlier: ThreadReading, /) -> ThreadReading: ...
     def as_dict(self) -> dict[str, int | None]: ...
 
-@final
 class ThreadCounters:
     """What happens to the thread that makes it besides its own work. Descriptors stay open; a reading takes 4 µs.
 
@@ -332,11 +328,10 @@ class ThreadCounters:
     def limits(self) -> dict[str, str]:
         """Which counters are None, or see user space only, and why."""
 
-@final
 class SystemReading:
     """The machine's counters at one moment or, as `later - earlier`, between two. What is absent is None, never 0.
 
-    Times are sums over all cores in steps of the kernel's tick, usually 10 ms; pressures are wall time in steps of 1 µs.
+    Times are sums over all cores in steps of the kernel's tick (10 ms); pressures are wall time in steps of 1 µs.
     """
 
     @property
@@ -372,7 +367,6 @@ class SystemReading:
     def __sub__(self, earlier: SystemReading, /) -> SystemReading: ...
     def as_dict(self) -> dict[str, int | None]: ...
 
-@final
 class SystemCounters:
     """What the whole machine is busy with. Descriptors stay open; a reading takes 5 µs, more with hundreds of cores."""
 
