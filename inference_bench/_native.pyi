@@ -160,6 +160,16 @@ class Span:
 class SpanEntry:
     """One entry into a span, with a value. For one block at a time."""
 
+    @overload
+    def __call__(self) -> Self:
+        """Enter, as `__enter__` does: that is the entry itself, so that no method is bound for a block."""
+
+    @overload
+    def __call__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        """Leave."""
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /

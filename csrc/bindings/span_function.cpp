@@ -189,8 +189,7 @@ PyObject* make_span_function(Span* span, PyObject* function) {
 
 bool add_span_function_type(PyObject* module) {
     function_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &function_spec, nullptr));
-    return function_type != nullptr &&
-           PyModule_AddObjectRef(module, "SpanFunction", reinterpret_cast<PyObject*>(function_type)) == 0;
+    return function_type != nullptr;
 }
 
 }  // namespace inference_bench::bindings
