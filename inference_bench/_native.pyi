@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self, SupportsFloat, SupportsIndex, final, overload
+from typing import Any, ClassVar, Literal, Self, SupportsFloat, SupportsIndex, TypeVar, final, overload
 
 from typing_extensions import Buffer, CapsuleType
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def now_ns() -> int:
     """The first call of a process may wait up to 10 ms, to calibrate."""
@@ -142,7 +144,7 @@ class Span:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
-    def __call__[F: Callable[..., Any]](self, function: F, /) -> F:
+    def __call__(self, function: _Function, /) -> _Function:
         """Decorate. A coroutine is timed from its first step to its end. TypeError for a generator function."""
 
     @overload

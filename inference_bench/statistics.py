@@ -169,8 +169,8 @@ def dependence(values: Values) -> Dependence:
     """Return the smallest batch whose mean ranks are independent, or the largest that leaves ``MIN_BATCHES``.
 
     Only a positive autocorrelation counts: a negative one makes an interval wider than it had to be, not too narrow.
-    Samples too few for batches estimate it with an error of ``1/sqrt(n)``; there it counts only where it is significant,
-    or else every third interval of a dozen independent samples would be given up for nothing.
+    Samples too few for batches estimate it with an error of ``1/sqrt(n)``; there it counts only where it is
+    significant, or else every third interval of a dozen independent samples would be given up for nothing.
     """
     n = len(values)
     if n < 3:
