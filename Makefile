@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 ARGS ?=
 
 BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find csrc -name '*.[ch]pp')
@@ -31,7 +31,7 @@ format: $(VENV)/.dev ## rewrite the sources in the project's format
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/clang-format -i $$(find csrc tests -name '*.[ch]pp')
 
-bench: $(VENV)/.dev ## what our own tools cost and whether they agree with others, side by side (ARGS: which)
+bench: $(VENV)/.bench ## what our own tools cost and whether they agree with others, side by side (ARGS: names)
 	@$(BIN)/python -m bench $(ARGS)
 
 build: $(VENV)/.run ## make the virtual environment and install the package into it, editable
@@ -59,4 +59,9 @@ $(VENV)/.run: $(VENV)/.venv $(BUILD_INPUTS)
 $(VENV)/.dev: $(VENV)/.run
 	@echo "installing what tests and checks need (once)" >&2
 	@$(PIP) install -c constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@echo "installing the peers that the benches compare with (once)" >&2
+	@$(PIP) install -c constraints.txt --editable '.[bench]'
 	@touch $@

@@ -68,7 +68,7 @@ def _compare(model: Any, length: int, rounds: int) -> list[tuple[int, str, dict[
     prompt = generator.prompt(length)
     tokens = torch.as_tensor(np.asarray(prompt).reshape(1, -1))
     # What our generator wraps; the other two ways must reach it without our code.
-    inner = generator.module
+    inner = model.network
     ways: dict[str, Callable[[], dict[str, list[int]]]] = {
         "inference_bench": lambda: _ours(generator, prompt),
         "perf_counter_ns": lambda: _plain_loop(inner, tokens),
@@ -92,6 +92,7 @@ def _compare(model: Any, length: int, rounds: int) -> list[tuple[int, str, dict[
 def _ours(generator: Any, prompt: Any) -> dict[str, list[int]]:
     recorder = TickRecorder(NEW_TOKENS + 1)
     _generate(generator, prompt, NEW_TOKENS, recorder)
+    generator.reset()
     t = recorder.nanoseconds().tolist()
     steps = [int(np.median(np.diff(t[1:])))]
     return {"prefill": [t[1] - t[0]], "decode step": steps, "end to end": [t[-1] - t[0]]}
@@ -117,7 +118,7 @@ def _plain_loop(module: Any, tokens: Any) -> dict[str, list[int]]:
 
 
 def _torch_timer(module: Any, tokens: Any) -> dict[str, list[int]]:
-    """Time prefill and the whole generation as one statement each; a decode step is their difference over its number."""
+    """Time prefill and the whole generation as one statement each; a decode step is the difference over its number."""
     import torch
     from torch.utils.benchmark import Timer
 

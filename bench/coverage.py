@@ -26,9 +26,9 @@ from inference_bench.statistics import (
     effective_sample_size,
     median_estimate,
     quantile_estimate,
-    summarise,
 )
 from inference_bench.stopping import StoppingRule
+from inference_bench.summaries import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,7 +177,8 @@ def _many_runs(repetitions: int) -> Iterator[str]:
 
 def _stopping(repetitions: int) -> Iterator[str]:
     """Series of 5 % spread under the default rule: 2 % wide, halves agree, first look at 30."""
-    yield "| stopping rule, 5 % spread, 2 % wide | converged % | median n | coverage of p50 | relative width |"
+    title = f"stopping rule, 5 % spread, 2 % wide, {repetitions} series"
+    yield f"| {title} | converged % | median n | coverage of p50 | relative width |"
     yield RULE
     for rho in (0.0, 0.3, 0.6):
         law = Law(f"normal, AR(1) {rho}" if rho else "normal", _same, rho)

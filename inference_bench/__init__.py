@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inference_bench.benchmark import Benchmark
+    from inference_bench.causal_lm import CausalLM
     from inference_bench.errors import InferenceBenchError
     from inference_bench.model import Model, TextGenerator
     from inference_bench.orchestrator import RunOutcome, run_benchmarks
@@ -25,6 +26,7 @@ _HOMES = {
     "Axis": "spec",
     "Benchmark": "benchmark",
     "BenchmarkResult": "result",
+    "CausalLM": "causal_lm",
     "InferenceBenchError": "errors",
     "Limits": "spec",
     "Model": "model",
@@ -42,6 +44,7 @@ __all__ = [
     "Axis",
     "Benchmark",
     "BenchmarkResult",
+    "CausalLM",
     "InferenceBenchError",
     "Limits",
     "Model",

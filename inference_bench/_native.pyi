@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, Self, final, overload
+from typing import Any, ClassVar, Literal, Self, SupportsFloat, SupportsIndex, TypeVar, final, overload
 
 from typing_extensions import Buffer, CapsuleType
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def now_ns() -> int:
     """The first call of a process may wait up to 10 ms, to calibrate."""
@@ -142,7 +144,7 @@ class Span:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
-    def __call__[F: Callable[..., Any]](self, function: F, /) -> F:
+    def __call__(self, function: _Function, /) -> _Function:
         """Decorate. A coroutine is timed from its first step to its end. TypeError for a generator function."""
 
     @overload
@@ -288,3 +290,251 @@ def _native_span_cost(n: int) -> tuple[int, int]:
     """Ticks that `n` spans in C++, and `n` pairs of bare clock readings, take."""
 
 # ---- end of spans
+
+# ---- histograms, counters, gauges
+
+@final
+class Histogram:
+    """Log-linear buckets of durations, as HdrHistogram lays them out. Any thread may record.
+
+    A bucket is at most 1/128 (`bits=7`, 35 KB) or 1/1024 (`bits=10`, 254 KB) of its values wide. `highest_ns` is
+    raised to the last value of its power of two; the default is 18 minutes. What is above counts as overflow, what
+    is below zero as underflow.
+    """
+
+    def __new__(cls, bits: int = 7, highest_ns: int = 1_099_511_627_775) -> Self: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def highest_ns(self) -> int: ...
+    def observe(self, seconds: SupportsFloat | SupportsIndex, /) -> None:
+        """Record seconds, rounded to nanoseconds. ValueError unless finite."""
+
+    def observe_ns(self, ns: SupportsIndex, /) -> None: ...
+    def read(self) -> HistogramCounts:
+        """Copy what was recorded since the last `take`, while writers go on."""
+
+    def take(self) -> HistogramCounts:
+        """The same, and begin anew. Every value lies in exactly one of the histograms taken."""
+
+class HistogramCounts:
+    """What a histogram held at one moment. It never changes."""
+
+    @property
+    def bits(self) -> int: ...
+    @property
+    def highest_ns(self) -> int: ...
+    @property
+    def underflow(self) -> int: ...
+    @property
+    def overflow(self) -> int: ...
+    @property
+    def in_range(self) -> int: ...
+    @property
+    def total(self) -> int:
+        """underflow + in_range + overflow."""
+
+    @property
+    def sum_ns(self) -> int | None:
+        """Exact sum of the values in range, at most 2^63 - 1. None where a format in between did not hold it."""
+
+    @property
+    def mean_ns(self) -> float | None:
+        """Of the values in range."""
+
+    @property
+    def counts(self) -> memoryview:
+        """uint64, one a bucket, without a copy."""
+
+    @property
+    def lowest_ns(self) -> memoryview:
+        """int64, the first value of each bucket. Its last is the next one's first, less 1."""
+
+    def percentile(self, percent: float, /) -> tuple[int | None, int | None] | None:
+        """First and last value of the bucket of `sorted(values)[ceil(percent / 100 * total) - 1]`.
+
+        Under- and overflow count among the values: (None, -1) if it is below zero, (highest_ns + 1, None) if it is
+        above the range. None if there are no values.
+        """
+
+    def merged(self, other: HistogramCounts, /) -> HistogramCounts:
+        """Also `+`. In the coarser of both bits; ValueError if `highest_ns` differ: convert one first."""
+
+    def __add__(self, other: HistogramCounts, /) -> HistogramCounts: ...
+    def converted(self, bits: int | None = None, highest_ns: int | None = None) -> HistogramCounts:
+        """Fewer bits or another range, exactly. ValueError for more bits, or to raise the range of an overflow.
+
+        What a lower range does not reach becomes overflow, and the sum is then None.
+        """
+
+    def to_hdr(self) -> bytes:
+        """HdrHistogram V2, compressed and in base64. It has no place for underflow, overflow and the sum."""
+
+    @staticmethod
+    def from_hdr(encoded: bytes | str, /) -> HistogramCounts:
+        """ValueError for what is malformed or cannot be held exactly: 2 or 3 significant digits, lowest value 1."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Counter:
+    """A number that only grows. Any thread may add."""
+
+    def __new__(cls) -> Self: ...
+    def inc(self) -> None: ...
+    def add(self, n: SupportsIndex, /) -> None:
+        """ValueError below 0, OverflowError if it would pass 2^63 - 1."""
+
+    @property
+    def value(self) -> int: ...
+
+@final
+class Gauge:
+    """A finite number that goes up and down. Any thread may change it."""
+
+    def __new__(cls) -> Self: ...
+    def set(self, value: SupportsFloat | SupportsIndex, /) -> None: ...
+    def add(self, delta: SupportsFloat | SupportsIndex, /) -> None: ...
+    def inc(self) -> None: ...
+    def dec(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+
+# ---- loop
+
+class LoopTimes:
+    """What `loop` measured: int64 columns on the native clock."""
+
+    @property
+    def calls(self) -> int: ...
+    @property
+    def begin_ns(self) -> memoryview: ...
+    @property
+    def duration_ns(self) -> memoryview:
+        """One a call, or with `each=False` one for all."""
+
+    @property
+    def warmup_duration_ns(self) -> memoryview:
+        """One a warm-up call."""
+
+    @property
+    def floor_ns(self) -> float:
+        """What the same loop makes of a C function that does nothing, a call. Subtracted from nothing."""
+
+def loop(
+    callable: Callable[..., object],
+    n: int,
+    /,
+    *,
+    warmup: int = 0,
+    each: bool = True,
+    args: tuple[object, ...] = (),
+) -> LoopTimes:
+    """Call `callable(*args)` `n` times from C, after `warmup` calls kept apart, and time each, or all together.
+
+    Between fenced ticks lies the call alone; with `each=False` also letting its result go and a look for signals.
+    An exception of the callable propagates with a note of how many calls had returned. Other threads get the GIL
+    only where the callable gives it away.
+    """
+
+# ---- thread and system counters
+
+class ThreadReading:
+    """A thread's counters at one moment or, as `later - earlier`, between two. What is absent is None, never 0."""
+
+    @property
+    def time_ns(self) -> int: ...
+    @property
+    def cpu_time_ns(self) -> int | None: ...
+    @property
+    def run_queue_wait_ns(self) -> int | None:
+        """Ready to run, and not running."""
+
+    @property
+    def voluntary_switches(self) -> int | None:
+        """It waited for something."""
+
+    @property
+    def involuntary_switches(self) -> int | None:
+        """Its core was given to another."""
+
+    @property
+    def cpu_migrations(self) -> int | None: ...
+    @property
+    def minor_faults(self) -> int | None: ...
+    @property
+    def major_faults(self) -> int | None:
+        """Those that had to read from a disk."""
+
+    @property
+    def instructions(self) -> int | None: ...
+    @property
+    def cycles(self) -> int | None: ...
+    @property
+    def cache_misses(self) -> int | None:
+        """Of the last level."""
+
+    @property
+    def task_clock_ns(self) -> int | None: ...
+    def __sub__(self, earlier: ThreadReading, /) -> ThreadReading: ...
+    def as_dict(self) -> dict[str, int | None]: ...
+
+class ThreadCounters:
+    """What happens to the thread that makes it besides its own work. Descriptors stay open; a reading takes 4 µs.
+
+    `perf` adds instructions, cycles, cache_misses and task_clock_ns where the kernel and the machine allow.
+    """
+
+    def __init__(self, *, perf: bool = False) -> None: ...
+    def read(self) -> ThreadReading:
+        """RuntimeError on another thread, or in a forked child."""
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """Which counters are None, or see user space only, and why."""
+
+class SystemReading:
+    """The machine's counters at one moment or, as `later - earlier`, between two. What is absent is None, never 0.
+
+    Times are sums over all cores in steps of the kernel's tick (10 ms); pressures are wall time in steps of 1 µs.
+    """
+
+    @property
+    def time_ns(self) -> int: ...
+    @property
+    def user_ns(self) -> int | None:
+        """Nice included."""
+
+    @property
+    def system_ns(self) -> int | None: ...
+    @property
+    def interrupts_ns(self) -> int | None: ...
+    @property
+    def idle_ns(self) -> int | None: ...
+    @property
+    def iowait_ns(self) -> int | None: ...
+    @property
+    def steal_ns(self) -> int | None:
+        """The hypervisor ran somebody else. 0 also under one that does not say."""
+
+    @property
+    def cpu_some_pressure_ns(self) -> int | None:
+        """Some task was ready and had no core."""
+
+    @property
+    def memory_some_pressure_ns(self) -> int | None: ...
+    @property
+    def memory_full_pressure_ns(self) -> int | None: ...
+    @property
+    def io_some_pressure_ns(self) -> int | None: ...
+    @property
+    def io_full_pressure_ns(self) -> int | None: ...
+    def __sub__(self, earlier: SystemReading, /) -> SystemReading: ...
+    def as_dict(self) -> dict[str, int | None]: ...
+
+class SystemCounters:
+    """What the whole machine is busy with. Descriptors stay open; a reading takes 5 µs, more with hundreds of cores."""
+
+    def __init__(self) -> None: ...
+    def read(self) -> SystemReading: ...

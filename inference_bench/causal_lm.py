@@ -97,6 +97,7 @@ class CausalLM(Model):
 
         network = self.network
         parameters = list(network.parameters())
+        seed = self._setup.seed
         return {
             "architecture": type(network).__name__,
             "parameters": sum(p.numel() for p in parameters),
@@ -113,9 +114,7 @@ class CausalLM(Model):
             "transformers": _transformers().__version__,
             "generation": "greedy, batch 1, dynamic key-value cache, the model's own generation settings not applied",
             "generation_settings": _own_settings(network.generation_config),
-            "prompt": "English text"
-            if self.tokenizer
-            else f"token ids drawn with seed {self._setup.seed}: no tokenizer",
+            "prompt": "English text" if self.tokenizer else f"token ids drawn with seed {seed}: no tokenizer",
         }
 
     @property
@@ -204,9 +203,10 @@ class CausalLMGenerator(TextGenerator):
 def kv_bytes_per_token(config: Any, element_bytes: int) -> int | None:
     """Return the bytes that one more token takes in the key-value cache: 2 x layers x KV heads x head size x element.
 
-    None for attention of another kind (latent, linear), which this formula does not describe.
+    None for attention of another kind (latent, linear, sliding window), which this formula does not describe.
     """
-    if hasattr(config, "kv_lora_rank") or hasattr(config, "layer_types"):
+    kinds = set(getattr(config, "layer_types", None) or ())
+    if hasattr(config, "kv_lora_rank") or not kinds <= {"full_attention"}:
         return None
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

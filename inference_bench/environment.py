@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.cgroup import cpu_quota, memory_limit_bytes
 from inference_bench.units import GIB, KIB, MIB
 
 if TYPE_CHECKING:
@@ -73,9 +74,6 @@ _FLAGS = (
     "bf16",
     "i8mm",
 )
-
-_NO_LIMIT_BYTES = 1 << 62
-"""cgroup v1 writes "no memory limit" as the largest multiple of a page below 2**63."""
 
 _DISTURBANCES: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
     (
@@ -163,7 +161,7 @@ def _crowding(environment: Mapping[str, Any], threads: int | None) -> Iterator[s
 def available_cpus(root: Path = _ROOT) -> int:
     """Count the CPUs this process may use: its affinity, cut down to the cgroup's quota; at least 1."""
     allowed = len(_affinity())
-    quota = _cpu_quota(root)
+    quota = cpu_quota(root)
     return allowed if quota is None else max(1, min(allowed, int(quota)))
 
 
@@ -212,8 +210,8 @@ def _cpu(root: Path) -> dict[str, Any]:
 
 def _cgroup(root: Path) -> dict[str, Any]:
     return {
-        "cpu_quota": _cpu_quota(root),
-        "memory_limit_bytes": _memory_limit(root),
+        "cpu_quota": cpu_quota(root),
+        "memory_limit_bytes": memory_limit_bytes(root),
     }
 
 
@@ -436,45 +434,3 @@ def _version(distribution: str) -> str | None:
         return version(distribution)
     except PackageNotFoundError:
         return None
-
-
-def _cgroup_folders(root: Path, controller: str) -> Iterator[Path]:
-    """Yield this process's control group and every one above it: each of them limits it.
-
-    Version 2 has one tree; version 1 has one a controller. Where the process's own folder is not mounted (a
-    container without a cgroup namespace), the mount itself is the container's folder.
-    """
-    mount = root / "sys/fs/cgroup"
-    for line in (_text(root / "proc/self/cgroup") or "").splitlines():
-        _, _, rest = line.partition(":")
-        controllers, _, inside = rest.partition(":")
-        if controllers and controller not in controllers.split(","):
-            continue
-        base = mount / controller if controllers else mount
-        folder = base / inside.strip("/")
-        while folder != base:
-            if folder.is_dir():
-                yield folder
-            folder = folder.parent
-        yield base
-
-
-def _cpu_quota(root: Path) -> float | None:
-    """Return the CPUs' worth of time that the tightest control group allows."""
-    quotas = []
-    for folder in _cgroup_folders(root, "cpu"):
-        quota, _, period = (_text(folder / "cpu.max") or "").partition(" ")
-        quota = quota or _text(folder / "cpu.cfs_quota_us") or ""
-        period = period or _text(folder / "cpu.cfs_period_us") or ""
-        if quota.isdigit() and period.isdigit():  # "max" and -1 mean: no limit
-            quotas.append(int(quota) / int(period))
-    return min(quotas, default=None)
-
-
-def _memory_limit(root: Path) -> int | None:
-    limits = [
-        _integer(folder / name)
-        for folder in _cgroup_folders(root, "memory")
-        for name in ("memory.max", "memory.limit_in_bytes")
-    ]
-    return min((limit for limit in limits if limit is not None and limit < _NO_LIMIT_BYTES), default=None)

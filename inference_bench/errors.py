@@ -36,7 +36,9 @@ class UnknownNameError(UsageError):
 
     def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        close = get_close_matches(given, names, n=1, cutoff=0.5)
+        # The beginning of a long name is a better guess than any edit distance to it.
+        close = [name for name in names if len(given) > 2 and name.startswith(given)]
+        close = close or get_close_matches(given, names, n=1, cutoff=0.5)
         guess = f"did you mean {close[0]!r}? " if close else ""
         listed = ", ".join(names) if names else "none"
         super().__init__(f"unknown {kind} {given!r}: {guess}Known: {listed}.")

@@ -11,12 +11,12 @@ be the instant when token ``i`` (1-based) has arrived on the host.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from inference_bench.errors import UnknownNameError
 
 
-class Better(str, Enum):
+class Better(StrEnum):
     """Which way a metric improves."""
 
     LOWER = "lower"

@@ -35,7 +35,7 @@ from inference_bench.spec import Limits, Spec
 from inference_bench.tally import Tally
 from inference_bench.units import NS_PER_S
 from inference_bench.weights import resolve_weights
-from inference_bench.worker_process import WorkerLost, WorkerProcess
+from inference_bench.worker_process import WorkerLostError, WorkerProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Session:
         self._silence_s = spec.limits.silence_ns / NS_PER_S
         self._tallies = {case.id: Tally(case, spec.limits) for case in prepared.plan.cases}
         environment = describe_environment()
-        environment["warnings"] = warnings_of(environment)
+        environment["warnings"] = warnings_of(environment, max(setup.threads for setup in spec.setups))
         self._record = RunRecord(
             id=folder.name,
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -191,7 +191,7 @@ class Session:
             async with self._start_worker(case) as worker:
                 await _load(worker, file, weights, case, FLOOR_LIMITS)
                 tally.add(0, await self._measure(worker, case, FLOOR_LIMITS))
-        except (WorkerLost, LoadFailed) as error:
+        except (WorkerLostError, LoadFailedError) as error:
             self._progress.warn(f"the harness floor could not be measured: {error}")
             return
         result = tally.result()
@@ -225,12 +225,12 @@ class Session:
                         self._tallies[case.id].add(run, await self._measure(worker, case, limits), about)
                         waiting.pop(0)
                         yield self._end(case, run)
-            except (WorkerLost, LoadFailed) as error:
+            except (WorkerLostError, LoadFailedError) as error:
                 for case in lost_with_worker:
                     waiting.remove(case)
                     yield self._fail(case, run, *self._verdict(error))
 
-    def _verdict(self, error: WorkerLost | LoadFailed) -> tuple[Status, Failure]:
+    def _verdict(self, error: WorkerLostError | LoadFailedError) -> tuple[Status, Failure]:
         if self.stopping:
             return Status.INTERRUPTED, replace(error.failure, cause="stopped by the user")
         return error.status, error.failure
@@ -277,7 +277,7 @@ class Session:
         return self._end(case, run)
 
 
-class LoadFailed(InferenceBenchError):
+class LoadFailedError(InferenceBenchError):
     """The model could not be loaded: no case of its group can be measured."""
 
     def __init__(self, message: Mapping[str, Any]) -> None:
@@ -300,7 +300,7 @@ async def _load(
     )
     message = await worker.receive("loaded", "failed")
     if message["kind"] == "failed":
-        raise LoadFailed(message)
+        raise LoadFailedError(message)
     about: dict[str, Any] = message["model"]
     return about
 
@@ -350,4 +350,3 @@ def _signals(session: Session) -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-

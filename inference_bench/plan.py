@@ -15,9 +15,17 @@ from inference_bench.spec import Axis, Limits, Setup, Spec
 class BenchmarkInfo(Protocol):
     """What planning needs to know of a benchmark."""
 
-    name: str
-    axes: tuple[Axis, ...]
-    own_process: bool
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Its parameters."""
+
+    @property
+    def own_process(self) -> bool:
+        """Whether each of its cases needs a worker to itself."""
 
 
 @dataclass(frozen=True, slots=True)

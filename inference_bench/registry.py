@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
 from inference_bench.model import Model
@@ -36,13 +36,14 @@ def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
         PluginError: it has no single subclass of ``base`` or cannot be imported.
     """
     names = names_in(package)
-    if name in names:
-        module = importlib.import_module(f"{package}.{name}")
-        return _the_class(module, base, kind, name)
     outside = {point.name: point for point in entry_points(group=package)}
-    if name not in outside:
+    if name not in names and name not in outside:
         raise UnknownNameError(kind, name, [*names, *outside])
-    found = outside[name].load()
+    found: Any
+    try:
+        found = importlib.import_module(f"{package}.{name}") if name in names else outside[name].load()
+    except Exception as error:
+        raise PluginError(f"{kind} {name!r} cannot be imported: {error!r}") from error
     return found if isinstance(found, type) and issubclass(found, base) else _the_class(found, base, kind, name)
 
 
@@ -129,7 +130,7 @@ def load_model(file: ModelFile) -> type[Model]:
         except Exception as error:
             del sys.modules[module_name]
             raise PluginError(f"model {file.name!r}: {_where(error, file.path)}: {error!r}") from error
-    return _the_class(module, Model, "model", file.name)
+    return _the_class(module, Model, "model", file.name)  # type: ignore[type-abstract]
 
 
 def _where(error: BaseException, path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 """Version of the run folder's schema; docs/results.md holds its history."""
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """How a case ended."""
 
     OK = "ok"
@@ -34,7 +34,7 @@ class Status(str, Enum):
         return self not in (Status.OK, Status.NOT_APPLICABLE)
 
 
-class Stage(str, Enum):
+class Stage(StrEnum):
     """What a sample may be used for: only ``measured`` ones enter a summary."""
 
     COLD = "cold"
@@ -129,9 +129,9 @@ class Summary:
         maximum: largest sample.
         mean: arithmetic mean.
         quantiles: ``p50``, ``p90``, ``p95``, ``p99``, ``p99.9``.
-        autocorrelation: lag-1, of the samples in order of time; None under 3 samples.
+        autocorrelation: lag-1, of the samples' ranks in order of time; None under 3 samples.
         effective_n: samples that independent ones would have to be, given the autocorrelation.
-        outliers_mild: beyond 1.5 interquartile ranges on the log scale, still counted in everything.
+        outliers_mild: beyond 1.5 and up to 3 interquartile ranges on the log scale, still counted in everything.
         outliers_severe: beyond 3.
         converged: whether the stopping rule was met.
         stop_reason: why sampling stopped.

@@ -48,7 +48,7 @@ class Limits:
     min_samples: int = 30
     warmup_iterations: int = 2
     relative_width: float = 0.02
-    budget_ns: int = 30 * NS_PER_S
+    budget_ns: int = 25 * NS_PER_S
     max_samples: int = 100_000
     silence_ns: int = 300 * NS_PER_S
 

@@ -11,7 +11,8 @@ import numpy as np
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Status, Summary
 from inference_bench.spec import Limits
-from inference_bench.statistics import derived_summaries, relative_width, summarise_samples
+from inference_bench.statistics import relative_width
+from inference_bench.summaries import derived_summaries, summarise_samples
 
 _SAMPLE_TYPES = {
     "run": np.int32,
@@ -129,4 +130,6 @@ def _with_run(run: int, columns: Mapping[str, Any], rows: int) -> dict[str, Any]
 
 def _joined(parts: list[Mapping[str, Any]], types: Mapping[str, Any]) -> dict[str, Any]:
     """Join the columns of several runs into typed arrays."""
-    return {name: np.concatenate([np.asarray(part[name], dtype=kind) for part in parts]) for name, kind in types.items()}
+    return {
+        name: np.concatenate([np.asarray(part[name], dtype=kind) for part in parts]) for name, kind in types.items()
+    }

@@ -134,7 +134,7 @@ def _timeline(measurement: Measurement) -> dict[str, Any] | None:
     """Return the sampler's columns as plain lists, phases spelled out; None where nothing was sampled."""
     if measurement.sampler is None:
         return None
-    columns = {name: view.tolist() for name, view in measurement.sampler.columns().items()}
+    columns: dict[str, Any] = {name: view.tolist() for name, view in measurement.sampler.columns().items()}
     names = measurement.sampler.phase_names
     columns["phase"] = [names[index] for index in columns["phase"]]
     columns.setdefault("cgroup_bytes", [-1] * len(columns["time_ns"]))

@@ -23,7 +23,7 @@ _EXIT_GRACE_S = 5.0
 """Unloading is freeing memory: a worker that has not gone by then is stuck, and is killed."""
 
 
-class WorkerLost(InferenceBenchError):
+class WorkerLostError(InferenceBenchError):
     """The worker ended, hung, or spoke nonsense. Carries what the result will say of it."""
 
     def __init__(self, status: Status, failure: Failure) -> None:
@@ -77,7 +77,8 @@ class WorkerProcess:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process is not None and self._writer is not None
+        assert self._process is not None
+        assert self._writer is not None
         if kind is not None:
             self.kill()
         else:
@@ -86,7 +87,7 @@ class WorkerProcess:
         await self._process.wait()
 
     def kill(self) -> None:
-        """End the worker now; whoever waits for a message gets ``WorkerLost``."""
+        """End the worker now; whoever waits for a message gets ``WorkerLostError``."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
@@ -94,7 +95,7 @@ class WorkerProcess:
         """Send one message.
 
         Raises:
-            WorkerLost: the worker is gone.
+            WorkerLostError: the worker is gone.
         """
         assert self._writer is not None
         try:
@@ -107,7 +108,7 @@ class WorkerProcess:
         """Wait for a message of one of these kinds.
 
         Raises:
-            WorkerLost: the worker ended, was silent for too long, or sent something else.
+            WorkerLostError: the worker ended, was silent for too long, or sent something else.
         """
         assert self._reader is not None
         try:
@@ -119,12 +120,12 @@ class WorkerProcess:
         except TimeoutError:
             self.kill()
             cause = f"the worker said nothing for {self._silence_s:g} s and was killed"
-            raise WorkerLost(Status.TIMEOUT, await self._failure(cause)) from None
+            raise WorkerLostError(Status.TIMEOUT, await self._failure(cause)) from None
         except (asyncio.IncompleteReadError, ConnectionError):
             raise await self._lost() from None
         except ProtocolError as error:
             self.kill()
-            raise WorkerLost(Status.CRASHED, await self._failure(f"the worker sent {error}")) from None
+            raise WorkerLostError(Status.CRASHED, await self._failure(f"the worker sent {error}")) from None
         return message
 
     async def _release(self) -> None:
@@ -132,20 +133,20 @@ class WorkerProcess:
         try:
             await self.send("release")
             await asyncio.wait_for(self._process.wait(), _EXIT_GRACE_S)
-        except (TimeoutError, WorkerLost):
+        except (TimeoutError, WorkerLostError):
             self.kill()
 
-    async def _lost(self) -> WorkerLost:
+    async def _lost(self) -> WorkerLostError:
         """Describe the end of a worker whose socket closed."""
         assert self._process is not None
         code = await self._process.wait()
         if code >= 0:
-            return WorkerLost(Status.CRASHED, await self._failure(f"the worker exited with status {code}"))
+            return WorkerLostError(Status.CRASHED, await self._failure(f"the worker exited with status {code}"))
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         if -code == signal.SIGKILL:
             cause = "the worker was killed (SIGKILL), as the kernel does when memory runs out"
-            return WorkerLost(Status.OOM, await self._failure(cause))
-        return WorkerLost(Status.CRASHED, await self._failure(f"the worker died of {name}"))
+            return WorkerLostError(Status.OOM, await self._failure(cause))
+        return WorkerLostError(Status.CRASHED, await self._failure(f"the worker died of {name}"))
 
     async def _failure(self, cause: str) -> Failure:
         assert self._process is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-_TEMPLATE = '''
+_TEMPLATE = """
 import os, signal, sys, time
 from inference_bench.errors import NotApplicableError
 from inference_bench.model import Model, TextGenerator
@@ -49,7 +49,7 @@ class Plugin(Model):
     def generator(self):
         {generator}
         return Generator()
-'''
+"""
 
 _BEHAVIOURS = {
     "good": {},

@@ -7,6 +7,7 @@ import copy
 import functools
 import gc
 import inspect
+import itertools
 import os
 import pickle
 import signal
@@ -117,7 +118,7 @@ def test_nested_and_recursive_entries_keep_their_own_beginnings(recorder):
     descend(50)
     found = spans(recorder)
     assert len(found) == 51
-    for inner, outer in zip(found, found[1:], strict=False):  # written as they end: the innermost first
+    for inner, outer in itertools.pairwise(found):  # written as they end: the innermost first
         assert contains(outer, inner)
 
 

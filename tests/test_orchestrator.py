@@ -286,7 +286,9 @@ def assert_no_worker_is_left() -> None:
 
 
 def test_prepare_names_every_case_once(bad_models):
-    plan = prepare(spec("good", "slow", lengths=(8, 16), benchmarks=("inference_speed", "memory_usage")), [bad_models]).plan
+    plan = prepare(
+        spec("good", "slow", lengths=(8, 16), benchmarks=("inference_speed", "memory_usage")), [bad_models]
+    ).plan
     assert len({case.id for case in plan.cases}) == len(plan.cases) == 8
     # The timing cases of a model share a process; each memory case has its own, from before the load.
     assert [len(group.cases) for group in plan.groups] == [2, 1, 1, 2, 1, 1]

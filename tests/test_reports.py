@@ -160,7 +160,7 @@ How far to believe this
  • Machine: the governor is powersave
 
 [low, high] is the 95 % interval of the median (order statistics). needs N: too few samples to state it, N would do.
-cold: first call of the process. n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. More
+cold: the case's first call. n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. More
 quantiles: results.csv.
 """
 

@@ -10,6 +10,11 @@ PYBIND11_MODULE(_native_in_main_interpreter, m) {
     register_memory(m);
     register_table(m);
     register_spans(m);
+    register_histogram_counts(m);
+    register_histogram(m);
+    register_counter(m);
+    register_readings(m);
+    register_loop(m);
 }
 
 // Refused before pybind11 gets to see it, which waits for ever for the GIL in a sub-interpreter of Python 3.11.

@@ -10,5 +10,10 @@ void register_tick_recorder(pybind11::module_& m);
 void register_memory(pybind11::module_& m);
 void register_spans(pybind11::module_& m);
 void register_table(pybind11::module_& m);
+void register_histogram_counts(pybind11::module_& m);
+void register_histogram(pybind11::module_& m);
+void register_counter(pybind11::module_& m);
+void register_readings(pybind11::module_& m);
+void register_loop(pybind11::module_& m);
 
 }  // namespace inference_bench::bindings

@@ -60,10 +60,15 @@ class MemoryUsage(Benchmark):
             for _ in range(case.integer("new_tokens") - 1):
                 generator.decode()
             sampler.mark_phase("between")
+            generator.reset()
             iterations.append(iteration)
         sampler.stop()
         _record(sampler, iterations)
         measurement.notes += _notes(sampler)
+        if model.describe().get("parameters_mapped_from_file"):
+            measurement.notes.append(
+                "the weights are mapped from their file: they count as resident, but the kernel can drop them"
+            )
 
 
 def _record(sampler: MemorySampler, iterations: list[Iteration]) -> None:

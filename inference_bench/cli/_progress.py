@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from inference_bench._native import now_ns
 from inference_bench.metrics import get_metric
 from inference_bench.progress import Progress
-from inference_bench.result import BenchmarkResult, Status
+from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import NS_PER_S, format_value
 
 if TYPE_CHECKING:
@@ -138,10 +138,15 @@ def outcome(result: BenchmarkResult) -> str:
     if result.status is not Status.OK:
         cause = result.failure.cause if result.failure else "no reason given"
         return f"{result.status.value.replace('_', ' ')}: {cause}"
-    parts = []
-    for summary in result.summaries:
-        metric = get_metric(summary.metric)
-        median = summary.quantiles["p50"].value
-        if metric.derived_from is None and summary.phase in ("prefill", "decode") and median is not None:
-            parts.append(f"{metric.title} {format_value(median, metric.unit)}")
-    return ", ".join(dict.fromkeys(parts)) or "done"
+    headline = [s for s in result.summaries if get_metric(s.metric).derived_from is None]
+    if headline and get_metric(headline[0].metric).unit == "bytes":
+        headline = [s for s in headline if s.metric == headline[0].metric]
+    return ", ".join(_short(summary) for summary in headline) or "done"
+
+
+def _short(summary: Summary) -> str:
+    """Return a metric's name and median; the phase too where the name does not imply it."""
+    metric = get_metric(summary.metric)
+    median = summary.quantiles["p50"].value
+    value = "unknown" if median is None else format_value(median, metric.unit)
+    return f"{summary.phase} {metric.title} {value}" if metric.unit == "bytes" else f"{metric.title} {value}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,8 @@ class Cuda(Device):
 def describe_gpus() -> list[dict[str, Any]]:
     """Describe every GPU the driver manages; empty where there is no driver.
 
-    ``index`` is CUDA's number; a GPU hidden by ``CUDA_VISIBLE_DEVICES`` has none.
+    ``index`` is CUDA's number; a GPU hidden by ``CUDA_VISIBLE_DEVICES`` has none. Where GPUs of different kinds are
+    mixed, CUDA numbers the fastest first and the driver by bus, unless ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
     """
     with _nvml() as nvml:
         if nvml is None:
@@ -46,14 +47,13 @@ def describe_gpus() -> list[dict[str, Any]]:
 
 
 def _describe(nvml: Any, handle: Any, position: int, visible: list[int], driver: str) -> dict[str, Any]:
-    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    facts = {
-        "name": nvml.nvmlDeviceGetName(handle),
-        "driver": driver,
-        "memory_total_bytes": memory.total,
-        "memory_free_bytes": memory.free,
-    }
-    return {"index": visible.index(position), **facts} if position in visible else facts
+    facts = {"name": nvml.nvmlDeviceGetName(handle), "driver": driver}
+    if position in visible:
+        facts = {"index": visible.index(position), **facts}
+    with suppress(nvml.NVMLError):  # where CPU and GPU share their memory, the driver does not say
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        facts |= {"memory_total_bytes": memory.total, "memory_free_bytes": memory.free}
+    return facts
 
 
 @contextmanager
@@ -88,19 +88,22 @@ def _loads(library: str) -> bool:
 
 
 def _missing(index: int) -> str | None:
-    """Return why CUDA cannot be used here, or None where it can."""
+    """Return why CUDA cannot be used here, or None where it can, as far as can be told without using it."""
     if not _loads("libcuda.so.1"):
         return "no NVIDIA driver on this machine (libcuda.so.1 was not found)"
-    gpus = [gpu for gpu in describe_gpus() if "index" in gpu]
-    if not gpus:
-        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-        return "the driver shows no GPU" + ("" if hidden is None else f" with CUDA_VISIBLE_DEVICES={hidden!r}")
-    if index >= len(gpus):
-        return f"the driver shows {len(gpus)} GPU(s), numbered from 0"
     torch = _torch_version()
     if torch and torch.endswith("+cpu"):
         return f"the installed torch {torch} is built without CUDA"
-    return None
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    # Boards such as Jetson have no management library, and it does not number the parts of a divided GPU (MIG):
+    # there the framework must find out.
+    if not _loads("libnvidia-ml.so.1") or "MIG-" in (chosen or ""):
+        return None
+    count = sum("index" in gpu for gpu in describe_gpus())
+    if index < count:
+        return None
+    here = "" if chosen is None else f" with CUDA_VISIBLE_DEVICES={chosen!r}"
+    return f"the driver shows {count} GPU(s){here}, numbered from 0" if count else f"the driver shows no GPU{here}"
 
 
 def _torch_version() -> str | None:

@@ -258,6 +258,6 @@ def _legend(results: Sequence[BenchmarkResult]) -> str:
     methods = dict.fromkeys(estimate.method.split(",")[0] for estimate in estimates if estimate.method)
     return (
         f"[low, high] is the {_level(results)} interval of the median ({' / '.join(methods) or 'none here'}). "
-        "needs N: too few samples to state it, N would do. cold: first call of the process. "
+        "needs N: too few samples to state it, N would do. cold: the case's first call. "
         "n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. More quantiles: results.csv."
     )

@@ -97,7 +97,7 @@ def _outliers(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
     parts = [
         f"{summary.outliers_severe:,} of {summary.n:,} {_title(summary.metric)} ({places.name(result.case)})"
         for result, summary in observed
-        if summary.outliers_severe
+        if summary.outliers_severe and not _is_derived(summary.metric)
     ]
     if parts:
         yield Cell(f"Severe outliers (beyond 3 interquartile ranges; kept in every figure): {'; '.join(parts)}.")
@@ -112,6 +112,10 @@ def _notes(results: Iterable[BenchmarkResult], places: Places) -> Iterator[Cell]
     for note, cases in found.items():
         where = places.names(cases)
         yield Cell(f"{note} ({where})" if where else note, Tone.WARNING)
+
+
+def _is_derived(metric: str) -> bool:
+    return metric in METRICS and METRICS[metric].derived_from is not None
 
 
 def _title(metric: str) -> str:

@@ -1,0 +1,40 @@
+"""``python -m bench [NAME …]``: run the benches by name, or all of them; ``--list`` names them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import bench
+
+_LIBRARY = {"__main__", "interleave"}
+
+
+def names() -> list[str]:
+    """Return the runnable modules of this package."""
+    return sorted(info.name for info in pkgutil.iter_modules(bench.__path__) if info.name not in _LIBRARY)
+
+
+def main() -> int:
+    """Run each asked-for bench in a process of its own; exit with 1 if any of them missed what it checks."""
+    asked = sys.argv[1:]
+    if asked == ["--list"]:
+        for name in names():
+            summary = (importlib.import_module(f"bench.{name}").__doc__ or "").strip().splitlines()[0]
+            print(f"{name:16} {summary}")
+        return 0
+    unknown = sorted(set(asked) - set(names()))
+    if unknown:
+        print(f"error: unknown bench {unknown[0]!r}. Known: {', '.join(names())}.", file=sys.stderr)
+        return 2
+    failed = 0
+    for name in asked or names():
+        print(f"== bench.{name}", flush=True)
+        failed |= subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode != 0
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+// Times a Python callable without an interpreter loop around it: the calls and the ticks are both made in C.
+#include <pybind11/stl.h>
+
+#include <algorithm>
+
+#include "call_times.hpp"
+#include "column.hpp"
+#include "register.hpp"
+
+namespace py = pybind11;
+using namespace pybind11::literals;
+
+namespace inference_bench::bindings {
+namespace {
+
+constexpr std::int64_t kMaxTimedCalls = std::int64_t{1} << 28;  // 4 GiB of ticks
+constexpr std::int64_t kFloorCalls = 255;
+
+struct Call {
+    PyObject* callable;
+    PyObject* const* args;
+    std::size_t nargs;
+};
+
+// One call whose result nobody wants, and a look for signals: a loop of C functions never passes the interpreter's.
+bool discard(PyObject* result) {
+    if (result == nullptr) return false;
+    Py_DECREF(result);
+    return PyErr_CheckSignals() == 0;
+}
+
+// Both are false with an exception set if not all calls returned; `done` says how many did. Letting the result go and
+// looking for signals lies outside of the timed part where each call is timed, and inside where all are.
+bool time_each(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& done) {
+    while (done < n) {
+        times.begin();
+        PyObject* const result = PyObject_Vectorcall(call.callable, call.args, call.nargs, nullptr);
+        times.end();
+        done += result != nullptr;
+        if (!discard(result)) return false;
+    }
+    return true;
+}
+
+bool time_all(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& done) {
+    times.begin();
+    while (done < n) {
+        PyObject* const result = PyObject_Vectorcall(call.callable, call.args, call.nargs, nullptr);
+        done += result != nullptr;
+        if (!discard(result)) return false;
+    }
+    times.end();
+    return true;
+}
+
+[[noreturn]] void throw_with_note(std::int64_t done, std::int64_t n, const char* what) {
+    py::error_already_set error;  // takes the exception that is set
+    try {
+        error.value().attr("add_note")("inference_bench: " + std::to_string(done) + " of " + std::to_string(n) + " " +
+                                       what + " had returned");
+    } catch (const py::error_already_set&) {
+        // An exception that takes no note is still the one to raise.
+    }
+    throw error;
+}
+
+PyObject* do_nothing(PyObject*, PyObject* const*, Py_ssize_t) { Py_RETURN_NONE; }
+
+PyMethodDef do_nothing_def = {"do_nothing", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(do_nothing)),
+                              METH_FASTCALL, nullptr};
+
+struct LoopTimes {
+    std::int64_t calls;
+    std::shared_ptr<const std::int64_t[]> begin_ns, duration_ns, warmup_ns;
+    std::size_t rows, warmup_rows;
+    double floor_ns;
+};
+
+// What the same loop makes of a C function that does nothing, a call.
+double floor_of(Call call, bool each) {
+    const auto nothing = py::reinterpret_steal<py::object>(PyCFunction_New(&do_nothing_def, nullptr));
+    if (!nothing) throw py::error_already_set();
+    call.callable = nothing.ptr();
+    CallTimes times(kFloorCalls);
+    std::int64_t done = 0;
+    if (!(each ? time_each : time_all)(call, kFloorCalls, times, done)) throw py::error_already_set();
+    const auto ns = times.durations_ns();
+    if (!each) return static_cast<double>(ns[0]) / static_cast<double>(kFloorCalls);
+    std::vector<std::int64_t> sorted(ns.get(), ns.get() + kFloorCalls);
+    std::nth_element(sorted.begin(), sorted.begin() + kFloorCalls / 2, sorted.end());
+    return static_cast<double>(sorted[kFloorCalls / 2]);
+}
+
+void require_calls(const char* name, std::int64_t given, std::int64_t least, std::int64_t most) {
+    if (given >= least && given <= most) return;
+    throw py::value_error(std::string(name) + " must be from " + std::to_string(least) + " to " + std::to_string(most) +
+                          "; given " + std::to_string(given));
+}
+
+LoopTimes loop(const py::object& callable, std::int64_t n, std::int64_t warmup, bool each, const py::tuple& args) {
+    if (PyCallable_Check(callable.ptr()) == 0) {
+        throw py::type_error("loop() times a callable; given " + py::repr(callable).cast<std::string>());
+    }
+    require_calls("n", n, 1, each ? kMaxTimedCalls : INT64_MAX);
+    require_calls("warmup", warmup, 0, kMaxTimedCalls);
+
+    const Call call{callable.ptr(), &PyTuple_GET_ITEM(args.ptr(), 0), args.size()};
+    {
+        const py::gil_scoped_release released;
+        calibrate_clock();
+    }
+    const double floor_ns = floor_of(call, each);
+    CallTimes warming(static_cast<std::size_t>(warmup));
+    CallTimes times(each ? static_cast<std::size_t>(n) : 1);
+    std::int64_t done = 0;
+    if (!time_each(call, warmup, warming, done)) throw_with_note(done, warmup, "warm-up calls");
+    done = 0;
+    if (!(each ? time_each : time_all)(call, n, times, done)) throw_with_note(done, n, "calls");
+
+    const py::gil_scoped_release released;
+    return {n, times.begin_ns(), times.durations_ns(), warming.durations_ns(), times.size(), warming.size(), floor_ns};
+}
+
+template <typename Member>
+py::object column(const LoopTimes& times, Member member, std::size_t rows) {
+    PyObject* const made = make_memoryview<std::int64_t>(times.*member, rows);
+    if (made == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(made);
+}
+
+}  // namespace
+
+void register_loop(py::module_& m) {
+    py::class_<LoopTimes>(m, "LoopTimes", "What loop() measured.")
+        .def_readonly("calls", &LoopTimes::calls)
+        .def_readonly("floor_ns", &LoopTimes::floor_ns)
+        .def_property_readonly("begin_ns", [](const LoopTimes& t) { return column(t, &LoopTimes::begin_ns, t.rows); })
+        .def_property_readonly("duration_ns",
+                               [](const LoopTimes& t) { return column(t, &LoopTimes::duration_ns, t.rows); })
+        .def_property_readonly("warmup_duration_ns",
+                               [](const LoopTimes& t) { return column(t, &LoopTimes::warmup_ns, t.warmup_rows); });
+    m.def("loop", &loop, "callable"_a, "n"_a, py::pos_only(), py::kw_only(), "warmup"_a = 0, "each"_a = true,
+          "args"_a = py::tuple(), "Call `callable` n times from C and time each call, or all together.");
+}
+
+}  // namespace inference_bench::bindings

@@ -1,0 +1,60 @@
+"""What the control groups of this process allow it: every group above it limits it too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NO_LIMIT_BYTES = 1 << 62
+"""Version 1 writes "no memory limit" as the largest multiple of a page below 2**63."""
+
+
+def cpu_quota(root: Path) -> float | None:
+    """Return how many CPUs' worth of time the tightest group allows, or None without a quota."""
+    quotas = []
+    for folder in _folders(root, "cpu"):
+        quota, _, period = _text(folder / "cpu.max").partition(" ")
+        quota = quota or _text(folder / "cpu.cfs_quota_us")
+        period = period or _text(folder / "cpu.cfs_period_us")
+        if quota.isdecimal() and period.isdecimal() and int(period):  # "max" and -1 mean: no quota
+            quotas.append(int(quota) / int(period))
+    return min(quotas, default=None)
+
+
+def memory_limit_bytes(root: Path) -> int | None:
+    """Return the tightest group's limit, or None where there is none."""
+    found = [
+        _text(folder / name) for folder in _folders(root, "memory") for name in ("memory.max", "memory.limit_in_bytes")
+    ]
+    limits = [int(text) for text in found if text.isdecimal()]
+    return min((limit for limit in limits if limit < _NO_LIMIT_BYTES), default=None)
+
+
+def _folders(root: Path, controller: str) -> Iterator[Path]:
+    """Yield this process's group and every one above it.
+
+    Version 2 has one tree; version 1 has one a controller. Where the process's own folder is not mounted (a
+    container without a cgroup namespace), the mount itself is the container's folder.
+    """
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, inside = rest.partition(":")
+        if controllers and controller not in controllers.split(","):
+            continue
+        mount = root / "sys/fs/cgroup" / (controller if controllers else "")
+        folder = mount / inside.strip("/")
+        while folder != mount:
+            yield folder
+            folder = folder.parent
+        yield mount
+
+
+def _text(path: Path) -> str:
+    """Return what the file holds, or nothing where it cannot be read."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,113 @@
+"""Finds the command, runs it, and turns what goes wrong into one line and an exit code.
+
+In a module of its own: importing the command ``list`` binds that name in the package, over the builtin.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from inference_bench.cli._command import Command, Parser, program, summary_of
+from inference_bench.errors import InferenceBenchError, UsageError
+from inference_bench.registry import load_class, names_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_COMMANDS = "inference_bench.cli"
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+"""128 + the signal's number, as a shell reports a process that SIGINT or SIGPIPE ended."""
+
+_HELP = """\
+usage: {program} COMMAND [options]
+
+Measure how fast a model infers and what memory it takes, with the uncertainty of every figure.
+
+commands:
+{commands}
+
+options:
+  -h, --help     show this; `{program} COMMAND --help` explains a command
+  --version      show the version
+
+examples:
+  {program} run                    the performance suite on the default model
+  {program} run --dry-run          what that would do
+  {program} list                   models, benchmarks, metrics …
+  {program} report RUN             show a run again; RUN is a folder in benchmark_results
+
+exit codes:
+  0 all is well · 1 a case failed or a plugin is broken · 2 the request cannot be carried out · 130 interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out a command line and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    verbose = not {"-v", "--verbose"}.isdisjoint(words)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without "µ" gets "?", not a traceback
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:  # argparse, after it printed the help
+        return int(stop.code or 0)
+    except BrokenPipeError:
+        # The reader (head, less) has left. Without a valid stdout, the interpreter would complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except Exception as error:
+        _explain(error, verbose)
+        return error.exit_code if isinstance(error, InferenceBenchError) else 1
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_HELP.format(program=program(), commands="\n".join(_command_lines())), end="")
+        return 0
+    if words[0] == "--version":
+        return _print_version()
+    if words[0].startswith("-"):
+        raise UsageError(f"option {words[0]!r} without a command: expected a command first, such as `run {words[0]}`.")
+    command = _load(words[0])
+    return command.run(Parser(command).parse(words[1:]))
+
+
+def _load(name: str) -> Command:
+    return load_class("command", _COMMANDS, name, Command)()  # type: ignore[type-abstract]
+
+
+def _command_lines() -> Iterator[str]:
+    for name in [*names_in(_COMMANDS), *entry_points(group=_COMMANDS).names]:
+        try:
+            yield f"  {name:<14} {summary_of(_load(name))}"
+        except Exception as error:  # a broken command must not hide the others
+            yield f"  {name:<14} broken: {error!r}"
+
+
+def _print_version() -> int:
+    import inference_bench
+
+    print(f"inference_bench {inference_bench.__version__}")
+    return 0
+
+
+def _explain(error: Exception, verbose: bool) -> None:
+    """Print one line, and the traceback if asked for."""
+    if verbose:
+        traceback.print_exception(error)
+    text = " ".join(str(error).split())
+    if not isinstance(error, InferenceBenchError):
+        text = f"unexpected {type(error).__name__}: {text}."
+        text += "" if verbose else " Run again with -v for the traceback, and please report it."
+    print(f"error: {text}", file=sys.stderr)

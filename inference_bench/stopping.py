@@ -1,0 +1,126 @@
+"""When to stop sampling: the median is known well enough, or time is up."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inference_bench.errors import InvalidValueError
+from inference_bench.statistics import median_estimate, quantile, relative_width, split_halves_agree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from inference_bench.result import Estimate
+    from inference_bench.spec import Limits
+
+GROWTH = 1.25
+"""Samples from one look to the next. Looking after each one would stop at the first lucky narrow interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why sampling ended.
+
+    Attributes:
+        converged: whether every target met the rule.
+        reason: a short sentence for people.
+        targets: by metric, whether it met the rule.
+    """
+
+    converged: bool
+    reason: str
+    targets: Mapping[str, bool]
+
+
+class StoppingRule:
+    """Decides, between iterations, whether the medians of the targets are known well enough.
+
+    A target meets the rule if the interval of its median is narrow enough and its two halves agree, or if its samples
+    spread no further than the clock can tell. All targets must meet it at the same look. A look sorts the samples, so
+    looks are rare: they come at numbers of samples that grow geometrically.
+
+    Args:
+        limits: when to stop.
+        targets: tags of the metrics whose medians must become precise.
+        resolution_ns: smallest step of the clock; 0 if the samples are no times.
+    """
+
+    def __init__(self, limits: Limits, targets: Sequence[str], resolution_ns: float = 0) -> None:
+        if not targets:
+            raise InvalidValueError("targets", "none", "at least one metric that must become precise")
+        self._limits = limits
+        self._resolution_ns = resolution_ns
+        self._samples = {target: array("q") for target in targets}
+        self._next_look = limits.min_samples
+        self._estimates: dict[str, Estimate] = {}
+
+    def observe(self, metric: str, value: int) -> None:
+        """Add a measured sample; one of a metric that is no target is passed over."""
+        samples = self._samples.get(metric)
+        if samples is not None:
+            samples.append(value)
+
+    def decide(self, elapsed_ns: int) -> Decision | None:
+        """Return why to stop, or None to go on.
+
+        Args:
+            elapsed_ns: time since the first measured iteration began.
+        """
+        fewest = min(map(len, self._samples.values()))
+        exhausted = self._exhausted(fewest, elapsed_ns)
+        if fewest < self._next_look and not exhausted:
+            return None
+        self._next_look = math.ceil(fewest * GROWTH)
+        enough = fewest >= self._limits.min_samples
+        reasons = {target: self._look(target) if enough else "" for target in self._samples}
+        targets = {target: bool(reason) for target, reason in reasons.items()}
+        if all(targets.values()):
+            return Decision(True, ", ".join(dict.fromkeys(reasons.values())), targets)
+        return Decision(False, exhausted, targets) if exhausted else None
+
+    def medians(self) -> dict[str, float | None]:
+        """Return each target's median at the last look, for progress."""
+        return {target: estimate.value for target, estimate in self._latest().items()}
+
+    def relative_widths(self) -> dict[str, float | None]:
+        """Return the width of each median's interval over the median at the last look, for progress."""
+        return {target: relative_width(estimate) for target, estimate in self._latest().items()}
+
+    def _exhausted(self, fewest: int, elapsed_ns: int) -> str:
+        """Why there can be no more samples; empty if there can."""
+        if elapsed_ns >= self._limits.budget_ns:
+            few = fewest < self._limits.min_samples
+            return "time budget spent" + (f" before {self._limits.min_samples} samples" if few else "")
+        if max(map(len, self._samples.values())) >= self._limits.max_samples:
+            return f"limit of {self._limits.max_samples} samples reached"
+        return ""
+
+    def _look(self, target: str) -> str:
+        """Why the target meets the rule; empty if it does not."""
+        values = self._values(target)
+        estimate = self._estimates[target] = median_estimate(values)
+        width = relative_width(estimate)
+        if width is not None and width <= self._limits.relative_width and split_halves_agree(values):
+            return "interval narrow enough"
+        if self._resolution_ns > 0 and _interquartile_range(values) <= 2 * self._resolution_ns:
+            return "samples spread no further than the clock can tell"
+        return ""
+
+    def _latest(self) -> dict[str, Estimate]:
+        """Estimates of the last look; before the first one there are so few samples that fresh ones cost nothing."""
+        return self._estimates or {target: median_estimate(self._values(target)) for target in self._samples}
+
+    def _values(self, target: str) -> NDArray[np.int64]:
+        return np.array(self._samples[target], np.int64)  # a copy: an array that is viewed cannot grow
+
+
+def _interquartile_range(values: NDArray[np.int64]) -> float:
+    ordered = np.sort(values)
+    return quantile(ordered, 0.75) - quantile(ordered, 0.25)

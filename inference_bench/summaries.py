@@ -1,0 +1,221 @@
+"""From a case's samples to its summaries, one per metric and phase, and to the metrics derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_bench.metrics import METRICS, get_metric
+from inference_bench.result import Estimate, Samples, Stage, Summary
+from inference_bench.statistics import (
+    LEVEL,
+    QUANTILES,
+    Dependence,
+    Values,
+    dependence,
+    efficiency,
+    quantile,
+    quantile_estimate,
+    run_medians_estimate,
+    tukey_outliers,
+    worth_of,
+)
+from inference_bench.units import NS_PER_S
+
+
+def summarise(
+    metric: str,
+    phase: str,
+    values: NDArray[np.int64],
+    runs: NDArray[np.int32],
+    *,
+    cold: float | None = None,
+    converged: bool = True,
+    stop_reason: str = "",
+    level: float = LEVEL,
+) -> Summary:
+    """Return the statistics of one metric in one phase.
+
+    With one run the intervals speak of that process (scope ``run``). With more, they speak of fresh processes (scope
+    ``runs``): p50 is the median of the run medians; the other quantiles are pooled, and their intervals count each run
+    as one batch, so that few runs that differ give a wide interval or none.
+
+    Args:
+        metric: tag.
+        phase: as in ``Samples``.
+        values: at least one, each run's in order of time.
+        runs: the run of each value.
+        cold: the first run's cold observation.
+        converged: whether the stopping rule was met.
+        stop_reason: why sampling stopped.
+        level: confidence level.
+    """
+    ordered = np.sort(values)
+    by_run = [values[runs == run] for run in np.unique(runs)]
+    dependences = [dependence(run) for run in by_run]
+    if len(by_run) == 1:
+        quantiles = _one_run_quantiles(values, ordered, dependences[0], level)
+    else:
+        quantiles = _many_run_quantiles(by_run, ordered, level)
+    mild, severe = tukey_outliers(ordered)
+    return Summary(
+        metric=metric,
+        phase=phase,
+        n=len(values),
+        runs=len(by_run),
+        scope="run" if len(by_run) == 1 else "runs",
+        level=level,
+        cold=cold,
+        minimum=float(ordered[0]),
+        maximum=float(ordered[-1]),
+        mean=float(values.mean()),
+        quantiles=quantiles,
+        autocorrelation=_mean_autocorrelation(by_run, dependences),
+        effective_n=sum(
+            worth_of(run, quantile(np.sort(run), 0.5), found, level)
+            for run, found in zip(by_run, dependences, strict=True)
+        ),
+        outliers_mild=mild,
+        outliers_severe=severe,
+        converged=converged,
+        stop_reason=stop_reason,
+    )
+
+
+def _one_run_quantiles(values: Values, ordered: Values, found: Dependence, level: float) -> dict[str, Estimate]:
+    def estimate(p: float) -> Estimate:
+        worth = worth_of(values, quantile(ordered, p), found, level)
+        return quantile_estimate(ordered, p, level, worth, is_sorted=True)
+
+    return {name: estimate(p) for name, p in QUANTILES.items()}
+
+
+def _many_run_quantiles(by_run: list[NDArray[np.int64]], ordered: Values, level: float) -> dict[str, Estimate]:
+    medians = np.array([quantile(np.sort(run), 0.5) for run in by_run])
+    tails = {name: _pooled_estimate(by_run, ordered, p, level) for name, p in QUANTILES.items() if name != "p50"}
+    return {"p50": run_medians_estimate(medians, level), **tails}
+
+
+def _pooled_estimate(by_run: list[NDArray[np.int64]], ordered: Values, p: float, level: float) -> Estimate:
+    """Quantile of all runs' samples, its interval by taking each run as a batch."""
+    n, cut = len(ordered), quantile(ordered, p)
+    share = float(np.searchsorted(ordered, cut, "right")) / n
+    sums = np.array([np.count_nonzero(run <= cut) - share * len(run) for run in by_run])
+    worth = n * efficiency(sums, n, share, level)
+    estimate = quantile_estimate(ordered, p, level, worth, is_sorted=True)
+    method = f"pooled over runs, {estimate.method}" if estimate.method else "pooled over runs, no interval"
+    return replace(estimate, method=method)
+
+
+def _mean_autocorrelation(by_run: list[NDArray[np.int64]], dependences: list[Dependence]) -> float | None:
+    """Within runs only: the step from one run to the next says nothing about time."""
+    pairs = zip(by_run, dependences, strict=True)
+    known = [(len(run), of.autocorrelation) for run, of in pairs if of.autocorrelation is not None]
+    return sum(n * rho for n, rho in known) / sum(n for n, _ in known) if known else None
+
+
+def summarise_samples(
+    samples: Samples,
+    converged: Mapping[str, bool] | None = None,
+    stop_reasons: Mapping[str, str] | None = None,
+    level: float = LEVEL,
+) -> tuple[Summary, ...]:
+    """Return a summary per metric and phase over the measured samples, in order of first appearance.
+
+    Args:
+        samples: rows of each run in order of time.
+        converged: by metric, whether the stopping rule was met; a metric that it did not watch is as good as all
+            those that it did.
+        stop_reasons: by metric, why sampling stopped.
+        level: confidence level.
+    """
+    watched, reasons = converged or {}, stop_reasons or {}
+    return tuple(
+        summarise(
+            metric,
+            phase,
+            samples.value[measured],
+            samples.run[measured],
+            cold=cold,
+            converged=watched.get(metric, all(watched.values())),
+            stop_reason=reasons.get(metric, ""),
+            level=level,
+        )
+        for metric, phase, measured, cold in _groups(samples)
+    )
+
+
+def _groups(samples: Samples) -> Iterator[tuple[str, str, NDArray[np.intp], float | None]]:
+    """Yield metric, phase, rows of the measured samples and the first run's cold value."""
+    is_measured = samples.stage == Stage.MEASURED.value
+    is_cold = samples.stage == Stage.COLD.value
+    if len(samples):
+        is_cold &= samples.run == samples.run.min()
+    for metric in _distinct(samples.metric):
+        of_metric = np.flatnonzero(samples.metric == metric)
+        for phase in _distinct(samples.phase[of_metric]):
+            rows = of_metric[samples.phase[of_metric] == phase]
+            measured, cold = rows[is_measured[rows]], rows[is_cold[rows]]
+            if len(measured):
+                yield metric, phase, measured, float(samples.value[cold[0]]) if len(cold) else None
+
+
+def _distinct(column: NDArray[np.str_]) -> Iterator[str]:
+    """Yield the different texts of a column; far cheaper than sorting it, since they are few."""
+    left = np.ones(len(column), bool)
+    while left.any():
+        text = str(column[left.argmax()])
+        yield text
+        left &= column != text
+
+
+# Derived metrics
+
+
+def derived_summary(tag: str, base: Summary, scale: float) -> Summary:
+    """Return the summary of a rate, ``scale`` tokens over each of the base's durations.
+
+    A rate falls as the duration rises, so ends swap: the fastest sample gives the largest rate. Only p50 is carried
+    over: a rate's p90 would be the duration's p10, which is not what a reader of tails is after. The mean is tokens
+    over total time, the harmonic mean of the rates.
+
+    Raises:
+        ValueError: the metric is not derived from the base's, or a duration is not positive.
+    """
+    if get_metric(tag).derived_from != base.metric:
+        raise ValueError(f"{tag} is derived from {get_metric(tag).derived_from}, not from {base.metric}")
+    if base.minimum <= 0:
+        raise ValueError(f"{tag} needs positive durations, and the smallest {base.metric} is {base.minimum}")
+
+    def rate(duration: float | None) -> float | None:
+        return scale * NS_PER_S / duration if duration is not None and duration > 0 else None
+
+    p50 = base.quantiles["p50"]
+    return replace(
+        base,
+        metric=tag,
+        cold=rate(base.cold),
+        minimum=scale * NS_PER_S / base.maximum,
+        maximum=scale * NS_PER_S / base.minimum,
+        mean=scale * NS_PER_S / base.mean,
+        quantiles={"p50": replace(p50, value=rate(p50.value), low=rate(p50.high), high=rate(p50.low))},
+    )
+
+
+def derived_summaries(summaries: Iterable[Summary], scales: Mapping[str, float]) -> tuple[Summary, ...]:
+    """Return the derived metrics that these summaries allow.
+
+    Args:
+        summaries: of sampled metrics; one with a duration that is not positive has no rate and is passed over.
+        scales: tokens per duration, by tag of the derived metric, such as
+            ``{"prefill_rate": input_length, "decode_rate": 1}``.
+    """
+    return tuple(
+        derived_summary(tag, base, scales[tag])
+        for base in summaries
+        for tag, metric in METRICS.items()
+        if metric.derived_from == base.metric and tag in scales and base.minimum > 0
+    )

@@ -1,0 +1,102 @@
+"""What importing costs: the package alone and the parent's commands load no framework."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import inference_bench
+
+ROOT = Path(__file__).parent.parent
+FRAMEWORKS = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
+HEAVY = {*FRAMEWORKS, "numpy", "scipy", "pyarrow", "pandas", "pynvml", "rich"}
+
+
+def modules_after(code: str, cwd: Path = ROOT) -> set[str]:
+    """Return the top-level modules that a fresh interpreter holds after running the code."""
+    script = f"import sys\n{code}\nprint('modules:', *{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=cwd)
+    return set(done.stdout.rpartition("modules:")[2].split())
+
+
+def command(*words: str) -> str:
+    return f"from inference_bench.cli import main\nassert main({list(words)!r}) == 0"
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    loaded = modules_after("import inference_bench")
+
+    assert loaded & HEAVY == set()
+    assert loaded & {"argparse", "asyncio", "dataclasses", "importlib.metadata", "json"} == set()
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("run", "--help"), ("env",)], ids=" ".join)
+def test_light_commands_import_nothing_heavy(words):
+    code = f"try:\n    from inference_bench.cli import main\n    main({list(words)!r})\nexcept SystemExit:\n    pass"
+
+    assert modules_after(code) & (HEAVY - {"pynvml"}) == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("list",), ("list", "--json"), ("list", "models"), ("list", "benchmarks"), ("run", "--dry-run")],
+    ids=" ".join,
+)
+def test_the_parent_never_imports_a_framework(words):
+    assert modules_after(command(*words)) & {*FRAMEWORKS, "pyarrow", "pandas"} == set()
+
+
+def test_only_the_command_that_was_asked_for_is_imported():
+    code = "\n".join(
+        [
+            command("list", "suites"),
+            "found = {n.rpartition('.')[2] for n in sys.modules if n.startswith('inference_bench.cli.')}",
+            "assert not found & {'run', 'report', 'env'}, found",
+        ]
+    )
+
+    modules_after(code)
+
+
+def test_the_native_module_is_found_from_the_repository_and_from_elsewhere(tmp_path):
+    for folder in (ROOT, tmp_path):
+        assert "inference_bench" in modules_after("from inference_bench._native import now_ns; now_ns()", folder)
+
+
+def test_all_is_what_can_be_imported_lazily():
+    assert sorted(inference_bench.__all__) == sorted(inference_bench._HOMES)
+    for name in inference_bench.__all__:
+        assert getattr(inference_bench, name).__name__ == name
+
+
+def test_all_is_what_type_checkers_see():
+    tree = ast.parse(Path(inference_bench.__file__).read_text())
+    blocks = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    seen = {
+        alias.name: node.module.removeprefix("inference_bench.")
+        for block in blocks
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+    assert seen == inference_bench._HOMES
+
+
+def test_an_unknown_attribute_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        inference_bench.nothing  # noqa: B018
+
+
+def test_dir_shows_what_there_is():
+    assert {*inference_bench.__all__, "__version__"} <= set(dir(inference_bench))
+
+
+def test_the_version_is_the_installed_one():
+    from importlib.metadata import version
+
+    assert inference_bench.__version__ == version("inference-bench")
