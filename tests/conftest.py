@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from doubles import Double, build
 
 _TEMPLATE = """
 import os, signal, sys, time
@@ -90,3 +91,12 @@ def bad_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken").mkdir()
     (folder / "broken" / "model.py").write_text("class Broken(\n")
     return folder
+
+
+# ---- doubles of NVIDIA's libraries
+
+
+@pytest.fixture(scope="session")
+def cuda_double(tmp_path_factory: pytest.TempPathFactory) -> Double:
+    """A current driver. Unlike the real one it says nothing about any device."""
+    return Double(build("libcuda_double", tmp_path_factory.mktemp("cuda") / "libcuda.so.1"))
