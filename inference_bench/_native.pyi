@@ -595,3 +595,59 @@ class CudaEventTimer:
         read, exhausted (lost for want of events), dropped (lost because four million were never collected), grown,
         failed, queries, reader, growth_error, anchor_error, anchors, anchor_width_ns (the mapping to the host's clock
         is right to half of it), rebases, longest_step_ns (the coarsest float32 step that was read), gpu_clock_ppm."""
+
+# ---- NVML (csrc/bindings/nvml.cpp)
+
+def nvml_available() -> tuple[bool, str]:
+    """Whether NVIDIA's management library can be loaded; and which, or why not. Does not initialise it.
+
+    `INFERENCE_BENCH_LIBNVML` names another file than libnvidia-ml.so.1.
+    """
+
+class NvmlProbe:
+    """One GPU's state. `gpu` is NVML's index, a UUID or a PCI bus id; NVML's order is not CUDA's.
+
+    RuntimeError where there is no such library or GPU, and from every method in a forked child.
+    """
+
+    def __init__(self, gpu: int | str = 0) -> None: ...
+    def read(self) -> dict[str, int | None]:
+        """memory_used_bytes, sm_clock_mhz, memory_clock_mhz, throttle_reasons (bits), temperature_c, power_mw,
+        energy_mj; None for what this GPU does not tell. Memory is the whole device's. Power is a mean over 1 s from
+        Ampere on."""
+
+    def processes(self) -> list[tuple[int, int | None]] | None:
+        """(pid, bytes) of each process with a context; pids are the host's. 5 ms: not while anything is timed."""
+
+class NvmlSampler:
+    """A native thread that reads a GPU's state on a grid, without the GIL.
+
+    `interval_ns` is from 10 ms to an hour. `capacity` is in samples; later ones are dropped and counted. While the
+    thread takes more than `budget` of one core, the interval doubles, and that is counted.
+    """
+
+    def __init__(
+        self,
+        gpu: int | str = 0,
+        interval_ns: int = 100_000_000,
+        capacity: int = 262_144,
+        budget: float = 0.01,
+    ) -> None: ...
+    def start(self) -> None:
+        """RuntimeError if running. A second run appends to the first."""
+
+    def stop(self) -> None:
+        """Nothing happens if it is stopped already."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+    @property
+    def running(self) -> bool: ...
+    def columns(self) -> dict[str, memoryview]:
+        """time_ns, what `NvmlProbe.read` has, probe_cost_ns: int64, -1 where one reading failed. Without the columns
+        that this GPU never fills. Also while it runs."""
+
+    def stats(self) -> dict[str, Any]:
+        """samples, missed, dropped, interval_ns, present_interval_ns, lengthened, duty."""

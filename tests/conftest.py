@@ -100,3 +100,11 @@ def bad_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cuda_double(tmp_path_factory: pytest.TempPathFactory) -> Double:
     """A current driver. Unlike the real one it says nothing about any device."""
     return Double(build("libcuda_double", tmp_path_factory.mktemp("cuda") / "libcuda.so.1"))
+
+
+@pytest.fixture(scope="session")
+def nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a double that goes by the name of the real library."""
+    folder = tmp_path_factory.mktemp("nvml")
+    build("libnvml_double", folder / "libnvidia-ml.so.1")
+    return folder

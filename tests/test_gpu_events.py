@@ -279,3 +279,19 @@ timer.end()
 print("end")
 """
     assert in_new_process(code) == "end\n"
+
+
+def test_nvml_reads_the_gpu_that_cuda_has(torch: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("INFERENCE_BENCH_LIBNVML", raising=False)
+    available, reason = _native.nvml_available()
+    if not available:
+        pytest.skip(reason)
+    block = torch.ones(1 << 28, dtype=torch.uint8, device="cuda")
+    torch.cuda.synchronize()
+    bus_id = _native.CudaEventTimer(1).describe()["pci_bus_id"]
+    used = _native.NvmlProbe(bus_id).read()["memory_used_bytes"]
+    assert used is None or used >= block.numel()
+    with _native.NvmlSampler(bus_id, interval_ns=50 * MS) as sampler:
+        while sampler.stats()["samples"] < 3:
+            time.sleep(0.01)
+    assert all(column.format == "q" for column in sampler.columns().values())

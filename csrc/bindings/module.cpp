@@ -17,6 +17,7 @@ PYBIND11_MODULE(_native_in_main_interpreter, m) {
     register_readings(m);
     register_loop(m);
     register_native_thread(m);
+    register_nvml(m);
 }
 
 // Refused before pybind11 gets to see it, which waits for ever for the GIL in a sub-interpreter of Python 3.11.
