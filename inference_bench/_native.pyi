@@ -538,3 +538,116 @@ class SystemCounters:
 
     def __init__(self) -> None: ...
     def read(self) -> SystemReading: ...
+
+# ---- CUDA events (csrc/bindings/cuda.cpp)
+
+def cuda_available() -> tuple[bool, str]:
+    """Whether a CUDA driver can be loaded; and which, or why not. Calls no cuInit, so it does not see devices.
+
+    `INFERENCE_BENCH_LIBCUDA` names another file than libcuda.so.1.
+    """
+
+@final
+class CudaEventTimer:
+    """Times what a GPU does between two points of a stream, without waiting for it while measuring.
+
+    `capacity` intervals may lie between `begin` and being read; the events for them are made here. Intervals begun when
+    none are free are counted and lost, and the next `collect` doubles the capacity. With `reader`, a native thread
+    reads intervals as the GPU ends them and frees their events; without, `collect` does. `device` is CUDA's number; the
+    default is this thread's present context, or else device 0.
+
+    RuntimeError where CUDA cannot be used, and from every method in a forked child. `begin` and `end` are for one
+    thread at a time. Errors of the driver while measuring are no exceptions: they become their interval's status.
+    """
+
+    def __new__(cls, capacity: int = 256, reader: bool = False, device: int | None = None) -> Self: ...
+    def begin(self, stream: int, calls: int = 1, /) -> int:
+        """Record an event on a stream (`torch.cuda.Stream.cuda_stream`; 0 is the default one); the interval's id.
+
+        `calls` is how many launches follow back to back: a short kernel becomes measurable by repeating it. At most 256
+        intervals may be open.
+        """
+
+    def end(self, id: int = ..., /) -> None:
+        """Record the other event on the same stream. Without an id, exactly one interval must be open."""
+
+    def collect(self, wait: bool = True) -> dict[str, memoryview]:
+        """What has ended since the last call, sorted by id; intervals that are still open stay.
+
+        id, calls, host_begin_ns, host_ns, gpu_begin_ns, gpu_ns, gap_ns (int64), stream (uint64), status and error
+        (uint16).
+        Times are on the clock of `now_ns`. host_ns is the wall time between the two recordings, gpu_ns that between the
+        two events, gap_ns their difference: negative where the host did not wait for the GPU. Status is 0; or 1, the
+        interval is too short for events (below 20 µs, or 50 µs of several calls); or 2, it failed with the CUresult in
+        error (900: the stream was being captured into a graph) and its GPU times are -2**63.
+
+        With `wait`, waits for the GPU to end them; without, leaves what it has not ended for the next call.
+        """
+
+    def floor(self) -> dict[str, int]:
+        """What two events with nothing between them read on this device, measured when the timer was made.
+
+        pairs, gpu_min_ns, gpu_median_ns, gpu_max_ns; record_min_ns, record_median_ns: the host's cost of recording one.
+        """
+
+    def describe(self) -> dict[str, Any]:
+        """library, driver_version, device, device_name, pci_bus_id, retained_primary_context, capacity, open, begun,
+        read, exhausted (lost for want of events), dropped (lost because four million were never collected), grown,
+        failed, queries, reader, growth_error, anchor_error, anchors, anchor_width_ns (the mapping to the host's clock
+        is right to half of it), rebases, longest_step_ns (the coarsest float32 step that was read), gpu_clock_ppm."""
+
+# ---- NVML (csrc/bindings/nvml.cpp)
+
+def nvml_available() -> tuple[bool, str]:
+    """Whether NVIDIA's management library can be loaded; and which, or why not. Does not initialise it.
+
+    `INFERENCE_BENCH_LIBNVML` names another file than libnvidia-ml.so.1.
+    """
+
+class NvmlProbe:
+    """One GPU's state. `gpu` is NVML's index, a UUID or a PCI bus id; NVML's order is not CUDA's.
+
+    RuntimeError where there is no such library or GPU, and from every method in a forked child.
+    """
+
+    def __init__(self, gpu: int | str = 0) -> None: ...
+    def read(self) -> dict[str, int | None]:
+        """memory_used_bytes, sm_clock_mhz, memory_clock_mhz, throttle_reasons (bits), temperature_c, power_mw,
+        energy_mj; None for what this GPU does not tell. Memory is the whole device's. Power is a mean over 1 s from
+        Ampere on."""
+
+    def processes(self) -> list[tuple[int, int | None]] | None:
+        """(pid, bytes) of each process with a context; pids are the host's. 5 ms: not while anything is timed."""
+
+class NvmlSampler:
+    """A native thread that reads a GPU's state on a grid, without the GIL.
+
+    `interval_ns` is from 10 ms to an hour. `capacity` is in samples; later ones are dropped and counted. While the
+    thread takes more than `budget` of one core, the interval doubles, and that is counted.
+    """
+
+    def __init__(
+        self,
+        gpu: int | str = 0,
+        interval_ns: int = 100_000_000,
+        capacity: int = 262_144,
+        budget: float = 0.01,
+    ) -> None: ...
+    def start(self) -> None:
+        """RuntimeError if running. A second run appends to the first."""
+
+    def stop(self) -> None:
+        """Nothing happens if it is stopped already."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+    @property
+    def running(self) -> bool: ...
+    def columns(self) -> dict[str, memoryview]:
+        """time_ns, what `NvmlProbe.read` has, probe_cost_ns: int64, -1 where one reading failed. Without the columns
+        that this GPU never fills. Also while it runs."""
+
+    def stats(self) -> dict[str, Any]:
+        """samples, missed, dropped, interval_ns, present_interval_ns, lengthened, duty."""

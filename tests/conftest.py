@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from doubles import Double, build
 
 _TEMPLATE = """
 import os, signal, sys, time
@@ -89,4 +90,21 @@ def bad_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_model(folder, name, **behaviour)
     (folder / "broken").mkdir()
     (folder / "broken" / "model.py").write_text("class Broken(\n")
+    return folder
+
+
+# ---- doubles of NVIDIA's libraries
+
+
+@pytest.fixture(scope="session")
+def cuda_double(tmp_path_factory: pytest.TempPathFactory) -> Double:
+    """A current driver. Unlike the real one it says nothing about any device."""
+    return Double(build("libcuda_double", tmp_path_factory.mktemp("cuda") / "libcuda.so.1"))
+
+
+@pytest.fixture(scope="session")
+def nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a double that goes by the name of the real library."""
+    folder = tmp_path_factory.mktemp("nvml")
+    build("libnvml_double", folder / "libnvidia-ml.so.1")
     return folder

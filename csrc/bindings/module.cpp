@@ -6,6 +6,7 @@ PYBIND11_MODULE(_native_in_main_interpreter, m) {
     m.doc() = "Clocks, recorders and samplers: what must cost next to nothing.";
     if (!register_column(m.ptr())) throw pybind11::error_already_set();
     register_clock(m);
+    register_cuda(m);
     register_tick_recorder(m);
     register_memory(m);
     register_table(m);
@@ -15,6 +16,8 @@ PYBIND11_MODULE(_native_in_main_interpreter, m) {
     register_counter(m);
     register_readings(m);
     register_loop(m);
+    register_native_thread(m);
+    register_nvml(m);
 }
 
 // Refused before pybind11 gets to see it, which waits for ever for the GIL in a sub-interpreter of Python 3.11.

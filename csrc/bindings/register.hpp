@@ -6,6 +6,7 @@
 namespace inference_bench::bindings {
 
 void register_clock(pybind11::module_& m);
+void register_cuda(pybind11::module_& m);
 void register_tick_recorder(pybind11::module_& m);
 void register_memory(pybind11::module_& m);
 void register_spans(pybind11::module_& m);
@@ -15,5 +16,7 @@ void register_histogram(pybind11::module_& m);
 void register_counter(pybind11::module_& m);
 void register_readings(pybind11::module_& m);
 void register_loop(pybind11::module_& m);
+void register_native_thread(pybind11::module_& m);
+void register_nvml(pybind11::module_& m);
 
 }  // namespace inference_bench::bindings

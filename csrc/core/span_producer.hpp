@@ -37,13 +37,12 @@ inline void record(const SpanRecord& made) noexcept {
     const std::uint64_t running = detail::running_recorder.load(std::memory_order_relaxed);
     if (running == 0) return;
     SpanChunk* chunk = detail::span_producer.chunk;
-    std::uint32_t size = 0;
     if (__builtin_expect(detail::span_producer.recorder != running, 0) ||
-        __builtin_expect((size = chunk->size.load(std::memory_order_relaxed)) == SpanChunk::kRecords, 0)) {
+        __builtin_expect(chunk->size.load(std::memory_order_relaxed) == SpanChunk::kRecords, 0)) {
         chunk = detail::renew_chunk();
         if (chunk == nullptr) return;
-        size = 0;
     }
+    const std::uint32_t size = chunk->size.load(std::memory_order_relaxed);
     chunk->records[size] = made;
     chunk->size.store(size + 1, std::memory_order_release);
 }

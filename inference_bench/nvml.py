@@ -1,0 +1,127 @@
+"""What NVIDIA's management library says once about the GPUs of this machine.
+
+What changes while something runs (memory, clocks, temperature, power) is polled natively: see ``NvmlSampler``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from inference_bench import _native
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU; ``None`` where it has no such thing, or the driver does not say.
+
+    Attributes:
+        index: NVML's number. CUDA counts in another order and hides some: match by ``uuid`` or ``pci_bus_id``.
+        persistence: the driver stays loaded without clients. Without it the first use of a GPU takes seconds.
+        mig: it is cut into instances, so its clocks, power and memory are shared with their users.
+    """
+
+    index: int
+    name: str | None
+    uuid: str | None
+    pci_bus_id: str | None
+    compute_capability: str | None
+    memory_total_bytes: int | None
+    power_limit_mw: int | None
+    default_power_limit_mw: int | None
+    max_sm_clock_mhz: int | None
+    max_memory_clock_mhz: int | None
+    persistence: bool | None
+    mig: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Nvml:
+    """All GPUs that the driver shows, or why there are none.
+
+    Attributes:
+        absent: the reason why nothing could be read; ``None`` when it could.
+        cuda_version: the newest CUDA that this driver runs.
+    """
+
+    absent: str | None
+    driver: str | None = None
+    cuda_version: str | None = None
+    gpus: tuple[Gpu, ...] = ()
+
+
+def read_nvml() -> Nvml:
+    """Ask the management library once. Never raises for a machine without one."""
+    available, reason = _native.nvml_available()
+    if not available:
+        return Nvml(reason)
+    try:
+        import pynvml  # 24 ms: only where the driver is there
+    except ImportError:
+        return Nvml("the package nvidia-ml-py is not installed")
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return Nvml(f"nvmlInit: {error}")
+    try:
+        return _read(_Asker(pynvml))
+    finally:
+        pynvml.nvmlShutdown()
+
+
+class _Asker:
+    """Calls functions of pynvml by name: unknown to it, to the driver or to the GPU are all ``None``."""
+
+    def __init__(self, pynvml: Any) -> None:
+        self.constants = pynvml
+        self._error = pynvml.NVMLError
+
+    def __call__(self, function: str, *args: object) -> Any:
+        call = getattr(self.constants, function, None)
+        if call is None:
+            return None
+        try:
+            return call(*args)
+        except self._error:
+            return None
+
+
+def _read(ask: _Asker) -> Nvml:
+    handles = [ask("nvmlDeviceGetHandleByIndex", index) for index in range(ask("nvmlDeviceGetCount") or 0)]
+    gpus = tuple(_read_gpu(ask, index, handle) for index, handle in enumerate(handles) if handle is not None)
+    return Nvml(
+        absent=None if gpus else "the driver shows no GPU",
+        driver=_text(ask("nvmlSystemGetDriverVersion")),
+        cuda_version=_map(ask("nvmlSystemGetCudaDriverVersion_v2"), lambda v: f"{v // 1000}.{v % 1000 // 10}"),
+        gpus=gpus,
+    )
+
+
+def _read_gpu(ask: _Asker, index: int, handle: Any) -> Gpu:
+    constants = ask.constants
+    return Gpu(
+        index=index,
+        name=_text(ask("nvmlDeviceGetName", handle)),
+        uuid=_text(ask("nvmlDeviceGetUUID", handle)),
+        pci_bus_id=_map(ask("nvmlDeviceGetPciInfo", handle), lambda pci: _text(pci.busId)),
+        compute_capability=_map(ask("nvmlDeviceGetCudaComputeCapability", handle), lambda c: f"{c[0]}.{c[1]}"),
+        memory_total_bytes=_map(ask("nvmlDeviceGetMemoryInfo", handle), lambda memory: int(memory.total)),
+        power_limit_mw=ask("nvmlDeviceGetEnforcedPowerLimit", handle),
+        default_power_limit_mw=ask("nvmlDeviceGetPowerManagementDefaultLimit", handle),
+        max_sm_clock_mhz=ask("nvmlDeviceGetMaxClockInfo", handle, constants.NVML_CLOCK_SM),
+        max_memory_clock_mhz=ask("nvmlDeviceGetMaxClockInfo", handle, constants.NVML_CLOCK_MEM),
+        persistence=_map(ask("nvmlDeviceGetPersistenceMode", handle), bool),
+        mig=_map(ask("nvmlDeviceGetMigMode", handle), lambda modes: bool(modes[0])),
+    )
+
+
+def _map(value: Any, convert: Callable[[Any], _T]) -> _T | None:
+    return None if value is None else convert(value)
+
+
+def _text(value: Any) -> str | None:
+    """Decode: pynvml before 11.5 returned bytes."""
+    return _map(value, lambda v: v.decode() if isinstance(v, bytes) else str(v))
