@@ -19,7 +19,7 @@ PACKAGE = ROOT / "inference_bench"
 LAYERS = {
     "data": "errors units spec plan metrics result statistics summaries stopping plain",
     "contracts": "model registry protocol",
-    "machine": "cgroup environment device devices.*",
+    "machine": "cgroup environment device devices.* nvml",
     "measuring": "benchmark benchmarks.* measurement usage worker causal_lm weights* hub_download gguf_conversion",
     "output": "run_folder sink sinks.* report reports.*",
     "driving": "orchestrator worker_process progress floor tally",
@@ -30,7 +30,7 @@ LAYERS = {
 MAY_IMPORT = {
     "data": "",
     "contracts": "data native",
-    "machine": "data contracts",
+    "machine": "data contracts native",
     "measuring": "data contracts machine native",
     "output": "data contracts",
     "driving": "data contracts machine measuring output native",
