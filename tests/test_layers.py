@@ -30,7 +30,7 @@ LAYERS = {
 MAY_IMPORT = {
     "data": "",
     "contracts": "data native",
-    "machine": "data contracts",
+    "machine": "data contracts native",
     "measuring": "data contracts machine native",
     "output": "data contracts",
     "driving": "data contracts machine measuring output native",
