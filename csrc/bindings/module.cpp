@@ -1,11 +1,13 @@
 #include "column.hpp"
 #include "register.hpp"
 
-PYBIND11_MODULE(_native, m) {
+// Entered through main_interpreter.cpp.
+PYBIND11_MODULE(_native_in_main_interpreter, m) {
     using namespace inference_bench::bindings;
     m.doc() = "Clocks, recorders and samplers: what must cost next to nothing.";
     if (!register_column(m.ptr())) throw pybind11::error_already_set();
     register_clock(m);
     register_tick_recorder(m);
     register_memory(m);
+    register_pacer(m);
 }

@@ -8,5 +8,6 @@ namespace inference_bench::bindings {
 void register_clock(pybind11::module_& m);
 void register_tick_recorder(pybind11::module_& m);
 void register_memory(pybind11::module_& m);
+void register_pacer(pybind11::module_& m);
 
 }  // namespace inference_bench::bindings
