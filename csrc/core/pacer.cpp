@@ -90,7 +90,9 @@ bool Pacer::started() const {
     return start_ns_ != kNotYet;
 }
 
-bool Pacer::done() const noexcept { return sleeper_.stopped() || handed_out_.load(std::memory_order_acquire) == count(); }
+bool Pacer::done() const noexcept {
+    return sleeper_.stopped() || handed_out_.load(std::memory_order_acquire) == count();
+}
 
 std::int64_t Pacer::start_ns() const {
     const std::lock_guard<std::mutex> lock(mutex_);
