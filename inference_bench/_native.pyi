@@ -116,6 +116,9 @@ def hwm_bytes() -> int | None: ...
 def reset_hwm() -> bool:
     """Lower VmHWM to the present RSS, for everyone who looks at this process. False where the kernel refuses."""
 
+def max_rss_bytes() -> int | None:
+    """The same mark by way of getrusage, for a sixth of the cost. Never below what this process used before exec."""
+
 def smaps_rollup() -> dict[str, int | None] | None:
     """rss_bytes, pss_bytes, uss_bytes, swap_bytes."""
 
