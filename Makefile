@@ -8,7 +8,7 @@ ARGS ?=
 BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find csrc -name '*.[ch]pp')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench build wheel clean
+.PHONY: help run test lint format bench sanitize build wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ format: $(VENV)/.dev ## rewrite the sources in the project's format
 
 bench: $(VENV)/.bench ## what our own tools cost and whether they agree with others, side by side (ARGS: names)
 	@$(BIN)/python -m bench $(ARGS)
+
+sanitize: $(VENV)/.dev ## the native tests under ASan, UBSan and TSan (needs Debian's doctest-dev for the C++ ones)
+	@PYTHON=$(BIN)/python bash tests/native/sanitize.sh $(ARGS)
 
 build: $(VENV)/.run ## make the virtual environment and install the package into it, editable
 	@echo "installed in $(VENV); try: $(BIN)/python -m inference_bench --help"

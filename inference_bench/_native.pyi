@@ -1,6 +1,6 @@
 """The native core. Times are nanoseconds on the CLOCK_MONOTONIC_RAW scale, shared by all processes of a machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self, SupportsFloat, SupportsIndex, TypeVar, final, overload
 
@@ -117,6 +117,9 @@ def rss_bytes() -> int | None: ...
 def hwm_bytes() -> int | None: ...
 def reset_hwm() -> bool:
     """Lower VmHWM to the present RSS, for everyone who looks at this process. False where the kernel refuses."""
+
+def max_rss_bytes() -> int | None:
+    """The same mark by way of getrusage, for a sixth of the cost. Never below what this process used before exec."""
 
 def smaps_rollup() -> dict[str, int | None] | None:
     """rss_bytes, pss_bytes, uss_bytes, swap_bytes."""
@@ -651,3 +654,92 @@ class NvmlSampler:
 
     def stats(self) -> dict[str, Any]:
         """samples, missed, dropped, interval_ns, present_interval_ns, lengthened, duty."""
+
+# ---- pacer
+
+@final
+class Pacer:
+    """Hands out the ticks of a schedule when they are due. Make one with `constant`, `poisson`, `gamma` or `trace`.
+
+    The schedule is computed at once, so that nothing but waiting is left to do after the start. The first tick lies one
+    gap after it (a trace's, where it says). A late tick is handed out late and never skipped. Random gaps come from the
+    64-bit Mersenne Twister, seeded with `seed`.
+
+    Waiting sleeps, then spins for as long as wake-ups on this machine were late, at most `longest_spin_ns` (0 to 1 ms;
+    0 only sleeps, and so does a process that may use one CPU only). A pacer runs once. A child of a fork sees it
+    stopped, with what was recorded so far.
+    """
+
+    @staticmethod
+    def constant(rate: float, count: int, *, longest_spin_ns: int = 200_000) -> Pacer:
+        """`rate` is in ticks a second, up to 1e9. `count` is at most 100 million, and 366 days are the longest."""
+
+    @staticmethod
+    def poisson(rate: float, count: int, *, seed: int, longest_spin_ns: int = 200_000) -> Pacer:
+        """Gaps are exponential, by inverse CDF. `seed` is from 0 to 2^64 - 1."""
+
+    @staticmethod
+    def gamma(rate: float, count: int, *, shape: float, seed: int, longest_spin_ns: int = 200_000) -> Pacer:
+        """Gaps have a coefficient of variation of 1 / sqrt(shape), 0.01 to 1e6: 1 is Poisson, less is burstier."""
+
+    @staticmethod
+    def trace(offsets_ns: Buffer | Iterable[SupportsIndex], *, longest_spin_ns: int = 200_000) -> Pacer:
+        """Nanoseconds after the start, never decreasing: whole numbers, or a buffer of int64."""
+
+    def start(self) -> None:
+        """Offsets count from here. RuntimeError if started before; the first `wait` starts by itself."""
+
+    def stop(self) -> None:
+        """End every wait, from any thread. Nothing happens if it is stopped already."""
+
+    def close(self) -> None:
+        """Stop, and close the eventfd. An event loop must have forgotten it before."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+    def wait(self) -> int | None:
+        """The index of the next tick, once it is due; None after the last one, or a stop. Runs without the GIL.
+
+        Several threads may wait: each tick goes to one of them. RuntimeError once there is an eventfd.
+        """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many ticks the schedule has."""
+
+    def open_eventfd(self) -> int:
+        """Start, with a native thread, and return a descriptor for `loop.add_reader`: readable when ticks are due.
+
+        It is readable after a stop too. It stays the pacer's, which closes it in `close`.
+        """
+
+    def take(self) -> range:
+        """The ticks that fell due since the last call, perhaps none; they count as handed out now."""
+
+    @property
+    def done(self) -> bool:
+        """Whether no further tick will come: all were handed out, or it was stopped."""
+
+    @property
+    def start_ns(self) -> int | None:
+        """On the scale of `now_ns`."""
+
+    @property
+    def spin_ns(self) -> int:
+        """How long before a deadline it stops sleeping at present; 0 where it only sleeps."""
+
+    def schedule(self) -> memoryview:
+        """The offset of every tick from the start, int64 nanoseconds."""
+
+    def columns(self) -> dict[str, memoryview]:
+        """One row for each tick handed out, in order, int64, on the scale of `now_ns`; also while it runs.
+
+        index, scheduled_ns, woken_ns (the native wait ended), actual_ns (the caller had it, and the GIL with it),
+        lag_ns (actual - scheduled).
+        """
+
+    def describe(self) -> dict[str, Any]:
+        """kind, count, duration_ns; rate unless a trace; shape of gamma; seed and generator if random."""

@@ -121,6 +121,7 @@ void register_memory(py::module_& m) {
     m.def("hwm_bytes", [] { return bytes_or_none(process_probes().hwm_bytes()); }, "Peak resident set, VmHWM.");
     m.def(
         "reset_hwm", [] { return process_probes().reset_hwm(); }, "Lower VmHWM to the present RSS; False if refused.");
+    m.def("max_rss_bytes", [] { return bytes_or_none(max_rss_bytes()); }, "Peak resident set, from getrusage.");
     m.def("smaps_rollup", &smaps_rollup, "RSS, PSS, USS and swap in bytes, or None; 0.3-170 ms.");
     m.def("die_with_parent", &py_die_with_parent, "signal"_a = SIGKILL,
           "Send this process `signal` when its parent ends.");

@@ -1,6 +1,7 @@
 #include "column.hpp"
 #include "register.hpp"
 
+// Entered through main_interpreter.cpp.
 PYBIND11_MODULE(_native_in_main_interpreter, m) {
     using namespace inference_bench::bindings;
     m.doc() = "Clocks, recorders and samplers: what must cost next to nothing.";
@@ -18,12 +19,5 @@ PYBIND11_MODULE(_native_in_main_interpreter, m) {
     register_loop(m);
     register_native_thread(m);
     register_nvml(m);
-}
-
-// Refused before pybind11 gets to see it, which waits for ever for the GIL in a sub-interpreter of Python 3.11.
-extern "C" PYBIND11_EXPORT PyObject* PyInit__native() {
-    if (PyInterpreterState_Get() == PyInterpreterState_Main()) return PyInit__native_in_main_interpreter();
-    PyErr_SetString(PyExc_ImportError,
-                    "inference_bench._native works in the main interpreter only, not in a sub-interpreter");
-    return nullptr;
+    register_pacer(m);
 }

@@ -1,0 +1,15 @@
+// The module's entry, which only the main interpreter passes.
+#include <pybind11/pybind11.h>
+
+extern "C" PyObject* PyInit__native_in_main_interpreter();
+
+// Types are kept in static variables, and a second interpreter would share them with the first, which cannot be made
+// safe: they belong to whichever of the two ends last. The check stands before pybind11's own entry, because that waits
+// for ever in a sub-interpreter of CPython 3.11 (for a GIL that this thread holds under its other thread state).
+extern "C" PYBIND11_EXPORT PyObject* PyInit__native() {
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) return PyInit__native_in_main_interpreter();
+    PyErr_SetString(PyExc_ImportError,
+                    "inference_bench._native works in the main interpreter only, and this is a sub-interpreter; "
+                    "use a process instead");
+    return nullptr;
+}

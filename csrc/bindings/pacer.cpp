@@ -1,0 +1,258 @@
+#include "pacer.hpp"
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "column.hpp"
+#include "register.hpp"
+
+namespace py = pybind11;
+using namespace pybind11::literals;
+
+namespace inference_bench::bindings {
+namespace {
+
+using NoGil = py::call_guard<py::gil_scoped_release>;
+
+constexpr const char* kInEventfd = "this pacer's ticks go to its eventfd: take() them";
+
+py::object view(const std::shared_ptr<const std::int64_t[]>& column, std::size_t rows) {
+    PyObject* const made = make_memoryview<std::int64_t>(column, rows);
+    if (made == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(made);
+}
+
+// ---- arguments: any whole number, also NumPy's; what does not fit is named, where pybind11 would print the signature
+
+template <typename T>
+T whole(const char* name, const py::handle& given) {
+    const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(given.ptr()));
+    if (!number) throw py::error_already_set();
+    constexpr bool kSigned = std::is_signed_v<T>;
+    T value{};
+    if constexpr (kSigned) {
+        value = PyLong_AsLongLong(number.ptr());
+    } else {
+        value = PyLong_AsUnsignedLongLong(number.ptr());
+    }
+    if (value != static_cast<T>(-1) || PyErr_Occurred() == nullptr) return value;
+    PyErr_Clear();  // OverflowError, which would not say whose
+    throw py::value_error(std::string(name) + " must fit " + (kSigned ? "a signed" : "an unsigned") +
+                          " 64-bit integer; given " + py::str(number).cast<std::string>());
+}
+
+double real(const char* name, const py::handle& given) {
+    const double value = PyFloat_AsDouble(given.ptr());
+    if (value != -1.0 || PyErr_Occurred() == nullptr) return value;
+    if (PyErr_ExceptionMatches(PyExc_OverflowError) == 0) throw py::error_already_set();
+    PyErr_Clear();
+    throw py::value_error(std::string(name) + " must fit a double; given " + py::repr(given).cast<std::string>());
+}
+
+bool is_native_int64(const py::buffer_info& info) {
+    const char kind = info.format.empty() ? '?' : info.format.back();
+    return info.ndim == 1 && info.itemsize == 8 && (kind == 'q' || kind == 'l') && info.format[0] != '>';
+}
+
+std::vector<std::int64_t> offsets(const py::handle& given) {
+    std::vector<std::int64_t> out;
+    if (PyObject_CheckBuffer(given.ptr()) != 0) {
+        const py::buffer_info info = py::reinterpret_borrow<py::buffer>(given).request();
+        if (!is_native_int64(info)) {
+            throw py::type_error(
+                "offsets_ns must be whole numbers, or a buffer of one dimension of native int64; given format '" +
+                info.format + "', " + std::to_string(info.ndim) + " dimension(s)");
+        }
+        out.resize(static_cast<std::size_t>(info.size));
+        const char* at = static_cast<const char*>(info.ptr);
+        for (std::int64_t& offset : out) {
+            std::memcpy(&offset, at, sizeof offset);
+            at += info.strides[0];
+        }
+        return out;
+    }
+    for (const py::handle item : py::iter(given)) {
+        out.push_back(whole<std::int64_t>(("offsets_ns[" + std::to_string(out.size()) + "]").c_str(), item));
+    }
+    return out;
+}
+
+std::unique_ptr<Pacer> make(Schedule schedule, std::int64_t longest_spin_ns) {
+    return std::make_unique<Pacer>(std::move(schedule), longest_spin_ns);
+}
+
+std::unique_ptr<Pacer> constant(const py::object& rate, const py::object& count, const py::object& longest_spin_ns) {
+    const double ticks_per_s = real("rate", rate);
+    const auto n = whole<std::int64_t>("count", count);
+    const auto spin = whole<std::int64_t>("longest_spin_ns", longest_spin_ns);
+    const py::gil_scoped_release released;
+    return make(Schedule::constant(ticks_per_s, n), spin);
+}
+
+std::unique_ptr<Pacer> poisson(const py::object& rate, const py::object& count, const py::object& seed,
+                               const py::object& longest_spin_ns) {
+    const double ticks_per_s = real("rate", rate);
+    const auto n = whole<std::int64_t>("count", count);
+    const auto random_seed = whole<std::uint64_t>("seed", seed);
+    const auto spin = whole<std::int64_t>("longest_spin_ns", longest_spin_ns);
+    const py::gil_scoped_release released;
+    return make(Schedule::poisson(ticks_per_s, n, random_seed), spin);
+}
+
+std::unique_ptr<Pacer> gamma(const py::object& rate, const py::object& count, const py::object& shape,
+                             const py::object& seed, const py::object& longest_spin_ns) {
+    const double ticks_per_s = real("rate", rate);
+    const auto n = whole<std::int64_t>("count", count);
+    const double gamma_shape = real("shape", shape);
+    const auto random_seed = whole<std::uint64_t>("seed", seed);
+    const auto spin = whole<std::int64_t>("longest_spin_ns", longest_spin_ns);
+    const py::gil_scoped_release released;
+    return make(Schedule::gamma(ticks_per_s, n, gamma_shape, random_seed), spin);
+}
+
+std::unique_ptr<Pacer> trace(const py::object& offsets_ns, const py::object& longest_spin_ns) {
+    const auto spin = whole<std::int64_t>("longest_spin_ns", longest_spin_ns);
+    std::vector<std::int64_t> given = offsets(offsets_ns);
+    const py::gil_scoped_release released;
+    return make(Schedule::trace(std::move(given)), spin);
+}
+
+// ---- waiting: plain C methods, because a daemon thread that is still here when the interpreter exits is unwound by
+// PyEval_RestoreThread, and the destructor of gil_scoped_release would turn that into std::terminate
+
+PyObject* next_tick(PyObject* self, bool* over) {
+    auto* const pacer = py::handle(self).cast<Pacer*>();
+    for (;;) {
+        std::size_t index = 0;
+        Pacer::Next next{};
+        Py_BEGIN_ALLOW_THREADS;
+        next = pacer->wait(index);
+        Py_END_ALLOW_THREADS;
+        switch (next) {
+            case Pacer::Next::Tick:
+                pacer->delivered(index);
+                return PyLong_FromSize_t(index);
+            case Pacer::Next::Over:
+                *over = true;
+                return nullptr;
+            case Pacer::Next::InEventfd:
+                PyErr_SetString(PyExc_RuntimeError, kInEventfd);
+                return nullptr;
+            case Pacer::Next::Interrupted:
+                if (PyErr_CheckSignals() < 0) return nullptr;
+        }
+    }
+}
+
+PyObject* pacer_wait(PyObject* self, PyObject*) {
+    bool over = false;
+    PyObject* const index = next_tick(self, &over);
+    if (over) Py_RETURN_NONE;
+    return index;
+}
+
+PyObject* pacer_next(PyObject* self, PyObject*) {
+    bool over = false;
+    PyObject* const index = next_tick(self, &over);
+    if (over) PyErr_SetNone(PyExc_StopIteration);
+    return index;
+}
+
+PyMethodDef waiting_methods[] = {
+    {"wait", pacer_wait, METH_NOARGS, "The index of the next tick, when it is due; None after the last, or a stop."},
+    {"__next__", pacer_next, METH_NOARGS, "The same, as an iterator."},
+};
+
+void add_waiting_methods(py::handle type) {
+    for (PyMethodDef& method : waiting_methods) {
+        const auto made =
+            py::reinterpret_steal<py::object>(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), &method));
+        if (!made) throw py::error_already_set();
+        py::setattr(type, method.ml_name, made);
+    }
+}
+
+// pybind11's own would hand out an object with nothing inside.
+PyObject* refuse_new(PyTypeObject*, PyObject*, PyObject*) {
+    PyErr_SetString(PyExc_TypeError, "make a Pacer with constant(), poisson(), gamma() or trace()");
+    return nullptr;
+}
+
+// ---- results
+
+py::dict description(const Pacer& pacer) {
+    const Schedule& s = pacer.schedule();
+    py::dict out("kind"_a = s.kind, "count"_a = s.offsets_ns.size(), "duration_ns"_a = s.offsets_ns.back());
+    if (s.rate > 0) out["rate"] = s.rate;
+    if (s.shape > 0) out["shape"] = s.shape;
+    if (s.random()) {
+        out["seed"] = s.seed;
+        out["generator"] = Schedule::kGenerator;
+    }
+    return out;
+}
+
+py::object schedule(const py::object& self) {
+    const auto& offsets = self.cast<const Pacer&>().schedule().offsets_ns;
+    // The pacer's own array, and the pacer alive for it; whoever drops a column holds the GIL, so the owner may go too.
+    const std::shared_ptr<const std::int64_t[]> shown(offsets.data(), [owner = self](const std::int64_t*) {});
+    return view(shown, offsets.size());
+}
+
+py::dict columns(const Pacer& pacer) {
+    PacerColumns c{};
+    {
+        const py::gil_scoped_release released;
+        c = pacer.columns();
+    }
+    return py::dict("index"_a = view(c.index, c.rows), "scheduled_ns"_a = view(c.scheduled_ns, c.rows),
+                    "woken_ns"_a = view(c.woken_ns, c.rows), "actual_ns"_a = view(c.actual_ns, c.rows),
+                    "lag_ns"_a = view(c.lag_ns, c.rows));
+}
+
+py::object start_ns(const Pacer& pacer) {
+    const std::int64_t ns = pacer.start_ns();
+    return ns == Pacer::kNotYet ? py::object(py::none()) : py::int_(ns);
+}
+
+py::object take(Pacer& pacer) {
+    const Pacer::Ticks ticks = pacer.take();
+    return py::handle(reinterpret_cast<PyObject*>(&PyRange_Type))(ticks.first, ticks.end);
+}
+
+}  // namespace
+
+void register_pacer(py::module_& m) {
+    const auto spin = "longest_spin_ns"_a = Sleeper::kDefaultSpinNs;
+    const auto no_new = py::custom_type_setup([](PyHeapTypeObject* type) { type->ht_type.tp_new = refuse_new; });
+    py::class_<Pacer> type(m, "Pacer", no_new, py::is_final(),
+                           "Hands out the ticks of a seeded schedule when they are due.");
+    type.def_static("constant", &constant, "rate"_a, "count"_a, py::kw_only(), spin)
+        .def_static("poisson", &poisson, "rate"_a, "count"_a, py::kw_only(), "seed"_a, spin)
+        .def_static("gamma", &gamma, "rate"_a, "count"_a, py::kw_only(), "shape"_a, "seed"_a, spin)
+        .def_static("trace", &trace, "offsets_ns"_a, py::kw_only(), spin)
+        .def("start", &Pacer::start, NoGil())
+        .def("stop", &Pacer::stop, NoGil())
+        .def("close", &Pacer::close_eventfd, NoGil())
+        .def("open_eventfd", &Pacer::open_eventfd, NoGil())
+        .def("take", &take)
+        .def("__enter__", [](const py::object& self) { return self; })
+        .def(
+            "__exit__", [](Pacer& self, py::handle, py::handle, py::handle) { self.close_eventfd(); }, NoGil(),
+            py::pos_only())
+        .def("__iter__", [](const py::object& self) { return self; })
+        .def("__len__", [](const Pacer& self) { return self.schedule().offsets_ns.size(); })
+        .def("describe", &description)
+        .def("schedule", &schedule)
+        .def("columns", &columns)
+        .def_property_readonly("start_ns", &start_ns)
+        .def_property_readonly("done", &Pacer::done)
+        .def_property_readonly("spin_ns", &Pacer::spin_ns);
+    add_waiting_methods(type);
+}
+
+}  // namespace inference_bench::bindings

@@ -1,0 +1,269 @@
+#include "pacer.hpp"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "clock.hpp"
+
+namespace inference_bench {
+namespace {
+
+constexpr std::size_t kStackBytes = 256 * 1024;
+
+std::mutex registry;  // before any pacer's own mutex, never after
+Pacer* pacers = nullptr;
+
+std::int64_t checked_spin(std::int64_t ns) {
+    if (ns >= 0 && ns <= SpinTail::kLongestNs) return ns;
+    throw std::invalid_argument("longest_spin_ns must be from 0 to " + std::to_string(SpinTail::kLongestNs) +
+                                "; given " + std::to_string(ns));
+}
+
+std::int64_t* new_column(std::shared_ptr<const std::int64_t[]>& column, std::size_t rows) {
+    std::shared_ptr<std::int64_t[]> made(new std::int64_t[rows]);
+    column = made;
+    return made.get();
+}
+
+}  // namespace
+
+Pacer::Pacer(Schedule schedule, std::int64_t longest_spin_ns)
+    : schedule_(std::move(schedule)),
+      records_(new Record[schedule_.offsets_ns.size()]),
+      sleeper_(checked_spin(longest_spin_ns)) {
+    // Written now, so that no wait meets a page fault.
+    for (std::size_t i = 0; i < count(); ++i) {
+        records_[i].woken_ns = kNotYet;
+        records_[i].actual_ns.store(kNotYet, std::memory_order_relaxed);
+    }
+    // Before the first lock: the clock's own must come after ours in the order that fork takes them.
+    calibrate_clock();
+    static const int registered = pthread_atfork(lock_all, unlock_all, abandon_all);
+    static_cast<void>(registered);
+    const std::lock_guard<std::mutex> lock(registry);
+    following_ = pacers;
+    link_ = &pacers;
+    if (following_ != nullptr) following_->link_ = &following_;
+    pacers = this;
+}
+
+Pacer::~Pacer() {
+    close_eventfd();
+    const std::lock_guard<std::mutex> lock(registry);
+    *link_ = following_;
+    if (following_ != nullptr) following_->link_ = link_;
+}
+
+// ---- beginning and end
+
+void Pacer::start() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    start_locked();
+}
+
+void Pacer::start_locked() {
+    if (sleeper_.stopped()) throw std::runtime_error("this pacer was stopped, and one pacer runs once; make another");
+    if (start_ns_ != kNotYet) throw std::runtime_error("this pacer has started already, and one pacer runs once");
+    start_ns_ = now_ns();
+}
+
+void Pacer::stop() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!sleeper_.stopped()) {
+        sleeper_.stop();
+        signal_eventfd();
+    }
+    if (std::exchange(has_thread_, false)) pthread_join(thread_, nullptr);
+}
+
+bool Pacer::started() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return start_ns_ != kNotYet;
+}
+
+bool Pacer::done() const noexcept {
+    return sleeper_.stopped() || handed_out_.load(std::memory_order_acquire) == count();
+}
+
+std::int64_t Pacer::start_ns() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return start_ns_;
+}
+
+// ---- for threads that wait
+
+Pacer::Next Pacer::wait(std::size_t& index) {
+    if (const Next claimed = claim(index); claimed != Next::Tick) return claimed;
+    switch (sleeper_.wait_until(due_ns(index), records_[index].woken_ns)) {
+        case Wake::Due:
+            return Next::Tick;
+        case Wake::Stopped:
+            return Next::Over;
+        case Wake::Interrupted:
+            break;
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    given_back_.push_back(index);
+    return Next::Interrupted;
+}
+
+Pacer::Next Pacer::claim(std::size_t& index) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (sleeper_.stopped()) return Next::Over;
+    if (eventfd_ >= 0) return Next::InEventfd;
+    if (start_ns_ == kNotYet) start_locked();
+    if (!given_back_.empty()) {
+        index = given_back_.back();
+        given_back_.pop_back();
+        return Next::Tick;
+    }
+    if (next_ == count()) return Next::Over;
+    index = next_++;
+    return Next::Tick;
+}
+
+void Pacer::delivered(std::size_t index) noexcept {
+    records_[index].actual_ns.store(now_ns(), std::memory_order_release);
+    handed_out_.fetch_add(1, std::memory_order_release);
+}
+
+// ---- for event loops
+
+int Pacer::open_eventfd() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    start_locked();
+    eventfd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (eventfd_ < 0) {
+        const int error = errno;
+        start_ns_ = kNotYet;
+        throw std::system_error(error, std::generic_category(), "cannot make an eventfd");
+    }
+    start_thread();
+    has_thread_ = true;
+    return eventfd_;
+}
+
+void Pacer::close_eventfd() {
+    stop();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (eventfd_ >= 0) close(std::exchange(eventfd_, -1));
+}
+
+Pacer::Ticks Pacer::take() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (eventfd_ < 0) throw std::runtime_error("this pacer has no open eventfd to take ticks from; wait() for them");
+    // Emptied first: a tick that falls due in between makes it readable again.
+    std::uint64_t wakes = 0;
+    static_cast<void>(!read(eventfd_, &wakes, sizeof wakes));
+    const Ticks taken{next_, due_.load(std::memory_order_acquire)};
+    next_ = taken.end;
+    const std::int64_t now = now_ns();
+    for (std::size_t i = taken.first; i < taken.end; ++i) records_[i].actual_ns.store(now, std::memory_order_release);
+    handed_out_.store(taken.end, std::memory_order_release);
+    return taken;
+}
+
+void Pacer::signal_eventfd() const noexcept {
+    const std::uint64_t one = 1;
+    // It can only fail for a counter that is full, and so readable already.
+    if (eventfd_ >= 0) static_cast<void>(!write(eventfd_, &one, sizeof one));
+}
+
+void Pacer::start_thread() {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, kStackBytes);
+    // Signals are for the threads of the application; a thread inherits its mask from the one that makes it.
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int error = pthread_create(&thread_, &attributes, thread_main, this);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_attr_destroy(&attributes);
+    if (error == 0) return;
+    close(std::exchange(eventfd_, -1));
+    start_ns_ = kNotYet;
+    throw std::system_error(error, std::generic_category(), "cannot start the pacer's thread");
+}
+
+void* Pacer::thread_main(void* self) {
+    pthread_setname_np(pthread_self(), "ib-pace");
+    prctl(PR_SET_TIMERSLACK, 1);  // once, rather than around each sleep
+    static_cast<Pacer*>(self)->run();
+    return nullptr;
+}
+
+void Pacer::run() noexcept {
+    for (std::size_t i = 0; i < count();) {
+        std::int64_t woken_ns = 0;
+        const Wake wake = sleeper_.wait_until(due_ns(i), woken_ns);
+        if (wake == Wake::Stopped) return;
+        if (wake == Wake::Interrupted) continue;  // no handler runs here, but SIGSTOP and a debugger end a sleep too
+        // One write for all that are due, so that a burst or a stolen core costs one wake-up.
+        for (; i < count() && due_ns(i) <= woken_ns; ++i) records_[i].woken_ns = woken_ns;
+        due_.store(i, std::memory_order_release);
+        signal_eventfd();
+    }
+}
+
+// ---- what was recorded
+
+PacerColumns Pacer::columns() const {
+    std::vector<std::size_t> rows;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    rows.reserve(handed_out_.load(std::memory_order_relaxed));
+    for (std::size_t i = 0; i < next_; ++i) {
+        if (records_[i].actual_ns.load(std::memory_order_acquire) != kNotYet) rows.push_back(i);
+    }
+    PacerColumns c{rows.size(), {}, {}, {}, {}, {}};
+    std::int64_t* const index = new_column(c.index, c.rows);
+    std::int64_t* const scheduled = new_column(c.scheduled_ns, c.rows);
+    std::int64_t* const woken = new_column(c.woken_ns, c.rows);
+    std::int64_t* const actual = new_column(c.actual_ns, c.rows);
+    std::int64_t* const lag = new_column(c.lag_ns, c.rows);
+    for (std::size_t row = 0; row < c.rows; ++row) {
+        const std::size_t i = rows[row];
+        index[row] = static_cast<std::int64_t>(i);
+        scheduled[row] = due_ns(i);
+        woken[row] = records_[i].woken_ns;
+        actual[row] = records_[i].actual_ns.load(std::memory_order_relaxed);
+        lag[row] = actual[row] - scheduled[row];
+    }
+    return c;
+}
+
+// ---- fork
+
+void Pacer::lock_all() {
+    registry.lock();
+    for (Pacer* p = pacers; p != nullptr; p = p->following_) p->mutex_.lock();
+}
+
+void Pacer::unlock_all() {
+    for (Pacer* p = pacers; p != nullptr; p = p->following_) p->mutex_.unlock();
+    registry.unlock();
+}
+
+// The thread did not come along, so there is nothing to join. The descriptor shares its counter with the parent's:
+// written or read here, it would wake the parent or rob it of a wake-up.
+void Pacer::abandon_all() {
+    for (Pacer* p = pacers; p != nullptr; p = p->following_) {
+        p->sleeper_.stop();
+        p->has_thread_ = false;
+        p->given_back_.clear();
+        if (p->eventfd_ >= 0) close(std::exchange(p->eventfd_, -1));
+    }
+    unlock_all();
+}
+
+}  // namespace inference_bench

@@ -1,0 +1,41 @@
+// How long before its deadline a sleeper stops sleeping and spins: as long as this machine's wake-ups are late.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+namespace inference_bench {
+
+// Follows one quantile of what wake-ups overshot by: it grows by much after a later one and shrinks by little after an
+// earlier one, and comes to rest where kCovered of them are earlier. Several threads may report; one report lost to a
+// race is made good by the next.
+class SpinTail {
+  public:
+    static constexpr std::int64_t kShortestNs = 2'000;
+    static constexpr std::int64_t kLongestNs = 1'000'000;
+    static constexpr std::int64_t kFirstNs = 100'000;
+    static constexpr double kCovered = 0.99;
+
+    // 0 never spins.
+    explicit SpinTail(std::int64_t longest_ns) noexcept
+        : longest_ns_(longest_ns), ns_(std::min(longest_ns, kFirstNs)) {}
+
+    [[nodiscard]] std::int64_t ns() const noexcept { return ns_.load(std::memory_order_relaxed); }
+
+    void overshot(std::int64_t ns) noexcept {
+        // What no tail could have covered, such as a core that was stolen for 4 ms, is no reason for a longer one.
+        if (ns > longest_ns_) return;
+        const std::int64_t now = this->ns();
+        // A share of the present length, so that it finds 10 us as soon as 100.
+        const double step = static_cast<double>(now) / 16 * (ns > now ? kCovered : kCovered - 1);
+        ns_.store(std::clamp(now + static_cast<std::int64_t>(step), std::min(kShortestNs, longest_ns_), longest_ns_),
+                  std::memory_order_relaxed);
+    }
+
+  private:
+    const std::int64_t longest_ns_;
+    std::atomic<std::int64_t> ns_;
+};
+
+}  // namespace inference_bench
