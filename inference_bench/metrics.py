@@ -1,8 +1,10 @@
 """Every metric, declared once: tag, unit, direction, formula and source.
 
-A metric whose values are observed is *sampled*: its samples are integers (nanoseconds or bytes) and stand in Parquet.
-A metric with a ``derived_from`` is a monotone function of a sampled one: it is computed from that metric's summary
-and has no samples of its own, so it cannot disagree with them.
+A metric whose values are observed is *sampled*: its samples are integers (nanoseconds or bytes) and stand in Parquet;
+what is said of it is their median. A metric with a ``derived_from`` is a monotone function of a sampled one: it is
+computed from that metric's summary and has no samples of its own, so it cannot disagree with them. A metric whose
+``statistic`` is not the median is *scored*: each item of a data set has one score, and what is said of it is their
+mean or the largest.
 
 Let a generation of ``n`` new tokens start at ``t[0]`` (the prompt's token ids are ready on the host) and let ``t[i]``
 be the instant when token ``i`` (1-based) has arrived on the host.
@@ -14,6 +16,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inference_bench.errors import UnknownNameError
+
+
+class Statistic(StrEnum):
+    """What one figure is made of many values."""
+
+    MEDIAN = "median"
+    MEAN = "mean"
+    MAXIMUM = "maximum"
 
 
 class Better(StrEnum):
@@ -30,11 +40,12 @@ class Metric:
     Attributes:
         tag: stable identifier, the spelling used in every file.
         title: heading for people.
-        unit: ``ns``, ``bytes`` or ``tokens/s``.
+        unit: ``ns``, ``bytes``, ``tokens/s``, ``fraction`` …, as written in every file.
         better: which way it improves.
         formula: the definition.
         source: where the definition comes from.
         derived_from: tag of the sampled metric that this one is a function of, or None.
+        statistic: what is said of many values.
     """
 
     tag: str
@@ -44,10 +55,12 @@ class Metric:
     formula: str
     source: str
     derived_from: str | None = None
+    statistic: Statistic = Statistic.MEDIAN
 
 
 _MLPERF = "MLPerf Inference rules, LLM server metrics (TTFT, TPOT)"
 _FIELD = "common usage of serving benchmarks (inter-token latency)"
+_OWN = "this project"
 _LINUX = "Linux proc(5)"
 
 _ALL = (
@@ -65,6 +78,7 @@ _ALL = (
         derived_from="ttft",
     ),
     Metric("decode_rate", "decode", "tokens/s", Better.HIGHER, "1 / itl, batch 1", _FIELD, derived_from="itl"),
+    Metric("call_time", "call", "ns", Better.LOWER, "end of the function's call minus its beginning", _OWN),
     Metric(
         "rss_peak_sampled",
         "peak RSS (sampled)",

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from inference_bench.benchmark import Benchmark
 from inference_bench.environment import describe_environment, warnings_of
@@ -23,11 +23,20 @@ from inference_bench.errors import (
     PluginError,
     UnknownNameError,
 )
+from inference_bench.floor import BENCHMARK as FLOOR_BENCHMARK
 from inference_bench.floor import FLOOR_LIMITS, floor_case, floor_of
+from inference_bench.measurement import Measurement
 from inference_bench.model import Model, ResolvedWeights
 from inference_bench.plan import Case, Group, Plan, make_plan
 from inference_bench.progress import Progress
-from inference_bench.registry import ModelFile, find_models, load_class, load_model
+from inference_bench.registry import (
+    BenchmarkFile,
+    ModelFile,
+    find_benchmarks,
+    find_models,
+    load_benchmark,
+    load_model,
+)
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
 from inference_bench.run_folder import Run, create_run_folder, load_run
 from inference_bench.sink import Sink, open_sinks
@@ -36,6 +45,9 @@ from inference_bench.tally import Tally
 from inference_bench.units import NS_PER_S
 from inference_bench.weights import resolve_weights
 from inference_bench.worker_process import WorkerLostError, WorkerProcess
+
+F = TypeVar("F", ModelFile, BenchmarkFile)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +78,59 @@ class Prepared:
         plan: the ordered cases.
         files: model name → its file.
         models: model name → its class, or why it cannot be used.
+        benchmarks: model name → benchmark name → its class, or why it cannot be used.
+        benchmark_files: model name → benchmark name → its file.
+        not_applicable: case id → why its benchmark does not apply to its model.
     """
 
     plan: Plan
     files: Mapping[str, ModelFile]
     models: Mapping[str, type[Model] | PluginError]
+    benchmarks: Mapping[str, Mapping[str, type[Benchmark] | PluginError]]
+    benchmark_files: Mapping[str, Mapping[str, BenchmarkFile]]
+    not_applicable: Mapping[str, str]
+
+    def benchmark(self, case: Case) -> type[Benchmark]:
+        """Return the class that measures a case.
+
+        Raises:
+            PluginError: its file cannot be used.
+        """
+        found = self.benchmarks[case.model][case.benchmark]
+        if isinstance(found, PluginError):
+            raise found
+        return found
+
+    def benchmark_path(self, case: Case) -> str | None:
+        """Return the file that measures a case, or None for an installed benchmark."""
+        path = self.benchmark_files[case.model][case.benchmark].path
+        return None if path is None else str(path)
 
 
-def prepare(spec: Spec, models_dirs: Sequence[Path] = ()) -> Prepared:
+def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Sequence[Path] = ()) -> Prepared:
     """Resolve and check everything that can be known before anything is loaded.
 
     Raises:
         UsageError: a name that does not exist, or a value that a model or benchmark does not allow.
     """
     files = find_models(models_dirs)
-    benchmarks = {name: _benchmark(name) for name in spec.benchmarks}
-    plan = make_plan(spec, list(benchmarks.values()))
-    models = {name: _model_or_error(name, files) for name in spec.models}
+    for name in spec.models:
+        if name not in files:
+            raise UnknownNameError("model", name, files)
+    models = {name: _or_error(load_model, files[name]) for name in spec.models}
+    benchmark_files = {name: find_benchmarks(files[name], benchmarks_dirs) for name in spec.models}
+    benchmarks = {name: _chosen(spec, benchmark_files) for name, benchmark_files in benchmark_files.items()}
+    _check_named(spec, benchmark_files)
+    plan = make_plan(spec, {name: _plannable(of_model) for name, of_model in benchmarks.items()})
+    not_applicable = {}
     for case in plan.cases:
-        model = models[case.model]
-        if isinstance(model, type):
-            _check(benchmarks[case.benchmark], model, case)
-    return Prepared(plan, files, models)
+        model, benchmark = models[case.model], benchmarks[case.model][case.benchmark]
+        if isinstance(model, type) and isinstance(benchmark, type):
+            try:
+                _check(benchmark(), model, case)
+            except NotApplicableError as error:
+                not_applicable[case.id] = str(error)
+    return Prepared(plan, files, models, benchmarks, benchmark_files, not_applicable)
 
 
 async def run_benchmarks(
@@ -95,6 +138,7 @@ async def run_benchmarks(
     *,
     output: Path,
     models_dirs: Sequence[Path] = (),
+    benchmarks_dirs: Sequence[Path] = (),
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> RunOutcome:
@@ -104,6 +148,7 @@ async def run_benchmarks(
         spec: what to measure.
         output: where the run's folder is created.
         models_dirs: folders with further models.
+        benchmarks_dirs: folders with further benchmarks.
         progress: who is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
@@ -111,7 +156,7 @@ async def run_benchmarks(
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
     progress = progress or Progress()
-    prepared = prepare(spec, models_dirs)
+    prepared = prepare(spec, models_dirs, benchmarks_dirs)
     folder = create_run_folder(output)
     session = Session(spec, prepared, folder, open_sinks(folder), progress)
     with _signals(session) if handle_signals else nullcontext():
@@ -179,7 +224,7 @@ class Session:
 
     async def measure_floor(self) -> None:
         """Measure the null model through the same path: what an interval costs that contains no work."""
-        timed = [case for case in self._prepared.plan.cases if not _benchmark(case.benchmark).own_process]
+        timed = [case for case in self._prepared.plan.cases if case.benchmark == FLOOR_BENCHMARK]
         if not timed:
             return
         self._progress.message("measuring the harness floor with the null model")
@@ -189,8 +234,8 @@ class Session:
         tally = Tally(case, FLOOR_LIMITS)
         try:
             async with self._start_worker(case) as worker:
-                await _load(worker, file, weights, case, FLOOR_LIMITS)
-                tally.add(0, await self._measure(worker, case, FLOOR_LIMITS))
+                await _load(worker, file, weights, case, None, FLOOR_LIMITS)
+                tally.add(0, await self._measure(worker, case, None, FLOOR_LIMITS))
         except (WorkerLostError, LoadFailedError) as error:
             self._progress.warn(f"the harness floor could not be measured: {error}")
             return
@@ -204,8 +249,16 @@ class Session:
 
         A worker that is lost takes the case in flight with it; the group's remaining cases get a fresh one.
         """
-        waiting = list(group.cases)
-        limits = self._prepared.plan.limits
+        waiting: list[Case] = []
+        limits, path_of = self._prepared.plan.limits, self._prepared.benchmark_path
+        for case in group.cases:
+            refusal = self._refusal(case)
+            if refusal is None:
+                waiting.append(case)
+            else:
+                yield self._fail(case, run, *refusal)
+        if not waiting:
+            return
         try:
             weights = await self._weights(group)
         except InferenceBenchError as error:
@@ -217,18 +270,30 @@ class Session:
             try:
                 async with self._start_worker(waiting[0]) as worker:
                     self._progress.message(f"loading {group.model}")
-                    about = await _load(worker, self._prepared.files[group.model], weights, waiting[0], limits)
+                    file = self._prepared.files[group.model]
+                    about = await _load(worker, file, weights, waiting[0], path_of(waiting[0]), limits)
                     while waiting and not self.stopping:
                         case = waiting[0]
                         lost_with_worker = [case]
                         self._progress.case_started(case, run)
-                        self._tallies[case.id].add(run, await self._measure(worker, case, limits), about)
+                        message = await self._measure(worker, case, path_of(case), limits)
+                        self._tallies[case.id].add(run, message, about)
                         waiting.pop(0)
                         yield self._end(case, run)
             except (WorkerLostError, LoadFailedError) as error:
                 for case in lost_with_worker:
                     waiting.remove(case)
                     yield self._fail(case, run, *self._verdict(error))
+
+    def _refusal(self, case: Case) -> tuple[Status, Failure] | None:
+        """Return why a case is not tried at all, or None."""
+        if case.id in self._prepared.not_applicable:
+            return Status.NOT_APPLICABLE, Failure(self._prepared.not_applicable[case.id])
+        try:
+            self._prepared.benchmark(case)
+        except PluginError as error:
+            return Status.FAILED, Failure(str(error))
+        return None
 
     def _verdict(self, error: WorkerLostError | LoadFailedError) -> tuple[Status, Failure]:
         if self.stopping:
@@ -259,8 +324,8 @@ class Session:
             finally:
                 self._worker = None
 
-    async def _measure(self, worker: WorkerProcess, case: Case, limits: Limits) -> dict[str, Any]:
-        await worker.send("measure", case=_plain_case(case), limits=asdict(limits))
+    async def _measure(self, worker: WorkerProcess, case: Case, path: str | None, limits: Limits) -> dict[str, Any]:
+        await worker.send("measure", case=_plain_case(case), benchmark_file=path, limits=asdict(limits))
         while True:
             message = await worker.receive("progress", "measured", "failed")
             if message["kind"] != "progress":
@@ -287,7 +352,7 @@ class LoadFailedError(InferenceBenchError):
 
 
 async def _load(
-    worker: WorkerProcess, file: ModelFile, weights: ResolvedWeights, case: Case, limits: Limits
+    worker: WorkerProcess, file: ModelFile, weights: ResolvedWeights, case: Case, path: str | None, limits: Limits
 ) -> dict[str, Any]:
     """Load a model into a worker and return what it says of itself."""
     await worker.send(
@@ -296,6 +361,7 @@ async def _load(
         setup=asdict(case.setup),
         weights={**asdict(weights), "path": str(weights.path) if weights.path else None},
         case=_plain_case(case),
+        benchmark_file=path,
         limits=asdict(limits),
     )
     message = await worker.receive("loaded", "failed")
@@ -314,30 +380,56 @@ def _plain_case(case: Case) -> dict[str, Any]:
     }
 
 
-def _benchmark(name: str) -> Benchmark:
-    return load_class("benchmark", "inference_bench.benchmarks", name, Benchmark)()  # type: ignore[type-abstract]
-
-
-def _model_or_error(name: str, files: Mapping[str, ModelFile]) -> type[Model] | PluginError:
-    if name not in files:
-        raise UnknownNameError("model", name, files)
+def _or_error(load: Callable[[F], type[T]], file: F) -> type[T] | PluginError:
     try:
-        return load_model(files[name])
+        return load(file)
     except PluginError as error:
         return error
 
 
+def _chosen(spec: Spec, files: Mapping[str, BenchmarkFile]) -> dict[str, type[Benchmark] | PluginError]:
+    """Return a model's benchmarks that the spec asks for, by name, in its order or that of the suite."""
+    if spec.suite is None:
+        return {name: _or_error(load_benchmark, files[name]) for name in spec.benchmarks if name in files}
+    found = {name: _or_error(load_benchmark, file) for name, file in files.items()}
+    # A file that cannot be imported may have meant this suite, and must not go unseen.
+    return {name: of for name, of in found.items() if isinstance(of, PluginError) or spec.suite in of.suites}
+
+
+def _check_named(spec: Spec, files: Mapping[str, Mapping[str, BenchmarkFile]]) -> None:
+    known = {name for of_model in files.values() for name in of_model}
+    for name in spec.benchmarks:
+        if name not in known:
+            raise UnknownNameError("benchmark", name, known)
+
+
+class _Broken(Benchmark):
+    """Stands in the plan for a benchmark that cannot be used, so that it gets a row of its own."""
+
+    def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
+        """Never called."""
+        raise NotImplementedError
+
+
+def _plannable(benchmarks: Mapping[str, type[Benchmark] | PluginError]) -> list[type[Benchmark]]:
+    return [
+        of if isinstance(of, type) else type("_Broken", (_Broken,), {"name": name}) for name, of in benchmarks.items()
+    ]
+
+
 def _check(benchmark: Benchmark, model: type[Model], case: Case) -> None:
-    """Refuse what cannot be measured; a benchmark that merely does not apply becomes a row of the table later."""
+    """Refuse what cannot be measured.
+
+    Raises:
+        UsageError: a value outside of what the model or benchmark allows.
+        NotApplicableError: a benchmark that this model is no subject of.
+    """
     setup = case.setup
     if setup.device.split(":")[0] not in model.devices:
         raise InvalidValueError(f"device of {model.name}", setup.device, "one of " + ", ".join(model.devices))
     if setup.dtype not in model.dtypes:
         raise InvalidValueError(f"dtype of {model.name}", setup.dtype, "one of " + ", ".join(model.dtypes))
-    try:
-        benchmark.check(model, case)
-    except NotApplicableError:
-        return
+    benchmark.check(model, case)
 
 
 @contextmanager

@@ -120,7 +120,8 @@ def result_from_plain(data: Mapping[str, Any]) -> BenchmarkResult:
 
 def _summary_from_plain(data: Mapping[str, Any]) -> Summary:
     quantiles = {name: _build(Estimate, estimate) for name, estimate in data["quantiles"].items()}
-    return _build(Summary, data, quantiles=quantiles)
+    score = data.get("score")
+    return _build(Summary, data, quantiles=quantiles, score=None if score is None else _build(Estimate, score))
 
 
 def record_to_plain(record: RunRecord) -> dict[str, Any]:

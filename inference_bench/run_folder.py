@@ -6,6 +6,7 @@
         results.csv              one row a summary
         samples/<case>.parquet   raw observations
         memory/<case>.parquet    the memory sampler's timeline
+        scores/<case>.parquet    the score of each item
 
 docs/results.md describes every field.
 """
@@ -37,6 +38,8 @@ RESULTS = "results.json"
 TABLE = "results.csv"
 SAMPLES = "samples"
 MEMORY = "memory"
+SCORES = "scores"
+TABLES = (SAMPLES, MEMORY, SCORES)
 
 _STEM_LENGTH = 100
 """Characters of a file name that name the case for people; with the id and a suffix it stays far below 255 bytes."""
@@ -59,7 +62,7 @@ def create_run_folder(root: Path, now: datetime | None = None) -> Path:
     try:
         root.mkdir(parents=True, exist_ok=True)
         folder = _new_folder(root, stamp)
-        for name in (SAMPLES, MEMORY):
+        for name in TABLES:
             (folder / name).mkdir()
     except OSError as error:
         advice = f"The system says: {error.strerror}. Choose another folder with --output."
@@ -122,11 +125,17 @@ def memory_file(case: Case) -> str:
     return f"{MEMORY}/{_stem(case)}.parquet"
 
 
+def scores_file(case: Case) -> str:
+    """Return where the scores of a case's items stand, relative to the run's folder."""
+    return f"{SCORES}/{_stem(case)}.parquet"
+
+
 def files_of(result: BenchmarkResult) -> dict[str, str | None]:
     """Return the Parquet files that belong to a result, None where it has no such data."""
     return {
         SAMPLES: None if result.samples is None else samples_file(result.case),
         MEMORY: None if result.memory is None else memory_file(result.case),
+        SCORES: None if result.scores is None else scores_file(result.case),
     }
 
 
@@ -143,7 +152,7 @@ class Run:
         record: how it was measured.
         results: one per case that ended, in the order of measuring; their samples stay in their files.
         folder: where it was read from, or None.
-        files: case id → ``samples`` and ``memory`` → path relative to ``folder``, or None.
+        files: case id → ``samples``, ``memory`` and ``scores`` → path relative to ``folder``, or None.
     """
 
     record: RunRecord
@@ -166,6 +175,14 @@ class Run:
             RunFormatError: the case has none, or its file is missing or damaged.
         """
         return self._table(case, MEMORY)
+
+    def scores(self, case: str | BenchmarkResult) -> pa.Table:
+        """Read the score of each item of a case, given its id or its result.
+
+        Raises:
+            RunFormatError: the case has none, or their file is missing or damaged.
+        """
+        return self._table(case, SCORES)
 
     def _table(self, case: str | BenchmarkResult, kind: str) -> pa.Table:
         import pyarrow as pa
@@ -205,7 +222,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
             record=record_from_plain(record),
             results=tuple(result_from_plain(entry) for entry in results["results"]),
             folder=folder,
-            files={e["case"]["id"]: {SAMPLES: e[SAMPLES], MEMORY: e[MEMORY]} for e in results["results"]},
+            files={e["case"]["id"]: {name: e.get(name) for name in TABLES} for e in results["results"]},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         advice = "It was changed by hand or by another tool: restore it, or measure again."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import Command
-from inference_bench.spec import DEVICES, DTYPES, SUITES, Limits
+from inference_bench.spec import ATTENTIONS, COMPILE_MODES, DEVICES, DTYPES, SUITES, Limits
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -78,7 +78,11 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
         type=values.names("model"),
         help=f"a model; may be repeated (default: {DEFAULT_MODEL})",
     )
-    which.add_argument("--all", action="store_true", help="every model there is, except the null model")
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="every model there is; those whose weights are not to be had run on random ones, labelled so",
+    )
     what = group.add_mutually_exclusive_group()
     what.add_argument(
         "--suite", metavar="NAME", default="performance", help=f"benchmarks by suite: {', '.join(SUITES)}"
@@ -97,6 +101,14 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=[],
         help="look for <name>/model.py here as well; may be repeated",
+    )
+    group.add_argument(
+        "--benchmarks-dir",
+        metavar="DIR",
+        action="append",
+        type=Path,
+        default=[],
+        help="look for benchmark_<name>.py here as well; may be repeated",
     )
 
 
@@ -119,10 +131,24 @@ def _add_setup(parser: argparse.ArgumentParser) -> None:
         help="threads of the framework (default: the CPUs this process may use)",
     )
     group.add_argument(
+        "--attention",
+        metavar="NAME[,NAME]",
+        type=values.names("attention"),
+        default="auto",
+        help=", ".join(ATTENTIONS),
+    )
+    group.add_argument(
+        "--compile",
+        metavar="MODE[,MODE]",
+        type=values.names("compile mode"),
+        default="none",
+        help="of torch.compile: " + ", ".join(COMPILE_MODES),
+    )
+    group.add_argument(
         "--weights",
         metavar="SOURCE",
-        default="auto",
-        help="auto, cache, hub, package, random, or the path of a folder; auto tries cache, hub and package in turn",
+        help="auto, cache, hub, package, random, any, or the path of a folder; auto tries cache, hub and package in "
+        "turn; any is auto, then random (default: auto; with --all: any)",
     )
     group.add_argument(
         "--scale",
@@ -215,6 +241,7 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
             spec,
             output=args.output,
             models_dirs=args.models_dir,
+            benchmarks_dirs=args.benchmarks_dir,
             progress=make_progress(quiet=args.quiet, stream=sys.stderr),
             handle_signals=True,
         )
@@ -222,13 +249,13 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
 
 
 def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
-    from inference_bench.cli._plan import broken_models, plan_lines
+    from inference_bench.cli._plan import broken_plugins, plan_lines
     from inference_bench.orchestrator import prepare
 
-    prepared = prepare(spec, args.models_dir)
+    prepared = prepare(spec, args.models_dir, args.benchmarks_dir)
     for line in plan_lines(prepared, args.output):
         print(line)
-    broken = broken_models(prepared)
+    broken = broken_plugins(prepared)
     for problem in broken:
         print(f"error: {problem}", file=sys.stderr)
     return 1 if broken else 0

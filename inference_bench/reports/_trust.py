@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.metrics import METRICS
-from inference_bench.reports._numbers import middle
 from inference_bench.reports._page import Cell, Remarks, Tone
 from inference_bench.reports._places import Places
 from inference_bench.result import BenchmarkResult, Summary
@@ -42,7 +41,7 @@ def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
     """Compare the null model's medians with the smallest medians measured."""
     smallest: dict[str, float] = {}
     for _, summary in observed:
-        value = middle(summary).value
+        value = summary.headline.value
         if value is not None and value > 0:
             smallest[summary.metric] = min(value, smallest.get(summary.metric, value))
     floors = {metric: quantiles["p50"] for metric, quantiles in run.record.floor.items() if "p50" in quantiles}
