@@ -442,7 +442,7 @@ from inference_bench.report import open_report
 from inference_bench.sink import open_sinks
 [open_report(name) for name in names_in("inference_bench.reports")]
 open_sinks(None)
-measuring = {"benchmark", "benchmarks", "orchestrator", "worker", "measurement", "floor", "_native"}
+measuring = {"benchmarks", "orchestrator", "worker", "floor", "_native"}
 heavy = {"torch", "transformers", "numpy", "pyarrow"}
 print(sorted(name for name in sys.modules if name.split(".")[0] in heavy or name.split(".")[1:2] and
     name.split(".")[0] == "inference_bench" and name.split(".")[1] in measuring))

@@ -76,6 +76,7 @@ def samples(rows=6):
         stage=np.where(count == 0, "cold", "measured"),
         start_ns=np.where(count == 1, -1, count + (1 << 60)).astype(np.int64),
         value=(count + (1 << 53) + 1).astype(np.int64),  # beyond what a double holds
+        loader=np.where(count == 1, "", "none"),
     )
 
 
