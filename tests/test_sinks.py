@@ -309,6 +309,7 @@ def test_parquet_schema(folder, sink):
         "stage": word,
         "start_ns": "int64",
         "value": "int64",
+        "loader": word,
     }
     types = {field.name: str(field.type) for field in run.memory(SHORT.id).schema}
     assert types == {
