@@ -1,9 +1,9 @@
 """Does loading ahead save time, and does it disturb what is timed?
 
 The same sweep with overlap on and off, in turns (on, off, off, on …), each in fresh workers. For ``partition`` the
-other side has the same CPU sets and merely loads nothing ahead, so that overlap alone is compared. Printed: the wall time of
-both, the share of loading that was hidden, and each case's shift (the geometric mean of on over off) with a 95 %
-interval, beside the floor: the same statistic over runs that are both off.
+other side has the same CPU sets and merely loads nothing ahead, so that overlap alone is compared. Printed: the wall
+time of both, the share of loading that was hidden, and each case's shift (the geometric mean of on over off) with a
+95 % interval, beside the floor: the same statistic over runs that are both off.
 
 Run as ``python -m bench.overlap``; a sweep of small random models is dominated by loading.
 """
