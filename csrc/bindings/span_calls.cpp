@@ -101,6 +101,7 @@ PyObject* py_mark(PyObject*, PyObject* const* args, Py_ssize_t n) {
     std::int64_t value = 0;
     const Span* const span = find(args[0]);
     if (span == nullptr || (n == 2 && !decode_value(args[1], &value))) return nullptr;
+    if (!recording() && !may_enter(span)) return nullptr;
     record_moment(SpanKind::Instant, span->name_id, 0, value);
     Py_RETURN_NONE;
 }
@@ -110,6 +111,7 @@ PyObject* py_counter(PyObject*, PyObject* const* args, Py_ssize_t n) {
     std::int64_t value = 0;
     const Span* const span = find(args[0]);
     if (span == nullptr || !decode_value(args[1], &value)) return nullptr;
+    if (!recording() && !may_enter(span)) return nullptr;
     record_moment(SpanKind::Counter, span->name_id, 0, value);
     Py_RETURN_NONE;
 }
@@ -141,7 +143,9 @@ PyObject* mark_call(PyObject* self, PyObject* const* args, std::size_t nargsf, P
     if (n > 1 || kwnames != nullptr) return wrong_count("a mark takes a value at most", n);
     std::int64_t value = 0;
     if (n == 1 && !decode_value(args[0], &value)) return nullptr;
-    record_moment(SpanKind::Instant, reinterpret_cast<Mark*>(self)->span->name_id, 0, value);
+    const Span* const span = reinterpret_cast<Mark*>(self)->span;
+    if (!recording() && !may_enter(span)) return nullptr;
+    record_moment(SpanKind::Instant, span->name_id, 0, value);
     Py_RETURN_NONE;
 }
 

@@ -21,6 +21,7 @@ struct SpanRegistry {
     std::vector<SpanRecorder*> recorders;
     std::uint64_t serials = 0;
     std::atomic<SpanRecorder*> running{nullptr};
+    std::uint64_t ran_last = 0;  // a serial number; the recorder itself may be gone
     pthread_key_t thread_exit{};
 
     // Never destroyed: threads may end while the process exits.
@@ -91,6 +92,7 @@ namespace detail {
 
 __thread SpanProducer span_producer __attribute__((tls_model("initial-exec")));
 std::atomic<std::uint64_t> running_recorder{0};
+std::atomic<bool> last_recorder_closed{false};
 
 SpanChunk* renew_chunk() noexcept {
     SpanRegistry& registry = SpanRegistry::get();
@@ -165,19 +167,33 @@ bool SpanRecorder::running() const noexcept {
 void SpanRecorder::start() {
     SpanRegistry& registry = SpanRegistry::get();
     const std::lock_guard<std::mutex> lock(registry.mutex);
+    if (closed()) throw std::runtime_error("this recorder was closed, and that is for good; make another");
     if (registry.running.load(std::memory_order_relaxed) != nullptr) {
         throw std::runtime_error(running() ? "this recorder is running already; stop() it first"
                                            : "another recorder is running, and only one can; stop() that first");
     }
     if (options_.backlog > 0) start_drainer();
     registry.set_running(this);
+    registry.ran_last = serial_;
+    detail::last_recorder_closed.store(false, std::memory_order_relaxed);
 }
 
 void SpanRecorder::stop() {
+    const std::lock_guard<std::mutex> lock(SpanRegistry::get().mutex);
+    stop_locked();
+}
+
+void SpanRecorder::close() {
     SpanRegistry& registry = SpanRegistry::get();
     const std::lock_guard<std::mutex> lock(registry.mutex);
+    stop_locked();
+    closed_.store(true, std::memory_order_relaxed);
+    if (registry.ran_last == serial_) detail::last_recorder_closed.store(true, std::memory_order_relaxed);
+}
+
+void SpanRecorder::stop_locked() noexcept {
     if (!running()) return;
-    registry.set_running(nullptr);
+    SpanRegistry::get().set_running(nullptr);
     if (drainer_runs_) stop_drainer();
 }
 

@@ -50,9 +50,11 @@ class SpanRecorder {
     SpanRecorder(const SpanRecorder&) = delete;
     SpanRecorder& operator=(const SpanRecorder&) = delete;
 
-    void start();  // std::runtime_error if this or another runs
+    void start();  // std::runtime_error if this or another runs, or this was closed
     void stop();   // no-op if stopped; what was recorded stays
+    void close();  // stops for good; what was recorded stays
     [[nodiscard]] bool running() const noexcept;
+    [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
 
     [[nodiscard]] DrainedSpans drain();     // takes all records away
     [[nodiscard]] DrainedSpans snapshot();  // looks at them: spans from earlier drains are not matched
@@ -74,6 +76,8 @@ class SpanRecorder {
     [[nodiscard]] std::vector<std::pair<std::uint64_t, SpanChunk*>> chunks_by_age();
     [[nodiscard]] DrainedSpans read(bool take);
 
+    void stop_locked() noexcept;
+
     // The drainer, if there is a backlog: a native thread that makes room by moving full chunks out.
     static void* drainer_main(void* self);
     void run_drainer() noexcept;
@@ -85,6 +89,7 @@ class SpanRecorder {
     const std::uint64_t serial_;  // unlike an address, never used again
     SpanChunks chunks_;
     std::atomic<std::uint64_t> lost_full_{0};
+    std::atomic<bool> closed_{false};
 
     std::mutex reader_;  // guards what follows, and the reading of chunks; no recording thread ever takes it
     std::vector<Stored> stored_;
