@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "name_table.hpp"
+#include "number.hpp"
 #include "span_producer.hpp"
 #include "spans.hpp"
 
@@ -204,22 +205,6 @@ PyType_Spec mark_spec = {
 
 // ---- numbers
 
-// Up to 30 bits without a call: what nearly every value is.
-inline bool small_int(PyObject* number, std::int64_t* out) {
-    if (!PyLong_CheckExact(number)) return false;
-#if PY_VERSION_HEX >= 0x030C0000
-    auto* const digits = reinterpret_cast<PyLongObject*>(number);
-    if (!PyUnstable_Long_IsCompact(digits)) return false;
-    *out = PyUnstable_Long_CompactValue(digits);
-#else
-    const Py_ssize_t size = Py_SIZE(number);
-    if (size < -1 || size > 1) return false;
-    *out = size * static_cast<std::int64_t>(reinterpret_cast<PyLongObject*>(number)->ob_digit[0]);
-    if (size == 0) *out = 0;
-#endif
-    return true;
-}
-
 bool out_of_range(const char* what, const char* allowed, PyObject* given) {
     if (PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_OverflowError) == 0) return false;
     PyErr_Clear();
@@ -241,7 +226,7 @@ PyObject* as_int(const char* what, PyObject* object) {
 Span* find_span(PyObject* name) { return find(name); }
 
 bool decode_value(PyObject* object, std::int64_t* out) {
-    if (small_int(object, out)) return true;
+    if ((*out = small_int(object)) >= 0) return true;
     PyObject* const number = as_int("a value", object);
     if (number == nullptr) return false;
     int overflow = 0;
@@ -252,8 +237,8 @@ bool decode_value(PyObject* object, std::int64_t* out) {
 }
 
 bool decode_id(PyObject* object, std::uint64_t* out) {
-    std::int64_t small = 0;
-    if (small_int(object, &small) && small >= 0) return *out = static_cast<std::uint64_t>(small), true;
+    const std::int64_t small = small_int(object);
+    if (small >= 0) return *out = static_cast<std::uint64_t>(small), true;
     PyObject* const number = as_int("an id", object);
     if (number == nullptr) return false;
     *out = PyLong_AsUnsignedLongLong(number);

@@ -1,8 +1,6 @@
 // Collects what all threads record while it runs. One at a time runs in a process.
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -10,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "native_thread.hpp"
 #include "span_chunks.hpp"
 #include "span_columns.hpp"
 #include "span_matcher.hpp"
@@ -79,11 +78,9 @@ class SpanRecorder {
     void stop_locked() noexcept;
 
     // The drainer, if there is a backlog: a native thread that makes room by moving full chunks out.
-    static void* drainer_main(void* self);
+    static void drainer_main(void* self) noexcept;
     void run_drainer() noexcept;
     void store_closed_chunks();
-    void start_drainer();
-    void stop_drainer() noexcept;
 
     const SpanRecorderOptions options_;
     const std::uint64_t serial_;  // unlike an address, never used again
@@ -97,9 +94,7 @@ class SpanRecorder {
     std::uint64_t drained_ = 0;
     SpanMatcher matcher_;
 
-    pthread_t drainer_{};
-    bool drainer_runs_ = false;
-    std::atomic<std::uint32_t> drainer_stop_{0};  // a futex
+    NativeThread drainer_;
 };
 
 }  // namespace inference_bench
