@@ -16,7 +16,7 @@ namespace inference_bench {
 struct SpanRegistry {
     std::mutex mutex;
     std::vector<SpanRecorder*> recorders;
-    std::uint64_t serials = 0;
+    std::atomic<std::uint64_t> serials{0};
     std::atomic<SpanRecorder*> running{nullptr};
     std::uint64_t ran_last = 0;  // a serial number; the recorder itself may be gone
     pthread_key_t thread_exit{};
@@ -35,10 +35,9 @@ struct SpanRegistry {
         pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     }
 
-    std::uint64_t add(SpanRecorder* recorder) {
+    void add(SpanRecorder* recorder) {
         const std::lock_guard<std::mutex> lock(mutex);
         recorders.push_back(recorder);
-        return ++serials;
     }
 
     void remove(SpanRecorder* recorder) {
@@ -143,9 +142,11 @@ std::size_t chunks_for(std::int64_t capacity) {
 
 SpanRecorder::SpanRecorder(const SpanRecorderOptions& options)
     : options_(checked(options)),
-      serial_(SpanRegistry::get().add(this)),
+      serial_(++SpanRegistry::get().serials),
       chunks_(chunks_for(options.capacity), options.overwrite),
-      matcher_(static_cast<std::size_t>(options.capacity)) {}
+      matcher_(static_cast<std::size_t>(options.capacity)) {
+    SpanRegistry::get().add(this);  // last: others look at it from here on, and what throws above leaves no trace
+}
 
 SpanRecorder::~SpanRecorder() {
     stop();
