@@ -114,9 +114,7 @@ void MemorySampler::run() noexcept {
         take_sample();
         columns_->commit_ahead();
         maintain_clock();
-        static const int x = atoi(getenv("V"));
-        static int k = 0;
-        const std::int64_t cpu = x == 3 && ++k % 64 ? cpu_before : thread_cpu_ns();
+        const std::int64_t cpu = thread_cpu_ns();
         const std::int64_t deadline = pace.next(monotonic_ns(), cpu - cpu_before);
         add(cpu_ns_, cpu - cpu_before);
         cpu_before = cpu;
@@ -131,11 +129,8 @@ void MemorySampler::run() noexcept {
 void MemorySampler::take_sample() noexcept {
     MemorySample sample{};
     sample.ticks = ticks();
-    static const int w = atoi(getenv("V"));
-    if (w != 2) sample.rss_bytes = probes_->rss_bytes();
-    static const int v = atoi(getenv("V"));
-    if (v == 1) sample.cgroup_bytes = -1; else sample.cgroup_bytes = probes_->cgroup_bytes();
-    if (v == 2) sample.rss_bytes = 0;
+    sample.rss_bytes = probes_->rss_bytes();
+    sample.cgroup_bytes = probes_->cgroup_bytes();
     sample.cost_ticks = static_cast<std::int64_t>(ticks() - sample.ticks);
     if (!columns_->append(sample)) add(dropped_, 1);
 }
