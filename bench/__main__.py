@@ -9,7 +9,7 @@ import sys
 
 import bench
 
-_LIBRARY = {"__main__", "interleave"}
+_LIBRARY = {"__main__", "cold", "interleave", "peers"}
 
 
 def names() -> list[str]:

@@ -138,7 +138,7 @@ class Span:
 
     Recursion, threads, tasks and suspended generators may all be in it at once; each gets its own record, written as it
     ends. While no recorder runs it costs a block's bare minimum, and nothing is recorded, not even the end of what
-    began before.
+    began before. Entering one after the last recorder was closed, not just stopped, is a RuntimeError.
     """
 
     @property
@@ -224,10 +224,16 @@ class SpanRecorder:
         self, capacity: int = 262_144, mode: Literal["discard", "overwrite"] = "discard", backlog: int = 0
     ) -> None: ...
     def start(self) -> None:
-        """RuntimeError if this or another runs. A second run appends to the first."""
+        """RuntimeError if this or another runs, or this was closed. A second run appends to the first."""
 
     def stop(self) -> None:
         """What was recorded stays. Nothing happens if it is stopped already."""
+
+    def close(self) -> None:
+        """Stop for good. What was recorded stays, for `drain()` and the others.
+
+        If it is the recorder that ran last, RuntimeError for whoever enters a span from now on, until another starts.
+        """
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -235,6 +241,8 @@ class SpanRecorder:
     ) -> None: ...
     @property
     def running(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
     @property
     def capacity(self) -> int:
         """What was asked for, rounded up to whole chunks."""

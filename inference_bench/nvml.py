@@ -30,6 +30,7 @@ class Gpu:
     pci_bus_id: str | None
     compute_capability: str | None
     memory_total_bytes: int | None
+    memory_free_bytes: int | None
     power_limit_mw: int | None
     default_power_limit_mw: int | None
     max_sm_clock_mhz: int | None
@@ -102,13 +103,15 @@ def _read(ask: _Asker) -> Nvml:
 
 def _read_gpu(ask: _Asker, index: int, handle: Any) -> Gpu:
     constants = ask.constants
+    memory = ask("nvmlDeviceGetMemoryInfo", handle)
     return Gpu(
         index=index,
         name=_text(ask("nvmlDeviceGetName", handle)),
         uuid=_text(ask("nvmlDeviceGetUUID", handle)),
         pci_bus_id=_map(ask("nvmlDeviceGetPciInfo", handle), lambda pci: _text(pci.busId)),
         compute_capability=_map(ask("nvmlDeviceGetCudaComputeCapability", handle), lambda c: f"{c[0]}.{c[1]}"),
-        memory_total_bytes=_map(ask("nvmlDeviceGetMemoryInfo", handle), lambda memory: int(memory.total)),
+        memory_total_bytes=_map(memory, lambda m: int(m.total)),
+        memory_free_bytes=_map(memory, lambda m: int(m.free)),
         power_limit_mw=ask("nvmlDeviceGetEnforcedPowerLimit", handle),
         default_power_limit_mw=ask("nvmlDeviceGetPowerManagementDefaultLimit", handle),
         max_sm_clock_mhz=ask("nvmlDeviceGetMaxClockInfo", handle, constants.NVML_CLOCK_SM),

@@ -3,8 +3,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import nullcontext
-from types import SimpleNamespace
+from dataclasses import fields
 
 import pytest
 
@@ -13,6 +12,7 @@ from inference_bench.device import check_device, load_device
 from inference_bench.devices import cuda
 from inference_bench.environment import available_cpus, describe_environment, warnings_of
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
+from inference_bench.nvml import Gpu, Nvml
 
 CPUINFO = """\
 processor\t: 0
@@ -365,31 +365,13 @@ def test_where_the_driver_cannot_tell_the_framework_must_find_out(monkeypatch, l
     check_device("cuda")
 
 
-class NVMLError(Exception):
-    """As in pynvml."""
-
-
-def fake_nvml(shared_memory):
-    """Return what pynvml offers on a machine with two GPUs."""
-
-    def memory(handle):
-        if shared_memory:
-            raise NVMLError
-        return SimpleNamespace(total=80 << 30, free=79 << 30)
-
-    return SimpleNamespace(
-        NVMLError=NVMLError,
-        nvmlSystemGetDriverVersion=lambda: "575.57",
-        nvmlDeviceGetCount=lambda: 2,
-        nvmlDeviceGetHandleByIndex=lambda position: position,
-        nvmlDeviceGetUUID=lambda handle: f"GPU-{handle}",
-        nvmlDeviceGetName=lambda handle: f"H{handle}",
-        nvmlDeviceGetMemoryInfo=memory,
-    )
+def gpu(index, memory_total_bytes):
+    facts = dict.fromkeys(field.name for field in fields(Gpu)) | {"index": index, "uuid": f"GPU-{index}"}
+    return Gpu(**facts | {"name": f"H{index}", "memory_total_bytes": memory_total_bytes})
 
 
 def test_gpus_bear_the_numbers_of_cuda(monkeypatch):
-    monkeypatch.setattr(cuda, "_nvml", lambda: nullcontext(fake_nvml(shared_memory=False)))
+    monkeypatch.setattr(cuda, "read_nvml", lambda: Nvml(None, "575.57", gpus=(gpu(0, 80 << 30), gpu(1, 80 << 30))))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
 
     hidden, visible = cuda.describe_gpus()
@@ -400,9 +382,9 @@ def test_gpus_bear_the_numbers_of_cuda(monkeypatch):
 
 
 def test_a_gpu_without_memory_of_its_own_states_none(monkeypatch):
-    monkeypatch.setattr(cuda, "_nvml", lambda: nullcontext(fake_nvml(shared_memory=True)))
+    monkeypatch.setattr(cuda, "read_nvml", lambda: Nvml(None, "575.57", gpus=(gpu(0, None),)))
 
-    assert not [gpu for gpu in cuda.describe_gpus() if "memory_total_bytes" in gpu]
+    assert [set(found) for found in cuda.describe_gpus()] == [{"index", "name", "driver"}]
 
 
 @pytest.mark.parametrize(
@@ -429,7 +411,7 @@ def test_cuda_visible_devices_is_read_as_cuda_reads_it(monkeypatch, variable, po
 
 
 def test_without_the_driver_there_are_no_gpus(monkeypatch):
-    monkeypatch.setattr(cuda, "_loads", lambda library: False)
+    monkeypatch.setenv("INFERENCE_BENCH_LIBNVML", "/nonexistent.so")
 
     assert cuda.describe_gpus() == []
     assert load_device("cuda").find() == []

@@ -33,8 +33,8 @@ def test_gpus_of_the_double(nvml_folder: Path):
     gpu = (
         "Gpu(index={0}, name='Double {0}', uuid='GPU-00000000-0000-0000-0000-00000000000{0}', "
         "pci_bus_id='00000000:0{1}:00.0', compute_capability='9.0', memory_total_bytes=80000000000, "
-        "power_limit_mw=700000, default_power_limit_mw=700000, max_sm_clock_mhz=1980, max_memory_clock_mhz=2619, "
-        "persistence=True, mig=False)"
+        "memory_free_bytes=76500000000, power_limit_mw=700000, default_power_limit_mw=700000, max_sm_clock_mhz=1980, "
+        "max_memory_clock_mhz=2619, persistence=True, mig=False)"
     )
     gpus = f"({gpu.format(0, 1)}, {gpu.format(1, 2)})"
     assert answer.strip() == f"Nvml(absent=None, driver='580.65.06', cuda_version='13.0', gpus={gpus})"

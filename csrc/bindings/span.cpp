@@ -46,17 +46,33 @@ void leave(const Span* span, std::uint64_t entered, std::int64_t value, PyObject
     record_span(span->name_id, entered, now, value, args[0] != Py_None);
 }
 
+// The beginning of an entry. False with an exception set where the span may not be entered.
+inline bool enter(const Span* span, std::uint64_t* entered) {
+    *entered = span_ticks();
+    return __builtin_expect(*entered != 0, 1) || may_enter(span);
+}
+
 PyObject* wrong_arguments(const char* what, Py_ssize_t given, const char* allowed) {
     return PyErr_Format(PyExc_TypeError, "%s takes %s; given %zd argument(s)", what, allowed, given);
+}
+
+bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing() != 0;
+#else
+    return _Py_IsFinalizing() != 0;
+#endif
 }
 
 // ---- entries without an object of their own
 
 bool open_without_object(Span* span) {
+    std::uint64_t entered = 0;
+    if (!enter(span, &entered)) return false;
     auto* const entry = static_cast<OpenEntry*>(PyMem_Malloc(sizeof(OpenEntry)));
     if (entry == nullptr) return PyErr_NoMemory(), false;
     PyThreadState* const thread = PyThreadState_Get();
-    *entry = {span->open_entries, span_ticks(), thread, thread->context};
+    *entry = {span->open_entries, entered, thread, thread->context};
     span->open_entries = entry;
     return true;
 }
@@ -88,13 +104,13 @@ PyObject* close_without_object(Span* span, PyObject* const* args) {
 PyObject* enter_span(PyObject* self, PyObject*) {
     Span* const span = cast(self);
     if (__builtin_expect(!span->busy, 1)) {
+        if (!enter(span, &span->entered)) return nullptr;
         span->busy = true;  // here and not in the look-up, which hasattr() does too
-        span->entered = span_ticks();
     } else if (span->handed_out != nullptr) {
         SpanEntry* const entry = span->handed_out;
         span->handed_out = nullptr;
+        if (!enter(span, &entry->entered)) return nullptr;
         entry->open = true;
-        entry->entered = span_ticks();
     } else if (!open_without_object(span)) {
         return nullptr;
     }
@@ -144,8 +160,8 @@ PyObject* entry_call(PyObject* self, PyObject* const* args, std::size_t nargsf, 
                             "this entry into span %R is open already; call span(name, value) for each block",
                             entry->span->name);
     }
+    if (!enter(entry->span, &entry->entered)) return nullptr;
     entry->open = true;
-    entry->entered = span_ticks();
     Py_INCREF(self);
     return self;
 }
@@ -378,14 +394,15 @@ PyObject* span_begin(Span* span, PyObject* const* args, Py_ssize_t n) {
                                 "begin(id) and end(id), or a with statement",
                                 span->name);
         }
+        if (!enter(span, &span->begun_at)) return nullptr;
         span->begun = true;
-        span->begun_at = span_ticks();
         Py_RETURN_NONE;
     }
     std::uint64_t id = 0;
     std::int64_t value = 0;
     if (n > 2) return wrong_arguments("begin()", n, "an id and a value at most");
     if (!decode_id(args[0], &id) || (n == 2 && !decode_value(args[1], &value))) return nullptr;
+    if (!recording() && !may_enter(span)) return nullptr;
     record_moment(SpanKind::Begin, span->name_id, id, value);
     Py_RETURN_NONE;
 }
@@ -407,6 +424,15 @@ PyObject* span_end(Span* span, PyObject* const* args, Py_ssize_t n) {
     if (!decode_id(args[0], &id)) return nullptr;
     record_moment(SpanKind::End, span->name_id, id, 0);
     Py_RETURN_NONE;
+}
+
+bool may_enter(const Span* span) {
+    // While the interpreter ends, __del__ methods run in an order that nobody chose.
+    if (!last_recorder_closed() || is_finalizing()) return true;
+    PyErr_Format(PyExc_RuntimeError,
+                 "span %R: the recorder was closed; start() another first, or stop() where code under spans goes on",
+                 span->name);
+    return false;
 }
 
 bool add_descriptor(PyObject* module, PyTypeObject* to, const char* name, const char* type_name, descrgetfunc get,

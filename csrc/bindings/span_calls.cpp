@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "name_table.hpp"
+#include "number.hpp"
 #include "span_producer.hpp"
 #include "spans.hpp"
 
@@ -101,6 +102,7 @@ PyObject* py_mark(PyObject*, PyObject* const* args, Py_ssize_t n) {
     std::int64_t value = 0;
     const Span* const span = find(args[0]);
     if (span == nullptr || (n == 2 && !decode_value(args[1], &value))) return nullptr;
+    if (!recording() && !may_enter(span)) return nullptr;
     record_moment(SpanKind::Instant, span->name_id, 0, value);
     Py_RETURN_NONE;
 }
@@ -110,6 +112,7 @@ PyObject* py_counter(PyObject*, PyObject* const* args, Py_ssize_t n) {
     std::int64_t value = 0;
     const Span* const span = find(args[0]);
     if (span == nullptr || !decode_value(args[1], &value)) return nullptr;
+    if (!recording() && !may_enter(span)) return nullptr;
     record_moment(SpanKind::Counter, span->name_id, 0, value);
     Py_RETURN_NONE;
 }
@@ -141,7 +144,9 @@ PyObject* mark_call(PyObject* self, PyObject* const* args, std::size_t nargsf, P
     if (n > 1 || kwnames != nullptr) return wrong_count("a mark takes a value at most", n);
     std::int64_t value = 0;
     if (n == 1 && !decode_value(args[0], &value)) return nullptr;
-    record_moment(SpanKind::Instant, reinterpret_cast<Mark*>(self)->span->name_id, 0, value);
+    const Span* const span = reinterpret_cast<Mark*>(self)->span;
+    if (!recording() && !may_enter(span)) return nullptr;
+    record_moment(SpanKind::Instant, span->name_id, 0, value);
     Py_RETURN_NONE;
 }
 
@@ -200,22 +205,6 @@ PyType_Spec mark_spec = {
 
 // ---- numbers
 
-// Up to 30 bits without a call: what nearly every value is.
-inline bool small_int(PyObject* number, std::int64_t* out) {
-    if (!PyLong_CheckExact(number)) return false;
-#if PY_VERSION_HEX >= 0x030C0000
-    auto* const digits = reinterpret_cast<PyLongObject*>(number);
-    if (!PyUnstable_Long_IsCompact(digits)) return false;
-    *out = PyUnstable_Long_CompactValue(digits);
-#else
-    const Py_ssize_t size = Py_SIZE(number);
-    if (size < -1 || size > 1) return false;
-    *out = size * static_cast<std::int64_t>(reinterpret_cast<PyLongObject*>(number)->ob_digit[0]);
-    if (size == 0) *out = 0;
-#endif
-    return true;
-}
-
 bool out_of_range(const char* what, const char* allowed, PyObject* given) {
     if (PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_OverflowError) == 0) return false;
     PyErr_Clear();
@@ -237,7 +226,7 @@ PyObject* as_int(const char* what, PyObject* object) {
 Span* find_span(PyObject* name) { return find(name); }
 
 bool decode_value(PyObject* object, std::int64_t* out) {
-    if (small_int(object, out)) return true;
+    if ((*out = small_int(object)) >= 0) return true;
     PyObject* const number = as_int("a value", object);
     if (number == nullptr) return false;
     int overflow = 0;
@@ -248,8 +237,8 @@ bool decode_value(PyObject* object, std::int64_t* out) {
 }
 
 bool decode_id(PyObject* object, std::uint64_t* out) {
-    std::int64_t small = 0;
-    if (small_int(object, &small) && small >= 0) return *out = static_cast<std::uint64_t>(small), true;
+    const std::int64_t small = small_int(object);
+    if (small >= 0) return *out = static_cast<std::uint64_t>(small), true;
     PyObject* const number = as_int("an id", object);
     if (number == nullptr) return false;
     *out = PyLong_AsUnsignedLongLong(number);

@@ -22,10 +22,10 @@ constexpr int kMaxFreeCoroutines = 256;
 
 SpanCoroutine* cast(PyObject* self) { return reinterpret_cast<SpanCoroutine*>(self); }
 
-void start(SpanCoroutine* c) {
-    if (c->started) return;
-    c->started = true;
+bool start(SpanCoroutine* c) {
+    if (c->started) return true;
     c->begin = span_ticks();
+    return c->started = c->begin != 0 || may_enter(c->span);
 }
 
 void end(SpanCoroutine* c, bool raised) {
@@ -36,7 +36,10 @@ void end(SpanCoroutine* c, bool raised) {
 
 PySendResult step(PyObject* self, PyObject* sent, PyObject** result) {
     SpanCoroutine* const c = cast(self);
-    start(c);
+    if (!start(c)) {
+        *result = nullptr;
+        return PYGEN_ERROR;
+    }
     const PySendResult status = PyIter_Send(c->wrapped, sent, result);
     if (status != PYGEN_NEXT && !c->ended) end(c, status == PYGEN_ERROR);
     return status;

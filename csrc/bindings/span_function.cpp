@@ -22,6 +22,7 @@ PyObject* call_function(PyObject* self, PyObject* const* args, std::size_t nargs
     const SpanFunction* const function = cast(self);
     const std::uint32_t name_id = function->span->name_id;
     const std::uint64_t begin = span_ticks();
+    if (begin == 0 && !may_enter(function->span)) return nullptr;
     PyObject* const result = PyObject_Vectorcall(function->wrapped, args, nargsf, kwnames);
     if (begin != 0) record_span(name_id, begin, ticks(), 0, result == nullptr);
     return result;
@@ -29,6 +30,7 @@ PyObject* call_function(PyObject* self, PyObject* const* args, std::size_t nargs
 
 PyObject* call_coroutine_function(PyObject* self, PyObject* const* args, std::size_t nargsf, PyObject* kwnames) {
     Span* const span = cast(self)->span;
+    if (!recording() && !may_enter(span)) return nullptr;
     PyObject* const coroutine = PyObject_Vectorcall(cast(self)->wrapped, args, nargsf, kwnames);
     return coroutine == nullptr || !recording() ? coroutine : make_span_coroutine(span, coroutine);
 }

@@ -132,6 +132,7 @@ void register_spans(py::module_& m) {
              "backlog"_a = defaults.backlog)
         .def("start", &SpanRecorder::start, NoGil())
         .def("stop", &SpanRecorder::stop, NoGil())
+        .def("close", &SpanRecorder::close, NoGil())
         .def(
             "__enter__", [](SpanRecorder& self) -> SpanRecorder& { return self.start(), self; }, NoGil(),
             py::return_value_policy::reference)
@@ -139,6 +140,7 @@ void register_spans(py::module_& m) {
             "__exit__", [](SpanRecorder& self, py::handle, py::handle, py::handle) { self.stop(); }, NoGil(),
             py::pos_only())
         .def_property_readonly("running", &SpanRecorder::running)
+        .def_property_readonly("closed", &SpanRecorder::closed)
         .def_property_readonly("capacity", &SpanRecorder::capacity)
         .def_property_readonly("mode",
                                [](const SpanRecorder& self) { return self.overwrites() ? "overwrite" : "discard"; })

@@ -38,6 +38,10 @@ PyObject* make_span_coroutine(Span* span, PyObject* coroutine);
 PyObject* span_begin(Span* span, PyObject* const* args, Py_ssize_t n);
 PyObject* span_end(Span* span, PyObject* const* args, Py_ssize_t n);
 
+// Whether the span may be entered although nobody records: yes while recorders are stopped, so that instrumented code
+// need not know; no, with an exception set, once the last was closed.
+bool may_enter(const Span* span);
+
 // False with an exception set that says what was given. int and whatever has __index__.
 bool decode_value(PyObject* object, std::int64_t* out);
 bool decode_id(PyObject* object, std::uint64_t* out);

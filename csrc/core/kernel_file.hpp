@@ -13,7 +13,7 @@ namespace inference_bench {
 class KernelFile {
   public:
     KernelFile() noexcept = default;
-    explicit KernelFile(const char* path) noexcept : fd_(open(path, O_RDONLY | O_CLOEXEC)) {}
+    explicit KernelFile(const char* path, int mode = O_RDONLY) noexcept : fd_(open(path, mode | O_CLOEXEC)) {}
     explicit KernelFile(int fd) noexcept : fd_(fd) {}
     KernelFile(KernelFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     KernelFile& operator=(KernelFile&& other) noexcept {

@@ -1,15 +1,10 @@
 #include "memory_sampler.hpp"
 
-#include <linux/futex.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
-#include <system_error>
 
 #include "clock.hpp"
 #include "sampling_pace.hpp"
@@ -19,15 +14,9 @@ namespace {
 
 constexpr std::int64_t kShortestIntervalNs = 100'000;  // waking up alone is 2 % of a core at 1 ms, 22 % at 100 us
 constexpr std::int64_t kLongestIntervalNs = 3'600'000'000'000;
-constexpr std::size_t kStackBytes = 256 * 1024;
 
 std::mutex registry;  // before any sampler's own mutex, never after
 MemorySampler* samplers = nullptr;
-
-std::int64_t monotonic_ns() noexcept { return static_cast<std::int64_t>(detail::read_clock_ns(CLOCK_MONOTONIC)); }
-std::int64_t thread_cpu_ns() noexcept {
-    return static_cast<std::int64_t>(detail::read_clock_ns(CLOCK_THREAD_CPUTIME_ID));
-}
 
 // One writer, so no read-modify-write instruction is needed.
 void add(std::atomic<std::int64_t>& counter, std::int64_t n) noexcept {
@@ -53,28 +42,13 @@ std::int64_t duration_ns(std::uint64_t from_ticks, std::int64_t ticks) {
     return ticks_to_ns(from_ticks + static_cast<std::uint64_t>(ticks)) - ticks_to_ns(from_ticks);
 }
 
-// Signals are for the threads of the application: a handler here would run between two samples, or kill the grid.
-class AllSignalsBlocked {
-  public:
-    AllSignalsBlocked() noexcept {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
-  private:
-    sigset_t before_;
-};
-
 }  // namespace
 
 MemorySampler::MemorySampler(const MemorySamplerOptions& options)
     : options_(checked(options)),
       columns_(std::make_shared<SampleColumns>(static_cast<std::size_t>(options.capacity))),
       present_interval_ns_(options.interval_ns) {
+    NativeThread::handle_forks();
     static const int registered = pthread_atfork(lock_all, unlock_all, abandon_all);
     static_cast<void>(registered);
     const std::lock_guard<std::mutex> lock(registry);
@@ -98,7 +72,7 @@ void MemorySampler::start() {
     probes_ = std::make_unique<ProcessProbes>();  // anew each time: this may be the child of a fork
     has_cgroup_ = has_cgroup_ || probes_->has_cgroup();
     started_ns_ = monotonic_ns();
-    start_thread();
+    thread_.start("ib-mem", thread_main, this);
     running_ = true;
 }
 
@@ -106,7 +80,7 @@ void MemorySampler::stop() {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!running_) return;
     end_phase();
-    end_thread();
+    thread_.stop();
     running_ = false;
     ran_ns_ += monotonic_ns() - started_ns_;
 }
@@ -128,29 +102,7 @@ void MemorySampler::mark_phase(const std::string& name) {
 
 // ---- the thread
 
-void MemorySampler::start_thread() {
-    stop_requested_.store(0, std::memory_order_relaxed);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, kStackBytes);
-    const AllSignalsBlocked inherited_by_the_thread;
-    const int error = pthread_create(&thread_, &attributes, thread_main, this);
-    pthread_attr_destroy(&attributes);
-    if (error != 0) throw std::system_error(error, std::generic_category(), "cannot start the memory sampler's thread");
-}
-
-void MemorySampler::end_thread() noexcept {
-    stop_requested_.store(1, std::memory_order_release);
-    syscall(SYS_futex, &stop_requested_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-    pthread_join(thread_, nullptr);
-}
-
-void* MemorySampler::thread_main(void* self) {
-    pthread_setname_np(pthread_self(), "ib-mem");
-    prctl(PR_SET_TIMERSLACK, 1);  // the default lets the kernel wake us 50 us late
-    static_cast<MemorySampler*>(self)->run();
-    return nullptr;
-}
+void MemorySampler::thread_main(void* self) noexcept { static_cast<MemorySampler*>(self)->run(); }
 
 void MemorySampler::run() noexcept {
     SamplingPace pace(monotonic_ns(), options_.interval_ns, options_.budget);
@@ -169,7 +121,7 @@ void MemorySampler::run() noexcept {
         missed_.store(missed_before + pace.missed(), std::memory_order_relaxed);
         lengthened_.store(lengthened_before + pace.lengthened(), std::memory_order_relaxed);
         present_interval_ns_.store(pace.interval_ns(), std::memory_order_relaxed);
-        stopping = wait_until(deadline);
+        stopping = thread_.wait_until(deadline);
     } while (!stopping);
     take_sample();  // the state at the end, however long the interval
 }
@@ -181,16 +133,6 @@ void MemorySampler::take_sample() noexcept {
     sample.cgroup_bytes = probes_->cgroup_bytes();
     sample.cost_ticks = static_cast<std::int64_t>(ticks() - sample.ticks);
     if (!columns_->append(sample)) add(dropped_, 1);
-}
-
-bool MemorySampler::wait_until(std::int64_t deadline_ns) noexcept {
-    static_assert(sizeof stop_requested_ == 4, "a futex is 32 bits");
-    const timespec deadline{deadline_ns / 1'000'000'000, static_cast<long>(deadline_ns % 1'000'000'000)};
-    while (stop_requested_.load(std::memory_order_acquire) == 0 && monotonic_ns() < deadline_ns) {
-        // WAIT_BITSET takes an absolute CLOCK_MONOTONIC time; a stop wakes it at once, which clock_nanosleep could not.
-        syscall(SYS_futex, &stop_requested_, FUTEX_WAIT_BITSET_PRIVATE, 0, &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
-    }
-    return stop_requested_.load(std::memory_order_acquire) != 0;
 }
 
 // ---- phases

@@ -1,8 +1,6 @@
 // A native thread that records this process's memory on a grid, needing neither malloc nor, in Python, the GIL.
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -11,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "native_thread.hpp"
 #include "probes.hpp"
 #include "sample_columns.hpp"
 
@@ -95,13 +94,10 @@ class MemorySampler {
         MemoryPhase readings;
     };
 
-    static void* thread_main(void* self);
+    static void thread_main(void* self) noexcept;
     void run() noexcept;
     void take_sample() noexcept;
-    [[nodiscard]] bool wait_until(std::int64_t deadline_ns) noexcept;  // true when asked to stop
 
-    void start_thread();
-    void end_thread() noexcept;
     std::uint16_t name_id(const std::string& name);
     void begin_phase(std::uint16_t name);
     void end_phase() noexcept;
@@ -120,14 +116,13 @@ class MemorySampler {
     mutable std::mutex mutex_;  // never taken by the sampling thread, which stop() joins while holding it
     bool running_ = false;
     bool has_cgroup_ = false;
-    pthread_t thread_{};
+    NativeThread thread_;
     std::int64_t started_ns_ = 0;
     std::int64_t ran_ns_ = 0;  // in earlier runs
     std::vector<Phase> phases_;
     std::vector<std::string> names_{""};
     std::unordered_map<std::string, std::uint16_t> name_ids_;
 
-    std::atomic<std::uint32_t> stop_requested_{0};  // a futex
     // Written by the sampling thread alone.
     std::atomic<std::int64_t> missed_{0};
     std::atomic<std::int64_t> dropped_{0};

@@ -37,7 +37,8 @@ class AllSignalsBlocked {
     sigset_t before_;
 };
 
-std::mutex registry;  // no thread of ours ever takes it, so it may be held while one is waited for
+// Held while a thread of ours is waited for: none may ever take it, nor wait for a lock that is held over a fork.
+std::mutex registry;
 std::vector<NativeThread*>& threads() {
     static auto& all = *new std::vector<NativeThread*>;  // outlives static destruction
     return all;
@@ -56,10 +57,14 @@ std::int64_t thread_cpu_ns() noexcept {
     return static_cast<std::int64_t>(detail::read_clock_ns(CLOCK_THREAD_CPUTIME_ID));
 }
 
-void NativeThread::start(const char* name, void (*main)(void*) noexcept, void* argument) {
+void NativeThread::handle_forks() {
     count_forks();
     static const int registered = pthread_atfork([] { registry.lock(); }, [] { registry.unlock(); }, forget_threads);
     static_cast<void>(registered);
+}
+
+void NativeThread::start(const char* name, void (*main)(void*) noexcept, void* argument) {
+    handle_forks();
     const std::lock_guard<std::mutex> lock(registry);
     threads().reserve(threads().size() + 1);
     generation_ = fork_generation();

@@ -17,6 +17,11 @@ class NativeThread {
     NativeThread(const NativeThread&) = delete;
     NativeThread& operator=(const NativeThread&) = delete;
 
+    // Threads of ours are forgotten in the child of a fork: start() sees to it. An owner that is itself locked over a
+    // fork, and calls start() or stop() under that lock, must see to it before its own handlers are registered: those
+    // of fork() take locks in the reverse order.
+    static void handle_forks();
+
     // `name` has at most 15 characters. Throws std::system_error.
     void start(const char* name, void (*main)(void*) noexcept, void* argument);
     // Asks it to end and waits until it has; nothing happens if it is not running, or did not come along over a fork.

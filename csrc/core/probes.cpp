@@ -107,28 +107,18 @@ constexpr std::int64_t kKib = 1024;
 
 std::atomic<std::uint64_t> resets{0};
 
-int open_file(const char* path, int flags = O_RDONLY) noexcept { return open(path, flags | O_CLOEXEC); }
-
-template <std::size_t N>
-std::string_view read_file(int fd, std::array<char, N>& buffer) noexcept {
-    const ssize_t n = fd < 0 ? -1 : pread(fd, buffer.data(), N, 0);
-    return {buffer.data(), n > 0 ? static_cast<std::size_t>(n) : 0};
-}
-
 std::string whole_file(const char* path) {
     std::string text;
-    const int fd = open_file(path);
-    if (fd < 0) return text;
+    const KernelFile file(path);
     std::array<char, 4096> block;
-    for (ssize_t n; (n = read(fd, block.data(), block.size())) > 0;)
+    for (ssize_t n; (n = pread(file.fd(), block.data(), block.size(), static_cast<off_t>(text.size()))) > 0;)
         text.append(block.data(), static_cast<std::size_t>(n));
-    close(fd);
     return text;
 }
 
-std::int64_t number_in(int fd) noexcept {
+std::int64_t number_in(const KernelFile& file) noexcept {
     std::array<char, 32> buffer;
-    return procfs::first_number(read_file(fd, buffer));
+    return procfs::first_number(file.read(buffer));
 }
 
 std::int64_t bytes(std::int64_t count, std::int64_t unit) noexcept { return count < 0 ? kAbsent : count * unit; }
@@ -136,32 +126,26 @@ std::int64_t bytes(std::int64_t count, std::int64_t unit) noexcept { return coun
 }  // namespace
 
 ProcessProbes::ProcessProbes()
-    : statm_(open_file("/proc/self/statm")),
-      status_(open_file("/proc/self/status")),
-      smaps_rollup_(open_file("/proc/self/smaps_rollup")),
-      clear_refs_(open_file("/proc/self/clear_refs", O_WRONLY)) {
+    : statm_("/proc/self/statm"),
+      status_("/proc/self/status"),
+      smaps_rollup_("/proc/self/smaps_rollup"),
+      clear_refs_("/proc/self/clear_refs", O_WRONLY) {
     const procfs::CgroupFiles files =
         procfs::memory_cgroup_files(whole_file("/proc/self/cgroup"), whole_file("/proc/self/mountinfo"));
     if (files.usage.empty()) return;
-    cgroup_usage_ = open_file(files.usage.c_str());
-    cgroup_peak_ = open_file(files.peak.c_str());
-}
-
-ProcessProbes::~ProcessProbes() {
-    for (const int fd : {statm_, status_, smaps_rollup_, clear_refs_, cgroup_usage_, cgroup_peak_}) {
-        if (fd >= 0) close(fd);
-    }
+    cgroup_usage_ = KernelFile(files.usage.c_str());
+    cgroup_peak_ = KernelFile(files.peak.c_str());
 }
 
 std::int64_t ProcessProbes::rss_bytes() const noexcept {
     static const std::int64_t page_size = sysconf(_SC_PAGESIZE);
     std::array<char, 128> buffer;
-    return bytes(procfs::resident_pages(read_file(statm_, buffer)), page_size);
+    return bytes(procfs::resident_pages(statm_.read(buffer)), page_size);
 }
 
 std::int64_t ProcessProbes::hwm_bytes() const noexcept {
     std::array<char, 2048> buffer;  // the Vm lines stand within the first 600 bytes
-    return bytes(procfs::kib_field(read_file(status_, buffer), "VmHWM:"), kKib);
+    return bytes(procfs::kib_field(status_.read(buffer), "VmHWM:"), kKib);
 }
 
 std::int64_t ProcessProbes::cgroup_bytes() const noexcept { return number_in(cgroup_usage_); }
@@ -169,7 +153,7 @@ std::int64_t ProcessProbes::cgroup_peak_bytes() const noexcept { return number_i
 
 bool ProcessProbes::smaps_rollup(SmapsRollup& out) const noexcept {
     std::array<char, 2048> buffer;
-    const std::string_view text = read_file(smaps_rollup_, buffer);
+    const std::string_view text = smaps_rollup_.read(buffer);
     const std::int64_t clean = procfs::kib_field(text, "Private_Clean:");
     const std::int64_t dirty = procfs::kib_field(text, "Private_Dirty:");
     if (clean < 0 || dirty < 0) return false;
@@ -179,7 +163,7 @@ bool ProcessProbes::smaps_rollup(SmapsRollup& out) const noexcept {
 }
 
 bool ProcessProbes::reset_hwm() const noexcept {
-    if (clear_refs_ < 0 || pwrite(clear_refs_, "5", 1, 0) != 1) return false;
+    if (pwrite(clear_refs_.fd(), "5", 1, 0) != 1) return false;
     resets.fetch_add(1, std::memory_order_relaxed);
     return true;
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "kernel_file.hpp"
+
 namespace inference_bench {
 
 // Bytes where there is no reading: the file is missing, or was refused. Never 0, which is a reading.
@@ -39,15 +41,12 @@ struct SmapsRollup {
 class ProcessProbes {
   public:
     ProcessProbes();
-    ~ProcessProbes();
-    ProcessProbes(const ProcessProbes&) = delete;
-    ProcessProbes& operator=(const ProcessProbes&) = delete;
 
     [[nodiscard]] std::int64_t rss_bytes() const noexcept;          // 1 us
     [[nodiscard]] std::int64_t hwm_bytes() const noexcept;          // 6 us; since the start or the last reset
     [[nodiscard]] std::int64_t cgroup_bytes() const noexcept;       // 1 us
     [[nodiscard]] std::int64_t cgroup_peak_bytes() const noexcept;  // since the cgroup began
-    [[nodiscard]] bool has_cgroup() const noexcept { return cgroup_usage_ >= 0; }
+    [[nodiscard]] bool has_cgroup() const noexcept { return cgroup_usage_.is_open(); }
 
     // 0.3-170 ms, growing with the number of mapped pages, under the lock that page faults need. False where refused.
     bool smaps_rollup(SmapsRollup& out) const noexcept;
@@ -56,12 +55,12 @@ class ProcessProbes {
     bool reset_hwm() const noexcept;
 
   private:
-    int statm_;
-    int status_;
-    int smaps_rollup_;
-    int clear_refs_;
-    int cgroup_usage_ = -1;
-    int cgroup_peak_ = -1;
+    KernelFile statm_;
+    KernelFile status_;
+    KernelFile smaps_rollup_;
+    KernelFile clear_refs_;
+    KernelFile cgroup_usage_;
+    KernelFile cgroup_peak_;
 };
 
 // The lifetime maximum as getrusage has it. It may include what ran in this process before exec; VmHWM does not.

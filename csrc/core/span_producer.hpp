@@ -23,12 +23,19 @@ extern __thread SpanProducer span_producer __attribute__((tls_model("initial-exe
 // The serial number of the recorder that runs; 0: none.
 extern std::atomic<std::uint64_t> running_recorder;
 
+extern std::atomic<bool> last_recorder_closed;
+
 // A new chunk for this thread, or null and one more record lost.
 [[nodiscard]] SpanChunk* renew_chunk() noexcept;
 
 }  // namespace detail
 
 [[nodiscard]] inline bool recording() noexcept { return detail::running_recorder.load(std::memory_order_relaxed) != 0; }
+
+// Whether the recorder that ran last was closed: who enters a span then has a mistake in their program.
+[[nodiscard]] inline bool last_recorder_closed() noexcept {
+    return detail::last_recorder_closed.load(std::memory_order_relaxed);
+}
 
 // The beginning of a span, or 0 while nobody records: then its end is not recorded either.
 [[nodiscard]] inline std::uint64_t span_ticks() noexcept { return recording() ? ticks() : 0; }

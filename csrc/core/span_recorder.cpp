@@ -1,7 +1,5 @@
 #include "span_recorder.hpp"
 
-#include <linux/futex.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,7 +7,6 @@
 #include <new>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 
 #include "clock.hpp"
 
@@ -19,8 +16,9 @@ namespace inference_bench {
 struct SpanRegistry {
     std::mutex mutex;
     std::vector<SpanRecorder*> recorders;
-    std::uint64_t serials = 0;
+    std::atomic<std::uint64_t> serials{0};
     std::atomic<SpanRecorder*> running{nullptr};
+    std::uint64_t ran_last = 0;  // a serial number; the recorder itself may be gone
     pthread_key_t thread_exit{};
 
     // Never destroyed: threads may end while the process exits.
@@ -32,14 +30,14 @@ struct SpanRegistry {
     SpanRegistry() {
         // The clock's own fork handlers must be there before ours: drain() reads the clock under our lock.
         static_cast<void>(ticks());
+        NativeThread::handle_forks();
         pthread_key_create(&thread_exit, [](void*) { get().leave(); });
         pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     }
 
-    std::uint64_t add(SpanRecorder* recorder) {
+    void add(SpanRecorder* recorder) {
         const std::lock_guard<std::mutex> lock(mutex);
         recorders.push_back(recorder);
-        return ++serials;
     }
 
     void remove(SpanRecorder* recorder) {
@@ -78,7 +76,6 @@ struct SpanRegistry {
         get().set_running(nullptr);
         detail::span_producer = {};
         for (SpanRecorder* recorder : get().recorders) {
-            recorder->drainer_runs_ = false;
             recorder->chunks_.close_all();
         }
         after_fork_in_parent();
@@ -91,6 +88,7 @@ namespace detail {
 
 __thread SpanProducer span_producer __attribute__((tls_model("initial-exec")));
 std::atomic<std::uint64_t> running_recorder{0};
+std::atomic<bool> last_recorder_closed{false};
 
 SpanChunk* renew_chunk() noexcept {
     SpanRegistry& registry = SpanRegistry::get();
@@ -119,7 +117,6 @@ SpanChunk* renew_chunk() noexcept {
 namespace {
 
 constexpr std::int64_t kDrainEveryNs = 10'000'000;
-constexpr std::size_t kStackBytes = std::size_t{256} << 10;
 
 SpanRecorderOptions checked(const SpanRecorderOptions& options) {
     const auto check = [](const char* what, std::int64_t given, std::int64_t least) {
@@ -145,9 +142,11 @@ std::size_t chunks_for(std::int64_t capacity) {
 
 SpanRecorder::SpanRecorder(const SpanRecorderOptions& options)
     : options_(checked(options)),
-      serial_(SpanRegistry::get().add(this)),
+      serial_(++SpanRegistry::get().serials),
       chunks_(chunks_for(options.capacity), options.overwrite),
-      matcher_(static_cast<std::size_t>(options.capacity)) {}
+      matcher_(static_cast<std::size_t>(options.capacity)) {
+    SpanRegistry::get().add(this);  // last: others look at it from here on, and what throws above leaves no trace
+}
 
 SpanRecorder::~SpanRecorder() {
     stop();
@@ -165,20 +164,34 @@ bool SpanRecorder::running() const noexcept {
 void SpanRecorder::start() {
     SpanRegistry& registry = SpanRegistry::get();
     const std::lock_guard<std::mutex> lock(registry.mutex);
+    if (closed()) throw std::runtime_error("this recorder was closed, and that is for good; make another");
     if (registry.running.load(std::memory_order_relaxed) != nullptr) {
         throw std::runtime_error(running() ? "this recorder is running already; stop() it first"
                                            : "another recorder is running, and only one can; stop() that first");
     }
-    if (options_.backlog > 0) start_drainer();
+    if (options_.backlog > 0) drainer_.start("ib-spans", drainer_main, this);
     registry.set_running(this);
+    registry.ran_last = serial_;
+    detail::last_recorder_closed.store(false, std::memory_order_relaxed);
 }
 
 void SpanRecorder::stop() {
+    const std::lock_guard<std::mutex> lock(SpanRegistry::get().mutex);
+    stop_locked();
+}
+
+void SpanRecorder::close() {
     SpanRegistry& registry = SpanRegistry::get();
     const std::lock_guard<std::mutex> lock(registry.mutex);
+    stop_locked();
+    closed_.store(true, std::memory_order_relaxed);
+    if (registry.ran_last == serial_) detail::last_recorder_closed.store(true, std::memory_order_relaxed);
+}
+
+void SpanRecorder::stop_locked() noexcept {
     if (!running()) return;
-    registry.set_running(nullptr);
-    if (drainer_runs_) stop_drainer();
+    SpanRegistry::get().set_running(nullptr);
+    drainer_.stop();
 }
 
 std::vector<std::pair<std::uint64_t, SpanChunk*>> SpanRecorder::chunks_by_age() {
@@ -243,16 +256,10 @@ SpanCounts SpanRecorder::counts() {
 
 // ---- the drainer
 
-void* SpanRecorder::drainer_main(void* self) {
-    pthread_setname_np(pthread_self(), "ib-spans");
-    static_cast<SpanRecorder*>(self)->run_drainer();
-    return nullptr;
-}
+void SpanRecorder::drainer_main(void* self) noexcept { static_cast<SpanRecorder*>(self)->run_drainer(); }
 
 void SpanRecorder::run_drainer() noexcept {
-    const timespec pause{0, kDrainEveryNs};
-    while (drainer_stop_.load(std::memory_order_acquire) == 0) {
-        syscall(SYS_futex, &drainer_stop_, FUTEX_WAIT_PRIVATE, 0, &pause, nullptr, 0);
+    while (!drainer_.wait_until(monotonic_ns() + kDrainEveryNs)) {
         maintain_clock();
         try {
             store_closed_chunks();
@@ -262,7 +269,9 @@ void SpanRecorder::run_drainer() noexcept {
 }
 
 void SpanRecorder::store_closed_chunks() {
-    const std::lock_guard<std::mutex> lock(reader_);
+    // Never waited for: it is held over a fork, and whoever forks may have to wait for somebody who stops this thread.
+    const std::unique_lock<std::mutex> lock(reader_, std::try_to_lock);
+    if (!lock.owns_lock()) return;
     for (const auto& [sequence, chunk] : chunks_by_age()) {
         static_cast<void>(sequence);
         if (chunk->state.load(std::memory_order_acquire) != SpanChunk::Closed) continue;
@@ -275,29 +284,6 @@ void SpanRecorder::store_closed_chunks() {
         static_cast<void>(chunks_.pin(*chunk));  // closed, and not ours to overwrite: nothing can come between
         chunks_.unpin_drained(*chunk, from + n);
     }
-}
-
-void SpanRecorder::start_drainer() {
-    drainer_stop_.store(0, std::memory_order_relaxed);
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, kStackBytes);
-    pthread_sigmask(SIG_SETMASK, &all, &before);  // the program's signals are none of its business
-    const int error = pthread_create(&drainer_, &attributes, drainer_main, this);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
-    if (error != 0) throw std::system_error(error, std::generic_category(), "cannot start the drainer's thread");
-    drainer_runs_ = true;
-}
-
-void SpanRecorder::stop_drainer() noexcept {
-    drainer_stop_.store(1, std::memory_order_release);
-    syscall(SYS_futex, &drainer_stop_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-    pthread_join(drainer_, nullptr);
-    drainer_runs_ = false;
 }
 
 }  // namespace inference_bench

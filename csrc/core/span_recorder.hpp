@@ -1,8 +1,6 @@
 // Collects what all threads record while it runs. One at a time runs in a process.
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -10,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "native_thread.hpp"
 #include "span_chunks.hpp"
 #include "span_columns.hpp"
 #include "span_matcher.hpp"
@@ -50,9 +49,11 @@ class SpanRecorder {
     SpanRecorder(const SpanRecorder&) = delete;
     SpanRecorder& operator=(const SpanRecorder&) = delete;
 
-    void start();  // std::runtime_error if this or another runs
+    void start();  // std::runtime_error if this or another runs, or this was closed
     void stop();   // no-op if stopped; what was recorded stays
+    void close();  // stops for good; what was recorded stays
     [[nodiscard]] bool running() const noexcept;
+    [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
 
     [[nodiscard]] DrainedSpans drain();     // takes all records away
     [[nodiscard]] DrainedSpans snapshot();  // looks at them: spans from earlier drains are not matched
@@ -74,17 +75,18 @@ class SpanRecorder {
     [[nodiscard]] std::vector<std::pair<std::uint64_t, SpanChunk*>> chunks_by_age();
     [[nodiscard]] DrainedSpans read(bool take);
 
+    void stop_locked() noexcept;
+
     // The drainer, if there is a backlog: a native thread that makes room by moving full chunks out.
-    static void* drainer_main(void* self);
+    static void drainer_main(void* self) noexcept;
     void run_drainer() noexcept;
     void store_closed_chunks();
-    void start_drainer();
-    void stop_drainer() noexcept;
 
     const SpanRecorderOptions options_;
     const std::uint64_t serial_;  // unlike an address, never used again
     SpanChunks chunks_;
     std::atomic<std::uint64_t> lost_full_{0};
+    std::atomic<bool> closed_{false};
 
     std::mutex reader_;  // guards what follows, and the reading of chunks; no recording thread ever takes it
     std::vector<Stored> stored_;
@@ -92,9 +94,7 @@ class SpanRecorder {
     std::uint64_t drained_ = 0;
     SpanMatcher matcher_;
 
-    pthread_t drainer_{};
-    bool drainer_runs_ = false;
-    std::atomic<std::uint32_t> drainer_stop_{0};  // a futex
+    NativeThread drainer_;
 };
 
 }  // namespace inference_bench

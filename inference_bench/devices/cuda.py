@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inference_bench.device import Device, FoundDevice
 from inference_bench.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from inference_bench.nvml import Gpu, read_nvml
 
 _ADVICE = "Use --device cpu."
 
@@ -37,46 +34,17 @@ def describe_gpus() -> list[dict[str, Any]]:
     ``index`` is CUDA's number; a GPU hidden by ``CUDA_VISIBLE_DEVICES`` has none. Where GPUs of different kinds are
     mixed, CUDA numbers the fastest first and the driver by bus, unless ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
     """
-    with _nvml() as nvml:
-        if nvml is None:
-            return []
-        driver = nvml.nvmlSystemGetDriverVersion()
-        handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
-        visible = _visible([nvml.nvmlDeviceGetUUID(handle) for handle in handles])
-        return [_describe(nvml, handle, position, visible, driver) for position, handle in enumerate(handles)]
+    nvml = read_nvml()
+    visible = _visible([gpu.uuid or "" for gpu in nvml.gpus])
+    return [_describe(gpu, nvml.driver, position, visible) for position, gpu in enumerate(nvml.gpus)]
 
 
-def _describe(nvml: Any, handle: Any, position: int, visible: list[int], driver: str) -> dict[str, Any]:
-    facts = {"name": nvml.nvmlDeviceGetName(handle), "driver": driver}
-    if position in visible:
-        facts = {"index": visible.index(position), **facts}
-    with suppress(nvml.NVMLError):  # where CPU and GPU share their memory, the driver does not say
-        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-        facts |= {"memory_total_bytes": memory.total, "memory_free_bytes": memory.free}
+def _describe(gpu: Gpu, driver: str | None, position: int, visible: list[int]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"index": visible.index(position)} if position in visible else {}
+    facts |= {"name": gpu.name, "driver": driver}
+    if gpu.memory_total_bytes is not None:  # where CPU and GPU share their memory, the driver does not say
+        facts |= {"memory_total_bytes": gpu.memory_total_bytes, "memory_free_bytes": gpu.memory_free_bytes}
     return facts
-
-
-@contextmanager
-def _nvml() -> Iterator[Any]:
-    """Open the management library; yields None where there is none or it refuses."""
-    # Importing pynvml costs 24 ms: only where the driver is there.
-    if not _loads("libnvidia-ml.so.1"):
-        yield None
-        return
-    try:
-        import pynvml
-    except ImportError:
-        yield None
-        return
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        yield None
-        return
-    try:
-        yield pynvml
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def _loads(library: str) -> bool:
