@@ -23,9 +23,7 @@ from inference_bench.errors import (
     PluginError,
     UnknownNameError,
 )
-from inference_bench.floor import BENCHMARK as FLOOR_BENCHMARK
-from inference_bench.floor import FLOOR_LIMITS, floor_case, floor_of
-from inference_bench.measurement import Measurement
+from inference_bench.floor import FLOOR_LIMITS, floor_cases, floor_of
 from inference_bench.model import Model, ResolvedWeights
 from inference_bench.plan import Case, Group, Plan, make_plan
 from inference_bench.progress import Progress
@@ -40,7 +38,7 @@ from inference_bench.registry import (
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
 from inference_bench.run_folder import Run, create_run_folder, load_run
 from inference_bench.sink import Sink, open_sinks
-from inference_bench.spec import Limits, Spec
+from inference_bench.spec import Axis, Limits, Spec
 from inference_bench.tally import Tally
 from inference_bench.units import NS_PER_S
 from inference_bench.weights import resolve_weights
@@ -121,7 +119,7 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
     benchmark_files = {name: find_benchmarks(files[name], benchmarks_dirs) for name in spec.models}
     benchmarks = {name: _chosen(spec, benchmark_files) for name, benchmark_files in benchmark_files.items()}
     _check_named(spec, benchmark_files)
-    plan = make_plan(spec, {name: _plannable(of_model) for name, of_model in benchmarks.items()})
+    plan = make_plan(spec, {name: _planned(models[name], of_model) for name, of_model in benchmarks.items()})
     not_applicable = {}
     for case in plan.cases:
         model, benchmark = models[case.model], benchmarks[case.model][case.benchmark]
@@ -224,24 +222,25 @@ class Session:
 
     async def measure_floor(self) -> None:
         """Measure the null model through the same path: what an interval costs that contains no work."""
-        timed = [case for case in self._prepared.plan.cases if case.benchmark == FLOOR_BENCHMARK]
-        if not timed:
+        cases = floor_cases(self._prepared.plan.cases)
+        if not cases:
             return
         self._progress.message("measuring the harness floor with the null model")
-        case = floor_case(timed[0])
-        file = self._prepared.files.get(case.model) or find_models()[case.model]
+        first = cases[0]
+        file = self._prepared.files.get(first.model) or find_models()[first.model]
         weights = ResolvedWeights(source="none", label="no weights", trained=False)
-        tally = Tally(case, FLOOR_LIMITS)
+        tallies = [Tally(case, FLOOR_LIMITS) for case in cases]
         try:
-            async with self._start_worker(case) as worker:
-                await _load(worker, file, weights, case, None, FLOOR_LIMITS)
-                tally.add(0, await self._measure(worker, case, None, FLOOR_LIMITS))
+            async with self._start_worker(first) as worker:
+                await _load(worker, file, weights, first, None, FLOOR_LIMITS)
+                for tally in tallies:
+                    tally.add(0, await self._measure(worker, tally.case, None, FLOOR_LIMITS))
         except (WorkerLostError, LoadFailedError) as error:
             self._progress.warn(f"the harness floor could not be measured: {error}")
             return
-        result = tally.result()
-        clock = result.workers[0]["clock"]
-        self._record = replace(self._record, floor=floor_of(result), clock=clock)
+        results = [tally.result() for tally in tallies]
+        clock = results[0].workers[0]["clock"]
+        self._record = replace(self._record, floor=floor_of(results), clock=clock)
         self._sink.begin(self._record)
 
     async def measure_group(self, run: int, group: Group) -> AsyncIterator[BenchmarkResult]:
@@ -280,10 +279,36 @@ class Session:
                         self._tallies[case.id].add(run, message, about)
                         waiting.pop(0)
                         yield self._end(case, run)
+                        for result in self._give_up(waiting, run):
+                            yield result
             except (WorkerLostError, LoadFailedError) as error:
                 for case in lost_with_worker:
                     waiting.remove(case)
                     yield self._fail(case, run, *self._verdict(error))
+                for result in self._give_up(waiting, run):
+                    yield result
+
+    def _give_up(self, waiting: list[Case], run: int) -> Iterator[BenchmarkResult]:
+        """Take out the cases that cannot succeed where others ran out of memory; yield what is said of them."""
+        for case in waiting[:]:
+            if (failure := self._hopeless(case)) is not None:
+                waiting.remove(case)
+                yield self._fail(case, run, Status.OOM, failure)
+
+    def _hopeless(self, case: Case) -> Failure | None:
+        """Return why a case need not be tried, or None."""
+        benchmark = self._prepared.benchmark(case)()
+        for ended in self._tallies.values():
+            other = ended.case
+            same = (other.model, other.setup, other.benchmark) == (case.model, case.setup, case.benchmark)
+            if ended.status is Status.OOM and same and benchmark.is_hopeless(case, after=other):
+                differing = [
+                    f"{name.replace('_', ' ')} {value}"
+                    for name, value in other.parameters.items()
+                    if case.parameters.get(name) != value
+                ]
+                return Failure(f"not tried: {', '.join(differing)} ran out of memory")
+        return None
 
     def _refusal(self, case: Case) -> tuple[Status, Failure] | None:
         """Return why a case is not tried at all, or None."""
@@ -293,7 +318,8 @@ class Session:
             self._prepared.benchmark(case)
         except PluginError as error:
             return Status.FAILED, Failure(str(error))
-        return None
+        hopeless = self._hopeless(case)
+        return None if hopeless is None else (Status.OOM, hopeless)
 
     def _verdict(self, error: WorkerLostError | LoadFailedError) -> tuple[Status, Failure]:
         if self.stopping:
@@ -403,18 +429,29 @@ def _check_named(spec: Spec, files: Mapping[str, Mapping[str, BenchmarkFile]]) -
             raise UnknownNameError("benchmark", name, known)
 
 
-class _Broken(Benchmark):
-    """Stands in the plan for a benchmark that cannot be used, so that it gets a row of its own."""
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What planning needs to know of a benchmark; its defaults are those of one that cannot be used."""
 
-    def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Never called."""
-        raise NotImplementedError
+    name: str
+    axes: tuple[Axis, ...] = ()
+    own_process: bool = False
+    processes: int = 1
+    repeats: bool = True
 
 
-def _plannable(benchmarks: Mapping[str, type[Benchmark] | PluginError]) -> list[type[Benchmark]]:
-    return [
-        of if isinstance(of, type) else type("_Broken", (_Broken,), {"name": name}) for name, of in benchmarks.items()
-    ]
+def _planned(
+    model: type[Model] | PluginError, benchmarks: Mapping[str, type[Benchmark] | PluginError]
+) -> list[_Planned]:
+    """Return a model's benchmarks with the axes that they have for it; one that is broken gets a row of its own."""
+
+    def planned(name: str, of: type[Benchmark] | PluginError) -> _Planned:
+        if isinstance(of, PluginError):
+            return _Planned(name)
+        axes = of.axes_for(model) if isinstance(model, type) else of.axes
+        return _Planned(name, axes, of.own_process, of.processes, of.repeats)
+
+    return [planned(name, of) for name, of in benchmarks.items()]
 
 
 def _check(benchmark: Benchmark, model: type[Model], case: Case) -> None:

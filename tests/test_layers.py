@@ -17,11 +17,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "inference_bench"
 
 LAYERS = {
-    "data": "errors units spec plan metrics result statistics summaries stopping plain",
+    "data": "errors units spec plan metrics result statistics summaries stopping plain knee",
     "contracts": "model benchmark measurement registry protocol",
-    "machine": "cgroup environment device devices.* nvml",
+    "machine": "cgroup headroom page_cache environment device devices.* nvml",
     "measuring": "benchmarks.* microbenchmark usage worker transformers_model quantization causal_lm* text_encoder"
-    " weights* hub_download gguf_conversion",
+    " weights* hub_download gguf_conversion device_memory",
     "output": "run_folder sink sinks.* report reports.*",
     "driving": "orchestrator runner worker_process progress floor tally",
     "face": "cli.* __main__ __init__",
