@@ -158,7 +158,7 @@ def test_rows_that_differ_are_scored_and_noted():
 
 
 def test_the_longest_and_the_most_padded_row_are_among_those_checked():
-    assert [item for item in measured(Counter(), batch_size=16).scores()["item"]] == [
+    assert measured(Counter(), batch_size=16).scores()["item"] == [
         "row 0",
         "row 5",
         "row 10",
@@ -280,7 +280,7 @@ def test_a_range_doubles(text, values):
 
 @pytest.mark.parametrize("word", ["0..4", "8..4"])
 def test_a_range_that_cannot_double_is_refused(word):
-    with pytest.raises(InvalidValueError, match="such as 1..64"):
+    with pytest.raises(InvalidValueError, match=r"such as 1\.\.64"):
         axis(f"batch_size={word}")
 
 
