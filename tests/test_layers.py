@@ -23,7 +23,7 @@ LAYERS = {
     "measuring": "benchmarks.* microbenchmark usage worker transformers_model quantization causal_lm* text_encoder"
     " weights* hub_download gguf_conversion device_memory",
     "output": "run_folder sink sinks.* report reports.*",
-    "driving": "orchestrator runner worker_process progress floor tally",
+    "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }
