@@ -57,6 +57,11 @@ class Benchmark(ABC):
                 raise UnknownNameError(f"axis of {cls.__name__}", name, known)
         return tuple(replace(axis, default=values.get(axis.name, axis.default)) for axis in cls.axes)
 
+    @classmethod
+    def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
+        """Return the axes as they apply to a model: a default that it could not carry out is none for it."""
+        return cls.axes
+
     def check(self, model: type[Model], case: Case) -> None:  # noqa: B027 (most benchmarks accept every case)
         """Refuse, before anything is loaded, a case that the model cannot carry out.
 
@@ -65,7 +70,13 @@ class Benchmark(ABC):
             NotApplicableError: the benchmark does not apply to this model.
         """
 
-    def before_load(self, measurement: Measurement) -> None:  # noqa: B027 (only passes over the load need it)
+    def is_hopeless(self, case: Case, after: Case) -> bool:
+        """Whether a case need not be tried once another of its model, set-up and benchmark ran out of memory."""
+        return False
+
+    def before_load(  # noqa: B027 (only passes over the load need it)
+        self, case: Case, measurement: Measurement
+    ) -> None:
         """Prepare in the worker before the model loads; only called if ``own_process``."""
 
     @abstractmethod

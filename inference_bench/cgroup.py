@@ -33,6 +33,22 @@ def memory_limit_bytes(root: Path) -> int | None:
     return min((limit for limit in limits if limit < _NO_LIMIT_BYTES), default=None)
 
 
+def memory_room_bytes(root: Path) -> int | None:
+    """Return what the tightest group still has room for, its reclaimable file pages included; None without a limit."""
+    rooms = []
+    for folder in _folders(root, "memory"):
+        for limit, usage in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            most, used = _text(folder / limit), _text(folder / usage)
+            if most.isdecimal() and used.isdecimal() and int(most) < _NO_LIMIT_BYTES:
+                rooms.append(int(most) - int(used) + _inactive_file_bytes(folder))
+    return min(rooms, default=None)
+
+
+def _inactive_file_bytes(folder: Path) -> int:
+    lines = dict(line.split(" ", 1) for line in _text(folder / "memory.stat").splitlines() if " " in line)
+    return int(lines.get("total_inactive_file") or lines.get("inactive_file") or 0)
+
+
 def _folders(root: Path, controller: str) -> Iterator[Path]:
     """Yield this process's group and every one above it.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from inference_bench.metrics import METRICS
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult
@@ -16,17 +18,22 @@ FLOOR_LIMITS = Limits(min_samples=1000, warmup_iterations=50, budget_ns=NS_PER_S
 """Thousands of intervals of a microsecond each: enough for p99, and over in a fraction of a second."""
 
 
-def floor_case(case: Case) -> Case:
-    """Return the case that measures the floor beneath ``case``."""
-    return Case(MODEL, BENCHMARK, Setup(threads=case.setup.threads, seed=case.setup.seed), case.parameters)
+def floor_cases(cases: Iterable[Case]) -> list[Case]:
+    """Return the cases that measure the floor beneath these: one for each view of inference speed among them."""
+    first = {case.parameters.get("view"): case for case in reversed(tuple(cases)) if case.benchmark == BENCHMARK}
+    return [
+        Case(MODEL, BENCHMARK, Setup(threads=case.setup.threads, seed=case.setup.seed), case.parameters)
+        for case in first.values()
+    ]
 
 
-def floor_of(result: BenchmarkResult) -> dict[str, dict[str, float]]:
+def floor_of(results: Iterable[BenchmarkResult]) -> dict[str, dict[str, float]]:
     """Return metric tag → quantiles in nanoseconds that the samples support."""
     return {
         summary.metric: {
             name: estimate.value for name, estimate in summary.quantiles.items() if estimate.value is not None
         }
+        for result in results
         for summary in result.summaries
         if METRICS[summary.metric].derived_from is None
     }

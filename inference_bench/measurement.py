@@ -129,7 +129,13 @@ class Measurement:
         return Iteration(0, Stage.MEASURED, self)
 
     def add(self, iteration: Iteration, metric: str, value: int, start_ns: int, phase: str, step: int) -> None:
-        """Append one row."""
+        """Append one row.
+
+        Raises:
+            InvalidValueError: a value that is no whole number of 64 bits, such as NaN.
+        """
+        if not hasattr(value, "__index__") or not -(1 << 63) <= value < 1 << 63:
+            raise InvalidValueError(metric, value, "a whole number of nanoseconds or bytes")
         columns = self._columns
         columns["iteration"].append(iteration.index)
         columns["step"].append(step)
@@ -137,7 +143,7 @@ class Measurement:
         columns["phase"].append(phase)
         columns["stage"].append(iteration.stage.value)
         columns["start_ns"].append(start_ns)
-        columns["value"].append(value)
+        columns["value"].append(int(value))
         if iteration.stage is Stage.MEASURED and self._rule is not None:
             self._rule.observe(metric, value)
 

@@ -4,10 +4,10 @@ A metric whose values are observed is *sampled*: its samples are integers (nanos
 what is said of it is their median. A metric with a ``derived_from`` is a monotone function of a sampled one: it is
 computed from that metric's summary and has no samples of its own, so it cannot disagree with them. A metric whose
 ``statistic`` is not the median is *scored*: each item of a data set has one score, and what is said of it is their
-mean or the largest.
+mean, the largest, or the slope of their trend.
 
 Let a generation of ``n`` new tokens start at ``t[0]`` (the prompt's token ids are ready on the host) and let ``t[i]``
-be the instant when token ``i`` (1-based) has arrived on the host.
+be the instant when token ``i`` (1-based) has arrived on the host; in a batch, that of every row.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Statistic(StrEnum):
     MEDIAN = "median"
     MEAN = "mean"
     MAXIMUM = "maximum"
+    SLOPE = "slope"
 
 
 class Better(StrEnum):
@@ -45,7 +46,7 @@ class Metric:
         formula: the definition.
         source: where the definition comes from.
         derived_from: tag of the sampled metric that this one is a function of, or None.
-        statistic: what is said of many values.
+        statistic: what is said of many values; a slope is that over the items in their order.
         overview: whether it stands in the table of all models.
     """
 
@@ -64,6 +65,7 @@ _MLPERF = "MLPerf Inference rules, LLM server metrics (TTFT, TPOT)"
 _FIELD = "common usage of serving benchmarks (inter-token latency)"
 _OWN = "this project"
 _LINUX = "Linux proc(5)"
+_SERVING = "common usage of serving benchmarks (output, total and request throughput)"
 
 _ALL = (
     Metric(
@@ -122,6 +124,155 @@ _ALL = (
         Better.LOWER,
         "resident set size at the phase's end minus at its beginning",
         _LINUX + ", /proc/self/statm",
+    ),
+    # Inference speed, batches, loading, memory
+    Metric("forward_time", "forward", "ns", Better.LOWER, "one forward pass of an encoder, until its end", _FIELD),
+    Metric(
+        "embedding_rate",
+        "embeddings",
+        "embeddings/s",
+        Better.HIGHER,
+        "batch size / forward_time",
+        _FIELD,
+        derived_from="forward_time",
+    ),
+    Metric(
+        "encode_rate",
+        "encoded",
+        "tokens/s",
+        Better.HIGHER,
+        "batch size x input_length / forward_time",
+        _FIELD,
+        derived_from="forward_time",
+    ),
+    Metric(
+        "output_throughput",
+        "generated",
+        "tokens/s",
+        Better.HIGHER,
+        "batch size x new_tokens / e2e",
+        _SERVING,
+        derived_from="e2e",
+    ),
+    Metric(
+        "total_throughput",
+        "generated + prompt",
+        "tokens/s",
+        Better.HIGHER,
+        "(prompt tokens without padding + batch size x new_tokens) / e2e",
+        _SERVING,
+        derived_from="e2e",
+    ),
+    Metric(
+        "padded_throughput",
+        "with padding",
+        "tokens/s",
+        Better.HIGHER,
+        "(prompt tokens with padding + batch size x new_tokens) / e2e: what was computed, useful or not",
+        _OWN,
+        derived_from="e2e",
+    ),
+    Metric(
+        "request_throughput", "requests", "requests/s", Better.HIGHER, "batch size / e2e", _SERVING, derived_from="e2e"
+    ),
+    Metric(
+        "batch_agreement",
+        "as alone",
+        "fraction",
+        Better.HIGHER,
+        "share of a row's tokens, up to the first that differs, that the prompt also gets at batch 1; mean of the rows",
+        _OWN,
+        statistic=Statistic.MEAN,
+    ),
+    Metric(
+        "load_time",
+        "load time",
+        "ns",
+        Better.LOWER,
+        "duration of one step, each in a fresh process; total: boot + load + first_call, without what lies between",
+        _OWN,
+    ),
+    Metric(
+        "weights_cached",
+        "weights cached",
+        "bytes",
+        Better.LOWER,
+        "pages of the weights files that the page cache holds as loading begins",
+        "Linux mincore(2)",
+    ),
+    Metric(
+        "pss_end",
+        "PSS",
+        "bytes",
+        Better.LOWER,
+        "proportional set size at the phase's end: a page shared by n processes counts 1/n",
+        _LINUX + ", smaps_rollup",
+    ),
+    Metric(
+        "uss_end",
+        "USS",
+        "bytes",
+        Better.LOWER,
+        "unique set size at the phase's end: pages of this process alone",
+        _LINUX + ", smaps_rollup",
+    ),
+    Metric(
+        "kv_cache_formula",
+        "KV cache (formula)",
+        "bytes",
+        Better.LOWER,
+        "tokens added in the phase x 2 x layers x KV heads x head size x bytes an element",
+        _FIELD,
+    ),
+    Metric(
+        "device_allocated_peak",
+        "peak device memory (allocated)",
+        "bytes",
+        Better.LOWER,
+        "most that the phase's tensors occupied on the device",
+        "torch.cuda.max_memory_allocated",
+    ),
+    Metric(
+        "device_reserved_peak",
+        "peak device memory (reserved)",
+        "bytes",
+        Better.LOWER,
+        "most that the framework's allocator held on the device during the phase",
+        "torch.cuda.max_memory_reserved",
+    ),
+    Metric(
+        "device_growth",
+        "device memory growth",
+        "bytes",
+        Better.LOWER,
+        "memory of tensors on the device at the phase's end minus at its beginning",
+        "torch.cuda.memory_allocated",
+    ),
+    Metric(
+        "device_used",
+        "device memory used",
+        "bytes",
+        Better.LOWER,
+        "used memory of the whole device, whoever uses it, at the phase's end",
+        "NVML nvmlDeviceGetMemoryInfo",
+    ),
+    Metric(
+        "bytes_per_parameter",
+        "bytes per parameter",
+        "bytes/parameter",
+        Better.LOWER,
+        "growth from the framework's import to the load's end (RSS; on a GPU, memory of tensors) / parameters",
+        _OWN,
+        statistic=Statistic.MEAN,
+    ),
+    Metric(
+        "leak_slope",
+        "growth per repetition",
+        "bytes",
+        Better.LOWER,
+        "Theil-Sen slope of the memory held after each repetition (RSS; on a GPU, memory of tensors)",
+        "Sen 1968",
+        statistic=Statistic.SLOPE,
     ),
 )
 

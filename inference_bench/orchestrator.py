@@ -17,8 +17,7 @@ from typing import Any
 
 from inference_bench.environment import describe_environment, differences, warnings_of
 from inference_bench.errors import InferenceBenchError, InvalidValueError, PluginError
-from inference_bench.floor import BENCHMARK as FLOOR_BENCHMARK
-from inference_bench.floor import FLOOR_LIMITS, floor_case, floor_of
+from inference_bench.floor import FLOOR_LIMITS, floor_cases, floor_of
 from inference_bench.loading import Loading, LookAhead
 from inference_bench.model import ResolvedWeights
 from inference_bench.overlap import choose_overlap, refusal_to_load_ahead
@@ -250,24 +249,25 @@ class Session:
 
     async def measure_floor(self) -> None:
         """Measure the null model through the same path: what an interval costs that contains no work."""
-        timed = [case for _, group in self._jobs for case in group.cases if case.benchmark == FLOOR_BENCHMARK]
-        if not timed or self.stopping:
+        cases = floor_cases(case for _, group in self._jobs for case in group.cases)
+        if not cases or self.stopping:
             return
         self._progress.message("measuring the harness floor with the null model")
-        case = floor_case(timed[0])
-        file = self._prepared.files.get(case.model) or find_models()[case.model]
+        first = cases[0]
+        file = self._prepared.files.get(first.model) or find_models()[first.model]
         weights = ResolvedWeights(source="none", label="no weights", trained=False)
-        loading = self._loading(case, None, file, weights, FLOOR_LIMITS)
-        tally = Tally(case, FLOOR_LIMITS)
+        loading = self._loading(first, None, file, weights, FLOOR_LIMITS)
+        tallies = [Tally(case, FLOOR_LIMITS) for case in cases]
         try:
             async with self._ahead.entered(loading, alone=True):
-                tally.add(0, await self._measure(loading.worker, case, None, FLOOR_LIMITS))
+                for tally in tallies:
+                    tally.add(0, await self._measure(loading.worker, tally.case, None, FLOOR_LIMITS))
         except (WorkerLostError, LoadFailedError) as error:
             self._progress.warn(f"the harness floor could not be measured: {error}")
             return
-        result = tally.result()
-        clock = result.workers[0]["clock"]
-        self._record = replace(self._record, floor=floor_of(result), clock=clock)
+        results = [tally.result() for tally in tallies]
+        clock = results[0].workers[0]["clock"]
+        self._record = replace(self._record, floor=floor_of(results), clock=clock)
         self._sink.begin(self._record)
 
     async def measure_plan(self) -> AsyncIterator[BenchmarkResult]:
@@ -306,10 +306,36 @@ class Session:
                         self._tallies[case.id].add(run, message, loading.about, self._ahead.activity())
                         waiting.pop(0)
                         yield self._end(case, run)
+                        for result in self._give_up(waiting, run):
+                            yield result
             except (WorkerLostError, LoadFailedError) as error:
                 for case in lost_with_worker:
                     waiting.remove(case)
                     yield self._fail(case, run, *self._verdict(error))
+                for result in self._give_up(waiting, run):
+                    yield result
+
+    def _give_up(self, waiting: list[Case], run: int) -> Iterator[BenchmarkResult]:
+        """Take out the cases that cannot succeed where others ran out of memory; yield what is said of them."""
+        for case in waiting[:]:
+            if (failure := self._hopeless(case)) is not None:
+                waiting.remove(case)
+                yield self._fail(case, run, Status.OOM, failure)
+
+    def _hopeless(self, case: Case) -> Failure | None:
+        """Return why a case need not be tried, or None."""
+        benchmark = self._prepared.benchmark(case)()
+        for ended in self._tallies.values():
+            other = ended.case
+            same = (other.model, other.setup, other.benchmark) == (case.model, case.setup, case.benchmark)
+            if ended.status is Status.OOM and same and benchmark.is_hopeless(case, after=other):
+                differing = [
+                    f"{name.replace('_', ' ')} {value}"
+                    for name, value in other.parameters.items()
+                    if case.parameters.get(name) != value
+                ]
+                return Failure(f"not tried: {', '.join(differing)} ran out of memory")
+        return None
 
     def _load_ahead(self, index: int) -> None:
         """Begin to load what comes after this job, as far as the policy and the memory allow."""
@@ -346,7 +372,10 @@ class Session:
         except PluginError as error:
             return Status.FAILED, Failure(str(error))
         weights = self._weights.get((case.model, case.setup))
-        return (Status.FAILED, Failure(str(weights))) if isinstance(weights, InferenceBenchError) else None
+        if isinstance(weights, InferenceBenchError):
+            return Status.FAILED, Failure(str(weights))
+        hopeless = self._hopeless(case)
+        return None if hopeless is None else (Status.OOM, hopeless)
 
     def _verdict(self, error: WorkerLostError | LoadFailedError) -> tuple[Status, Failure]:
         if self.stopping:

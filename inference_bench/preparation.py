@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from inference_bench.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
-from inference_bench.measurement import Measurement
 from inference_bench.model import Model
 from inference_bench.plan import Case, Plan, make_plan
 from inference_bench.registry import (
@@ -20,7 +19,7 @@ from inference_bench.registry import (
     load_benchmark,
     load_model,
 )
-from inference_bench.spec import Spec
+from inference_bench.spec import Axis, Spec
 
 F = TypeVar("F", ModelFile, BenchmarkFile)
 T = TypeVar("T")
@@ -77,7 +76,7 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
     benchmark_files = {name: find_benchmarks(files[name], benchmarks_dirs) for name in spec.models}
     benchmarks = {name: _chosen(spec, benchmark_files) for name, benchmark_files in benchmark_files.items()}
     _check_named(spec, benchmark_files)
-    plan = make_plan(spec, {name: _plannable(of_model) for name, of_model in benchmarks.items()})
+    plan = make_plan(spec, {name: _planned(models[name], of_model) for name, of_model in benchmarks.items()})
     not_applicable = {}
     for case in plan.cases:
         model, benchmark = models[case.model], benchmarks[case.model][case.benchmark]
@@ -112,18 +111,29 @@ def _check_named(spec: Spec, files: Mapping[str, Mapping[str, BenchmarkFile]]) -
             raise UnknownNameError("benchmark", name, known)
 
 
-class _Broken(Benchmark):
-    """Stands in the plan for a benchmark that cannot be used, so that it gets a row of its own."""
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What planning needs to know of a benchmark; its defaults are those of one that cannot be used."""
 
-    def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Never called."""
-        raise NotImplementedError
+    name: str
+    axes: tuple[Axis, ...] = ()
+    own_process: bool = False
+    processes: int = 1
+    repeats: bool = True
 
 
-def _plannable(benchmarks: Mapping[str, type[Benchmark] | PluginError]) -> list[type[Benchmark]]:
-    return [
-        of if isinstance(of, type) else type("_Broken", (_Broken,), {"name": name}) for name, of in benchmarks.items()
-    ]
+def _planned(
+    model: type[Model] | PluginError, benchmarks: Mapping[str, type[Benchmark] | PluginError]
+) -> list[_Planned]:
+    """Return a model's benchmarks with the axes that they have for it; one that is broken gets a row of its own."""
+
+    def planned(name: str, of: type[Benchmark] | PluginError) -> _Planned:
+        if isinstance(of, PluginError):
+            return _Planned(name)
+        axes = of.axes_for(model) if isinstance(model, type) else of.axes
+        return _Planned(name, axes, of.own_process, of.processes, of.repeats)
+
+    return [planned(name, of) for name, of in benchmarks.items()]
 
 
 def _check(benchmark: Benchmark, model: type[Model], case: Case) -> None:

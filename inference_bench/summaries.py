@@ -21,6 +21,7 @@ from inference_bench.statistics import (
     quantile,
     quantile_estimate,
     run_medians_estimate,
+    slope_estimate,
     tukey_outliers,
     worth_of,
 )
@@ -205,6 +206,8 @@ def _score_summary(
     statistic = METRICS[metric].statistic if metric in METRICS else Statistic.MEAN
     if statistic is Statistic.MAXIMUM:
         score = Estimate(float(values.max()), None, None, "largest of the items")
+    elif statistic is Statistic.SLOPE:
+        score = slope_estimate(values, level)
     else:
         score = mean_estimate(values, weights, level)
     return Summary(

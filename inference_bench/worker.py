@@ -65,7 +65,7 @@ class Worker:
         benchmark = _benchmark(message)
         if benchmark.own_process:
             self._prepared = self._measurement(message)
-            benchmark.before_load(self._prepared)
+            benchmark.before_load(_case_from(message["case"]), self._prepared)
         model.load(setup, weights, self._steps)
         self._model = model
         self._channel.send("loaded", model=self._describe(model, weights), steps=self._steps.steps)

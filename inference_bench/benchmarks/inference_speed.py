@@ -1,17 +1,20 @@
-"""Inference speed of a text generator: prefill and decode apart, batch 1, greedy."""
+"""Inference speed at batch 1: a text generator's first and later tokens, or a text encoder's forward pass."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark import Benchmark
-from inference_bench.errors import InvalidValueError
+from inference_bench.benchmarks._lengths import check_length, fitting
+from inference_bench.benchmarks._steps import record_steps, time_steps
+from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
-    from inference_bench.measurement import Iteration, Measurement
-    from inference_bench.model import Model, TextGenerator
+    from inference_bench.measurement import Measurement
+    from inference_bench.model import Model
     from inference_bench.plan import Case
 
 _GENERATION_EVERY = 4
@@ -23,73 +26,95 @@ Without this, nine tenths of the time would go into intervals that are precise l
 
 
 class InferenceSpeedBenchmark(Benchmark):
-    """Time the first token, each later one, and the whole generation."""
+    """Time the first token, each later one, and the whole generation; or the forward pass of an encoder.
+
+    The axis ``view`` says how the model is called:
+
+    - ``steps``: one forward with cache a token, a clock reading between any two; the model's own speed.
+    - ``generate``: the framework's ``generate``, as a user calls it; TTFT is that of a call for one token.
+    - ``forward``: one forward pass over a prompt, for models that turn text into a vector. Their default.
+    """
 
     title = "Inference speed"
     axes = (
         Axis("input_length", (32, 128, 512), help="tokens of the prompt"),
         Axis("new_tokens", (32,), help="tokens to generate; end-of-sequence is ignored"),
+        Axis("view", ("steps",), help="how the model is called: steps, generate, or forward (an encoder's default)"),
     )
     targets = ("ttft", "itl")
-    headline = ("ttft", "itl", "tpot", "e2e", "prefill_rate", "decode_rate")
+    headline = ("ttft", "itl", "tpot", "e2e", "prefill_rate", "decode_rate", "forward_time", "embedding_rate")
+
+    @classmethod
+    def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
+        """Return the lengths that the model has room for, and the view of what it can do."""
+        axes = fitting(cls.axes, model)
+        if "generate" in model.abilities:
+            return axes
+        return tuple(
+            replace(axis, default=("forward",)) if axis.name == "view" and axis.default == ("steps",) else axis
+            for axis in axes
+        )
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a generation that the model's positions do not hold."""
-        model.require("generate")
+        """Refuse a view that there is not or the model does not have, and more tokens than its positions hold."""
+        view = str(case.parameters["view"])
+        if view not in _VIEWS:
+            raise UnknownNameError("view", view, _VIEWS)
+        model.require("encode" if view == "forward" else "generate")
         check_length(model, case)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Alternate whole generations and lone prefills until TTFT and ITL are precise."""
-        generator = model.generator()
-        prompt = generator.prompt(case.integer("input_length"))
-        new_tokens = case.integer("new_tokens")
-        measurement.rates |= {"prefill_rate": case.integer("input_length"), "decode_rate": 1}
-        recorder = TickRecorder(new_tokens + 1)
-        targets = self.targets if new_tokens > 1 else ("ttft",)
-        for iteration in measurement.iterations(targets):
-            whole = iteration.index <= 1 or iteration.index % _GENERATION_EVERY == 0
-            _generate(generator, prompt, new_tokens if whole else 1, recorder)
-            # Freeing the cache of a long prompt takes a fraction of a millisecond, which belongs to no token.
-            generator.reset()
-            _record(iteration, recorder, new_tokens)
+        """Repeat what the view asks for until its times are precise."""
+        _VIEWS[str(case.parameters["view"])](model, case, measurement)
 
 
-def check_length(model: type[Model], case: Case) -> None:
-    """Refuse a prompt and generation that exceed the model's positions.
-
-    Raises:
-        InvalidValueError: they do.
-    """
-    length, new_tokens = case.integer("input_length"), case.integer("new_tokens")
-    if length + new_tokens > model.max_input_length:
-        raise InvalidValueError(
-            "input length + new tokens",
-            length + new_tokens,
-            f"at most {model.max_input_length}, the positions of {model.name}",
-            "Ask for fewer with --input-lengths or --new-tokens.",
-        )
-
-
-def _generate(generator: TextGenerator, prompt: Any, new_tokens: int, recorder: TickRecorder) -> None:
-    """Generate with one clock reading between steps; ``recorder`` then holds t[0] … t[new_tokens]."""
-    recorder.clear()
-    tick, decode = recorder.tick, generator.decode
-    tick()
-    generator.prefill(prompt)
-    tick()
-    for _ in range(new_tokens - 1):
-        decode()
-        tick()
+def _measure_steps(model: Model, case: Case, measurement: Measurement) -> None:
+    """Alternate whole generations and lone prefills until TTFT and ITL are precise."""
+    generator = model.generator()
+    prompt = generator.prompt(case.integer("input_length"))
+    new_tokens = case.integer("new_tokens")
+    measurement.rates |= {"prefill_rate": case.integer("input_length"), "decode_rate": 1}
+    recorder = TickRecorder(new_tokens + 1)
+    for iteration in measurement.iterations(("ttft", "itl") if new_tokens > 1 else ("ttft",)):
+        whole = iteration.index <= 1 or iteration.index % _GENERATION_EVERY == 0
+        time_steps(generator, prompt, new_tokens if whole else 1, recorder)
+        # Freeing the cache of a long prompt takes a fraction of a millisecond, which belongs to no token.
+        generator.reset()
+        record_steps(iteration, recorder, new_tokens)
 
 
-def _record(iteration: Iteration, recorder: TickRecorder, new_tokens: int) -> None:
-    """Turn the instants of one generation into samples, by the formulas of ``metrics``."""
-    t = recorder.nanoseconds().tolist()
-    iteration.record("ttft", t[1] - t[0], start_ns=t[0], phase="prefill")
-    if len(t) <= new_tokens:
-        return
-    for step in range(2, new_tokens + 1):
-        iteration.record("itl", t[step] - t[step - 1], start_ns=t[step - 1], phase="decode", step=step)
-    if new_tokens > 1:
-        iteration.record("tpot", (t[-1] - t[1]) // (new_tokens - 1), start_ns=t[1], phase="decode")
-    iteration.record("e2e", t[-1] - t[0], start_ns=t[0])
+def _measure_generate(model: Model, case: Case, measurement: Measurement) -> None:
+    """Call ``generate`` for one token and for all of them, in turn, until both are precise."""
+    generator = model.generator()
+    prompt = generator.prompt(case.integer("input_length"))
+    new_tokens = case.integer("new_tokens")
+    measurement.rates |= {"prefill_rate": case.integer("input_length"), "output_throughput": new_tokens}
+    recorder = TickRecorder(3)
+    for iteration in measurement.iterations(("ttft", "e2e")):
+        recorder.clear()
+        recorder.tick()
+        generator.generate(prompt, 1)
+        recorder.tick()
+        generator.generate(prompt, new_tokens)
+        recorder.tick()
+        start_ns, first_ns, end_ns = recorder.nanoseconds().tolist()
+        iteration.record("ttft", first_ns - start_ns, start_ns=start_ns, phase="prefill")
+        iteration.record("e2e", end_ns - first_ns, start_ns=first_ns)
+
+
+def _measure_forward(model: Model, case: Case, measurement: Measurement) -> None:
+    """Encode one prompt again and again."""
+    encoder = model.encoder()
+    prompt = encoder.prompt(case.integer("input_length"))
+    measurement.rates |= {"embedding_rate": 1, "encode_rate": case.integer("input_length")}
+    recorder = TickRecorder(2)
+    for iteration in measurement.iterations(("forward_time",)):
+        recorder.clear()
+        recorder.tick()
+        encoder.encode(prompt)
+        recorder.tick()
+        start_ns, end_ns = recorder.nanoseconds().tolist()
+        iteration.record("forward_time", end_ns - start_ns, start_ns=start_ns, phase="forward")
+
+
+_VIEWS = {"steps": _measure_steps, "generate": _measure_generate, "forward": _measure_forward}

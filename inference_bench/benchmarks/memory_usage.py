@@ -1,14 +1,19 @@
-"""Memory of a text generator by phase (load, prefill, decode), in a pass and a process of its own."""
+"""Memory of a model by phase (load, prefill, decode or forward), in a pass and a process of its own."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inference_bench._native import MemorySampler
+from inference_bench._native import MemorySampler, rss_bytes
 from inference_bench.benchmark import Benchmark
-from inference_bench.benchmarks.inference_speed import check_length
+from inference_bench.benchmarks._lengths import check_length, fitting
+from inference_bench.device_memory import DeviceMemory, read_device_memory, reset_device_peak
 from inference_bench.spec import Axis
-from inference_bench.units import NS_PER_MS
+from inference_bench.statistics import slope_estimate
+from inference_bench.units import NS_PER_MS, format_bytes
 
 if TYPE_CHECKING:
     from inference_bench.measurement import Iteration, Measurement
@@ -18,12 +23,30 @@ if TYPE_CHECKING:
 _INTERVAL_NS = 5 * NS_PER_MS
 """The curve; the exact peaks come from the kernel's high-water mark."""
 
-_REPETITIONS = 6
-"""The fewest from which a 95 % interval of the median exists."""
+_REPETITIONS = 10
+"""Six would do for an interval of the median; a slope needs a longer look."""
+
+_BETWEEN = "between"
+"""The sampler's phase for what is not measured: reading the device, freeing the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """A part of one repetition.
+
+    Attributes:
+        name: for the samples.
+        run: does it.
+        cached_tokens: tokens that it adds to the key-value cache.
+    """
+
+    name: str
+    run: Callable[[], object]
+    cached_tokens: int
 
 
 class MemoryUsageBenchmark(Benchmark):
-    """Sample resident memory while the model loads, runs a prompt and decodes."""
+    """Sample resident memory, and that of the GPU, while the model loads and works."""
 
     title = "Memory usage"
     axes = (
@@ -31,69 +54,172 @@ class MemoryUsageBenchmark(Benchmark):
         Axis("new_tokens", (32,), help="tokens to generate; end-of-sequence is ignored"),
     )
     targets = ()
-    headline = ("rss_peak_hwm", "rss_peak_sampled", "rss_growth")
+    headline = ("rss_peak_hwm", "rss_peak_sampled", "rss_growth", "pss_end", "kv_cache_formula", "leak_slope")
     own_process = True
 
+    @classmethod
+    def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
+        """Return the lengths that the model has room for."""
+        return fitting(cls.axes, model)
+
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a generation that the model's positions do not hold."""
-        model.require("generate")
+        """Refuse a model that cannot be called, and more tokens than its positions hold."""
+        if "encode" not in model.abilities:
+            model.require("generate")
         check_length(model, case)
 
-    def before_load(self, measurement: Measurement) -> None:
+    def before_load(self, case: Case, measurement: Measurement) -> None:
         """Start the sampler, so that loading is its first phase."""
-        sampler = MemorySampler(interval_ns=_INTERVAL_NS, reset_hwm=True)
+        sampler = MemorySampler(interval_ns=_INTERVAL_NS, reset_hwm=True, pss=True)
         sampler.start()
         sampler.mark_phase("load")
         measurement.sampler = sampler
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Repeat the generation; each phase of each repetition is one sample."""
+        """Repeat the phases; each of each repetition is one sample."""
         sampler = measurement.sampler
         if sampler is None:
             raise RuntimeError("before_load was not called")
-        iterations = [measurement.once()]
-        generator = model.generator()
-        prompt = generator.prompt(case.integer("input_length"))
+        sampler.mark_phase(_BETWEEN)
+        device = case.setup.device
+        loaded = measurement.once()
+        _record_device(loaded, "load", read_device_memory(device))
+        phases, reset = _phases(model, case)
+        about = model.describe()
+        iterations = [loaded]
+        held_bytes: dict[str, list[int]] = {}
         for iteration in measurement.repetitions(_REPETITIONS):
-            sampler.mark_phase("prefill")
-            generator.prefill(prompt)
-            sampler.mark_phase("decode")
-            for _ in range(case.integer("new_tokens") - 1):
-                generator.decode()
-            sampler.mark_phase("between")
-            generator.reset()
+            for phase in phases:
+                reset_device_peak(device)
+                before = read_device_memory(device)
+                sampler.mark_phase(phase.name)
+                phase.run()
+                sampler.mark_phase(_BETWEEN)
+                _record_device(iteration, phase.name, read_device_memory(device), before)
+                _record_formula(iteration, phase, about.get("kv_bytes_per_token"))
+            reset()
             iterations.append(iteration)
+            for place, size_bytes in _held_bytes(device).items():
+                held_bytes.setdefault(place, []).append(size_bytes)
         sampler.stop()
         _record(sampler, iterations)
+        _score_bytes_per_parameter(sampler, about.get("parameters") or 0, device, measurement)
+        _score_leak({place: sizes[1:] for place, sizes in held_bytes.items()}, measurement)
         measurement.notes += _notes(sampler)
-        if model.describe().get("parameters_mapped_from_file"):
+        if about.get("parameters_mapped_from_file"):
             measurement.notes.append(
                 "the weights are mapped from their file: they count as resident, but the kernel can drop them"
             )
 
 
-def _record(sampler: MemorySampler, iterations: list[Iteration]) -> None:
-    """Turn the sampler's phases into samples: one ``load``, then a ``prefill`` and a ``decode`` per iteration."""
-    seen = {"load": 0, "prefill": 1, "decode": 1}
+def _phases(model: Model, case: Case) -> tuple[list[_Phase], Callable[[], None]]:
+    """Return what one repetition does, and how its memory is let go afterwards."""
+    length = case.integer("input_length")
+    if "generate" not in model.abilities:
+        encoder = model.encoder()
+        text = encoder.prompt(length)
+        return [_Phase("forward", lambda: encoder.encode(text), 0)], lambda: None
+    generator = model.generator()
+    prompt = generator.prompt(length)
+    steps = case.integer("new_tokens") - 1
+
+    def decode() -> None:
+        for _ in range(steps):
+            generator.decode()
+
+    prefill = _Phase("prefill", lambda: generator.prefill(prompt), length)
+    return [prefill, _Phase("decode", decode, steps)], generator.reset
+
+
+def _held_bytes(device: str) -> dict[str, int]:
+    """Return what is held between repetitions, by place."""
+    on_device = read_device_memory(device)
+    held = {"host": rss_bytes(), "device": None if on_device is None else on_device.allocated_bytes}
+    return {place: size_bytes for place, size_bytes in held.items() if size_bytes is not None}
+
+
+def _record(sampler: MemorySampler, iterations: Sequence[Iteration]) -> None:
+    """Turn the sampler's phases into samples: the load belongs to the first iteration, then each has one of each."""
+    seen: dict[str, int] = {}
     for phase in sampler.phases():
         name = phase["name"]
-        if name not in seen:
+        if name == _BETWEEN:
             continue
+        seen[name] = seen.get(name, 0 if name == "load" else 1)
         iteration = iterations[seen[name]]
         seen[name] += 1
         values = {
             "rss_peak_hwm": phase["hwm_bytes"],
             "rss_peak_sampled": phase["sampled_peak_bytes"],
             "rss_growth": phase["rss_end_bytes"] - phase["rss_begin_bytes"],
+            "pss_end": phase["pss_bytes"],
+            "uss_end": phase["uss_bytes"],
         }
         for metric, value in values.items():
             if value is not None:
                 iteration.record(metric, value, start_ns=phase["begin_ns"], phase=name)
 
 
+def _record_device(
+    iteration: Iteration, phase: str, after: DeviceMemory | None, before: DeviceMemory | None = None
+) -> None:
+    if after is None:
+        return
+    values = {
+        "device_allocated_peak": after.peak_allocated_bytes,
+        "device_reserved_peak": after.peak_reserved_bytes,
+        "device_growth": after.allocated_bytes - (before.allocated_bytes if before else 0),
+        "device_used": after.used_bytes,
+    }
+    for metric, value in values.items():
+        if value is not None:
+            iteration.record(metric, value, phase=phase)
+
+
+def _record_formula(iteration: Iteration, phase: _Phase, kv_bytes_per_token: int | None) -> None:
+    if kv_bytes_per_token and phase.cached_tokens:
+        iteration.record("kv_cache_formula", phase.cached_tokens * kv_bytes_per_token, phase=phase.name)
+
+
+def _score_bytes_per_parameter(sampler: MemorySampler, parameters: int, device: str, measurement: Measurement) -> None:
+    """Divide what the load added by the parameters. On the host the framework itself is left out."""
+    if not parameters:
+        return
+    on_device = read_device_memory(device)
+    size_bytes = _loaded_bytes(sampler, measurement) if on_device is None else on_device.allocated_bytes
+    detail = {"parameters": parameters, "bytes": size_bytes}
+    measurement.score("bytes_per_parameter", "load", "model", size_bytes / parameters, detail=detail)
+
+
+def _loaded_bytes(sampler: MemorySampler, measurement: Measurement) -> int:
+    """Return the growth of resident memory from the framework's import, where that is a step, to the load's end."""
+    load = next(phase for phase in sampler.phases() if phase["name"] == "load")
+    imported = next((step.end_ns for step in measurement.load_steps if step.name == "import"), load["begin_ns"])
+    columns = sampler.columns()
+    before = bisect_right(columns["time_ns"].tolist(), imported)
+    begin_bytes = columns["rss_bytes"][before - 1] if before else load["rss_begin_bytes"]
+    size_bytes: int = load["rss_end_bytes"] - begin_bytes
+    return size_bytes
+
+
+def _score_leak(held_bytes: dict[str, list[int]], measurement: Measurement) -> None:
+    """Score what is held after each repetition but the cold one, and say so if it surely grows."""
+    import numpy as np
+
+    for place, sizes in held_bytes.items():
+        for repetition, size_bytes in enumerate(sizes, 1):
+            measurement.score("leak_slope", place, f"repetition {repetition}", size_bytes)
+        slope = slope_estimate(np.array(sizes, dtype=np.float64))
+        if slope.value is not None and slope.low is not None and slope.low > 0:
+            measurement.notes.append(
+                f"memory held on the {place} grows by {format_bytes(slope.value)} a repetition, surely by "
+                f"{format_bytes(slope.low)}: a leak, or an allocator that has not settled after {len(sizes)}"
+            )
+
+
 def _notes(sampler: MemorySampler) -> list[str]:
     stats = sampler.stats()
-    marks = [phase for phase in sampler.phases() if phase["name"] != "between"]
+    marks = [phase for phase in sampler.phases() if phase["name"] != _BETWEEN]
     found = []
     if stats["missed"] > 0.05 * stats["samples"]:
         found.append(f"the memory sampler missed {stats['missed']} ticks and took {stats['samples']} readings")

@@ -59,12 +59,22 @@ def fraction(what: str) -> Callable[[str], float]:
 
 
 def axis(text: str) -> tuple[str, tuple[int | str, ...]]:
-    """Read ``name=value,value``; digits are a number."""
+    """Read ``name=value,value``; digits are a number, and ``1..64`` is 1, 2, 4 … 64."""
     name, equals, values = text.partition("=")
     if not name or not equals:
         raise InvalidValueError("axis", text, "name=value or name=value,value")
     words = _words(f"axis {name}", values)
-    return name, tuple(int(word) if re.fullmatch(r"[+-]?[0-9]{1,18}", word) else word for word in words)
+    return name, tuple(value for word in words for value in _axis_values(name, word))
+
+
+def _axis_values(name: str, word: str) -> tuple[int | str, ...]:
+    doublings = re.fullmatch(r"([0-9]{1,18})\.\.([0-9]{1,18})", word)
+    if doublings:
+        first, last = map(int, doublings.groups())
+        if not 1 <= first <= last:
+            raise InvalidValueError(f"axis {name}", word, "doublings from a number of at least 1 up, such as 1..64")
+        return tuple(first << power for power in range((last // first).bit_length()))
+    return (int(word) if re.fullmatch(r"[+-]?[0-9]{1,18}", word) else word,)
 
 
 def _words(what: str, text: str) -> tuple[str, ...]:

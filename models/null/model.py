@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.model import LoadSteps, Model, ResolvedWeights, TextGenerator
+from inference_bench.model import BatchGenerator, LoadSteps, Model, ResolvedWeights, TextEncoder, TextGenerator
 from inference_bench.spec import Setup
 
 
@@ -17,6 +17,7 @@ class Null(Model):
     license = "Apache-2.0"
     max_input_length = 1 << 20
     needs_weights = False
+    abilities = ("generate", "score", "encode")
 
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
         """Time one empty step."""
@@ -30,15 +31,27 @@ class Null(Model):
         """Return the generator that answers at once."""
         return NullGenerator()
 
+    def batch_generator(self) -> BatchGenerator:
+        """Return the generator whose every row answers at once."""
+        return NullBatchGenerator()
+
+    def encoder(self) -> TextEncoder:
+        """Return the encoder that answers at once."""
+        return NullEncoder()
+
+
+def _zeros(length: int) -> Sequence[int]:
+    if not 1 <= length <= Null.max_input_length:
+        raise InvalidValueError("input length", length, f"1 to {Null.max_input_length} tokens")
+    return (0,) * length
+
 
 class NullGenerator(TextGenerator):
     """Every token is 0."""
 
     def prompt(self, length: int) -> Sequence[int]:
         """Return ``length`` zeros."""
-        if not 1 <= length <= Null.max_input_length:
-            raise InvalidValueError("input length", length, f"1 to {Null.max_input_length} tokens")
-        return (0,) * length
+        return _zeros(length)
 
     def prefill(self, prompt: Sequence[int]) -> int:
         """Return at once."""
@@ -51,3 +64,38 @@ class NullGenerator(TextGenerator):
     def generate(self, prompt: Sequence[int], new_tokens: int) -> Sequence[int]:
         """Return ``new_tokens`` zeros."""
         return [0] * new_tokens
+
+
+class NullBatchGenerator(BatchGenerator):
+    """Every token of every row is 0."""
+
+    def __init__(self) -> None:
+        self._tokens: list[int] = []
+
+    def prompts(self, lengths: Sequence[int]) -> Sequence[Sequence[int]]:
+        """Return a row of zeros for each length."""
+        return [_zeros(length) for length in lengths]
+
+    def prefill(self, batch: Sequence[Sequence[int]]) -> list[int]:
+        """Return a zero for each row."""
+        self._tokens = [0] * len(batch)
+        return self._tokens
+
+    def decode(self) -> list[int]:
+        """Return at once."""
+        return self._tokens
+
+
+class NullEncoder(TextEncoder):
+    """Every text has the same vector, of size 1."""
+
+    def prompt(self, length: int, batch_size: int = 1) -> Sequence[Sequence[int]]:
+        """Return ``batch_size`` rows of ``length`` zeros."""
+        return [_zeros(length)] * batch_size
+
+    def encode(self, prompt: Sequence[Sequence[int]]) -> None:
+        """Return at once."""
+
+    def encode_texts(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return the unit vector for each text."""
+        return [[1.0]] * len(texts)

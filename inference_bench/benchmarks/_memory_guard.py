@@ -1,0 +1,82 @@
+"""Whether a batch fits into memory, asked before the kernel or the allocator answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference_bench._native import hwm_bytes, reset_hwm, rss_bytes
+from inference_bench.device_memory import read_device_memory, reset_device_peak
+from inference_bench.headroom import headroom_bytes
+from inference_bench.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference_bench.model import BatchGenerator
+
+_USABLE = 0.9
+"""Share of the available memory that a batch may need: the prediction is no better than that."""
+
+
+def needed_bytes(rows: int, growth_bytes: int, cached_bytes: int, final_cache_bytes: int) -> int:
+    """Predict how much more memory a batch takes.
+
+    Args:
+        rows: of the batch.
+        growth_bytes: measured while one row ran its prompt and one more step.
+        cached_bytes: of the key-value cache after that, by formula; 0 where there is no formula.
+        final_cache_bytes: of one row's key-value cache at the generation's end, by formula.
+    """
+    activations_bytes = max(growth_bytes - cached_bytes, 0)
+    return rows * (activations_bytes + final_cache_bytes)
+
+
+def refuse_what_cannot_fit(
+    generator: BatchGenerator, lengths: Sequence[int], new_tokens: int, kv_bytes_per_token: int, device: str
+) -> None:
+    """Run the longest row alone and refuse the batch if so many of them would not fit.
+
+    What the process kept from an earlier batch is neither counted as needed, since it is used again, nor as available.
+
+    Args:
+        generator: of the loaded model.
+        lengths: tokens of each row's prompt.
+        new_tokens: tokens to generate.
+        kv_bytes_per_token: of the key-value cache; 0 where there is no formula.
+        device: where the model is.
+
+    Raises:
+        MemoryError: it would not fit.
+    """
+    longest = max(lengths)
+    growth_bytes = _growth_bytes(generator, longest, device)
+    final_cache_bytes = kv_bytes_per_token * (longest + new_tokens)
+    needed = needed_bytes(len(lengths), growth_bytes, kv_bytes_per_token * (longest + 1), final_cache_bytes)
+    on_device = read_device_memory(device)
+    available = headroom_bytes() if on_device is None else on_device.free_bytes
+    if available is not None and needed > _USABLE * available:
+        raise MemoryError(
+            f"batch of {len(lengths)} not run: it would need about {format_bytes(needed)} more, "
+            f"{format_bytes(len(lengths) * final_cache_bytes)} of them for the key-value cache; "
+            f"{format_bytes(available)} are available"
+        )
+
+
+def _growth_bytes(generator: BatchGenerator, length: int, device: str) -> int:
+    """Return the largest growth of memory while one row runs; the second of two runs, since the first sets up more."""
+    row = generator.prompts([length])
+    growth_bytes = 0
+    for _ in range(2):
+        reset_device_peak(device)
+        before_on_device = read_device_memory(device)
+        is_exact = reset_hwm()
+        before_bytes = rss_bytes() or 0
+        generator.prefill(row)
+        generator.decode()
+        after_on_device = read_device_memory(device)
+        if before_on_device is None or after_on_device is None:
+            growth_bytes = ((hwm_bytes() if is_exact else rss_bytes()) or 0) - before_bytes
+        else:
+            growth_bytes = after_on_device.peak_allocated_bytes - before_on_device.allocated_bytes
+        generator.reset()
+    return max(growth_bytes, 0)

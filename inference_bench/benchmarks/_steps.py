@@ -1,0 +1,35 @@
+"""The timed loop of a generation, of one sequence or of a batch, and its samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inference_bench._native import TickRecorder
+    from inference_bench.measurement import Iteration
+    from inference_bench.model import BatchGenerator, TextGenerator
+
+
+def time_steps(generator: TextGenerator | BatchGenerator, prompt: Any, new_tokens: int, recorder: TickRecorder) -> None:
+    """Generate with one clock reading between steps; ``recorder`` then holds t[0] … t[new_tokens]."""
+    recorder.clear()
+    tick, decode = recorder.tick, generator.decode
+    tick()
+    generator.prefill(prompt)
+    tick()
+    for _ in range(new_tokens - 1):
+        decode()
+        tick()
+
+
+def record_steps(iteration: Iteration, recorder: TickRecorder, new_tokens: int) -> None:
+    """Turn the instants of one generation into samples, by the formulas of ``metrics``."""
+    t = recorder.nanoseconds().tolist()
+    iteration.record("ttft", t[1] - t[0], start_ns=t[0], phase="prefill")
+    if len(t) <= new_tokens:
+        return
+    for step in range(2, new_tokens + 1):
+        iteration.record("itl", t[step] - t[step - 1], start_ns=t[step - 1], phase="decode", step=step)
+    if new_tokens > 1:
+        iteration.record("tpot", (t[-1] - t[1]) // (new_tokens - 1), start_ns=t[1], phase="decode")
+    iteration.record("e2e", t[-1] - t[0], start_ns=t[0])

@@ -1,0 +1,143 @@
+"""Static batches of a text generator: throughput and latency against the batch size, until memory ends it."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+from inference_bench._native import TickRecorder
+from inference_bench.benchmark import Benchmark
+from inference_bench.benchmarks._lengths import check_length, fitting
+from inference_bench.benchmarks._memory_guard import refuse_what_cannot_fit
+from inference_bench.benchmarks._steps import record_steps, time_steps
+from inference_bench.errors import UnknownNameError
+from inference_bench.spec import Axis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference_bench.measurement import Measurement
+    from inference_bench.model import BatchGenerator, Model, TextGenerator
+    from inference_bench.plan import Case
+
+_LENGTHS = ("mixed", "equal")
+
+_CHECKED_ROWS = 4
+"""Rows compared with what they give alone: each costs a whole generation at batch 1."""
+
+
+class BatchProcessingBenchmark(Benchmark):
+    """Time whole generations of a batch whose requests begin together and wait for each other.
+
+    A request's latency is the batch's end-to-end time. Prompts of mixed lengths are padded on the left to the longest,
+    so every batch of one size computes the same, and padded and unpadded tokens tell the waste apart. Some rows are
+    compared with what they give alone.
+    """
+
+    title = "Batch processing"
+    axes = (
+        Axis("batch_size", (1, 2, 4, 8, 16), help="requests in a batch; 1..64 on the command line: 1, 2, 4 … 64"),
+        Axis("input_length", (128,), help="tokens of the longest prompt, to which the others are padded"),
+        Axis("new_tokens", (16,), help="tokens to generate; end-of-sequence is ignored"),
+        Axis("lengths", ("mixed",), help="of the prompts: mixed (from half the input length to all of it) or equal"),
+    )
+    targets = ("e2e",)
+    headline = ("ttft", "itl", "e2e", "output_throughput", "total_throughput", "padded_throughput", "batch_agreement")
+
+    @classmethod
+    def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
+        """Return the lengths that the model has room for."""
+        return fitting(cls.axes, model)
+
+    def check(self, model: type[Model], case: Case) -> None:
+        """Refuse more tokens than the model's positions hold."""
+        model.require("generate")
+        check_length(model, case)
+        if case.parameters["lengths"] not in _LENGTHS:
+            raise UnknownNameError("lengths", str(case.parameters["lengths"]), _LENGTHS)
+
+    def is_hopeless(self, case: Case, after: Case) -> bool:
+        """Whether it is the same case with a larger batch."""
+        same = {**after.parameters, "batch_size": case.parameters["batch_size"]} == dict(case.parameters)
+        return same and case.integer("batch_size") > after.integer("batch_size")
+
+    def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
+        """Repeat the batch until its end-to-end time is precise, then compare rows with what they give alone.
+
+        Raises:
+            MemoryError: the batch would not fit into memory.
+        """
+        new_tokens = case.integer("new_tokens")
+        lengths = row_lengths(
+            case.integer("batch_size"),
+            case.integer("input_length"),
+            model.min_input_length if case.parameters["lengths"] == "mixed" else case.integer("input_length"),
+        )
+        generator = model.batch_generator()
+        kv_bytes_per_token = model.describe().get("kv_bytes_per_token") or 0
+        if len(lengths) > 1:
+            refuse_what_cannot_fit(generator, lengths, new_tokens, kv_bytes_per_token, case.setup.device)
+        measurement.rates |= token_rates(lengths, new_tokens)
+        batch = generator.prompts(lengths)
+        recorder = TickRecorder(new_tokens + 1)
+        for iteration in measurement.iterations(self.targets):
+            time_steps(generator, batch, new_tokens, recorder)
+            generator.reset()
+            record_steps(iteration, recorder, new_tokens)
+        _compare(generator, model.generator(), lengths, new_tokens, measurement)
+
+
+def row_lengths(batch_size: int, input_length: int, minimum: int) -> list[int]:
+    """Return the prompt length of each row: evenly from ``input_length`` towards half of it, or to the minimum."""
+    spread = input_length // 2
+    return [max(input_length - spread * row // batch_size, minimum) for row in range(batch_size)]
+
+
+def token_rates(lengths: Sequence[int], new_tokens: int) -> dict[str, float]:
+    """Return for each throughput what one batch yields: tokens, or requests."""
+    generated = len(lengths) * new_tokens
+    return {
+        "output_throughput": generated,
+        "total_throughput": sum(lengths) + generated,
+        "padded_throughput": len(lengths) * max(lengths) + generated,
+        "request_throughput": len(lengths),
+    }
+
+
+def _compare(
+    generator: BatchGenerator,
+    alone: TextGenerator,
+    lengths: Sequence[int],
+    new_tokens: int,
+    measurement: Measurement,
+) -> None:
+    """Score how far rows of the batch say what they say alone: padding and larger products may turn a close choice."""
+    together = _tokens(generator, generator.prompts(lengths), new_tokens)
+    rows = sorted({(len(lengths) - 1) * part // (_CHECKED_ROWS - 1) for part in range(_CHECKED_ROWS)})
+    divergences = []
+    for row in rows:
+        expected = _tokens(alone, alone.prompt(lengths[row]), new_tokens)
+        batched = [tokens[row] for tokens in together]
+        equal = first_divergence(expected, batched)
+        if equal < new_tokens:
+            divergences.append(equal)
+        detail = {"input_length": lengths[row], "alone": expected, "batched": batched}
+        measurement.score("batch_agreement", "batch", f"row {row}", equal / new_tokens, detail=detail)
+    if divergences:
+        measurement.notes.append(
+            f"{len(divergences)} of the {len(rows)} rows that were checked give other tokens in the batch than alone, "
+            f"the earliest from token {min(divergences) + 1} of {new_tokens} on"
+        )
+
+
+def first_divergence(expected: Sequence[int], given: Sequence[int]) -> int:
+    """Return the position of the first token that differs, or how many there are; what follows it has another past."""
+    pairs = zip(expected, given, strict=True)
+    return next((position for position, (one, other) in enumerate(pairs) if one != other), len(expected))
+
+
+def _tokens(generator: Any, prompt: Any, new_tokens: int) -> list[Any]:
+    """Generate; one entry a step. Copied, since a generator may hand out the same list at every step."""
+    steps = [copy(generator.prefill(prompt)), *(copy(generator.decode()) for _ in range(new_tokens - 1))]
+    generator.reset()
+    return steps
