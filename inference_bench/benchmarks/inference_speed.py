@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark import Benchmark
@@ -26,7 +26,7 @@ class InferenceSpeedBenchmark(Benchmark):
     """Time the first token, each later one, and the whole generation."""
 
     title = "Inference speed"
-    axes = (
+    axes: ClassVar[tuple[Axis, ...]] = (
         Axis("input_length", (32, 128, 512), help="tokens of the prompt"),
         Axis("new_tokens", (32,), help="tokens to generate; end-of-sequence is ignored"),
     )

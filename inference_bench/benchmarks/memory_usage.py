@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import MemorySampler
 from inference_bench.benchmark import Benchmark
@@ -26,7 +26,7 @@ class MemoryUsageBenchmark(Benchmark):
     """Sample resident memory while the model loads, runs a prompt and decodes."""
 
     title = "Memory usage"
-    axes = (
+    axes: ClassVar[tuple[Axis, ...]] = (
         Axis("input_length", (512,), help="tokens of the prompt"),
         Axis("new_tokens", (32,), help="tokens to generate; end-of-sequence is ignored"),
     )
