@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark import Benchmark
@@ -36,7 +36,7 @@ class InferenceSpeedBenchmark(Benchmark):
     """
 
     title = "Inference speed"
-    axes = (
+    axes: ClassVar[tuple[Axis, ...]] = (
         Axis("input_length", (32, 128, 512), help="tokens of the prompt"),
         Axis("new_tokens", (32,), help="tokens to generate; end-of-sequence is ignored"),
         Axis("view", ("steps",), help="how the model is called: steps, generate, or forward (an encoder's default)"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import MemorySampler, rss_bytes
 from inference_bench.benchmark import Benchmark
@@ -49,7 +49,7 @@ class MemoryUsageBenchmark(Benchmark):
     """Sample resident memory, and that of the GPU, while the model loads and works."""
 
     title = "Memory usage"
-    axes = (
+    axes: ClassVar[tuple[Axis, ...]] = (
         Axis("input_length", (512,), help="tokens of the prompt"),
         Axis("new_tokens", (32,), help="tokens to generate; end-of-sequence is ignored"),
     )
