@@ -17,12 +17,13 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "inference_bench"
 
 LAYERS = {
-    "data": "errors units spec plan metrics result statistics summaries stopping plain",
+    "data": "architecture errors units spec plan metrics result statistics summaries stopping plain",
     "contracts": "model benchmark measurement registry protocol",
     "machine": "cgroup environment device devices.* nvml",
-    "measuring": "benchmarks.* microbenchmark usage worker causal_lm weights* hub_download gguf_conversion",
+    "measuring": "benchmarks.* microbenchmark usage worker causal_lm weights* hub_download gguf_conversion "
+    "hub_config parameter_count",
     "output": "run_folder sink sinks.* report reports.*",
-    "driving": "orchestrator runner worker_process progress floor tally",
+    "driving": "orchestrator runner worker_process progress floor tally model_facts skeleton verification migration",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }
