@@ -23,7 +23,8 @@ LAYERS = {
     "measuring": "benchmarks.* microbenchmark usage worker causal_lm weights* hub_download gguf_conversion "
     "hub_config parameter_count",
     "output": "run_folder sink sinks.* report reports.*",
-    "driving": "orchestrator runner worker_process progress floor tally model_facts skeleton verification migration",
+    "driving": "orchestrator runner worker_process progress floor tally model_facts skeleton contract verification "
+    "migration",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }
