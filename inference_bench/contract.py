@@ -55,7 +55,7 @@ def _check_folder(file: ModelFile) -> Iterator[Finding]:
     for path in sorted(benchmarks.glob("*")):
         if path.is_dir() and path.name not in (*KINDS, "__pycache__"):
             yield Finding(str(path), "no kind of benchmark", f"move its files into one of {', '.join(KINDS)}")
-        elif path.suffix == ".py" and path.name != "__init__.py":
+        elif path.suffix == ".py" and not path.name.startswith("_"):
             yield Finding(
                 str(path),
                 "a benchmark outside of its kind's folder",
