@@ -80,7 +80,7 @@ def _dispatch(words: list[str]) -> int:
     if words[0].startswith("-"):
         raise UsageError(f"option {words[0]!r} without a command: expected a command first, such as `run {words[0]}`.")
     command = _load(words[0])
-    return command.run(Parser(command).parse(words[1:]))
+    return command.run(command.read(Parser(command), words[1:]))
 
 
 def _load(name: str) -> Command:
