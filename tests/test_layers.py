@@ -23,8 +23,8 @@ LAYERS = {
     "measuring": "benchmarks.* microbenchmark usage worker causal_lm weights* hub_download gguf_conversion "
     "hub_config parameter_count",
     "output": "run_folder sink sinks.* report reports.*",
-    "driving": "orchestrator runner worker_process progress floor tally model_facts skeleton contract verification "
-    "migration",
+    "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally",
+    "structure": "model_facts skeleton contract verification migration",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }
@@ -36,7 +36,8 @@ MAY_IMPORT = {
     "measuring": "data contracts machine native",
     "output": "data contracts",
     "driving": "data contracts machine measuring output native",
-    "face": "data contracts machine measuring output driving native",
+    "structure": "data contracts measuring driving",
+    "face": "data contracts machine measuring output driving structure native",
 }
 
 FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}
