@@ -1,4 +1,4 @@
-"""What a published ``config.json`` says of a causal language model, and a smaller model of the same architecture."""
+"""What a published ``config.json`` says of a model, and a smaller model of the same architecture."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ _NOT_ARCHITECTURE = {"architectures", "auto_map", "dtype", "quantization_config"
 """Keys that say how weights are stored or which code reads them, not what is computed."""
 
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
+_ENCODERS = {"albert", "bert", "camembert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta"}
+_BEFORE_FIRST_POSITION = {"camembert": 2, "mpnet": 2, "roberta": 2, "xlm-roberta": 2}
+"""Rows of the position table that no token uses."""
+
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len", "seq_length")
 _UNLIMITED = 2048
 """Taken for architectures without a largest position: long enough for every benchmark's defaults."""
 
-_LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
-_HEADS = ("num_attention_heads", "n_head")
-_WIDTH = ("hidden_size", "n_embd", "d_model")
+_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+_HEADS = ("num_attention_heads", "n_head", "n_heads")
+_WIDTH = ("hidden_size", "n_embd", "d_model", "dim")
 _FEED_FORWARD = (
     *("intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size"),
-    *("ffn_dim", "ffn_hidden_size", "n_inner"),
+    *("ffn_dim", "ffn_hidden_size", "hidden_dim", "n_inner"),
 )
 _TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
 
@@ -43,27 +47,33 @@ _AT_MOST = {
 
 
 def architecture_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what defines the architecture, as ``CausalLM.architecture`` takes it.
+    """Return what defines the architecture, as ``TransformersModel.architecture`` takes it.
 
     Raises:
-        InvalidValueError: no ``model_type``, or not a causal language model.
+        InvalidValueError: no ``model_type``, or neither a causal language model nor a text encoder.
     """
     if not isinstance(config.get("model_type"), str):
         raise InvalidValueError("config.json", config.get("model_type"), "a model_type, such as 'llama'")
     named = config.get("architectures") or []
-    if named and not any(str(name).endswith(_CAUSAL) for name in named):
+    if named and not is_encoder(config) and not any(str(name).endswith(_CAUSAL) for name in named):
         raise InvalidValueError(
             "architecture",
             ", ".join(map(str, named)),
-            "a causal language model (…ForCausalLM)",
+            "a causal language model (…ForCausalLM) or a text encoder such as BertModel",
             "For anything else write a skeleton with --bare and load it there.",
         )
     return {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE and not key.startswith("_")}
 
 
+def is_encoder(config: Mapping[str, Any]) -> bool:
+    """Return whether this kind of network turns a text into vectors rather than into more text."""
+    return config["model_type"] in _ENCODERS
+
+
 def max_input_length(architecture: Mapping[str, Any]) -> int:
-    """Return the number of positions, in tokens."""
-    return next((architecture[key] for key in _POSITIONS if isinstance(architecture.get(key), int)), _UNLIMITED)
+    """Return the number of positions that tokens can take."""
+    stated = next((architecture[key] for key in _POSITIONS if isinstance(architecture.get(key), int)), _UNLIMITED)
+    return stated - _BEFORE_FIRST_POSITION.get(architecture.get("model_type", ""), 0)
 
 
 def reduced(architecture: Mapping[str, Any]) -> dict[str, Any]:

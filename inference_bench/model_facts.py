@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inference_bench.architecture import architecture_of, reduced
+from inference_bench.architecture import architecture_of, is_encoder, reduced
+from inference_bench.causal_lm import CausalLM
 from inference_bench.errors import InvalidValueError, UsageError, WeightsError
 from inference_bench.hub_download import PROBE_S
 from inference_bench.model import HubWeights
+from inference_bench.spec import DTYPES
+from inference_bench.text_encoder import EmbeddingModel
 
 DEFAULT_CONFIG = Path(__file__).with_name("data") / "templates" / "config.json"
 
@@ -26,10 +29,11 @@ class ModelFacts:
 
     Attributes:
         name: of its folder.
-        architecture: as ``CausalLM.architecture``; empty for a bare model.
+        architecture: as ``TransformersModel.architecture``; empty for a bare model.
         parameters: their number; 0 for a bare model.
         hub: where its weights are, or None.
         license: of its weights.
+        dtype: of its published weights.
     """
 
     name: str
@@ -37,6 +41,7 @@ class ModelFacts:
     parameters: int = 0
     hub: HubWeights | None = None
     license: str = ""
+    dtype: str = "float32"
 
     @property
     def title(self) -> str:
@@ -76,7 +81,8 @@ def read_facts(name: str, hub_id: str | None, revision: str, config: Path | None
         hub = HubWeights(hub.repo_id, answer["commit"])
     architecture = architecture_of(found)
     full, _ = _count_parameters([architecture, {**architecture, **reduced(architecture)}])
-    return ModelFacts(name, architecture, full, hub, license_)
+    dtype = found.get("dtype", found.get("torch_dtype"))
+    return ModelFacts(name, architecture, full, hub, license_, dtype if dtype in DTYPES else "float32")
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -104,7 +110,8 @@ def _ask_hub(hub: HubWeights) -> dict[str, Any]:
 
 def _count_parameters(architectures: Sequence[Mapping[str, Any]]) -> list[int]:
     """Count the parameters of each, which also shows that transformers can build it."""
-    done = _python("inference_bench.parameter_count", text=json.dumps(architectures))
+    base = EmbeddingModel if is_encoder(architectures[0]) else CausalLM
+    done = _python("inference_bench.parameter_count", base.auto_class, text=json.dumps(architectures))
     if done.returncode:
         kind = architectures[0]["model_type"]
         raise UsageError(f"config.json: transformers cannot build this {kind!r} model: {_last_line(done)}.")

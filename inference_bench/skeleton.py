@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from inference_bench.architecture import max_input_length, reduced
+from inference_bench.architecture import is_encoder, max_input_length, reduced
 from inference_bench.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.model_facts import ModelFacts, title_of
@@ -24,6 +24,8 @@ _OWN = {
     "performance": ("inference_speed", "memory_usage", "batch_processing", "model_loading_time"),
 }
 """Standard benchmarks that a new model's folder specialises, by kind."""
+
+_OWN_OF_ENCODERS = {"performance": ("inference_speed", "memory_usage", "model_loading_time")}
 
 
 def check_name(kind: str, name: str) -> None:
@@ -40,10 +42,12 @@ def check_name(kind: str, name: str) -> None:
 
 def model_files(facts: ModelFacts) -> dict[str, str]:
     """Return path → text of a model's folder, paths relative to it."""
-    template = "model.py" if facts.architecture else "bare_model.py"
-    files = {"model.py": _render(template, **_model_words(facts)), "README.md": _render("README.md", **_readme(facts))}
-    for kind, names in _OWN.items():
-        for name in names if facts.architecture else ():
+    readme = {"README.md": _render("README.md", **_readme(facts))}
+    if not facts.architecture:
+        return {"model.py": _render("bare_model.py", **_described(facts))} | readme
+    files = {"model.py": _render("model.py", **_model_words(facts))} | readme
+    for kind, names in (_OWN_OF_ENCODERS if is_encoder(facts.architecture) else _OWN).items():
+        for name in names:
             # A skeleton is written by the version that is installed, and that may have fewer benchmarks.
             if name in names_in(STANDARD):
                 files[f"benchmarks/{kind}/benchmark_{name}.py"] = standard_benchmark(
@@ -110,19 +114,29 @@ def write_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
     return list(targets)
 
 
-def _model_words(facts: ModelFacts) -> dict[str, Any]:
+def _described(facts: ModelFacts) -> dict[str, str]:
     kind = facts.architecture.get("model_type")
-    description = f"{kind} architecture" if kind else "a model on a framework of its own"
-    hub = facts.hub and f"HubWeights(repo_id={_literal(facts.hub.repo_id)}, revision={_literal(facts.hub.revision)})"
     return {
         "title": facts.title,
         "class_name": _class_name(facts.name),
         "title_literal": _literal(facts.title),
-        "description_literal": _literal(description),
+        "description_literal": _literal(f"{kind} architecture" if kind else "a model on a framework of its own"),
         "license_literal": _literal(facts.license or "unknown"),
+    }
+
+
+def _model_words(facts: ModelFacts) -> dict[str, Any]:
+    hub = facts.hub and f"HubWeights(repo_id={_literal(facts.hub.repo_id)}, revision={_literal(facts.hub.revision)})"
+    encoder = is_encoder(facts.architecture)
+    base_import = f"from {'inference_bench.text_encoder' if encoder else 'inference_bench.causal_lm'} import "
+    base = "EmbeddingModel" if encoder else "CausalLM"
+    imports = [base_import + base, *(["from inference_bench.model import HubWeights"] if hub else [])]
+    return _described(facts) | {
+        "imports": "\n".join(sorted(imports)),
+        "base": base,
         "parameters": f"{facts.parameters:_}",
+        "dtype_literal": _literal(facts.dtype),
         "max_input_length": max_input_length(facts.architecture),
-        "hub_import": "from inference_bench.model import HubWeights\n" if hub else "",
         "hub_line": f"    hub = {hub}\n" if hub else "",
         "architecture": _literal(dict(facts.architecture), 4),
         "reduced": _literal(reduced(facts.architecture), 4),

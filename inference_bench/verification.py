@@ -19,8 +19,7 @@ from pathlib import Path
 
 from inference_bench.contract import Finding, findings, own_benchmarks
 from inference_bench.errors import InferenceBenchError
-from inference_bench.model import ABILITIES
-from inference_bench.orchestrator import prepare
+from inference_bench.preparation import prepare
 from inference_bench.registry import KINDS, ModelFile, load_model, model_files, models_root
 from inference_bench.spec import Setup, Spec
 
@@ -35,7 +34,7 @@ class Verification:
         model: name of its folder.
         path: of its ``model.py``.
         benchmarks: kind → number of its own benchmarks.
-        cases: cases of the suite ``full`` that apply to it; 0 if no plan could be made.
+        cases: cases of the suite ``full`` that apply to it; 0 where there are findings.
         findings: what is not as it should be.
     """
 
@@ -71,10 +70,6 @@ def verify_model(file: ModelFile, models_dirs: Sequence[Path] = ()) -> Verificat
             cases = _count_cases(file, models_dirs)
         except InferenceBenchError as error:
             found.append(Finding(str(file.path), str(error), "make its defaults something that it can run"))
-        else:
-            if cases == 0:
-                fix = f"abilities: some of {', '.join(ABILITIES)}"
-                found.append(Finding(str(file.path), "no benchmark applies to it", fix))
     counts = Counter(path.parent.name for path in own_benchmarks(file))
     return Verification(file.name, str(file.path), {kind: counts[kind] for kind in KINDS}, cases, tuple(found))
 

@@ -42,6 +42,18 @@ QWEN3_MOE: dict[str, Any] = {
     "bos_token_id": 151643,
     "eos_token_id": [151645, 151643],
 }
+ROBERTA: dict[str, Any] = {
+    "architectures": ["RobertaModel"],
+    "model_type": "roberta",
+    "vocab_size": 50265,
+    "type_vocab_size": 1,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "max_position_embeddings": 514,
+    "pad_token_id": 1,
+}
 QUICK = ("--budget", "0.2", "--min-samples", "1", "--warmup", "0")
 
 
@@ -90,6 +102,25 @@ def test_a_new_model_runs_at_once(here: Path, capsys: pytest.CaptureFixture[str]
     assert 0 < result.model["parameters"] < model.parameters
 
 
+def test_a_new_encoder_encodes_at_once(here: Path) -> None:
+    (here / "config.json").write_text(json.dumps(ROBERTA))
+    assert main(["new", "model", "sentences", "--config", "."]) == 0
+
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from inference_bench.model import LoadSteps, ResolvedWeights\n"
+        "from inference_bench.registry import ModelFile, load_model\n"
+        "from inference_bench.spec import Setup\n"
+        "model = load_model(ModelFile('sentences', Path('models/sentences/model.py')))()\n"
+        "model.load(Setup(), ResolvedWeights('random', '', trained=False, scale='reduced'), LoadSteps())\n"
+        "encoder = model.encoder()\n"
+        "print(model.parameters, tuple(encoder.encode(encoder.prompt(model.max_input_length)).shape))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split(maxsplit=1) == ["124645632", "(1, 256)\n"]
+
+
 def test_a_bare_model_runs_at_once(here: Path) -> None:
     assert main(["new", "model", "engine", "--bare"]) == 0
     words = ["--models-dir", "models", "--model", "engine", "--benchmark", "inference_speed", *QUICK]
@@ -129,7 +160,7 @@ def test_a_model_says_what_its_configuration_says(here: Path) -> None:
 
     model: Any = load_model(ModelFile("coder", here / "m" / "coder" / "model.py"))
     assert (model.title, model.license, model.max_input_length) == ("Coder", "unknown", 262144)
-    assert (model.hub.repo_id, model.hub.revision) == ("Owner/Coder", "main")
+    assert (model.hub.repo_id, model.hub.revision, model.published_dtype) == ("Owner/Coder", "main", "bfloat16")
     assert model.architecture == architecture_of(QWEN3_MOE)
     assert model.config("reduced") == {**architecture_of(QWEN3_MOE), **reduced(architecture_of(QWEN3_MOE))}
 
@@ -188,7 +219,7 @@ def test_a_models_own_benchmark_lands_in_its_folder(here: Path) -> None:
         (["model", "null"], ["'null'", "a new name", "null/model.py"]),
         (["model", "m", "--config", "nowhere"], ["nowhere", "readable config.json"]),
         (["model", "m", "--config", "list.json"], ["a JSON object"]),
-        (["model", "m", "--config", "bert.json"], ["'BertModel'", "--bare"]),
+        (["model", "m", "--config", "vision.json"], ["'ViTModel'", "--bare"]),
         (["model", "m", "--config", "empty.json"], ["model_type"]),
         (["model", "m", "--hub-id", "no-owner"], ["'no-owner'", "owner/name"]),
         (["model", "m", "--kind", "unit"], ["--kind", "belongs to a benchmark"]),
@@ -208,7 +239,7 @@ def test_what_cannot_be_written_is_refused(
 ) -> None:
     (here / "list.json").write_text("[]")
     (here / "empty.json").write_text("{}")
-    (here / "bert.json").write_text('{"model_type": "bert", "architectures": ["BertModel"]}')
+    (here / "vision.json").write_text('{"model_type": "vit", "architectures": ["ViTModel"]}')
     before = sorted(here.rglob("*"))
 
     assert main(["new", *words]) == 2

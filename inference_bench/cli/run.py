@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from inference_bench.cli._command import Parser
     from inference_bench.orchestrator import RunOutcome
     from inference_bench.spec import Spec
 
