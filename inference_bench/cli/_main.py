@@ -41,6 +41,7 @@ examples:
   {program} run --dry-run          what that would do
   {program} list                   models, benchmarks, metrics …
   {program} report RUN             show a run again; RUN is a folder in benchmark_results
+  {program} new model NAME         a model to start from; it runs as it is
 
 exit codes:
   0 all is well · 1 a case failed or a plugin is broken · 2 the request cannot be carried out · 130 interrupted

@@ -24,6 +24,8 @@ _OPTIONS = {
     "scale": "--scale",
     "seed": "--seed",
     "runs": "--runs",
+    "overlap": "--overlap",
+    "lookahead": "--lookahead",
     "output": "--output",
     "format": "--format",
 }
