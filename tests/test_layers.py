@@ -17,13 +17,14 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "inference_bench"
 
 LAYERS = {
-    "data": "errors units spec plan metrics result statistics summaries stopping plain knee",
+    "data": "architecture errors units spec plan metrics result statistics summaries stopping plain knee",
     "contracts": "model benchmark measurement registry protocol",
     "machine": "cgroup headroom page_cache environment device devices.* nvml",
     "measuring": "benchmarks.* microbenchmark usage worker transformers_model quantization causal_lm* text_encoder"
-    " weights* hub_download gguf_conversion device_memory",
+    " weights* hub_download hub_config gguf_conversion parameter_count device_memory",
     "output": "run_folder sink sinks.* report reports.*",
     "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally",
+    "structure": "model_facts skeleton contract verification migration",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }
@@ -35,7 +36,8 @@ MAY_IMPORT = {
     "measuring": "data contracts machine native",
     "output": "data contracts",
     "driving": "data contracts machine measuring output native",
-    "face": "data contracts machine measuring output driving native",
+    "structure": "data contracts measuring driving",
+    "face": "data contracts machine measuring output driving structure native",
 }
 
 FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}

@@ -31,6 +31,10 @@ class Command(ABC):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the command's arguments."""
 
+    def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+        """Read the words after the command; one that takes words from a file as well does so here."""
+        return parser.parse(words)
+
     @abstractmethod
     def run(self, args: argparse.Namespace) -> int:
         """Carry the command out and return the exit code."""

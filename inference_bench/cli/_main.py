@@ -41,6 +41,7 @@ examples:
   {program} run --dry-run          what that would do
   {program} list                   models, benchmarks, metrics …
   {program} report RUN             show a run again; RUN is a folder in benchmark_results
+  {program} new model NAME         a model to start from; it runs as it is
 
 exit codes:
   0 all is well · 1 a case failed or a plugin is broken · 2 the request cannot be carried out · 130 interrupted
@@ -80,7 +81,7 @@ def _dispatch(words: list[str]) -> int:
     if words[0].startswith("-"):
         raise UsageError(f"option {words[0]!r} without a command: expected a command first, such as `run {words[0]}`.")
     command = _load(words[0])
-    return command.run(Parser(command).parse(words[1:]))
+    return command.run(command.read(Parser(command), words[1:]))
 
 
 def _load(name: str) -> Command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from functools import partial
 from importlib.metadata import entry_points
@@ -17,6 +18,7 @@ from inference_bench.errors import PluginError, UnknownNameError
 from inference_bench.metrics import METRICS
 from inference_bench.registry import (
     BenchmarkFile,
+    ModelFile,
     find_benchmarks,
     find_models,
     load_benchmark,
@@ -48,6 +50,7 @@ class ListCommand(Command):
     examples = (
         ("", "everything, in brief"),
         ("models", "one kind, in full"),
+        ("benchmarks --model smollm2_135m_instruct", "with this model's own, which take the place of standard ones"),
         ("metrics --json", "for another program"),
     )
 
@@ -58,13 +61,15 @@ class ListCommand(Command):
         parser.add_argument(
             "--models-dir", metavar="DIR", action="append", type=Path, default=[], help="look for models here as well"
         )
+        parser.add_argument("--model", metavar="NAME", help="benchmarks and suites as this model has them")
 
     def run(self, args: argparse.Namespace) -> int:
         """Collect the rows of each kind and print them."""
         if args.kind is not None and args.kind not in _KINDS:
             raise UnknownNameError("kind", args.kind, _KINDS)
         kinds = [args.kind] if args.kind else list(_KINDS)
-        found = {kind: _KINDS[kind](args.models_dir) for kind in kinds}
+        model = _model_file(args.model, args.models_dir)
+        found = {kind: _KINDS[kind](args.models_dir, model) for kind in kinds}
         if args.json:
             print(json.dumps(found, indent=2, ensure_ascii=False))
         else:
@@ -72,9 +77,28 @@ class ListCommand(Command):
         return 1 if any("problem" in row for rows in found.values() for row in rows) else 0
 
 
-def _models(models_dirs: Sequence[Path]) -> list[Row]:
+def _model_file(name: str | None, models_dirs: Sequence[Path]) -> ModelFile | None:
+    if name is None:
+        return None
+    files = find_models(models_dirs)
+    if name not in files:
+        raise UnknownNameError("model", name, files)
+    return files[name]
+
+
+def _models(models_dirs: Sequence[Path], _: ModelFile | None) -> list[Row]:
     files = find_models(models_dirs)
     return [_row(name, _describe_model, partial(load_model, file)) for name, file in files.items()]
+
+
+def _benchmarks(_: Sequence[Path], model: ModelFile | None) -> list[Row]:
+    """Describe the standard benchmarks; of a model's, say also which file of its own takes the place of one."""
+    rows = []
+    for name, file in sorted(find_benchmarks(model).items()):
+        row = _row(name, _describe_benchmark, partial(load_benchmark, file))
+        own = {} if model is None else {"file": os.path.relpath(file.path) if file.path else None}
+        rows.append(row | own)
+    return rows
 
 
 def _describe_model(model: type[Model]) -> Row:
@@ -84,6 +108,7 @@ def _describe_model(model: type[Model]) -> Row:
         "max_input_length": model.max_input_length or None,
         "devices": list(model.devices),
         "dtypes": list(model.dtypes),
+        "abilities": list(model.abilities),
         "license": model.license,
         "description": model.description,
     }
@@ -99,8 +124,8 @@ def _describe_benchmark(benchmark: type[Benchmark]) -> Row:
     }
 
 
-def _suites(_: Sequence[Path]) -> list[Row]:
-    found = {name: _or_none(file) for name, file in find_benchmarks().items()}
+def _suites(_: Sequence[Path], model: ModelFile | None) -> list[Row]:
+    found = {name: _or_none(file) for name, file in find_benchmarks(model).items()}
     return [
         {"name": suite, "benchmarks": [name for name, of in found.items() if of and suite in of.suites]}
         for suite in SUITES
@@ -115,7 +140,7 @@ def _or_none(file: BenchmarkFile) -> type[Benchmark] | None:
         return None
 
 
-def _metrics(_: Sequence[Path]) -> list[Row]:
+def _metrics(_: Sequence[Path], __: ModelFile | None) -> list[Row]:
     return [
         {
             "name": metric.tag,
@@ -136,7 +161,7 @@ def _describe_device(device: type[Device]) -> Row:
 def _plugins(kind: str, package: str, base: type[Any], describe: Callable[[Any], Row]) -> Callable[..., list[Row]]:
     """Return a lister of the modules of a package and the entry points of the group of this name."""
 
-    def rows(_: Sequence[Path]) -> list[Row]:
+    def rows(_: Sequence[Path], __: ModelFile | None) -> list[Row]:
         names = [*names_in(package), *entry_points(group=package).names]
         return [_row(name, describe, partial(load_class, kind, package, name, base)) for name in names]
 
@@ -147,9 +172,9 @@ def _describe_by_docstring(plugin: type[Any]) -> Row:
     return {"description": summary_of(plugin)}
 
 
-_KINDS: dict[str, Callable[[Sequence[Path]], list[Row]]] = {
+_KINDS: dict[str, Callable[[Sequence[Path], ModelFile | None], list[Row]]] = {
     "models": _models,
-    "benchmarks": _plugins("benchmark", "inference_bench.benchmarks", Benchmark, _describe_benchmark),
+    "benchmarks": _benchmarks,
     "suites": _suites,
     "metrics": _metrics,
     "devices": _plugins("device", "inference_bench.devices", Device, _describe_device),

@@ -15,6 +15,7 @@ from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from inference_bench.orchestrator import RunOutcome
     from inference_bench.spec import Spec
@@ -38,6 +39,7 @@ class RunCommand(Command):
         ("--benchmark inference_speed --input-lengths 64,1024", "other prompt lengths"),
         ("--runs 5", "five fresh processes, so that intervals speak of more than one"),
         ("--weights random --scale reduced", "try things out, with no download"),
+        ("--spec examples/specs/dtype.toml", "a request that is kept in a file"),
         ("--format json > results.json", "for another program"),
         ("--resume benchmark_results/<run>", "go on with a run that was interrupted"),
     )
@@ -50,6 +52,13 @@ class RunCommand(Command):
         _add_effort(parser)
         _add_overlap(parser)
         _add_output(parser)
+
+    def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+        """Read the words, over those of a file if one is named."""
+        from inference_bench.cli._spec_file import parse_with_file
+
+        args = parser.parse(words)
+        return args if args.spec is None else parse_with_file(parser, words, args.spec)
 
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and report."""
@@ -76,6 +85,9 @@ class RunCommand(Command):
 
 def _add_subject(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to measure", "`list` shows what there is; lists have commas")
+    group.add_argument(
+        "--spec", metavar="FILE", type=Path, help="a request in TOML; what stands here comes before what it says"
+    )
     which = group.add_mutually_exclusive_group()
     which.add_argument(
         "--model",

@@ -1,0 +1,134 @@
+"""A request in a TOML file, in the words of the command line; what the command line says comes before it."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from inference_bench.cli._command import Parser
+
+_OPTIONS = {
+    "models": "--model",
+    "all": "--all",
+    "suite": "--suite",
+    "benchmarks": "--benchmark",
+    "models_dirs": "--models-dir",
+    "benchmarks_dirs": "--benchmarks-dir",
+    "weights": "--weights",
+    "scale": "--scale",
+    "seed": "--seed",
+    "runs": "--runs",
+    "overlap": "--overlap",
+    "lookahead": "--lookahead",
+    "output": "--output",
+    "format": "--format",
+}
+_LIMITS = {"precision": "--precision", "budget": "--budget", "min_samples": "--min-samples", "warmup": "--warmup"}
+"""Key → option; ``budget`` is in seconds, as there."""
+
+_REPEATED = ("models_dirs", "benchmarks_dirs")
+"""Keys whose option takes one value at a time, which may hold a comma."""
+
+_INSTEAD = {"model": "all", "all": "model", "suite": "benchmark", "benchmark": "suite"}
+"""Of each pair, what the command line names stands for both."""
+
+_OPTIONS_OF_AXES = {"input_lengths": "input_length"} | {
+    name: name for name in ("new_tokens", "device", "dtype", "threads", "attention", "compile")
+}
+"""Destination of an option → the axis that it gives values to."""
+
+_UNSAID = object()
+
+
+def parse_with_file(parser: Parser, words: Sequence[str], path: Path) -> argparse.Namespace:
+    """Read the words over those of a file.
+
+    Raises:
+        InvalidValueError: the file cannot be read, or a value is not allowed.
+        UnknownNameError: a key that is none.
+    """
+    written = _said(parser, list(_words(path)), path)
+    told = _said(parser, words)
+    for name in told:
+        written.pop(_INSTEAD.get(name, ""), None)
+    axes_told = {axis for name, axis in _OPTIONS_OF_AXES.items() if name in told}
+    axes_told |= {name for name, _ in told.get("axis", ())}
+    axes = [axis for axis in written.pop("axis", ()) if axis[0] not in axes_told] + told.pop("axis", [])
+    defaults = vars(parser.parse_args([]))
+    return argparse.Namespace(**{**defaults, **written, **told, "axis": axes})
+
+
+def _said(parser: Parser, words: Sequence[str], path: Path | None = None) -> dict[str, Any]:
+    """Return destination → value of what the words say, without any default."""
+    blank = argparse.Namespace(**{action.dest: _unsaid(action) for action in parser._actions})
+    try:
+        found = parser.parse_args(words, blank)
+    except UsageError as error:
+        if path is None:
+            raise
+        raise InvalidValueError(f"spec file {path}", "a value that is refused", str(error).rstrip(".")) from error
+    return {name: value for name, value in vars(found).items() if value is not _UNSAID and value is not None}
+
+
+def _unsaid(action: argparse.Action) -> object:
+    """Return what stands for silence; an option that collects its values begins with None."""
+    return None if isinstance(action, argparse._AppendAction) else _UNSAID
+
+
+def _words(path: Path) -> Iterator[str]:
+    """Yield the file's content as words of the command line."""
+    table = _read(path)
+    axes, limits = (table.pop(name, {}) for name in ("axes", "limits"))
+    for name, section in (("axes", axes), ("limits", limits)):
+        if not isinstance(section, dict):
+            raise InvalidValueError(f"{name} of {path}", section, f"a table: [{name}]")
+    yield from _options(table, _OPTIONS, ("axes", "limits"), path)
+    yield from _options(limits, _LIMITS, (), path)
+    for name, values in axes.items():
+        yield f"--axis={name}={_joined(name, values, path)}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidValueError("spec file", str(path), "a readable TOML file", f"{error}.") from error
+
+
+def _options(
+    table: Mapping[str, Any], options: Mapping[str, str], sections: Sequence[str], path: Path
+) -> Iterator[str]:
+    for name, value in table.items():
+        if name not in options:
+            raise UnknownNameError(f"key of {path}", name, [*options, *sections])
+        if name == "all":
+            if not isinstance(value, bool):
+                raise InvalidValueError(f"all of {path}", value, "true or false")
+            yield from ["--all"] if value else []
+        elif name in _REPEATED:
+            yield from (f"{options[name]}={_word(name, item, path)}" for item in _listed(value))
+        else:
+            yield f"{options[name]}={_joined(name, value, path)}"
+
+
+def _joined(name: str, values: Any, path: Path) -> str:
+    words = [_word(name, value, path) for value in _listed(values)]
+    if any("," in word for word in words):
+        raise InvalidValueError(f"{name} of {path}", values, "a list with one value an entry")
+    return ",".join(words)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _word(name: str, value: Any, path: Path) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InvalidValueError(f"{name} of {path}", value, "text, a number, or a list of these")
+    return str(value)

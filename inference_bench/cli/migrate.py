@@ -1,0 +1,70 @@
+"""``migrate``: turn a legacy layout into the standard one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.cli._command import Command, program
+from inference_bench.cli._table import aligned
+from inference_bench.migration import State, apply_migration, default_target, plan_migration
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from inference_bench.migration import Migration
+
+
+class MigrateCommand(Command):
+    """Turn a legacy layout of model benchmarks into the standard one.
+
+    Finds models/<name>/benchmarks/*.py and src/**/models/<name>/benchmarks/{unit,integration,performance}/*.py, and
+    copies them to models/<name>/benchmarks/<kind>/benchmark_<name>.py. Shows the plan unless told to apply it. Nothing
+    is overwritten and nothing is removed; a second run finds everything done. Exits with 1 if files are in conflict.
+    """
+
+    examples = (
+        ("../old_project", "what would be done"),
+        ("../old_project --to models --apply", "do it"),
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the two folders and whether to do it."""
+        parser.add_argument("old", metavar="OLD_DIR", type=Path, help="the tree with the legacy layout")
+        parser.add_argument("--to", metavar="DIR", type=Path, help="models folder to fill (default: models in OLD_DIR)")
+        parser.add_argument("--apply", action="store_true", help="copy the files; without this only show the plan")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Plan, show, and copy if asked to."""
+        to = args.to or default_target(args.old)
+        migration = plan_migration(args.old, to)
+        if args.apply:
+            apply_migration(migration)
+        print("\n".join(_lines(migration, to, applied=args.apply)))
+        return 1 if migration.count(State.CONFLICT) else 0
+
+
+def _lines(migration: Migration, to: Path, *, applied: bool) -> Iterator[str]:
+    if migration.steps:
+        yield from aligned([(step.state.value, _shown(step.source), _shown(step.target)) for step in migration.steps])
+    copies, done, conflicts = (migration.count(state) for state in (State.COPY, State.DONE, State.CONFLICT))
+    verb = "copied" if applied else "to copy"
+    yield f"{copies} {verb}, {done} already done, {conflicts} in conflict; the originals stay"
+    if conflicts:
+        yield "a conflict: another file of this name is there or on its way. Rename one of the two and run this again."
+    yield from (f"skipped: {_shown(path)} is a symbolic link" for path in migration.skipped)
+    yield from (
+        f"no model.py in {_shown(folder)}: `{program()} new model NAME` shows what one looks like"
+        for folder in migration.incomplete
+    )
+    if applied:
+        yield f"next: {program()} verify --models-dir {to}"
+    elif copies:
+        yield "nothing was written; do it with --apply"
+
+
+def _shown(path: Path) -> str:
+    """Return the path as seen from here, if that is shorter."""
+    return min(str(path), os.path.relpath(path), key=len)

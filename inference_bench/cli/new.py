@@ -1,0 +1,150 @@
+"""``new``: write a model or a benchmark to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.cli._command import Command, program
+from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
+from inference_bench.model_facts import ModelFacts, read_facts
+from inference_bench.registry import KINDS, STANDARD, find_models, load_model, models_root, names_in
+from inference_bench.skeleton import (
+    check_kind,
+    check_name,
+    model_files,
+    own_benchmark,
+    standard_benchmark,
+    write_files,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+_MODELS = Path("models")
+_BENCHMARKS = Path("benchmarks")
+
+
+class NewCommand(Command):
+    """Write a model or a benchmark to start from; it runs as it is.
+
+    A model gets a folder of its own, and is described by its config.json: of a hub repository, or a local one. A
+    benchmark is one file: a model's own with --model, else for every model. Nothing is ever overwritten.
+    """
+
+    examples = (
+        ("model my_model", "a small model with random weights, to change at will"),
+        ("model qwen3_1_7b --hub-id Qwen/Qwen3-1.7B", "what the hub says of it"),
+        ("model my_model --config ./weights", "from a local config.json"),
+        ("model my_engine --bare", "on a framework of your own"),
+        ("benchmark prompt_time", "for every model"),
+        ("benchmark inference_speed --model my_model", "this model's own version of a standard one"),
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the kind, the name, and what is known of it."""
+        parser.add_argument("what", metavar="KIND", help="model or benchmark")
+        parser.add_argument("name", metavar="NAME", help="lower-case letters, digits and _")
+        parser.add_argument(
+            "--dir", metavar="DIR", type=Path, help=f"where it goes (default: {_MODELS} or {_BENCHMARKS})"
+        )
+        model = parser.add_argument_group("model")
+        model.add_argument("--hub-id", metavar="OWNER/NAME", help="its repository on the Hugging Face hub")
+        model.add_argument("--revision", metavar="NAME", default="main", help="branch, tag or commit on the hub")
+        model.add_argument(
+            "--config", metavar="PATH", type=Path, help="its config.json or the folder with it, instead of the hub's"
+        )
+        model.add_argument("--bare", action="store_true", help="no transformers: load, unload and generator to fill in")
+        benchmark = parser.add_argument_group("benchmark")
+        benchmark.add_argument("--model", metavar="NAME", help="only for this model, in its folder")
+        benchmark.add_argument(
+            "--kind", metavar="KIND", help=f"folder in the model's: {', '.join(KINDS)} (default: performance)"
+        )
+        benchmark.add_argument("--function", action="store_true", help="one function whose calls are timed")
+        benchmark.add_argument(
+            "--models-dir",
+            metavar="DIR",
+            action="append",
+            type=Path,
+            default=[],
+            help="look for it here as well",
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Write the files and name the next command."""
+        writers = {"model": _new_model, "benchmark": _new_benchmark}
+        if args.what not in writers:
+            raise UnknownNameError("kind", args.what, writers)
+        check_name(args.what, args.name)
+        written, next_command = writers[args.what](args)
+        print("wrote")
+        for path in written:
+            print(f"  {path}")
+        print(f"next: {program()} {next_command}")
+        return 0
+
+
+def _new_model(args: argparse.Namespace) -> tuple[list[Path], str]:
+    _refuse(args, "benchmark", "model", "kind", "function")
+    folder = args.dir or _MODELS
+    elsewhere = [] if _is_known(folder) or not folder.is_dir() else [folder]
+    known = find_models(elsewhere)
+    if args.name in known:
+        raise InvalidValueError("model", args.name, f"a new name; this one is {known[args.name].path}")
+    if args.bare:
+        _refuse(args, "model of transformers", "hub_id", "config")
+        facts = ModelFacts(args.name)
+    else:
+        facts = read_facts(args.name, args.hub_id, args.revision, args.config)
+    written = write_files(folder / args.name, model_files(facts))
+    where = "" if _is_known(folder) else f" --models-dir {folder}"
+    return written, f"run{where} --model {args.name} --weights random --scale reduced"
+
+
+def _new_benchmark(args: argparse.Namespace) -> tuple[list[Path], str]:
+    _refuse(args, "model", "hub_id", "config", "bare")
+    if args.model is None:
+        _refuse(args, "model's own benchmark", "kind")
+        if args.name in names_in(STANDARD):
+            raise InvalidValueError("benchmark", args.name, "a new name", "With --model M, it replaces it for M.")
+        folder = args.dir or _BENCHMARKS
+        text = own_benchmark(args.name, function=args.function)
+        written = write_files(folder, {f"benchmark_{args.name}.py": text})
+        return written, f"run --benchmarks-dir {folder} --benchmark {args.name} --model null"
+    if args.dir is not None:
+        raise UsageError("--dir with --model: a model's own benchmark goes into its folder. Leave --dir out.")
+    return _new_own_benchmark(args)
+
+
+def _new_own_benchmark(args: argparse.Namespace) -> tuple[list[Path], str]:
+    kind = args.kind or "performance"
+    check_kind(kind)
+    models = find_models(args.models_dir)
+    if args.model not in models:
+        raise UnknownNameError("model", args.model, models)
+    file = models[args.model]
+    model = load_model(file)
+    for other in KINDS:
+        present = file.path.parent / "benchmarks" / other / f"benchmark_{args.name}.py"
+        if present.exists():
+            raise InvalidValueError("benchmark", args.name, f"a new name; this one is {present}")
+    if args.name in names_in(STANDARD):
+        _refuse(args, "benchmark of a new name", "function")
+        text = standard_benchmark(args.name, model.title, model.max_input_length)
+    else:
+        text = own_benchmark(args.name, function=args.function)
+    written = write_files(file.path.parent / "benchmarks" / kind, {f"benchmark_{args.name}.py": text})
+    where = "".join(f" --models-dir {folder}" for folder in args.models_dir)
+    return written, f"run{where} --model {args.model} --benchmark {args.name} --weights random --scale reduced"
+
+
+def _refuse(args: argparse.Namespace, kind: str, *names: str) -> None:
+    """Refuse options that belong to the other kind, rather than to ignore them."""
+    for name in names:
+        if getattr(args, name):
+            raise UsageError(f"--{name.replace('_', '-')}: belongs to a {kind}. Leave it out.")
+
+
+def _is_known(folder: Path) -> bool:
+    root = models_root()
+    return root is not None and folder.resolve() == root.resolve()

@@ -1,0 +1,66 @@
+"""``verify``: check every model against the structure and the contract."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.cli._command import Command
+from inference_bench.cli._table import aligned
+from inference_bench.registry import KINDS
+from inference_bench.verification import verify_models
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from inference_bench.verification import Verification
+
+
+class VerifyCommand(Command):
+    """Check every model against the structure and the contract.
+
+    Looks at folders, files, classes, metadata, abilities and own benchmarks, plans the suite `full` for each model,
+    and makes sure that no file imports a framework early. Nothing is loaded or measured. Exits with 1 if there are
+    findings, each with its fix.
+    """
+
+    examples = (
+        ("", "the project's models"),
+        ("--models-dir ./plugins", "and those of a folder"),
+        ("--json", "for another program"),
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare where to look and the form."""
+        parser.add_argument(
+            "--models-dir", metavar="DIR", action="append", type=Path, default=[], help="look for models here as well"
+        )
+        parser.add_argument("--json", action="store_true", help="as JSON")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Verify and print the table, then each finding with its fix."""
+        found = verify_models(args.models_dir)
+        if args.json:
+            print(json.dumps({"models": [asdict(of) for of in found]}, indent=2, ensure_ascii=False))
+        else:
+            print("\n".join(_lines(found)))
+        return 1 if any(of.findings for of in found) else 0
+
+
+def _lines(found: Sequence[Verification]) -> Iterator[str]:
+    heads = ["MODEL", *(kind.upper() for kind in KINDS), "CASES", "FINDINGS"]
+    yield from aligned([heads, *(_row(of) for of in found)])
+    for of in found:
+        for finding in of.findings:
+            yield ""
+            yield f"{of.model}: {finding.where}"
+            yield f"  found: {finding.problem}"
+            yield f"  fix:   {finding.fix}"
+
+
+def _row(of: Verification) -> list[str]:
+    own = [str(of.benchmarks.get(kind) or "-") for kind in KINDS]
+    return [of.model, *own, str(of.cases or "-"), str(len(of.findings)) if of.findings else "none"]

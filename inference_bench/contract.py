@@ -1,0 +1,174 @@
+"""What a model's folder has to be like: names, the model's class, its benchmarks. Each check yields what is wrong."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference_bench.benchmark import Benchmark
+from inference_bench.errors import InvalidValueError, PluginError
+from inference_bench.metrics import METRICS
+from inference_bench.model import ABILITIES, HubWeights, Model, PackageWeights
+from inference_bench.registry import KINDS, BenchmarkFile, ModelFile, load_benchmark, load_model
+from inference_bench.skeleton import check_name
+from inference_bench.spec import DEVICES, DTYPES, SUITES, Axis
+
+_FRAMEWORKS = ("torch", "transformers", "tensorflow", "jax", "onnxruntime", "vllm", "accelerate", "safetensors")
+_METHODS = {"generate": "generator", "encode": "encoder"}
+"""The method that an ability is used through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes:
+        where: the file or folder.
+        problem: what was found.
+        fix: what to do.
+    """
+
+    where: str
+    problem: str
+    fix: str
+
+
+def findings(file: ModelFile) -> Iterator[Finding]:
+    """Yield what is wrong with a model's folder; imports its files."""
+    yield from _check_folder(file)
+    yield from _check_model(file)
+    yield from _check_benchmarks(own_benchmarks(file))
+
+
+def _check_folder(file: ModelFile) -> Iterator[Finding]:
+    """Look at names alone."""
+    folder = file.path.parent
+    try:
+        check_name("model", file.name)
+    except InvalidValueError as error:
+        yield Finding(str(folder), str(error), "rename the folder")
+    benchmarks = folder / "benchmarks"
+    for path in sorted(benchmarks.glob("*")):
+        if path.is_dir() and path.name not in (*KINDS, "__pycache__"):
+            yield Finding(str(path), "no kind of benchmark", f"move its files into one of {', '.join(KINDS)}")
+        elif path.suffix == ".py" and not path.name.startswith("_"):
+            yield Finding(
+                str(path),
+                "a benchmark outside of its kind's folder",
+                f"`migrate {folder.parent}` copies it there; then delete it",
+            )
+    seen: dict[str, Path] = {}
+    for path in sorted(path for kind in KINDS for path in (benchmarks / kind).glob("*.py")):
+        if not path.name.startswith(("benchmark_", "_")):
+            yield Finding(str(path), "never found: its name does not begin with benchmark_", "rename it")
+        elif path.name in seen and not path.name.startswith("_"):
+            yield Finding(str(path), f"bears the name of {seen[path.name]}", "rename one of the two")
+        seen[path.name] = path
+
+
+def _check_model(file: ModelFile) -> Iterator[Finding]:
+    before = _loaded_frameworks()
+    try:
+        model = load_model(file)
+    except PluginError as error:
+        yield Finding(str(file.path), str(error), "one subclass of Model, importable without its framework")
+        return
+    yield from _late_imports(file.path, before)
+    missing = sorted(getattr(model, "__abstractmethods__", ()))
+    if missing:
+        yield _wrong(file, f"{model.__name__} has no {' and no '.join(missing)}", "write the methods that are missing")
+    yield from _check_load(file, model)
+    yield from _check_metadata(file, model)
+    yield from _check_abilities(file, model)
+
+
+def _check_load(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
+    expected = list(inspect.signature(Model.load).parameters)
+    given = inspect.signature(model.load).parameters.values()
+    positional = [of.name for of in given if of.kind in (of.POSITIONAL_ONLY, of.POSITIONAL_OR_KEYWORD)]
+    if len(positional) != len(expected) and not any(of.kind is of.VAR_POSITIONAL for of in given):
+        yield _wrong(file, f"load({', '.join(positional)})", f"declare load({', '.join(expected)})")
+
+
+def _check_metadata(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
+    for name in ("title", "description", "license"):
+        if not (isinstance(getattr(model, name), str) and getattr(model, name).strip()):
+            yield _wrong(file, f"{name} is {getattr(model, name)!r}", f'state it: {name} = "…"')
+    for name, least in (("max_input_length", 1), ("parameters", 1 if model.needs_weights else 0)):
+        value = getattr(model, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            yield _wrong(file, f"{name} is {value!r}", f"state it as a whole number of at least {least}")
+    for name, known in (("devices", DEVICES), ("dtypes", DTYPES), ("abilities", ABILITIES)):
+        value = getattr(model, name)
+        if not isinstance(value, tuple) or not value or not set(value) <= set(known):
+            yield _wrong(file, f"{name} is {value!r}", f"a tuple of some of {', '.join(known)}")
+    for name, of in (("hub", HubWeights), ("package", PackageWeights)):
+        value = getattr(model, name)
+        if value is not None and not isinstance(value, of):
+            yield _wrong(file, f"{name} is {value!r}", f"{of.__name__}(…), or None")
+
+
+def _check_abilities(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
+    stated: Any = model.abilities
+    if not isinstance(stated, tuple) or not stated:
+        return  # found with the metadata
+    for ability, method in _METHODS.items():
+        has = getattr(model, method) is not getattr(Model, method)
+        if ability in stated and not has:
+            yield _wrong(file, f"says that it can {ability}, but has no {method}()", f"write {method}(), or drop it")
+        if has and ability not in stated:
+            yield _wrong(
+                file, f"has {method}(), but does not say that it can {ability}", f"add {ability!r} to abilities"
+            )
+
+
+def own_benchmarks(file: ModelFile) -> list[Path]:
+    """Return the files of a model's own benchmarks."""
+    return sorted(path for kind in KINDS for path in (file.path.parent / "benchmarks" / kind).glob("benchmark_*.py"))
+
+
+def _check_benchmarks(paths: Sequence[Path]) -> Iterator[Finding]:
+    for path in paths:
+        before = _loaded_frameworks()
+        try:
+            benchmark = load_benchmark(BenchmarkFile(path.stem.removeprefix("benchmark_"), path))
+        except PluginError as error:
+            yield Finding(str(path), str(error), "one subclass of Benchmark, or one @benchmark function")
+            continue
+        yield from _late_imports(path, before)
+        yield from (Finding(str(path), problem, fix) for problem, fix in _flaws(benchmark))
+
+
+def _flaws(benchmark: type[Benchmark]) -> Iterator[tuple[str, str]]:
+    """Yield (problem, fix)."""
+    if inspect.isabstract(benchmark):
+        yield f"{benchmark.__name__} has no measure()", "write measure(self, model, case, measurement)"
+    if not benchmark.title:
+        yield "title is empty", 'state it: title = "…"'
+    if not benchmark.suites or not set(benchmark.suites) <= set(SUITES):
+        yield f"suites is {benchmark.suites!r}", f"a tuple of some of {', '.join(SUITES)}"
+    axes: Sequence[Any] = benchmark.axes  # what a plugin really wrote
+    for axis in axes:
+        if not isinstance(axis, Axis) or not axis.default:
+            yield f"axes holds {axis!r}", "Axis(name, (value, …)) with at least one value"
+    unknown = sorted({*benchmark.targets, *benchmark.headline} - set(METRICS))
+    if unknown:
+        yield f"unknown metrics: {', '.join(unknown)}", "use those of `list metrics`"
+
+
+def _loaded_frameworks() -> set[str]:
+    return {name for name in _FRAMEWORKS if name in sys.modules}
+
+
+def _late_imports(path: Path, before: set[str]) -> Iterator[Finding]:
+    early = sorted(_loaded_frameworks() - before)
+    if early:
+        yield Finding(str(path), f"importing it imports {', '.join(early)}", "import them inside load() or measure()")
+
+
+def _wrong(file: ModelFile, problem: str, fix: str) -> Finding:
+    return Finding(str(file.path), problem, fix)

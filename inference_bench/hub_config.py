@@ -1,0 +1,36 @@
+"""Read the configuration of a model in a Hugging Face hub repository.
+
+    python -m inference_bench.hub_config REPOSITORY REVISION
+
+Prints one JSON object: ``config``, ``commit`` and ``license`` (empty if the repository states none). A process of its
+own, as ``hub_download`` is and for the same reasons.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+from inference_bench.hub_download import PROBE_S, reason
+
+
+def read_config(repo_id: str, revision: str) -> dict[str, object]:
+    """Ask the hub once, within ``PROBE_S``, which commit this is; then read that commit's ``config.json``."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    signal.alarm(PROBE_S)  # see hub_download
+    info = HfApi().model_info(repo_id, revision=revision, timeout=PROBE_S)
+    signal.alarm(0)
+    path = hf_hub_download(repo_id, "config.json", revision=info.sha)
+    card = info.card_data
+    stated = card.get("license") if card else None
+    return {"config": json.loads(Path(path).read_text()), "commit": info.sha, "license": stated or ""}
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(read_config(sys.argv[1], sys.argv[2])))
+    except Exception as error:
+        sys.exit(reason(error))

@@ -1,0 +1,129 @@
+"""What is known of a model before a line of its file is written: its config.json, and what follows from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inference_bench.architecture import architecture_of, is_encoder, reduced
+from inference_bench.causal_lm import CausalLM
+from inference_bench.errors import InvalidValueError, UsageError, WeightsError
+from inference_bench.hub_download import PROBE_S
+from inference_bench.model import HubWeights
+from inference_bench.spec import DTYPES
+from inference_bench.text_encoder import EmbeddingModel
+
+DEFAULT_CONFIG = Path(__file__).with_name("data") / "templates" / "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of a model whose skeleton is written.
+
+    Attributes:
+        name: of its folder.
+        architecture: as ``TransformersModel.architecture``; empty for a bare model.
+        parameters: their number; 0 for a bare model.
+        hub: where its weights are, or None.
+        license: of its weights.
+        dtype: of its published weights.
+    """
+
+    name: str
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    parameters: int = 0
+    hub: HubWeights | None = None
+    license: str = ""
+    dtype: str = "float32"
+
+    @property
+    def title(self) -> str:
+        """The hub's spelling of the name, or the folder's."""
+        return self.hub.repo_id.partition("/")[2] if self.hub else title_of(self.name)
+
+
+def title_of(name: str) -> str:
+    """Return a heading for the name of a folder or file."""
+    text = name.replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def read_facts(name: str, hub_id: str | None, revision: str, config: Path | None) -> ModelFacts:
+    """Read a model's configuration, from ``config`` if given, else from the hub; count its parameters.
+
+    Args:
+        name: of its folder.
+        hub_id: owner and name on the hub, or None for a model without weights.
+        revision: branch, tag or commit there; the commit that is found is kept.
+        config: a ``config.json`` or the folder with it.
+
+    Raises:
+        UsageError: no such configuration, or one that transformers cannot build, full or reduced.
+        WeightsError: the hub does not answer, or refuses.
+    """
+    hub, license_ = None, ""
+    if hub_id is not None:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", hub_id, re.ASCII):
+            raise InvalidValueError("hub id", hub_id, "owner/name, such as Qwen/Qwen3-0.6B")
+        hub = HubWeights(hub_id, revision)
+    if config is not None or hub is None:
+        found = _read_config(config or DEFAULT_CONFIG)
+    else:
+        answer = _ask_hub(hub)
+        found, license_ = answer["config"], str(answer["license"])
+        hub = HubWeights(hub.repo_id, answer["commit"])
+    architecture = architecture_of(found)
+    full, _ = _count_parameters([architecture, {**architecture, **reduced(architecture)}])
+    dtype = found.get("dtype", found.get("torch_dtype"))
+    return ModelFacts(name, architecture, full, hub, license_, dtype if dtype in DTYPES else "float32")
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    file = path / "config.json" if path.is_dir() else path
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidValueError("config", str(file), "a readable config.json", f"{error}.") from error
+    if not isinstance(config, dict):
+        raise InvalidValueError("config", str(file), "a JSON object")
+    return config
+
+
+def _ask_hub(hub: HubWeights) -> dict[str, Any]:
+    done = _python("inference_bench.hub_config", hub.repo_id, hub.revision)
+    if done.returncode:
+        slow = done.returncode == -signal.SIGALRM
+        why = f"no answer within {PROBE_S} s" if slow else _last_line(done)
+        raise WeightsError(
+            f"hub {hub.repo_id}: {why}. Where you have its config.json: --config PATH with the same --hub-id."
+        )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _count_parameters(architectures: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Count the parameters of each, which also shows that transformers can build it."""
+    base = EmbeddingModel if is_encoder(architectures[0]) else CausalLM
+    done = _python("inference_bench.parameter_count", base.auto_class, text=json.dumps(architectures))
+    if done.returncode:
+        kind = architectures[0]["model_type"]
+        raise UsageError(f"config.json: transformers cannot build this {kind!r} model: {_last_line(done)}.")
+    counts: list[int] = json.loads(done.stdout.splitlines()[-1])
+    return counts
+
+
+def _python(module: str, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *words]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = done.stderr.strip().splitlines()
+    return lines[-1].rstrip(".") if lines else f"exit status {done.returncode}"

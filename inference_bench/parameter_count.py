@@ -1,0 +1,37 @@
+"""Count the parameters of models from their configurations alone, on the meta device.
+
+    python -m inference_bench.parameter_count AUTO_CLASS < CONFIGURATIONS
+
+Reads a JSON list of configurations, builds each with this auto class of transformers, and prints a JSON list of
+numbers. A process of its own, so that the caller imports no framework. A number also says that transformers can build
+this model: nothing is allocated, but everything is made.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from inference_bench.transformers_model import import_transformers
+
+
+def parameter_count(auto_class: str, config: Mapping[str, Any]) -> int:
+    """Return the number of distinct parameters; tied ones count once."""
+    import torch
+
+    transformers = import_transformers()
+    with torch.device("meta"):
+        network = getattr(transformers, auto_class).from_config(
+            transformers.AutoConfig.for_model(**config), trust_remote_code=False
+        )
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps([parameter_count(sys.argv[1], config) for config in json.load(sys.stdin)]))
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        sys.exit(lines[0] if lines else type(error).__name__)

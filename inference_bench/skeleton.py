@@ -1,0 +1,190 @@
+"""Skeletons of models and benchmarks: complete files that run as they are, from templates in ``data/templates``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from inference_bench.architecture import is_encoder, max_input_length, reduced
+from inference_bench.benchmark import Benchmark
+from inference_bench.errors import InvalidValueError, UnknownNameError
+from inference_bench.model_facts import ModelFacts, title_of
+from inference_bench.registry import KINDS, STANDARD, load_class, names_in
+
+TEMPLATES = Path(__file__).with_name("data") / "templates"
+LINE = 120
+
+_OWN = {
+    "unit": ("accuracy",),
+    "integration": ("agreement",),
+    "performance": ("inference_speed", "memory_usage", "batch_processing", "model_loading_time"),
+}
+"""Standard benchmarks that a new model's folder specialises, by kind."""
+
+_OWN_OF_ENCODERS = {"performance": ("inference_speed", "memory_usage", "model_loading_time")}
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse what cannot be a module's name.
+
+    Raises:
+        InvalidValueError: with the nearest name that can.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        nearest = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        advice = f"Try {nearest}." if re.match(r"[a-z]", nearest) else ""
+        raise InvalidValueError(f"name of a {kind}", name, "lower-case letters, digits and _, a letter first", advice)
+
+
+def model_files(facts: ModelFacts) -> dict[str, str]:
+    """Return path → text of a model's folder, paths relative to it."""
+    readme = {"README.md": _render("README.md", **_readme(facts))}
+    if not facts.architecture:
+        return {"model.py": _render("bare_model.py", **_described(facts))} | readme
+    files = {"model.py": _render("model.py", **_model_words(facts))} | readme
+    for kind, names in (_OWN_OF_ENCODERS if is_encoder(facts.architecture) else _OWN).items():
+        for name in names:
+            # A skeleton is written by the version that is installed, and that may have fewer benchmarks.
+            if name in names_in(STANDARD):
+                files[f"benchmarks/{kind}/benchmark_{name}.py"] = standard_benchmark(
+                    name, facts.title, max_input_length(facts.architecture)
+                )
+    return files
+
+
+def standard_benchmark(name: str, model_title: str, limit: int) -> str:
+    """Return a model's own version of a standard benchmark, its axes spelt out and within ``limit`` positions."""
+    base: type[Benchmark] = load_class("benchmark", STANDARD, name, Benchmark)  # type: ignore[type-abstract]
+    axes = "".join(f"        {axis}={_literal(list(values), 8, '()')},\n" for axis, values in _axes(base, limit))
+    return _render(
+        "standard_benchmark.py",
+        benchmark_title=base.title,
+        benchmark_title_literal=_literal(base.title),
+        model_title=model_title,
+        module=base.__module__,
+        base=base.__name__,
+        class_name=f"Own{base.__name__}",
+        axes=f"    axes = {base.__name__}.with_axes(\n{axes}    )" if axes else "",
+    )
+
+
+def own_benchmark(name: str, *, function: bool) -> str:
+    """Return a benchmark from scratch: a class, or a function whose calls are timed."""
+    title = title_of(name)
+    return _render(
+        "function_benchmark.py" if function else "benchmark.py",
+        name=name,
+        title=title,
+        title_literal=_literal(title),
+        class_name=f"{_class_name(name)}Benchmark",
+    )
+
+
+def check_kind(kind: str) -> None:
+    """Refuse what is no folder of a model's benchmarks.
+
+    Raises:
+        UnknownNameError: it is none.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError("kind", kind, KINDS)
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write the files, all or none of them, and return their paths.
+
+    Raises:
+        InvalidValueError: one is there already, or the folder cannot be written.
+    """
+    targets = {folder / path: text for path, text in files.items()}
+    for target in targets:
+        if target.exists():
+            raise InvalidValueError("file", str(target), "none of this name", "Choose another name, or remove it.")
+    for target, text in targets.items():
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise InvalidValueError("folder", str(folder), "one that can be written", f"{error}.") from error
+    return list(targets)
+
+
+def _described(facts: ModelFacts) -> dict[str, str]:
+    kind = facts.architecture.get("model_type")
+    return {
+        "title": facts.title,
+        "class_name": _class_name(facts.name),
+        "title_literal": _literal(facts.title),
+        "description_literal": _literal(f"{kind} architecture" if kind else "a model on a framework of its own"),
+        "license_literal": _literal(facts.license or "unknown"),
+    }
+
+
+def _model_words(facts: ModelFacts) -> dict[str, Any]:
+    hub = facts.hub and f"HubWeights(repo_id={_literal(facts.hub.repo_id)}, revision={_literal(facts.hub.revision)})"
+    encoder = is_encoder(facts.architecture)
+    base_import = f"from {'inference_bench.text_encoder' if encoder else 'inference_bench.causal_lm'} import "
+    base = "EmbeddingModel" if encoder else "CausalLM"
+    imports = [base_import + base, *(["from inference_bench.model import HubWeights"] if hub else [])]
+    return _described(facts) | {
+        "imports": "\n".join(sorted(imports)),
+        "base": base,
+        "parameters": f"{facts.parameters:_}",
+        "dtype_literal": _literal(facts.dtype),
+        "max_input_length": max_input_length(facts.architecture),
+        "hub_line": f"    hub = {hub}\n" if hub else "",
+        "architecture": _literal(dict(facts.architecture), 4),
+        "reduced": _literal(reduced(facts.architecture), 4),
+    }
+
+
+def _readme(facts: ModelFacts) -> dict[str, str]:
+    return {
+        "title": facts.title,
+        "weights": f"hub {facts.hub.repo_id}, revision {facts.hub.revision}" if facts.hub else "none named yet",
+        "license": facts.license or "unknown",
+        "parameters": f"{facts.parameters:,}" if facts.parameters else "unknown",
+    }
+
+
+def _axes(base: type[Benchmark], limit: int) -> list[tuple[str, tuple[int | str, ...]]]:
+    """Return a benchmark's axes with the lengths that the model's positions hold."""
+    defaults = {axis.name: axis.default for axis in base.axes}
+    new_tokens = max((value for value in defaults.get("new_tokens", ()) if isinstance(value, int)), default=0)
+    if "input_length" in defaults:
+        longest = max(1, limit - new_tokens)
+        lengths = (min(value, longest) for value in defaults["input_length"] if isinstance(value, int))
+        defaults["input_length"] = tuple(dict.fromkeys(lengths))
+    return list(defaults.items())
+
+
+def _render(template: str, **words: Any) -> str:
+    text = (TEMPLATES / f"{template}.template").read_text(encoding="utf-8")
+    return Template(text).substitute(words).rstrip("\n") + "\n"
+
+
+def _class_name(name: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+
+
+def _literal(value: Any, indent: int = 0, brackets: str = "[]") -> str:
+    """Return a Python literal, laid out as the project's formatter would."""
+    if isinstance(value, dict):
+        parts = [f"{_literal(str(key))}: {_literal(item, indent + 4)}" for key, item in value.items()]
+        opening, closing = "{", "}"
+    elif isinstance(value, list):
+        parts = [_literal(item, indent + 4) for item in value]
+        opening, closing = brackets[0], brackets[1]
+    else:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    ending = "," if brackets == "()" and len(parts) == 1 else ""
+    line = f"{opening}{', '.join(parts)}{ending}{closing}"
+    if "\n" not in line and indent + len(line) <= LINE * 3 // 4 and not (isinstance(value, dict) and len(parts) > 2):
+        return line
+    inner = "".join(f"{' ' * (indent + 4)}{part},\n" for part in parts)
+    return f"{opening}\n{inner}{' ' * indent}{closing}"

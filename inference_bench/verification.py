@@ -1,0 +1,129 @@
+"""Whether a model keeps the structure and the contract, and what to do where it does not.
+
+    python -m inference_bench.verification NAME PATH [FOLDER…]
+
+Prints one JSON object. Each model is looked at in a process of its own: whatever its files do when they are imported,
+the others are still verified, and what one of them imports is not blamed on the next.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from inference_bench.contract import Finding, findings, own_benchmarks
+from inference_bench.errors import InferenceBenchError
+from inference_bench.preparation import prepare
+from inference_bench.registry import KINDS, ModelFile, load_model, model_files, models_root
+from inference_bench.spec import Setup, Spec
+
+_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found out about one model.
+
+    Attributes:
+        model: name of its folder.
+        path: of its ``model.py``.
+        benchmarks: kind → number of its own benchmarks.
+        cases: cases of the suite ``full`` that apply to it; 0 where there are findings.
+        findings: what is not as it should be.
+    """
+
+    model: str
+    path: str
+    benchmarks: dict[str, int] = field(default_factory=dict)
+    cases: int = 0
+    findings: tuple[Finding, ...] = ()
+
+
+def verify_models(models_dirs: Sequence[Path] = ()) -> list[Verification]:
+    """Verify every model of the project, of further folders, and of entry points, by name.
+
+    Raises:
+        InvalidValueError: a folder that does not exist.
+    """
+    files = sorted(model_files(models_dirs), key=lambda file: file.name)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda file: _verify_apart(file, models_dirs), files))
+    twice = {name for name, count in Counter(file.name for file in files).items() if count > 1}
+    found = [_with(of, _namesakes(of, files)) if of.model in twice else of for of in found]
+    roots = [root for root in (models_root(), *models_dirs) if root]
+    lost = [Verification(path.name, str(path), findings=(_no_model(path),)) for path in _without_model(roots)]
+    return sorted([*found, *lost], key=lambda of: (of.model, of.path))
+
+
+def verify_model(file: ModelFile, models_dirs: Sequence[Path] = ()) -> Verification:
+    """Verify one model, importing its files into this process."""
+    found = list(findings(file))
+    cases = 0
+    if not found:
+        try:
+            cases = _count_cases(file, models_dirs)
+        except InferenceBenchError as error:
+            found.append(Finding(str(file.path), str(error), "make its defaults something that it can run"))
+    counts = Counter(path.parent.name for path in own_benchmarks(file))
+    return Verification(file.name, str(file.path), {kind: counts[kind] for kind in KINDS}, cases, tuple(found))
+
+
+def _verify_apart(file: ModelFile, models_dirs: Sequence[Path]) -> Verification:
+    command = [sys.executable, "-m", "inference_bench.verification", file.name, str(file.path), *map(str, models_dirs)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+        plain = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
+    except subprocess.TimeoutExpired:
+        problem = f"importing its files takes more than {_TIMEOUT_S} s"
+    except (ValueError, IndexError):
+        problem = "importing its files ends the process"
+    else:
+        if plain is not None:
+            return Verification(**{**plain, "findings": tuple(Finding(**of) for of in plain["findings"])})
+        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        problem = f"importing its files ends the process with status {done.returncode}: {last}"
+    finding = Finding(str(file.path), problem, "do nothing while the file is imported; the work belongs in load()")
+    return Verification(file.name, str(file.path), findings=(finding,))
+
+
+def _count_cases(file: ModelFile, models_dirs: Sequence[Path]) -> int:
+    """Plan the suite ``full`` on the first device and dtype, and count the cases that apply."""
+    model = load_model(file)
+    setup = Setup(device=model.devices[0], dtype=model.dtypes[0], weights="random", scale="reduced")
+    prepared = prepare(Spec(models=(file.name,), suite="full", setups=(setup,)), models_dirs)
+    return len(prepared.plan.cases) - len(prepared.not_applicable)
+
+
+def _without_model(roots: Sequence[Path]) -> Iterator[Path]:
+    for root in roots:
+        for path in sorted(root.glob("[!._]*/")):
+            if not (path / "model.py").is_file():
+                yield path
+
+
+def _no_model(path: Path) -> Finding:
+    return Finding(
+        str(path), "a folder without model.py", f"`new model NAME --dir {path.parent}`, or move it elsewhere"
+    )
+
+
+def _namesakes(of: Verification, files: Sequence[ModelFile]) -> Finding:
+    others = [str(file.path) for file in files if file.name == of.model and str(file.path) != of.path]
+    return Finding(of.path, f"another model has this name: {', '.join(others)}", "rename one of the folders")
+
+
+def _with(of: Verification, finding: Finding) -> Verification:
+    # Which of the two a plan would take is unknown: its refusal is this very finding again.
+    kept = tuple(other for other in of.findings if "two models named" not in other.problem)
+    return Verification(of.model, of.path, of.benchmarks, 0, (*kept, finding))
+
+
+if __name__ == "__main__":
+    NAME, PATH, *FOLDERS = sys.argv[1:]
+    print(json.dumps(asdict(verify_model(ModelFile(NAME, Path(PATH)), [Path(folder) for folder in FOLDERS]))))
