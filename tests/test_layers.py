@@ -17,12 +17,15 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "inference_bench"
 
 LAYERS = {
-    "data": "errors units spec plan metrics result statistics summaries stopping plain",
+    "data": (
+        "errors units spec plan metrics result statistics summaries stopping plain "
+        "shift comparison differences noise_floor trust"
+    ),
     "contracts": "model benchmark measurement registry protocol",
     "machine": "cgroup environment device devices.* nvml",
     "measuring": "benchmarks.* microbenchmark usage worker causal_lm weights* hub_download gguf_conversion",
-    "output": "run_folder sink sinks.* report reports.*",
-    "driving": "orchestrator runner worker_process progress floor tally",
+    "output": "run_folder runs observations noise_store sink sinks.* report reports.*",
+    "driving": "orchestrator runner worker_process progress floor tally ab",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }
