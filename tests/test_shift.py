@@ -19,8 +19,12 @@ def test_separate_shift_agrees_with_scipys_exact_mann_whitney(before, after):
         return
     shift = separate_shift(before, after)
 
-    assert shift.p_above(0) == pytest.approx(stats.mannwhitneyu(after, before, alternative="greater", method="exact").pvalue)
-    assert shift.p_below(0) == pytest.approx(stats.mannwhitneyu(after, before, alternative="less", method="exact").pvalue)
+    assert shift.p_above(0) == pytest.approx(
+        stats.mannwhitneyu(after, before, alternative="greater", method="exact").pvalue
+    )
+    assert shift.p_below(0) == pytest.approx(
+        stats.mannwhitneyu(after, before, alternative="less", method="exact").pvalue
+    )
     assert shift.value == np.median(np.subtract.outer(after, before))
 
 
