@@ -156,6 +156,7 @@ class Comparisons:
         unmatched: cases or metrics that one side lacks, one line each.
         regressions: cases that A measured and B failed to, one line each.
         paired: whether the runs are interleaved pairs.
+        level: confidence level of the intervals.
     """
 
     before: str
@@ -165,6 +166,12 @@ class Comparisons:
     unmatched: tuple[str, ...]
     regressions: tuple[str, ...]
     paired: bool
+    level: float
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every comparison has a verdict."""
+        return bool(self.rows) and all(row.verdict is not Verdict.INCONCLUSIVE for row in self.rows)
 
     @property
     def is_worse(self) -> bool:
@@ -219,6 +226,7 @@ def compare(
         unmatched=(*lacking, *(_failure(before, case, cause) for case, cause in before.failures)),
         regressions=tuple(_regressions(before, after, differing)),
         paired=paired,
+        level=level,
     )
 
 

@@ -50,19 +50,24 @@ class Noise:
             paired: whether the comparison is of interleaved pairs.
         """
 
-        def of_pairs(sessions: tuple[Pairs, ...]) -> float:
-            found = max(map(pair_floor, sessions)) if paired else drift_floor(sessions)
-            return math.expm1(found)
-
         def look_up(observations: Observations) -> float | None:
-            cases = self.cases.get((observations.case.benchmark, observations.metric, observations.phase))
-            if not cases:
-                return None
-            if observations.case.id in cases:
-                return of_pairs(cases[observations.case.id])
-            return max(map(of_pairs, cases.values()))
+            slot = observations.case.benchmark, observations.metric, observations.phase
+            return self.floor_of(slot, observations.case.id, paired=paired) if slot in self.cases else None
 
         return look_up
+
+    def floor_of(self, slot: Slot, case_id: str = "", *, paired: bool) -> float:
+        """Return the floor of a case as a fraction; where it was not measured, the largest of the slot's cases.
+
+        Raises:
+            KeyError: the slot was not measured.
+        """
+
+        def of_sessions(sessions: tuple[Pairs, ...]) -> float:
+            return math.expm1(max(map(pair_floor, sessions)) if paired else drift_floor(sessions))
+
+        cases = self.cases[slot]
+        return of_sessions(cases[case_id]) if case_id in cases else max(map(of_sessions, cases.values()))
 
 
 def state_folder() -> Path:

@@ -25,7 +25,7 @@ LAYERS = {
     "machine": "cgroup environment device devices.* nvml",
     "measuring": "benchmarks.* microbenchmark usage worker causal_lm weights* hub_download gguf_conversion",
     "output": "run_folder runs observations noise_store sink sinks.* report reports.*",
-    "driving": "orchestrator runner worker_process progress floor tally ab",
+    "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally ab",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }

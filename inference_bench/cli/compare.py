@@ -89,14 +89,15 @@ def _read(args: argparse.Namespace) -> list[Sided]:
     """Return the sides, the baseline first."""
     from pathlib import Path
 
-    from inference_bench.runs import interleaved, open_runs
+    from inference_bench.runs import open_runs, read_pairing
 
     places: list[str] = [*([args.baseline] if args.baseline else []), *args.places]
     if len(places) == 1:
-        pair = interleaved(Path(places[0]))
-        if pair is None:
+        pairing = read_pairing(Path(places[0]))
+        if pairing is None:
             raise UsageError(f"one side only ({places[0]}): expected two or more, or a folder that `ab` wrote.")
-        places = [str(path) for path in pair]
+        sides = zip(pairing.names, pairing.folders, strict=True)
+        return [(name, open_runs(folder, _warn)) for name, folder in sides]
     return [(place, open_runs(place, _warn)) for place in places]
 
 
@@ -131,17 +132,21 @@ def _noise(runs: Sequence[Run]) -> Noise | None:
 def _compared(sides: Sequence[Sided], args: argparse.Namespace, noise: Noise | None) -> Iterator[Comparisons]:
     from inference_bench.comparison import compare, no_floor
     from inference_bench.observations import observe
-    from inference_bench.runs import are_interleaved
+    from inference_bench.runs import pairing_of
+    from inference_bench.statistics import LEVEL
 
     def side(sided: Sided, *, paired: bool) -> Side:
         p = QUANTILES[args.quantile]
         return observe(sided[0], sided[1], p=p, metrics=args.metric, paired=paired, problem=_warn)
 
     for candidate in sides[1:]:
-        paired = are_interleaved(sides[0][1], candidate[1])
+        pairing = pairing_of(sides[0][1], candidate[1])
+        paired = pairing is not None
         floor: Callable[..., Any] = no_floor if noise is None else noise.floor(paired=paired)
         before, after = side(sides[0], paired=paired), side(candidate, paired=paired)
-        yield compare(before, after, margin=args.margin, floor=floor, paired=paired)
+        yield compare(
+            before, after, margin=args.margin, floor=floor, paired=paired, level=pairing.level if pairing else LEVEL
+        )
 
 
 def _write(

@@ -27,7 +27,7 @@ _COLUMNS = (
     Column("A", numeric=True, spare=3),
     Column("B", numeric=True, spare=2),
     Column("change", numeric=True),
-    Column("95 % interval", numeric=True),
+    Column("interval", numeric=True),
     Column("margin", numeric=True, spare=4),
     Column("could see", numeric=True, spare=5),
     Column("runs", numeric=True, spare=1),
@@ -71,6 +71,7 @@ def _outcome(compared: Sequence[Comparisons]) -> Cell:
 
 def _block(found: Comparisons) -> Block:
     how = "interleaved pairs" if found.paired else "separate runs"
+    how += f", {100 * found.level:.4g} % intervals"
     lines = [Cell(f"A = {found.before}", Tone.QUIET), Cell(f"B = {found.after}", Tone.QUIET)]
     lines += [Cell(f"compared: {name} {a} → {b}") for name, (a, b) in found.differing.items()]
     benchmarks = dict.fromkeys(row.before.benchmark for row in found.rows)

@@ -38,6 +38,7 @@ def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[s
         "before": found.before,
         "after": found.after,
         "paired": found.paired,
+        "level": found.level,
         "compared": plain(found.differing),
         "rows": [_row(row) for row in found.rows],
         "regressions": list(found.regressions),
