@@ -17,13 +17,14 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "inference_bench"
 
 LAYERS = {
-    "data": "architecture errors units spec plan metrics result statistics summaries stopping plain knee",
+    "data": "architecture errors units spec plan metrics result statistics summaries stopping plain knee"
+    " shift comparison differences noise_floor trust",
     "contracts": "model benchmark measurement registry protocol",
     "machine": "cgroup headroom page_cache environment device devices.* nvml",
     "measuring": "benchmarks.* microbenchmark usage worker transformers_model quantization causal_lm* text_encoder"
     " weights* hub_download hub_config gguf_conversion parameter_count device_memory",
-    "output": "run_folder sink sinks.* report reports.*",
-    "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally",
+    "output": "run_folder runs observations noise_store sink sinks.* report reports.*",
+    "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally ab",
     "structure": "model_facts skeleton contract verification migration",
     "face": "cli.* __main__ __init__",
     "native": "_native",

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from inference_bench.report import Report
 from inference_bench.reports._content import page
-from inference_bench.reports._page import Block, Cell, Remarks, Table, Tone
+from inference_bench.reports._page import Block, Cell, Page, Remarks, Table, Tone
 
 if TYPE_CHECKING:
     from inference_bench.run_folder import Run
@@ -38,22 +38,26 @@ class ConsoleReport(Report):
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write the report, with colours if the stream is a terminal."""
-        width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
-        console = Console(file=stream, width=width, highlight=False)
-        content = page(run)
-        with console.capture() as capture:
-            for line in content.lines:
-                console.print(_text(line))
-            for block in content.blocks:
-                _print_block(block, console)
-            for remarks in content.remarks:
-                _print_remarks(remarks, console)
-            if content.legend:
-                console.print()
-                console.print(Text(content.legend, style="dim"))
-        encoding = stream.encoding or "utf-8"
-        text = re.sub(" +$", "", capture.get(), flags=re.MULTILINE)
-        stream.write(text.encode(encoding, "replace").decode(encoding))  # a Latin-1 terminal has no ✓
+        print_page(page(run), stream)
+
+
+def print_page(content: Page, stream: TextIO) -> None:
+    """Write any page."""
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    console = Console(file=stream, width=width, highlight=False)
+    with console.capture() as capture:
+        for line in content.lines:
+            console.print(_text(line))
+        for block in content.blocks:
+            _print_block(block, console)
+        for remarks in content.remarks:
+            _print_remarks(remarks, console)
+        if content.legend:
+            console.print()
+            console.print(Text(content.legend, style="dim"))
+    encoding = stream.encoding or "utf-8"
+    text = re.sub(" +$", "", capture.get(), flags=re.MULTILINE)
+    stream.write(text.encode(encoding, "replace").decode(encoding))  # a Latin-1 terminal has no ✓
 
 
 def _text(cell: Cell, interval_break: str = " [") -> Text:

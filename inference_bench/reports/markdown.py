@@ -27,7 +27,12 @@ class MarkdownReport(Report):
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write the report."""
-        stream.writelines(f"{line}\n" for line in _lines(page(run)))
+        write_page(page(run), stream)
+
+
+def write_page(content: Page, stream: TextIO) -> None:
+    """Write any page."""
+    stream.writelines(f"{line}\n" for line in _lines(content))
 
 
 def _lines(content: Page) -> Iterator[str]:

@@ -1,0 +1,111 @@
+"""What ``ab`` and ``noise`` share: variants of one request, measured in turn, and the comparison's page."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import copy
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.cli import _values as values
+from inference_bench.cli._command import Command, Parser
+from inference_bench.errors import InvalidValueError
+from inference_bench.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from inference_bench.ab import AbOutcome, Question, Variant
+    from inference_bench.noise_store import Noise
+
+_VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+_TEXTS = ("weights", "scale")
+
+
+def refuse_foreign(args: argparse.Namespace, command: Command, positionals: int) -> None:
+    """Refuse options of ``run`` that have no meaning here.
+
+    Raises:
+        InvalidValueError: one was given.
+    """
+    defaults = Parser(command).parse(["_"] * positionals)
+    for name in ("resume", "retry_failed", "force", "dry_run", "overlap", "lookahead"):
+        if getattr(args, name) != getattr(defaults, name):
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidValueError(option, getattr(args, name), f"no {option} with {command.name}")
+
+
+def variant(change: str, args: argparse.Namespace, default_model: str) -> Variant:
+    """Return the request with one side's changes, such as ``dtype=bfloat16,threads=4`` or ``env:NAME=value``.
+
+    Raises:
+        UsageError: a change that cannot be read, or a name or value that is refused.
+    """
+    from inference_bench.ab import Variant
+    from inference_bench.cli._request import spec_of
+
+    own = copy.copy(args)
+    own.axis, own.models_dir = list(args.axis), list(args.models_dir)
+    environment = {}
+    found = _VARIABLE.fullmatch(change)
+    if found:
+        environment[found[1]] = found[2]
+    else:
+        for word in change.split(",") if change else ():
+            _apply(word, own)
+    spec = spec_of(own, default_model)
+    return Variant(change, spec, environment, tuple(own.models_dir), tuple(own.benchmarks_dir))
+
+
+def _apply(word: str, args: argparse.Namespace) -> None:
+    name, equals, value = (part.strip() for part in word.partition("="))
+    if not name or not equals or not value:
+        raise InvalidValueError("variant", word, "NAME=VALUE", "Such as dtype=bfloat16, model=NAME or env:NAME=VALUE.")
+    if name == "model":
+        args.model, args.all = [(value,)], False
+    elif name == "models_dir":
+        args.models_dir.append(Path(value))
+    elif name in _TEXTS:
+        setattr(args, name, value)
+    elif name == "seed":
+        args.seed = values.whole_number("seed", 0)(value)
+    else:
+        args.axis.append(values.axis(word))
+
+
+def measure(first: Variant, second: Variant, question: Question, args: argparse.Namespace) -> AbOutcome:
+    """Measure two variants in turn."""
+    from inference_bench.ab import measure_interleaved
+    from inference_bench.cli._progress import make_progress
+
+    return asyncio.run(
+        measure_interleaved(
+            first,
+            second,
+            question,
+            output=args.output,
+            time_ns=round(args.time * NS_PER_S),
+            progress=make_progress(quiet=args.quiet, stream=sys.stderr),
+            handle_signals=True,
+        )
+    )
+
+
+def show(outcome: AbOutcome, noise: Noise | None, form: str) -> None:
+    """Print the comparison, and where its runs are."""
+    from inference_bench.noise_store import floor_sentence
+    from inference_bench.reports._comparison import page
+    from inference_bench.reports._comparison_json import write_json
+    from inference_bench.reports._render import render
+
+    pairs = max((max(row.runs) for row in outcome.compared.rows), default=0)
+    remarks = [
+        f"Measured in turn, A B B A …: {pairs} pairs ({outcome.stop_reason}).",
+        floor_sentence(noise, [outcome.compared]),
+    ]
+    if form == "json":
+        write_json([outcome.compared], [()], remarks, sys.stdout)
+    else:
+        render(page([outcome.compared], [()], remarks), form, sys.stdout)
+    print(f"written to {outcome.folder}", file=sys.stderr)

@@ -1,0 +1,55 @@
+"""``check``: can a run be trusted?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.cli._command import Command
+from inference_bench.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    import argparse
+
+GRADES = ("A", "B", "C", "D", "F")
+
+
+class CheckCommand(Command):
+    """Say how far a run can be trusted: findings with evidence, consequence and remedy, and a grade for each case.
+
+    Nothing is measured again. Exits with 1 if a case's grade is worse than --at-least.
+    """
+
+    examples = (
+        ("benchmark_results/20261123T201530Z-3fa9c1", "grades and findings"),
+        ("RUN --at-least B", "as a gate"),
+        ("RUN --format json", "for another program"),
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the run, the worst grade allowed and the format."""
+        parser.add_argument("folder", metavar="RUN", type=Path, help="a run's folder")
+        parser.add_argument(
+            "--at-least", metavar="GRADE", default="D", help=f"worst grade allowed: {', '.join(GRADES)}"
+        )
+        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown or json")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Grade every case and say why."""
+        from inference_bench.reports._findings import page
+        from inference_bench.reports._findings_json import write_json
+        from inference_bench.reports._render import check_format, render
+        from inference_bench.run_folder import load_run
+        from inference_bench.trust import grade
+
+        if args.at_least not in GRADES:
+            raise UnknownNameError("grade", args.at_least, GRADES)
+        check_format(args.format, "json")
+        run = load_run(args.folder)
+        grades = [grade(result, run.record) for result in run.results]
+        if args.format == "json":
+            write_json(run, grades, sys.stdout)
+        else:
+            render(page(run, grades), args.format, sys.stdout)
+        return 1 if any(grade.letter > args.at_least for grade in grades) else 0

@@ -1,0 +1,53 @@
+"""The A/A floor: by how much identical configurations differ on a machine. Pure functions of run medians.
+
+Two kinds of comparison have two floors. Between interleaved pairs only chance is left; between separate measurements
+there is also what the machine does from one hour to the next, which no number of runs in one hour can average away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_bench.shift import paired_shift
+
+QUANTILE = 0.95
+_ASSIGNMENTS = 1000
+"""Assignments of labels that stand for all; with ten pairs, as many as there are."""
+
+Pairs = NDArray[np.float64]
+"""Run medians of one session, shape (pairs, 2), positive, in order of time."""
+
+
+def pair_floor(pairs: Pairs) -> float:
+    """Return the shift (as a logarithm) that 95 % of interleaved A/A comparisons of this size stay below.
+
+    Which of two identical runs is called A is arbitrary, so swapping the labels of any of the pairs gives another A/A
+    comparison that might as well have been observed.
+    """
+    differences = np.log(pairs[:, 1] / pairs[:, 0])
+    signs = np.random.default_rng(0).choice((-1.0, 1.0), (_ASSIGNMENTS, len(differences)))
+    return _quantile([abs(paired_shift(row).value) for row in signs * differences])
+
+
+def drift_floor(sessions: Sequence[Pairs]) -> float:
+    """Return the shift (as a logarithm) that 95 % of separate A/A measurements stay below.
+
+    Compared are the halves of each session, and each session with each other. While there are few, it is the largest.
+    """
+    medians = [np.log(np.median(pairs)) for pairs in sessions]
+    between = [abs(float(a - b)) for a, b in combinations(medians, 2)]
+    within = [_halves(pairs) for pairs in sessions if len(pairs) > 1]
+    return max(_quantile([*between, *within]), max((pair_floor(pairs) for pairs in sessions), default=0.0))
+
+
+def _halves(pairs: Pairs) -> float:
+    middle = len(pairs) // 2
+    return abs(float(np.log(np.median(pairs[middle:]) / np.median(pairs[:middle]))))
+
+
+def _quantile(values: Sequence[float]) -> float:
+    return float(np.quantile(values, QUANTILE, method="higher")) if len(values) else 0.0

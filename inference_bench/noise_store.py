@@ -1,0 +1,169 @@
+"""Where A/A measurements are kept: one file a machine, by its fingerprint, in the user's state folder."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inference_bench.comparison import Comparisons, Observations, Side
+from inference_bench.errors import RunFormatError
+from inference_bench.noise_floor import Pairs, drift_floor, pair_floor
+from inference_bench.run_folder import write_atomically
+
+SCHEMA_VERSION = 1
+OLD_DAYS = 30
+"""A floor older than this may be that of another kernel, another neighbour, another summer."""
+
+Slot = tuple[str, str, str]
+"""Benchmark, metric and phase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The A/A measurements of one machine.
+
+    Attributes:
+        measured_utc: when the latest was taken, ISO 8601.
+        sessions: how many there are.
+        cases: benchmark, metric and phase → case id → run medians of each session.
+    """
+
+    measured_utc: str
+    sessions: int
+    cases: Mapping[Slot, Mapping[str, tuple[Pairs, ...]]]
+
+    def age_days(self, now: datetime | None = None) -> float:
+        """Return how long ago the latest measurement was taken."""
+        return ((now or datetime.now(UTC)) - datetime.fromisoformat(self.measured_utc)).total_seconds() / 86_400
+
+    def floor(self, *, paired: bool) -> Callable[[Observations], float | None]:
+        """Return the floor as ``comparison`` wants it: that of the case itself, else the largest of its benchmark.
+
+        Args:
+            paired: whether the comparison is of interleaved pairs.
+        """
+
+        def look_up(observations: Observations) -> float | None:
+            slot = observations.case.benchmark, observations.metric, observations.phase
+            return self.floor_of(slot, observations.case.id, paired=paired) if slot in self.cases else None
+
+        return look_up
+
+    def floor_of(self, slot: Slot, case_id: str = "", *, paired: bool) -> float:
+        """Return the floor of a case as a fraction; where it was not measured, the largest of the slot's cases.
+
+        Raises:
+            KeyError: the slot was not measured.
+        """
+
+        def of_sessions(sessions: tuple[Pairs, ...]) -> float:
+            return math.expm1(max(map(pair_floor, sessions)) if paired else drift_floor(sessions))
+
+        cases = self.cases[slot]
+        return of_sessions(cases[case_id]) if case_id in cases else max(map(of_sessions, cases.values()))
+
+
+def state_folder() -> Path:
+    """Return the user's state folder for this project, by the XDG base directory specification."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "inference_bench"
+
+
+def noise_file(fingerprint: str, folder: Path | None = None) -> Path:
+    """Return where the noise of a machine is kept."""
+    return (folder or state_folder()) / "noise" / f"{fingerprint}.json"
+
+
+def load_noise(fingerprint: str, folder: Path | None = None) -> Noise | None:
+    """Return what is known of a machine's noise, or None.
+
+    Raises:
+        RunFormatError: the file is damaged or from a newer version.
+    """
+    path = noise_file(fingerprint, folder)
+    sessions = _sessions(path)
+    if not sessions:
+        return None
+    cases: dict[Slot, dict[str, tuple[Pairs, ...]]] = {}
+    try:
+        for session in sessions:
+            for entry in session["entries"]:
+                of_slot = cases.setdefault((entry["benchmark"], entry["metric"], entry["phase"]), {})
+                pairs = np.array(entry["pairs"], np.float64).reshape(-1, 2)
+                of_slot[entry["case"]] = (*of_slot.get(entry["case"], ()), pairs)
+        return Noise(max(str(session["measured_utc"]) for session in sessions), len(sessions), cases)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFormatError(f"{path}: damaged ({error!r}). Delete it and measure the noise again.") from error
+
+
+def add_noise(
+    before: Side, after: Side, fingerprint: str, folder: Path | None = None, now: datetime | None = None
+) -> Path:
+    """Add one A/A measurement to what is known of a machine.
+
+    Args:
+        before: one half of the pairs.
+        after: the other half, processes of equal names.
+        fingerprint: of the machine.
+        folder: instead of the user's state folder.
+        now: instead of the present.
+
+    Returns:
+        The file.
+    """
+    import orjson
+
+    path = noise_file(fingerprint, folder)
+    stamp = (now or datetime.now(UTC)).isoformat(timespec="seconds")
+    session = {"measured_utc": stamp, "entries": list(_entries(before.observations, after.observations))}
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "fingerprint": fingerprint,
+        "sessions": [*_sessions(path), session],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    return path
+
+
+def _entries(before: Iterable[Observations], after: Iterable[Observations]) -> Iterator[dict[str, Any]]:
+    others = {(of.case.id, of.metric, of.phase): of for of in after}
+    for of in before:
+        other = others.get((of.case.id, of.metric, of.phase))
+        pairs = [(of.values[p], other.values[p]) for p in of.values if p in other.values] if other else []
+        if pairs and min(min(pair) for pair in pairs) > 0:
+            names = {"case": of.case.id, "benchmark": of.case.benchmark, "metric": of.metric, "phase": of.phase}
+            yield {**names, "pairs": pairs}
+
+
+def _sessions(path: Path) -> list[dict[str, Any]]:
+    import orjson
+
+    try:
+        document = orjson.loads(path.read_bytes())
+        version, sessions = document["schema_version"], document["sessions"]
+    except FileNotFoundError:
+        return []
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise RunFormatError(f"{path}: damaged ({error!r}). Delete it and measure the noise again.") from error
+    if version > SCHEMA_VERSION:
+        raise RunFormatError(f"{path}: version {version}, but this inference_bench reads up to {SCHEMA_VERSION}.")
+    return list(sessions)
+
+
+def floor_sentence(noise: Noise | None, compared: Iterable[Comparisons], now: datetime | None = None) -> str:
+    """Say how well the noise of this machine is known."""
+    if noise is None:
+        return "A/A floor: not known on this machine. `noise` measures by how much identical configurations differ."
+    age = noise.age_days(now)
+    known = any(row.margin_source == "A/A floor" for found in compared for row in found.rows)
+    decisive = "" if known else "; nowhere above the margin asked for"
+    old = f" That is old: measure it again with `noise` (after {OLD_DAYS} days)." if age > OLD_DAYS else ""
+    return f"A/A floor: of {noise.sessions} measurement(s), the latest {age:.0f} days old{decisive}.{old}"

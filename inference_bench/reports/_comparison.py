@@ -1,0 +1,175 @@
+"""From comparisons to a page: a table a benchmark, then what stands behind the verdicts and what weakens them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference_bench.comparison import Comparison, Comparisons, Verdict, fields_of, word
+from inference_bench.metrics import METRICS
+from inference_bench.plain import unit_of
+from inference_bench.reports._page import Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.units import format_value
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+
+    from inference_bench.differences import Difference
+
+TONES = {
+    Verdict.BETTER: Tone.GOOD,
+    Verdict.WORSE: Tone.ALARM,
+    Verdict.SAME: Tone.PLAIN,
+    Verdict.INCONCLUSIVE: Tone.WARNING,
+}
+
+_COLUMNS = (
+    Column("metric"),
+    Column("A", numeric=True, spare=3),
+    Column("B", numeric=True, spare=2),
+    Column("change", numeric=True),
+    Column("interval", numeric=True),
+    Column("margin", numeric=True, spare=4),
+    Column("could see", numeric=True, spare=5),
+    Column("runs", numeric=True, spare=1),
+    Column("verdict"),
+)
+
+_LEGEND = (
+    "change: B against A, over runs. FASTER, SLOWER …: the whole interval lies beyond the margin, also after Holm's "
+    "correction for the number of comparisons. SAME: all of it lies within. INCONCLUSIVE: neither. could see: the "
+    "change that would have been noticed four times out of five. Rates follow from the durations shown."
+)
+
+
+def page(
+    compared: Sequence[Comparisons], differences: Sequence[Sequence[Difference]], remarks: Sequence[str] = ()
+) -> Page:
+    """Say everything about comparisons with one baseline.
+
+    Args:
+        compared: each candidate against the baseline.
+        differences: of each candidate's environment from the baseline's.
+        remarks: further sentences on how far to believe it, such as about the A/A floor.
+    """
+    return Page(
+        lines=(_outcome(compared),),
+        blocks=tuple(_block(found) for found in compared),
+        remarks=tuple(block for block in _remarks(compared, differences, remarks) if block.lines),
+        legend=_LEGEND,
+    )
+
+
+def _outcome(compared: Sequence[Comparisons]) -> Cell:
+    rows = [row for found in compared for row in found.rows]
+    count = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
+    failed = sum(len(found.regressions) for found in compared)
+    parts = [f"{number} {verdict.value}" for verdict, number in count.items() if number]
+    parts += [f"{failed} that fail(s) in B alone"] if failed else []
+    worst = next((v for v in (Verdict.WORSE, Verdict.INCONCLUSIVE, Verdict.BETTER) if count[v]), Verdict.SAME)
+    return Cell(f"{len(rows)} comparison(s): {', '.join(parts) or 'none'}", Tone.ALARM if failed else TONES[worst])
+
+
+def _block(found: Comparisons) -> Block:
+    how = "interleaved pairs" if found.paired else "separate runs"
+    how += f", {100 * found.level:.4g} % intervals"
+    lines = [Cell(f"A = {found.before}", Tone.QUIET), Cell(f"B = {found.after}", Tone.QUIET)]
+    lines += [Cell(f"compared: {name} {a} → {b}") for name, (a, b) in found.differing.items()]
+    benchmarks = dict.fromkeys(row.before.benchmark for row in found.rows)
+    tables = (_table(name, [row for row in found.rows if row.before.benchmark == name]) for name in benchmarks)
+    return Block(Cell(f"B against A, {how}", Tone.STRONG), tuple(lines), tuple(tables))
+
+
+def _table(benchmark: str, rows: Sequence[Comparison]) -> Table:
+    varying = varying_fields(rows)
+    heads = tuple(Column(name.removeprefix("axis ").replace("_", " "), numeric=name != "model") for name in varying)
+    cases = dict.fromkeys(row.before.id for row in rows)
+    phases = {(row.metric, row.phase) for row in rows}
+    in_phases = {metric for metric, _ in phases if sum(metric == other for other, _ in phases) > 1}
+    sections = tuple(
+        tuple(
+            (
+                *(Cell(str(fields_of(row.before).get(name, "–")) if place == 0 else "") for name in varying),
+                *_cells(row, in_phases),
+            )
+            for place, row in enumerate(row for row in rows if row.before.id == case)
+        )
+        for case in cases
+    )
+    title = benchmark.replace("_", " ")
+    return Table(title[:1].upper() + title[1:], (*heads, *_COLUMNS), sections)
+
+
+def varying_fields(rows: Sequence[Comparison]) -> list[str]:
+    """Return the fields that tell the cases of a table apart, and all parameters of the benchmark."""
+    fields = [fields_of(row.before) for row in rows]
+    names = dict.fromkeys(name for one in fields for name in one)
+    return [name for name in names if name.startswith("axis ") or len({one.get(name) for one in fields}) > 1]
+
+
+def _cells(row: Comparison, in_phases: Container[str]) -> tuple[Cell, ...]:
+    unit = unit_of(row.metric) or ""
+    title = METRICS[row.metric].title if row.metric in METRICS else row.metric
+    return (
+        Cell(f"{title}, {row.phase}" if row.metric in in_phases and row.phase else title),
+        Cell(format_value(row.values[0], unit)),
+        Cell(format_value(row.values[1], unit)),
+        Cell(change_text(row, row.change), Tone.STRONG),
+        Cell(interval_text(row), Tone.PLAIN if row.low is not None else Tone.QUIET),
+        Cell(f"±{size_text(row, row.margin)}"),
+        Cell("–" if row.smallest_effect is None else size_text(row, row.smallest_effect)),
+        Cell(str(row.runs[0]) if row.runs[0] == row.runs[1] else f"{row.runs[0]}, {row.runs[1]}"),
+        Cell(word(row.verdict, unit), TONES[row.verdict]),
+    )
+
+
+def change_text(row: Comparison, change: float) -> str:
+    """Write a change with its sign."""
+    sign = "+" if change > 0 else "-" if change < 0 else ""
+    return sign + size_text(row, abs(change))
+
+
+def size_text(row: Comparison, size: float) -> str:
+    """Write a size on the scale of the row's change: per cent of A, or the metric's unit."""
+    if not row.relative:
+        return format_value(size, unit_of(row.metric) or "")
+    return f"{100 * size:.2f} %" if size < 0.1 else f"{100 * size:.1f} %" if size < 10 else f"× {1 + size:.3g}"
+
+
+def interval_text(row: Comparison) -> str:
+    """Write the interval of the change, or a dash."""
+    if row.low is None or row.high is None:
+        return "–"
+    return f"[{change_text(row, row.low)}, {change_text(row, row.high)}]"
+
+
+def _remarks(
+    compared: Sequence[Comparisons], differences: Sequence[Sequence[Difference]], remarks: Sequence[str]
+) -> Iterator[Remarks]:
+    failed = (Cell(line, Tone.ALARM) for found in compared for line in found.regressions)
+    yield Remarks("Fails in B, but not in A", tuple(failed))
+    yield Remarks("Cannot tell", tuple(Cell(line, Tone.WARNING) for line in _reasons(compared)))
+    told = {line for found in compared for line in found.regressions}
+    rest = dict.fromkeys(line for found in compared for line in found.unmatched if line not in told)
+    yield Remarks("Not compared", tuple(Cell(line, Tone.WARNING) for line in rest))
+    for found, different in zip(compared, differences, strict=True):
+        heading = "The environments differ" + (f" ({found.after})" if len(compared) > 1 else "")
+        yield Remarks(heading, tuple(Cell(f"{d.name}: {d.before} → {d.after}", Tone.WARNING) for d in different))
+    lines = [Cell(text) for text in remarks]
+    if any(not found.paired for found in compared):
+        lines.append(
+            Cell("The runs are not interleaved: a drift of the machine between A and B looks like a change (`ab`).")
+        )
+    yield Remarks("How far to believe this", tuple(lines))
+
+
+def _reasons(compared: Sequence[Comparisons]) -> Iterator[str]:
+    """Say each reason once, with the metrics that it holds for."""
+    found: dict[str, dict[str, None]] = {}
+    for row in (row for one in compared for row in one.rows if row.reason):
+        title = METRICS[row.metric].title if row.metric in METRICS else row.metric
+        point = " × ".join(map(str, row.before.parameters.values()))
+        found.setdefault(row.reason, {})[" ".join(filter(None, (title, point)))] = None
+    for reason, names in found.items():
+        listed = list(names)
+        more = f" and {len(listed) - 4} more" if len(listed) > 4 else ""
+        yield f"{', '.join(listed[:4])}{more}: {reason}."

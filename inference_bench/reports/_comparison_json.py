@@ -1,0 +1,54 @@
+"""Comparisons as JSON, for a gate or a dashboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TextIO
+
+from inference_bench.comparison import Comparison, Comparisons, word
+from inference_bench.plain import better_of, case_to_plain, plain, unit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference_bench.differences import Difference
+
+VERSION = 1
+
+
+def write_json(
+    compared: Sequence[Comparisons],
+    differences: Sequence[Sequence[Difference]],
+    remarks: Sequence[str],
+    stream: TextIO,
+) -> None:
+    """Write one document; docs/compare.md describes it."""
+    import orjson
+
+    document = {
+        "comparison_version": VERSION,
+        "is_worse": any(found.is_worse for found in compared),
+        "comparisons": [_comparison(found, different) for found, different in zip(compared, differences, strict=True)],
+        "remarks": list(remarks),
+    }
+    stream.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+
+
+def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[str, Any]:
+    return {
+        "before": found.before,
+        "after": found.after,
+        "paired": found.paired,
+        "level": found.level,
+        "compared": plain(found.differing),
+        "rows": [_row(row) for row in found.rows],
+        "regressions": list(found.regressions),
+        "unmatched": list(found.unmatched),
+        "environment_differences": plain(list(differences)),
+    }
+
+
+def _row(row: Comparison) -> dict[str, Any]:
+    names = {"before": case_to_plain(row.before), "after": case_to_plain(row.after)}
+    unit = unit_of(row.metric)
+    figures = {name: value for name, value in plain(row).items() if name not in names}
+    return {**names, "unit": unit, "better": better_of(row.metric), "word": word(row.verdict, unit), **figures}

@@ -1,0 +1,29 @@
+"""Pages that are not of one run (comparisons, findings), in the formats for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from inference_bench.errors import UnknownNameError
+from inference_bench.reports.console import print_page
+from inference_bench.reports.markdown import write_page
+
+if TYPE_CHECKING:
+    from inference_bench.reports._page import Page
+
+_RENDERERS = {"console": print_page, "markdown": write_page}
+
+
+def check_format(name: str, *others: str) -> None:
+    """Refuse a format that does not exist, before anything is read.
+
+    Raises:
+        UnknownNameError: it is neither for people nor one of the ``others``.
+    """
+    if name not in (*_RENDERERS, *others):
+        raise UnknownNameError("format", name, (*_RENDERERS, *others))
+
+
+def render(content: Page, name: str, stream: TextIO) -> None:
+    """Write a page in the named format."""
+    _RENDERERS[name](content, stream)
