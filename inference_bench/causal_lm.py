@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
+from inference_bench.causal_lm_scorer import CausalLMScorer
 from inference_bench.errors import InvalidValueError, WeightsError
-from inference_bench.model import LoadSteps, Model, ResolvedWeights, TextGenerator
+from inference_bench.model import LoadSteps, Model, ResolvedWeights, TextGenerator, TextScorer
 from inference_bench.spec import Setup
 
 PROMPT_FILE = Path(__file__).with_name("data") / "prompt.txt"
@@ -90,6 +91,11 @@ class CausalLM(Model):
         if self.tokenizer is None:
             return CausalLMGenerator(self.network, self._random_ids, self._limit)
         return CausalLMGenerator(self.network, self._text_ids, self._limit)
+
+    def scorer(self) -> TextScorer:
+        """Return likelihoods and greedy text."""
+        ids = self._text_ids if self.tokenizer else self._random_ids
+        return CausalLMScorer(self.network, self.tokenizer, ids, self._limit)
 
     def describe(self) -> dict[str, Any]:
         """Return the loaded model's exact size and the settings that its speed depends on."""

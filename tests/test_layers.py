@@ -20,7 +20,8 @@ LAYERS = {
     "data": "errors units spec plan metrics result statistics summaries stopping plain",
     "contracts": "model benchmark measurement registry protocol",
     "machine": "cgroup environment device devices.* nvml",
-    "measuring": "benchmarks.* microbenchmark usage worker causal_lm weights* hub_download gguf_conversion",
+    "measuring": "accuracy.* benchmarks.* microbenchmark usage worker causal_lm* weights* hub_download"
+    " gguf_conversion",
     "output": "run_folder sink sinks.* report reports.*",
     "driving": "orchestrator runner worker_process progress floor tally",
     "face": "cli.* __main__ __init__",
