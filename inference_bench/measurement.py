@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _PROGRESS_INTERVAL_NS = 200 * NS_PER_MS
 """Progress is sent between iterations only, and at most this often."""
+
+
+def _ignore(*, opens: bool) -> None:
+    """Nobody needs to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Measurement:
         limits: when to stop.
         on_progress: called between iterations with plain data.
         weights: what the worker's model was, or will be, loaded from.
+        on_window: called with ``opens`` true before what is timed, and false after it.
 
     Attributes:
         notes: what lowers the trust in this result; a benchmark adds sentences.
@@ -57,6 +63,7 @@ class Measurement:
         limits: Limits,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
         weights: ResolvedWeights | None = None,
+        on_window: Callable[..., None] | None = None,
     ) -> None:
         self.limits = limits
         self.decision = Decision(converged=True, reason="one observation a process", targets={})
@@ -66,6 +73,7 @@ class Measurement:
         self.load_steps: Sequence[LoadStep] = ()
         self.weights = weights
         self._on_progress = on_progress
+        self._on_window = on_window or _ignore
         self._reported_ns = 0
         self._rule: StoppingRule | None = None
         self._columns: dict[str, list[Any]] = {
@@ -86,17 +94,27 @@ class Measurement:
         yield Iteration(0, Stage.COLD, self)
         for index in range(1, 1 + warmups):
             yield Iteration(index, Stage.WARMUP, self)
-        began_ns = now_ns()
         index = 1 + warmups
-        while True:
-            yield Iteration(index, Stage.MEASURED, self)
-            elapsed_ns = now_ns() - began_ns
-            decision = self._rule.decide(elapsed_ns)
-            self._report(index, elapsed_ns)
-            if decision is not None:
-                self.decision = decision
-                return
-            index += 1
+        with self.window():
+            began_ns = now_ns()
+            while True:
+                yield Iteration(index, Stage.MEASURED, self)
+                elapsed_ns = now_ns() - began_ns
+                decision = self._rule.decide(elapsed_ns)
+                self._report(index, elapsed_ns)
+                if decision is not None:
+                    self.decision = decision
+                    return
+                index += 1
+
+    @contextmanager
+    def window(self) -> Iterator[None]:
+        """Mark a block as timed: no loader runs beside it, unless on processors of its own."""
+        self._on_window(opens=True)
+        try:
+            yield
+        finally:
+            self._on_window(opens=False)
 
     def repetitions(self, count: int) -> Iterator[Iteration]:
         """Yield the cold iteration, then ``count`` measured ones: for quantities that hardly vary, such as memory."""

@@ -47,6 +47,7 @@ class Metric:
         source: where the definition comes from.
         derived_from: tag of the sampled metric that this one is a function of, or None.
         statistic: what is said of many values.
+        overview: whether it stands in the table of all models.
     """
 
     tag: str
@@ -57,6 +58,7 @@ class Metric:
     source: str
     derived_from: str | None = None
     statistic: Statistic = Statistic.MEDIAN
+    overview: bool = False
 
 
 _MLPERF = "MLPerf Inference rules, LLM server metrics (TTFT, TPOT)"
@@ -66,7 +68,15 @@ _OWN = "this project"
 _LINUX = "Linux proc(5)"
 
 _ALL = (
-    Metric("ttft", "TTFT", "ns", Better.LOWER, "t[1] - t[0]: prefill of the prompt and the first token", _MLPERF),
+    Metric(
+        "ttft",
+        "TTFT",
+        "ns",
+        Better.LOWER,
+        "t[1] - t[0]: prefill of the prompt and the first token",
+        _MLPERF,
+        overview=True,
+    ),
     Metric("tpot", "TPOT", "ns", Better.LOWER, "(t[n] - t[1]) / (n - 1), one per generation", _MLPERF),
     Metric("itl", "ITL", "ns", Better.LOWER, "t[i] - t[i-1] for i = 2..n, one per decode step", _FIELD),
     Metric("e2e", "end to end", "ns", Better.LOWER, "t[n] - t[0]", _MLPERF),
@@ -79,7 +89,16 @@ _ALL = (
         _FIELD,
         derived_from="ttft",
     ),
-    Metric("decode_rate", "decode", "tokens/s", Better.HIGHER, "1 / itl, batch 1", _FIELD, derived_from="itl"),
+    Metric(
+        "decode_rate",
+        "decode",
+        "tokens/s",
+        Better.HIGHER,
+        "1 / itl, batch 1",
+        _FIELD,
+        derived_from="itl",
+        overview=True,
+    ),
     Metric("call_time", "call", "ns", Better.LOWER, "end of the function's call minus its beginning", _OWN),
     Metric(
         "rss_peak_sampled",
@@ -96,6 +115,7 @@ _ALL = (
         Better.LOWER,
         "kernel high-water mark of the resident set, reset where the phase begins",
         _LINUX + ", VmHWM and clear_refs",
+        overview=True,
     ),
     Metric(
         "rss_growth",

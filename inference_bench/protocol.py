@@ -11,6 +11,8 @@ kind           from                fields
 ``loaded``     worker              ``model``, ``steps``
 ``measure``    orchestrator        ``case``, ``benchmark_file``, ``limits``
 ``progress``   worker              ``iterations``, ``samples``, ``medians``, ``widths``
+``window``     worker              ``opens``: a timed window opens, or has closed
+``go``         orchestrator        nothing; the answer to a window that opens: nobody else runs now
 ``measured``   worker              ``samples``, ``scores``, ``rates``, ``memory``, ``decision``, ``worker``, ``notes``
 ``failed``     worker              ``status``, ``cause``, ``detail``
 ``release``    orchestrator        nothing; the worker unloads and exits

@@ -55,6 +55,8 @@ class Samples:
         stage: str, a ``Stage`` value.
         start_ns: int64, when the interval began, on CLOCK_MONOTONIC_RAW; -1 where that has no meaning.
         value: int64, nanoseconds or bytes, as the metric's unit says.
+        loader: str, what the next worker did meanwhile: ``none`` existed, it was ``still`` (frozen or loaded), or it
+            was ``running``; empty where the sample has no time.
     """
 
     run: NDArray[np.int32]
@@ -65,6 +67,7 @@ class Samples:
     stage: NDArray[np.str_]
     start_ns: NDArray[np.int64]
     value: NDArray[np.int64]
+    loader: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.value)
@@ -245,6 +248,7 @@ class RunRecord:
         spec: what was asked for, as plain data.
         environment: the machine and the software, as plain data.
         clock: the clock's description of itself.
+        overlap: the policy of loading ahead, why, and how much of the loading it hid, nanoseconds.
         floor: metric tag → quantiles of the null model through the same path, nanoseconds.
         cases: one entry per planned case: id, slug, status (``pending`` until it ended).
         finished: whether the plan was carried out to its end.
@@ -255,6 +259,7 @@ class RunRecord:
     spec: Mapping[str, Any]
     environment: Mapping[str, Any]
     clock: Mapping[str, Any] = field(default_factory=dict)
+    overlap: Mapping[str, Any] = field(default_factory=dict)
     floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     cases: tuple[Mapping[str, Any], ...] = ()
     finished: bool = False

@@ -13,9 +13,10 @@ docs/results.md describes every field.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from errno import EINVAL
@@ -27,7 +28,7 @@ from inference_bench.plain import record_from_plain, result_from_plain
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
@@ -38,6 +39,7 @@ RESULTS = "results.json"
 TABLE = "results.csv"
 SAMPLES = "samples"
 MEMORY = "memory"
+_LOCK = ".lock"
 SCORES = "scores"
 TABLES = (SAMPLES, MEMORY, SCORES)
 
@@ -76,6 +78,27 @@ def _new_folder(root: Path, stamp: str) -> Path:
         with suppress(FileExistsError):
             folder.mkdir()
             return folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run's folder: no second process writes into it meanwhile. The kernel lets go when this process ends.
+
+    Raises:
+        InvalidValueError: another process holds it.
+    """
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            advice = "Wait until it has ended, or stop it."
+            raise InvalidValueError(
+                "run's folder", str(folder), "one that no other process writes into", advice
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:

@@ -15,6 +15,8 @@ ATTENTIONS = ("auto", "eager", "sdpa", "flash_attention_2")
 COMPILE_MODES = ("none", "default", "reduce-overhead", "max-autotune")
 SETUP_AXES = ("device", "dtype", "threads", "attention", "compile")
 """The fields of a set-up that take several values, each a set-up of its own."""
+OVERLAPS = ("auto", "freeze", "partition", "off")
+"""What may happen beside a measured worker; ``overlap`` has the meaning of each."""
 SUITES = ("performance", "accuracy", "full")
 """A benchmark says itself which of these it belongs to."""
 
@@ -119,6 +121,8 @@ class Spec:
         runs: fresh processes per case; inference is over runs.
         limits: when to stop sampling a case.
         suite: one of ``SUITES``, instead of benchmarks: whatever each model has for it.
+        overlap: one of ``OVERLAPS``: how the next workers load while one is measured.
+        lookahead: how many workers may load ahead.
     """
 
     models: tuple[str, ...]
@@ -128,12 +132,18 @@ class Spec:
     runs: int = 1
     limits: Limits = field(default_factory=Limits)
     suite: str | None = None
+    overlap: str = "auto"
+    lookahead: int = 1
 
     def __post_init__(self) -> None:
         if self.runs < 1:
             raise InvalidValueError("runs", self.runs, "a whole number of at least 1")
         if not self.models:
             raise InvalidValueError("models", "none", "at least one", "`list models` shows them.")
+        if self.overlap not in OVERLAPS:
+            raise UnknownNameError("overlap", self.overlap, OVERLAPS)
+        if self.lookahead < 0:
+            raise InvalidValueError("lookahead", self.lookahead, "a whole number of at least 0")
         if self.suite is not None and self.suite not in SUITES:
             raise UnknownNameError("suite", self.suite, SUITES)
         if bool(self.benchmarks) == (self.suite is not None):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from inference_bench.metrics import METRICS
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary
 from inference_bench.spec import Limits
@@ -23,6 +25,7 @@ _SAMPLE_TYPES = {
     "stage": np.str_,
     "start_ns": np.int64,
     "value": np.int64,
+    "loader": np.str_,
 }
 _SCORE_TYPES = {
     "run": np.int32,
@@ -60,15 +63,29 @@ class Tally:
     _scores: list[Mapping[str, Any]] = field(default_factory=list)
     _memory: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def add(self, run: int, message: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> None:
-        """Add a worker's ``measured`` or ``failed`` message."""
+    def add(
+        self,
+        run: int,
+        message: Mapping[str, Any],
+        model: Mapping[str, Any] | None = None,
+        loaders: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+    ) -> None:
+        """Add a worker's ``measured`` or ``failed`` message.
+
+        Args:
+            run: number of the fresh process.
+            message: what the worker sent.
+            model: what the model says of itself.
+            loaders: when other workers were ``alive`` and ``running`` beside it, on CLOCK_MONOTONIC_RAW.
+        """
         self.model = model or self.model
         if message["kind"] == "failed":
             self.fail(Status(message["status"]), Failure(message["cause"], detail=message["detail"]))
             return
         self._rates |= message["rates"]
         if message["samples"]["value"]:
-            self._samples.append(_with_run(run, message["samples"], len(message["samples"]["value"])))
+            samples = {**message["samples"], "loader": _loader_states(message["samples"], loaders or {})}
+            self._samples.append(_with_run(run, samples, len(samples["value"])))
         if message["scores"]["value"]:
             self._scores.append(_with_run(run, message["scores"], len(message["scores"]["value"])))
         if message["memory"]:
@@ -136,6 +153,21 @@ class Tally:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _loader_states(samples: Mapping[str, Any], loaders: Mapping[str, Sequence[tuple[int, int]]]) -> NDArray[np.str_]:
+    """Say of each sample what the loaders did while it was taken (see ``result.Samples``)."""
+    start = np.asarray(samples["start_ns"], np.int64)
+    lengths = [
+        value if metric in METRICS and METRICS[metric].unit == "ns" else 0
+        for metric, value in zip(samples["metric"], samples["value"], strict=True)
+    ]
+    end = start + np.asarray(lengths, np.int64)
+    states = np.where(start < 0, "", "none").astype("<U7")
+    for state, word in (("alive", "still"), ("running", "running")):
+        for begin_ns, end_ns in loaders.get(state, ()):
+            states[(start >= 0) & (start < end_ns) & (end > begin_ns)] = word
+    return states
 
 
 def _with_run(run: int, columns: Mapping[str, Any], rows: int) -> dict[str, Any]:

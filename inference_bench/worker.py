@@ -1,6 +1,6 @@
 """One run of a model in a fresh process: boot, load, measure, release.
 
-Started by the orchestrator as ``python -m inference_bench.worker DESCRIPTOR SPAWNED_NS``; see ``protocol``.
+Started by the orchestrator as ``python -m inference_bench.worker DESCRIPTOR SPAWNED_NS PARENT``; see ``protocol``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,14 @@ class Worker:
             Limits(**message["limits"]),
             on_progress=lambda fields: self._channel.send("progress", **fields),
             weights=self._weights,
+            on_window=self._announce,
         )
+
+    def _announce(self, *, opens: bool) -> None:
+        """Tell that a timed window opens or closes; before it opens, wait until nobody else is running."""
+        self._channel.send("window", opens=opens)
+        if opens and self._channel.receive() is None:
+            raise SystemExit  # the orchestrator is gone
 
     def _measure(self, message: dict[str, Any]) -> None:
         if self._model is None:
@@ -175,8 +182,10 @@ def _describe_failure(error: Exception) -> dict[str, Any]:
 
 def main() -> None:
     """Serve one orchestrator over the socket whose descriptor is the first argument."""
-    descriptor, spawned_ns = int(sys.argv[1]), int(sys.argv[2])
+    descriptor, spawned_ns, parent = map(int, sys.argv[1:4])
     die_with_parent()
+    if os.getppid() != parent:
+        return  # it was gone before the kernel could be asked to tell
     # Ctrl-C is the orchestrator's to handle: it decides whether this case is still finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = protocol.Channel(socket.socket(fileno=descriptor))

@@ -23,7 +23,7 @@ LAYERS = {
     "measuring": "accuracy.* benchmarks.* microbenchmark usage worker causal_lm* weights* hub_download"
     " gguf_conversion",
     "output": "run_folder sink sinks.* report reports.*",
-    "driving": "orchestrator runner worker_process progress floor tally",
+    "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }

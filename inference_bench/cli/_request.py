@@ -40,6 +40,8 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
             budget_ns=round(args.budget * NS_PER_S) or 1,
         ),
         suite=suite,
+        overlap=args.overlap,
+        lookahead=args.lookahead,
     )
 
 
@@ -57,6 +59,28 @@ def check_output(folder: Path) -> None:
             str(folder),
             "a folder that can be written",
             f"{nearest} {reason}: choose another with --output.",
+        )
+
+
+_WITH_RESUME = {"resume", "retry_failed", "force", "models_dir", "benchmarks_dir", "quiet", "format", "verbose"}
+
+
+def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> None:
+    """Refuse options beside ``--resume`` that ask for something else than the run began with.
+
+    Args:
+        args: as given.
+        defaults: as they are when nothing is given.
+
+    Raises:
+        InvalidValueError: there is one.
+    """
+    changed = [name for name, value in vars(args).items() if value != getattr(defaults, name, None)]
+    given = ["--" + name.replace("_", "-") for name in changed if name not in _WITH_RESUME]
+    if given:
+        expected = "only " + ", ".join("--" + name.replace("_", "-") for name in sorted(_WITH_RESUME))
+        raise InvalidValueError(
+            "options with --resume", " ".join(given), expected, "For other settings start a new run."
         )
 
 

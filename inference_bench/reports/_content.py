@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.metrics import METRICS
 from inference_bench.plain import unit_of
 from inference_bench.reports._numbers import Numbers, numbers_of
+from inference_bench.reports._overview import overview
 from inference_bench.reports._page import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._places import Places
 from inference_bench.reports._trust import doubts
@@ -32,7 +33,7 @@ def page(run: Run) -> Page:
     """Say everything a report says."""
     return Page(
         lines=tuple(_run_lines(run)),
-        blocks=tuple(_blocks(run.results)),
+        blocks=(*_blocks(run.results), *filter(None, [overview(run.results)])),
         remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
         legend=_legend(run.results),
     )

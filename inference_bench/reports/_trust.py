@@ -24,6 +24,7 @@ def doubts(run: Run) -> Remarks:
     observed = [(result, summary) for result in run.results for summary in result.summaries]
     places = Places(run.results)
     lines = [*_scope(observed), *_floor(run, observed), *_clock(run.record.clock), *_machine(run.record.environment)]
+    lines += _overlap(run.record.overlap)
     lines += [*_unconverged(observed, places), *_outliers(observed, places), *_notes(run.results, places)]
     return Remarks("How far to believe this", tuple(lines))
 
@@ -67,6 +68,18 @@ def _clock(clock: Mapping[str, Any]) -> Iterator[Cell]:
     if troubles or clock.get("drift"):
         named = troubles + (["drift"] if clock.get("drift") else [])
         yield Cell(f"Clock trouble while measuring: {', '.join(named)}.", Tone.WARNING)
+
+
+def _overlap(overlap: Mapping[str, Any]) -> Iterator[Cell]:
+    """Say what loading ahead hid; what it disturbed stands in the samples' ``loader`` column."""
+    if not overlap.get("loads_ahead"):
+        return
+    load_ns, hidden_ns, hideable_ns = (overlap[name] for name in ("load_ns", "hidden_ns", "hideable_ns"))
+    share = f" ({_percent(hidden_ns / hideable_ns)} of what it could hide)" if hideable_ns else ""
+    yield Cell(
+        f"Loading ahead ({overlap['policy']}: {overlap['reason']}) hid {format_ns(hidden_ns)} of {format_ns(load_ns)}"
+        f"{share}."
+    )
 
 
 def _machine(environment: Mapping[str, Any]) -> Iterator[Cell]:

@@ -63,6 +63,7 @@ def samples_table(samples: Samples, case: Case, metadata: dict[str, str]) -> pa.
             "stage": _words(samples.stage),
             "start_ns": _integers(samples.start_ns, "int64", missing=-1),
             "value": _integers(samples.value, "int64"),
+            "loader": _words(samples.loader, missing=""),
         },
         metadata,
     )
@@ -129,10 +130,11 @@ def _constant(word: str, length: int) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array([0] * length, pa.int32()), pa.array([word], pa.string()))
 
 
-def _words(column: NDArray[Any]) -> Any:
+def _words(column: NDArray[Any], missing: str | None = None) -> Any:
     import pyarrow as pa
 
-    return pa.array(column.tolist(), pa.string()).dictionary_encode()
+    mask = None if missing is None else column == missing
+    return pa.array(column.astype(object), pa.string(), mask=mask).dictionary_encode()
 
 
 def _integers(column: NDArray[Any], kind: str, missing: int | None = None) -> Any:
