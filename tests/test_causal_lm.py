@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from inference_bench.causal_lm import PROMPT_FILE, CausalLM, _read, kv_bytes_per_token
+from inference_bench.causal_lm import CausalLM, kv_bytes_per_token
 from inference_bench.errors import InvalidValueError, WeightsError
 from inference_bench.model import LoadSteps, TextGenerator
 from inference_bench.registry import find_models, load_model
 from inference_bench.spec import Setup
+from inference_bench.transformers_model import PROMPT_FILE, read_network
 from inference_bench.weights import resolve_weights
 
 REDUCED = Setup(weights="random", scale="reduced", threads=2)
@@ -53,7 +54,7 @@ def test_load_times_every_step_in_order() -> None:
     steps = LoadSteps()
     model = smollm2()()
     model.load(REDUCED, resolve_weights(smollm2(), REDUCED, print), steps)
-    assert [step.name for step in steps.steps] == ["import", "config", "tokenizer", "weights", "to_device"]
+    assert [step.name for step in steps.steps] == ["import", "config", "tokenizer", "read", "materialise", "to_device"]
     edges = [ns for step in steps.steps for ns in (step.begin_ns, step.end_ns)]
     assert edges == sorted(edges)
 
@@ -139,22 +140,14 @@ def test_cuda_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_weights_that_lack_a_tensor_are_refused(reduced: CausalLM, tmp_path: Path) -> None:
     """Transformers itself would fill the gap with random values."""
     from safetensors.torch import load_file, save_file
+    from transformers import AutoModelForCausalLM
 
     reduced.network.save_pretrained(tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
     del tensors["model.layers.1.mlp.up_proj.weight"]
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(WeightsError, match=r"1 tensors of LlamaForCausalLM missing.*layers\.1\.mlp\.up_proj"):
-        _read(reduced.network.config, tmp_path, reduced.network.dtype)
-
-
-def test_the_true_config_has_the_published_parameter_count() -> None:
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    with torch.device("meta"):
-        network = AutoModelForCausalLM.from_config(AutoConfig.for_model(**smollm2().config()))
-    assert smollm2().parameters == sum(p.numel() for p in network.parameters())
+        read_network(AutoModelForCausalLM, reduced.network.config, tmp_path, {"dtype": reduced.network.dtype})
 
 
 def test_the_prompt_text_is_prose() -> None:
@@ -173,10 +166,7 @@ def test_unload_lets_go() -> None:
 @pytest.mark.slow
 class TestTrained:
     def test_answers(self, trained: CausalLM) -> None:
-        question = [{"role": "user", "content": "What is the capital of France?"}]
-        chat = trained.tokenizer.apply_chat_template(
-            question, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
+        chat = trained.tokenizer(trained.chat_prompt("What is the capital of France?"), return_tensors="pt")
         ids = trained.network.generate(**chat, do_sample=False, max_new_tokens=12)
         assert "Paris" in trained.tokenizer.decode(ids[0, chat["input_ids"].shape[1] :])
 

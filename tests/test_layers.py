@@ -20,8 +20,8 @@ LAYERS = {
     "data": "errors units spec plan metrics result statistics summaries stopping plain",
     "contracts": "model benchmark measurement registry protocol",
     "machine": "cgroup environment device devices.* nvml",
-    "measuring": "accuracy.* benchmarks.* microbenchmark usage worker causal_lm* weights* hub_download"
-    " gguf_conversion",
+    "measuring": "accuracy.* benchmarks.* microbenchmark usage worker transformers_model quantization causal_lm*"
+    " text_encoder weights* hub_download gguf_conversion",
     "output": "run_folder sink sinks.* report reports.*",
     "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally",
     "face": "cli.* __main__ __init__",
@@ -40,8 +40,19 @@ MAY_IMPORT = {
 
 FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}
 MODELS_MAY_IMPORT = {
-    *("benchmark", "benchmarks.*", "causal_lm", "errors", "measurement", "metrics", "microbenchmark", "model", "plan"),
-    *("spec", "units"),
+    *(
+        "benchmark",
+        "benchmarks.*",
+        "causal_lm",
+        "causal_lm_batch",
+        "errors",
+        "measurement",
+        "metrics",
+        "microbenchmark",
+        "model",
+        "plan",
+    ),
+    *("spec", "text_encoder", "units"),
 }
 INPUT_OUTPUT = {"asyncio", "io", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "urllib"}
 

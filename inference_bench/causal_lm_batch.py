@@ -1,0 +1,102 @@
+"""Greedy generation of several sequences at once, for a causal language model on transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.errors import InvalidValueError
+from inference_bench.model import BatchGenerator
+
+if TYPE_CHECKING:
+    from inference_bench.causal_lm import CausalLM
+
+
+@dataclass(frozen=True, slots=True)
+class PaddedPrompts:
+    """Prompts of several lengths as one tensor.
+
+    Attributes:
+        ids: token ids, shape (batch, longest), shorter rows filled with 0 on the left.
+        mask: 1 for a token and 0 for padding, of the same shape; None where all rows are equally long.
+    """
+
+    ids: Any
+    mask: Any
+
+
+class CausalLMBatchGenerator(BatchGenerator):
+    """Static batches: all sequences start together and take each step together.
+
+    Padding stands on the left, so that every row's next token is the last column's. A mask and position ids are passed
+    only where there is padding: a batch of equal lengths takes the same path as a single sequence.
+    """
+
+    def __init__(self, model: CausalLM) -> None:
+        import torch
+
+        self._torch = torch
+        self._model = model
+        self._network = model.network
+        self._cache: Any = None
+        self._mask: Any = None
+        self._tokens: Any = None
+
+    def prompts(self, lengths: Sequence[int]) -> PaddedPrompts:
+        """Return one row for each length, on the device: row ``i`` is the single prompt of ``lengths[i]`` tokens.
+
+        Raises:
+            InvalidValueError: no length, or one that the model does not take.
+        """
+        if not lengths:
+            raise InvalidValueError("prompt lengths", "none", "at least one")
+        longest = max(lengths)
+        for length in (longest, min(lengths)):
+            self._model.check_length(length)
+        rows = [self._model.prompt_ids(length) for length in lengths]
+        device = self._network.device
+        ids = self._torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=device)
+        if min(lengths) == longest:
+            return PaddedPrompts(ids, None)
+        mask = [[0] * (longest - length) + [1] * length for length in lengths]
+        return PaddedPrompts(ids, self._torch.tensor(mask, device=device))
+
+    def reset(self) -> None:
+        """Free the cache of the last batch."""
+        self._cache = self._mask = self._tokens = None
+
+    def prefill(self, batch: PaddedPrompts) -> list[int]:
+        """Run the prompts into a fresh cache; only the last position of each goes through the head."""
+        self.reset()
+        self._mask = batch.mask
+        return self._step(batch.ids, self._masking(batch.ids.shape[1]))
+
+    def decode(self) -> list[int]:
+        """Run each row's last token."""
+        if self._mask is not None:
+            self._mask = self._torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], dim=1)
+        return self._step(self._tokens, self._masking(1))
+
+    def _masking(self, new_columns: int) -> dict[str, Any]:
+        """Return what tells the network of padding: nothing where there is none."""
+        if self._mask is None:
+            return {}
+        return {"attention_mask": self._mask, **self._positions(new_columns)}
+
+    def _positions(self, new_columns: int) -> dict[str, Any]:
+        """Return the position ids of the last columns: they count from each row's own first token.
+
+        What they are at padding does not matter, since no token attends to it.
+        """
+        return {"position_ids": (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -new_columns:]}
+
+    def _step(self, ids: Any, masking: dict[str, Any]) -> list[int]:
+        with self._torch.inference_mode():
+            output = self._network(
+                input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **masking
+            )
+            self._cache = output.past_key_values
+            self._tokens = output.logits[:, -1].argmax(-1, keepdim=True)
+            tokens: list[int] = self._tokens.flatten().tolist()  # waits for the device
+        return tokens

@@ -1,0 +1,91 @@
+"""A text embedding model on transformers, so that a model's folder need only describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from inference_bench.errors import InvalidValueError
+from inference_bench.model import TextEncoder
+from inference_bench.transformers_model import TransformersModel
+
+_TEXTS_AT_ONCE = 32
+
+
+class EmbeddingModel(TransformersModel):
+    """Turns a text into a unit vector: the mean of the last layer's hidden states over the tokens, normalised."""
+
+    auto_class = "AutoModel"
+    abilities = ("encode",)
+    min_input_length = 3
+    """A marker at both ends, and one word between them."""
+
+    def encoder(self) -> TextEncoder:
+        """Return the encoder."""
+        return MeanPoolingEncoder(self)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the exact size, the settings that speed depends on, and what a vector is."""
+        size = self.network.config.hidden_size
+        return {**super().describe(), "vector": f"{size} numbers: mean over the tokens, length 1", "vector_size": size}
+
+
+class MeanPoolingEncoder(TextEncoder):
+    """One forward pass, mean over the tokens, length 1."""
+
+    def __init__(self, model: EmbeddingModel) -> None:
+        import torch
+
+        self._torch = torch
+        self._model = model
+        self._network = model.network
+
+    def prompt(self, length: int, batch_size: int = 1) -> Any:
+        """Return token ids of shape (batch_size, length) on the device: row after row goes on in the text.
+
+        Raises:
+            InvalidValueError: a length that the model does not take, or no rows.
+        """
+        self._model.check_length(length)
+        if batch_size < 1:
+            raise InvalidValueError("batch size", batch_size, "a whole number of at least 1")
+        words = length - 2
+        ids = self._model.text_ids(1 + batch_size * words)
+        begin, text = ids[0], ids[1:]
+        end = begin if self._model.tokenizer is None else self._model.tokenizer.sep_token_id
+        rows = [[begin, *text[row * words : (row + 1) * words], end] for row in range(batch_size)]
+        return self._torch.tensor(rows, device=self._network.device)
+
+    def encode(self, prompt: Any) -> Any:
+        """Return unit vectors of shape (batch, size) on the device, which has finished. No mask: rows are whole."""
+        with self._torch.inference_mode():
+            vectors = self._normalised(self._network(input_ids=prompt).last_hidden_state.mean(1))
+            if vectors.device.type == "cuda":
+                self._torch.cuda.synchronize(vectors.device)
+        return vectors
+
+    def encode_texts(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one unit vector for each text; what goes beyond the model's limit is cut off.
+
+        Raises:
+            InvalidValueError: the model has no tokenizer, as with random weights.
+        """
+        if self._model.tokenizer is None:
+            raise InvalidValueError("texts to encode", "random weights", "trained ones, which come with a tokenizer")
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            vectors += self._encode_batch(list(texts[start : start + _TEXTS_AT_ONCE]))
+        return vectors
+
+    def _encode_batch(self, texts: list[str]) -> list[list[float]]:
+        batch = self._model.tokenizer(
+            texts, padding=True, truncation=True, max_length=self._model.input_limit, return_tensors="pt"
+        ).to(self._network.device)
+        with self._torch.inference_mode():
+            hidden = self._network(**batch).last_hidden_state
+            weight = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+            vectors: list[list[float]] = self._normalised((hidden * weight).sum(1) / weight.sum(1)).tolist()
+        return vectors
+
+    def _normalised(self, vectors: Any) -> Any:
+        return self._torch.nn.functional.normalize(vectors, dim=-1)

@@ -1,0 +1,269 @@
+"""A model on transformers: loading in named steps, quantising and compiling, whatever the network then does."""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import random
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+from inference_bench.errors import InvalidValueError, WeightsError
+from inference_bench.model import LoadSteps, Model, ResolvedWeights
+from inference_bench.quantization import describe_int8, parameter_bytes, quantize_int8
+from inference_bench.spec import DTYPES, Setup
+
+_RECOMPILE_LIMIT = 64
+"""Variants of one function: each case has its own lengths, and the key-value cache another layout after a prefill."""
+
+PROMPT_FILE = Path(__file__).with_name("data") / "prompt.txt"
+
+
+class TransformersModel(Model):
+    """Loads through an auto class of transformers: safetensors only, no remote code.
+
+    Attributes:
+        auto_class: the auto class that knows this kind of network.
+        architecture: ``model_type`` and the other values of the published ``config.json``; used for random weights.
+        reduced: what differs in the small model of the same architecture, nested values one by one.
+        network: the loaded ``PreTrainedModel``.
+        tokenizer: the loaded tokenizer, or None with random weights.
+    """
+
+    auto_class: ClassVar[str]
+    architecture: ClassVar[Mapping[str, Any]] = {}
+    reduced: ClassVar[Mapping[str, Any]] = {}
+    dtypes = DTYPES
+
+    def __init__(self) -> None:
+        self.network: Any = None
+        self.tokenizer: Any = None
+        self._setup = Setup()
+        self._parameters = 0
+
+    @classmethod
+    def config(cls, scale: str = "full") -> dict[str, Any]:
+        """Return the arguments of the configuration at this scale."""
+        return _merged(cls.architecture, cls.reduced if scale == "reduced" else {})
+
+    def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
+        """Load onto the device; every page of the weights has been read when this returns.
+
+        The steps are ``import``, ``config``, ``tokenizer``, ``read`` (file to page cache), ``materialise`` (page cache
+        to parameters of the wanted dtype) and ``to_device``. A compiled network compiles in its first calls.
+
+        Raises:
+            InvalidValueError: torch does not see this device, or has no such attention or dtype on it.
+            WeightsError: the weights do not fit the architecture.
+        """
+        with steps.step("import"):
+            import torch
+
+            transformers = import_transformers()
+            auto_config, auto_tokenizer = transformers.AutoConfig, transformers.AutoTokenizer
+            auto_network = getattr(transformers, self.auto_class)
+        self._setup = setup
+        device = _device(setup)
+        transformers.utils.logging.disable_progress_bar()
+        torch.set_num_threads(setup.threads)
+        torch.manual_seed(setup.seed)
+        with steps.step("config"):
+            if weights.path is None:
+                config = auto_config.for_model(**self.config(weights.scale))
+            else:
+                config = auto_config.from_pretrained(weights.path, local_files_only=True, trust_remote_code=False)
+        with steps.step("tokenizer"):
+            if weights.path is not None:
+                self.tokenizer = auto_tokenizer.from_pretrained(
+                    weights.path, local_files_only=True, trust_remote_code=False
+                )
+        with steps.step("read"):
+            if weights.path is not None:
+                _read_pages(weights.path)
+        with steps.step("materialise"):
+            network = _materialised(auto_network, config, weights.path, setup).eval()
+            # Counted here: a quantised head is no longer the same tensor as the embeddings.
+            self._parameters = sum(parameter.numel() for parameter in network.parameters())
+            if setup.dtype == "int8_dynamic":
+                network = quantize_int8(network)
+        with steps.step("to_device"):
+            self.network = network.to(device)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+        if setup.compile != "none":
+            # Beyond the limit, or where it cannot compile, torch runs a network uncompiled and is timed as compiled.
+            torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
+            torch._dynamo.config.fail_on_recompile_limit_hit = True
+            self.network.compile(mode=setup.compile)
+
+    def unload(self) -> None:
+        """Drop the network and hand its memory back."""
+        on_cuda = self.network is not None and self.network.device.type == "cuda"
+        self.network = self.tokenizer = None
+        gc.collect()
+        if on_cuda:
+            import torch
+
+            torch.cuda.empty_cache()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the loaded model's exact size and the settings that its speed depends on."""
+        import torch
+
+        network = self.network
+        return {
+            "architecture": type(network).__name__,
+            "parameters": self._parameters,
+            "parameter_bytes": parameter_bytes(network),
+            "parameters_mapped_from_file": _maps_weights(),
+            "quantization": describe_int8(network) if self._setup.dtype == "int8_dynamic" else "none",
+            "max_input_length": self.input_limit,
+            "attention": self.text_config._attn_implementation,
+            "compile": self._setup.compile,
+            "device": str(network.device),
+            "threads": torch.get_num_threads(),
+            "interop_threads": torch.get_num_interop_threads(),
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
+            "torch": torch.__version__,
+            "transformers": import_transformers().__version__,
+            "prompt": "English text"
+            if self.tokenizer
+            else f"token ids drawn with seed {self._setup.seed}: no tokenizer",
+        }
+
+    @property
+    def text_config(self) -> Any:
+        """The configuration of the part that reads text: all of it, unless the network reads images, too."""
+        return self.network.config.get_text_config()
+
+    @property
+    def input_limit(self) -> int:
+        """The longest prompt in tokens: what the model's file says, and what the loaded configuration allows."""
+        allowed: int = getattr(self.text_config, "max_position_embeddings", self.max_input_length)
+        return min(allowed, self.max_input_length or allowed)
+
+    def check_length(self, length: int) -> None:
+        """Refuse a prompt of this many tokens that the model does not take.
+
+        Raises:
+            InvalidValueError: more than the model's limit, or fewer than it can do with.
+        """
+        if not self.min_input_length <= length <= self.input_limit:
+            raise InvalidValueError("input length", length, f"{self.min_input_length} to {self.input_limit} tokens")
+
+    def text_ids(self, count: int) -> list[int]:
+        """Return the first ``count`` token ids of the prompt text, repeated where it is too short.
+
+        Without a tokenizer they are drawn from the seed.
+        """
+        if self.tokenizer is None:
+            draw = random.Random(self._setup.seed)
+            return [draw.randrange(self.text_config.vocab_size) for _ in range(count)]
+        text = PROMPT_FILE.read_text(encoding="utf-8")
+        ids: list[int] = []
+        while len(ids) <= count:  # one more than needed: a tokenizer may add an end token, which is cut off
+            ids = self.tokenizer(text, verbose=False)["input_ids"]
+            text += text
+        return ids[:count]
+
+
+def import_transformers() -> Any:
+    """Import transformers, whose annotations are too partial for strict checking."""
+    return import_module("transformers")
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``changes``, nested mappings merged rather than replaced."""
+    merged = dict(base)
+    for name, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(base.get(name), Mapping)
+        merged[name] = _merged(base[name], value) if both else value
+    return merged
+
+
+def _device(setup: Setup) -> Any:
+    import torch
+
+    device = torch.device(setup.device)
+    if device.type == "cuda":
+        seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= seen:
+            built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+            expected = f"one that torch sees: torch {torch.__version__}, {built}, sees {seen} GPUs"
+            raise InvalidValueError("device", setup.device, expected, "Use --device cpu.")
+        if setup.dtype == "int8_dynamic":
+            raise InvalidValueError(
+                "dtype", setup.dtype, "another dtype on a GPU", "torch has int8_dynamic on CPUs only."
+            )
+    return device
+
+
+def _read_pages(folder: Path) -> None:
+    """Bring the weights' files into the page cache, one byte of each page, in file order."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+            pages.madvise(mmap.MADV_WILLNEED)
+            pages[:: mmap.PAGESIZE]
+
+
+def _materialised(auto_network: Any, config: Any, path: Path | None, setup: Setup) -> Any:
+    """Return the network on the CPU in the dtype that is loaded, with no page left to fault in."""
+    import torch
+
+    dtype = "float32" if setup.dtype == "int8_dynamic" else setup.dtype
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    if setup.attention != "auto":
+        options["attn_implementation"] = setup.attention
+    try:
+        if path is None:
+            return auto_network.from_config(config, **options)
+        return read_network(auto_network, config, path, options)
+    except (ImportError, ValueError) as error:
+        if setup.attention == "auto":
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise InvalidValueError(
+            "attention", setup.attention, "one that this model has and this machine can run", reason
+        ) from error
+
+
+def read_network(auto_network: Any, config: Any, path: Path, options: Mapping[str, Any]) -> Any:
+    """Return the network with the weights in a folder.
+
+    Raises:
+        WeightsError: a tensor of the architecture is missing or has another shape.
+    """
+    network, info = auto_network.from_pretrained(
+        path,
+        config=config,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        **options,
+    )
+    # transformers fills what it does not find with random values and only warns.
+    lacking = sorted(str(key) for kind in ("missing_keys", "mismatched_keys") for key in info[kind])
+    if lacking:
+        raise WeightsError(
+            f"weights {path}: {len(lacking)} tensors of {type(network).__name__} missing or of another shape, first "
+            f"{lacking[0]}. Get the weights that belong to this config.json."
+        )
+    _touch(network)
+    return network
+
+
+def _touch(network: Any) -> None:
+    """Read one value of each page: parameters may be pages of the file, mapped but not yet faulted in."""
+    for parameter in network.parameters():
+        parameter.detach().flatten()[:: mmap.PAGESIZE // parameter.element_size()].sum().item()
+
+
+def _maps_weights() -> bool:
+    """Say whether the parameters are pages of the file (same dtype, on the CPU) or a copy."""
+    try:
+        return ".safetensors\n" in Path("/proc/self/maps").read_text()
+    except OSError:
+        return False
