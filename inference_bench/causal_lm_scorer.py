@@ -52,7 +52,8 @@ class CausalLMScorer(TextScorer):
             lengths = ", ".join(str(len(tail)) for tail in tails)
             raise InvalidValueError("tokens of the continuations", lengths, f"1 to {self._limit} each")
         first, cache = self._prefill(head[-(self._limit + 1 - longest) :])
-        cache.batch_repeat_interleave(len(tails))
+        # As a beam search does it, which every kind of cache knows: each row becomes a copy of row 0.
+        cache.reorder_cache(self._torch.zeros(len(tails), dtype=self._torch.long, device=self._network.device))
         # Padded on the right: no real token ever looks at what comes after it.
         rows = self._tensor([tail + [0] * (longest - len(tail)) for tail in tails])
         begin, begin_greedy = self._rate(first.expand(len(tails), 1, -1), rows[:, :1])
