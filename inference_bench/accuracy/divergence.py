@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_bench.errors import InvalidValueError
+
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
@@ -28,7 +30,12 @@ def compare_logits(reference: NDArray[np.float32], logits: NDArray[np.float32]) 
     """Compare logits, both of shape (length, vocabulary).
 
     Subtracting a logit's maximum and summing in float64 keeps differences of 1e-12 nats visible.
+
+    Raises:
+        InvalidValueError: a logit is NaN or infinite; two sets of NaN would seem to agree.
     """
+    if not (np.isfinite(reference).all() and np.isfinite(logits).all()):
+        raise InvalidValueError("logits", "NaN or infinity", "finite numbers", "They overflow: try another dtype.")
     q, p = _log_softmax(reference), _log_softmax(logits)
     kl = (np.exp(q) * (q - p)).sum(-1)
     return Divergence(
