@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from inference_bench.causal_lm_batch import CausalLMBatchGenerator
-from inference_bench.model import BatchGenerator, TextGenerator
+from inference_bench.causal_lm_scorer import CausalLMScorer
+from inference_bench.model import BatchGenerator, TextGenerator, TextScorer
 from inference_bench.transformers_model import TransformersModel, import_transformers
 
 
@@ -41,6 +42,10 @@ class CausalLM(TransformersModel):
             [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True, **self.chat_options
         )
         return text
+
+    def scorer(self) -> TextScorer:
+        """Return likelihoods and greedy text."""
+        return CausalLMScorer(self.network, self.tokenizer, self.text_ids, self.input_limit)
 
     def describe(self) -> dict[str, Any]:
         """Return the exact size, the settings that speed depends on, and how generation is done."""

@@ -6,6 +6,7 @@
     │   └── InvalidValueError      a value outside of what is allowed
     ├── WeightsError               weights refused, missing or corrupt
     ├── PluginError                a model or benchmark file that cannot be used
+    ├── TaskError                  an accuracy task that cannot be read or fetched
     ├── NotApplicableError         this benchmark does not apply to this model: a status, not a failure
     ├── ProtocolError              a worker that does not speak the protocol
     └── RunFormatError             a folder or file that is not a readable run
@@ -57,6 +58,10 @@ class WeightsError(InferenceBenchError):
 
 class PluginError(InferenceBenchError):
     """A model or benchmark file that cannot be used."""
+
+
+class TaskError(InferenceBenchError):
+    """An accuracy task that cannot be read or fetched."""
 
 
 class NotApplicableError(InferenceBenchError):

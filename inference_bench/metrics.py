@@ -23,6 +23,7 @@ class Statistic(StrEnum):
 
     MEDIAN = "median"
     MEAN = "mean"
+    GEOMETRIC_MEAN = "geometric mean"
     MAXIMUM = "maximum"
     SLOPE = "slope"
 
@@ -63,6 +64,7 @@ class Metric:
 
 _MLPERF = "MLPerf Inference rules, LLM server metrics (TTFT, TPOT)"
 _FIELD = "common usage of serving benchmarks (inter-token latency)"
+_HARNESS = "lm-evaluation-harness"
 _OWN = "this project"
 _LINUX = "Linux proc(5)"
 _SERVING = "common usage of serving benchmarks (output, total and request throughput)"
@@ -126,7 +128,15 @@ _ALL = (
         _LINUX + ", /proc/self/statm",
     ),
     # Inference speed, batches, loading, memory
-    Metric("forward_time", "forward", "ns", Better.LOWER, "one forward pass of an encoder, until its end", _FIELD),
+    Metric(
+        "forward_time",
+        "forward",
+        "ns",
+        Better.LOWER,
+        "one forward pass of an encoder, until its end",
+        _FIELD,
+        overview=True,
+    ),
     Metric(
         "embedding_rate",
         "embeddings",
@@ -153,6 +163,7 @@ _ALL = (
         "batch size x new_tokens / e2e",
         _SERVING,
         derived_from="e2e",
+        overview=True,
     ),
     Metric(
         "total_throughput",
@@ -191,6 +202,7 @@ _ALL = (
         Better.LOWER,
         "duration of one step, each in a fresh process; total: boot + load + first_call, without what lies between",
         _OWN,
+        overview=True,
     ),
     Metric(
         "weights_cached",
@@ -273,6 +285,91 @@ _ALL = (
         "Theil-Sen slope of the memory held after each repetition (RSS; on a GPU, memory of tensors)",
         "Sen 1968",
         statistic=Statistic.SLOPE,
+    ),
+    # Accuracy: one score an item, the figure over the items of a task
+    Metric(
+        "accuracy",
+        "accuracy",
+        "fraction",
+        Better.HIGHER,
+        "items whose likeliest choice is the right one, over items",
+        _HARNESS + ", acc",
+        statistic=Statistic.MEAN,
+    ),
+    Metric(
+        "accuracy_norm",
+        "accuracy, by length",
+        "fraction",
+        Better.HIGHER,
+        "as accuracy, with each choice's log-likelihood divided by its characters",
+        _HARNESS + ", acc_norm",
+        statistic=Statistic.MEAN,
+        overview=True,
+    ),
+    Metric(
+        "exact_match",
+        "exact match",
+        "fraction",
+        Better.HIGHER,
+        "items whose greedy answer, normalised, is one of the expected ones, over items",
+        _OWN + " (docs/accuracy.md)",
+        statistic=Statistic.MEAN,
+        overview=True,
+    ),
+    Metric(
+        "bits_per_byte",
+        "bits per byte",
+        "bits/byte",
+        Better.LOWER,
+        "-log2 p(text) / UTF-8 bytes of the text",
+        _HARNESS + ", bits_per_byte",
+        statistic=Statistic.MEAN,
+    ),
+    Metric(
+        "perplexity",
+        "perplexity",
+        "1/token",
+        Better.LOWER,
+        "p(text) ** (-1 / tokens); comparable between equal tokenizers only",
+        _HARNESS,
+        statistic=Statistic.GEOMETRIC_MEAN,
+    ),
+    Metric(
+        "top1_agreement",
+        "same likeliest token",
+        "fraction",
+        Better.HIGHER,
+        "positions whose likeliest token is the reference's, over positions",
+        _OWN,
+        statistic=Statistic.MEAN,
+        overview=True,
+    ),
+    Metric(
+        "kl_divergence",
+        "KL from reference",
+        "nats/token",
+        Better.LOWER,
+        "sum over tokens of q log(q / p), q the reference's next-token distribution, mean over positions",
+        "Kullback and Leibler 1951",
+        statistic=Statistic.MEAN,
+    ),
+    Metric(
+        "max_logit_error",
+        "largest logit error",
+        "logits",
+        Better.LOWER,
+        "largest |logit - reference's logit|, over positions and tokens",
+        _OWN,
+        statistic=Statistic.MAXIMUM,
+    ),
+    Metric(
+        "first_divergence",
+        "tokens until divergence",
+        "tokens",
+        Better.HIGHER,
+        "tokens of a greedy generation before the first that is not the reference's; all of them where none differs",
+        _OWN,
+        statistic=Statistic.MEAN,
     ),
 )
 

@@ -11,10 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.spec import Setup
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,52 @@ class TextEncoder(ABC):
         """Return one unit vector for each text."""
 
 
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely a model finds a text.
+
+    Attributes:
+        log_likelihood: natural logarithm of the text's probability: the sum over its tokens.
+        tokens: how many tokens it has.
+        greedy: whether greedy generation would have written it, token by token.
+    """
+
+    log_likelihood: float
+    tokens: int
+    greedy: bool
+
+
+class TextScorer(ABC):
+    """What accuracy is made of: the likelihood of given text, greedy text, and logits as they are.
+
+    The methods that take text need a tokenizer, so trained weights; those that take token ids work with any weights.
+    """
+
+    @abstractmethod
+    def log_likelihoods(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
+        """Return the likelihood of each continuation, given the context; tokens are those of the two texts joined."""
+
+    @abstractmethod
+    def text_likelihood(self, text: str) -> Likelihood:
+        """Return the likelihood of a whole text, of any length: each token counts once, given those in its window."""
+
+    @abstractmethod
+    def complete(self, prompt: str, stop: Sequence[str], new_tokens: int) -> str:
+        """Return what greedy generation writes after the prompt, up to the first stop text or the end of sequence."""
+
+    @abstractmethod
+    def passages(self, count: int, length: int) -> list[list[int]]:
+        """Return ``count`` different passages of ``length`` token ids: text, or random ids without a tokenizer."""
+
+    @abstractmethod
+    def logits(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Return the logits after each token, shape (length, vocabulary)."""
+
+    @abstractmethod
+    def greedy(self, ids: Sequence[int], new_tokens: int) -> list[int]:
+        """Return the next ``new_tokens`` token ids by greedy generation, past any end of sequence."""
+
+
 ABILITIES = ("generate", "score", "encode")
 """What a model can do: write text, give text a likelihood, turn text into a vector."""
 
@@ -257,6 +307,14 @@ class Model(ABC):
         """
         if ability not in cls.abilities:
             raise NotApplicableError(f"{cls.name} cannot {ability} text; it can {', '.join(cls.abilities)}")
+
+    def scorer(self) -> TextScorer:
+        """Return the loaded model's scorer.
+
+        Raises:
+            NotApplicableError: this model does not score text.
+        """
+        raise NotApplicableError(f"{self.name} does not score text")
 
     def describe(self) -> dict[str, Any]:
         """Return what is known only after loading (exact parameter count, bytes of weights, framework settings)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -208,6 +209,8 @@ def _score_summary(
         score = Estimate(float(values.max()), None, None, "largest of the items")
     elif statistic is Statistic.SLOPE:
         score = slope_estimate(values, level)
+    elif statistic is Statistic.GEOMETRIC_MEAN:
+        score = _exponential(mean_estimate(np.log(values), weights, level))
     else:
         score = mean_estimate(values, weights, level)
     return Summary(
@@ -230,6 +233,12 @@ def _score_summary(
         stop_reason="every item scored",
         score=score,
     )
+
+
+def _exponential(of: Estimate) -> Estimate:
+    """Return the estimate of exp(x), given that of x."""
+    low, high = (None if end is None else math.exp(end) for end in (of.low, of.high))
+    return replace(of, value=math.exp(of.value or 0.0), low=low, high=high, method=of.method and f"exp of {of.method}")
 
 
 # Derived metrics

@@ -1,0 +1,58 @@
+"""How far two sets of logits over the same tokens lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_bench.errors import InvalidValueError
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """One passage under two configurations.
+
+    Attributes:
+        top1_agreement: fraction of the positions at which both find the same token likeliest.
+        kl_divergence: of the reference's next-token distribution from the other's, mean over positions, in nats.
+        max_logit_error: largest absolute difference of two logits.
+    """
+
+    top1_agreement: float
+    kl_divergence: float
+    max_logit_error: float
+
+
+def compare_logits(reference: NDArray[np.float32], logits: NDArray[np.float32]) -> Divergence:
+    """Compare logits, both of shape (length, vocabulary).
+
+    Subtracting a logit's maximum and summing in float64 keeps differences of 1e-12 nats visible.
+
+    Raises:
+        InvalidValueError: a logit is NaN or infinite; two sets of NaN would seem to agree.
+    """
+    if not (np.isfinite(reference).all() and np.isfinite(logits).all()):
+        raise InvalidValueError("logits", "NaN or infinity", "finite numbers", "They overflow: try another dtype.")
+    q, p = _log_softmax(reference), _log_softmax(logits)
+    kl = (np.exp(q) * (q - p)).sum(-1)
+    return Divergence(
+        top1_agreement=float((reference.argmax(-1) == logits.argmax(-1)).mean()),
+        # Not negative by its definition; rounding may leave a last digit below zero.
+        kl_divergence=max(0.0, float(kl.mean())),
+        max_logit_error=float(np.abs(reference.astype(np.float64) - logits).max()),
+    )
+
+
+def first_difference(reference: Sequence[int], tokens: Sequence[int]) -> int:
+    """Return how many tokens are the same before the first that differs: all of them where none does."""
+    pairs = zip(reference, tokens, strict=True)
+    return next((index for index, (one, other) in enumerate(pairs) if one != other), len(reference))
+
+
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+    normalised: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return normalised

@@ -1,0 +1,157 @@
+"""Any task of lm-evaluation-harness, asked of the loaded model; needs the extra ``lm-eval``.
+
+    python -m inference_bench.accuracy.lm_eval TASK
+
+fetches a task's data sets, where the worker itself stays off the network.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.accuracy.fetching import run_python
+from inference_bench.accuracy.item import Score
+from inference_bench.accuracy.task import Progress, Task
+from inference_bench.errors import InvalidValueError, TaskError
+
+if TYPE_CHECKING:
+    from inference_bench.model import TextScorer
+
+_METRICS = {"acc": "accuracy", "acc_norm": "accuracy_norm"}
+"""What the harness calls our metrics. Any other metric keeps its name."""
+
+_NEW_TOKENS = 256
+"""Where a task says nothing; the harness's own default."""
+
+
+class HarnessTask(Task):
+    """A task, group or tag of the harness.
+
+    Args:
+        task: its name, or the path of a ``.yaml`` file.
+
+    Raises:
+        InvalidValueError: the harness is not installed, or there is no such file.
+    """
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self.name = Path(task).stem
+        if find_spec("lm_eval") is None:
+            advice = "Install it: pip install 'inference-bench[lm-eval]'."
+            raise InvalidValueError("task", f"lm_eval:{task}", "lm-evaluation-harness to be installed", advice)
+        if task.endswith(".yaml") and not Path(task).is_file():
+            raise InvalidValueError("task", f"lm_eval:{task}", "a .yaml file that exists")
+
+    def scores(self, scorer: TextScorer, limit: int, progress: Progress) -> Iterator[tuple[str, Score]]:
+        """Let the harness ask and judge; of its documents the first ones, as its own ``--limit`` takes them.
+
+        Metrics that are no mean over documents, such as a corpus BLEU, have no score of a document and are left out.
+        """
+        evaluator = import_module("lm_eval.evaluator")
+        found = evaluator.simple_evaluate(
+            model=_language_model(scorer, progress),
+            tasks=[self._loaded_name(progress)],
+            limit=limit,
+            bootstrap_iters=0,
+            log_samples=True,
+        )
+        several = len(found["samples"]) > 1
+        yielded = False
+        for task, samples in found["samples"].items():
+            for sample in samples:
+                item = f"{task} {sample['doc_id']}" if several else str(sample["doc_id"])
+                for score in _scores(sample):
+                    yield item, score
+                    yielded = True
+        if not yielded:
+            raise TaskError(f"lm_eval task {self._task}: none of its metrics is a mean over documents.")
+
+    def _loaded_name(self, progress: Progress) -> str:
+        """Return the task's name once its data are here, fetching them if they are not.
+
+        Raises:
+            TaskError: no such task, or its data are not to be had.
+        """
+        try:
+            _load(self._task)
+        except KeyError:
+            raise TaskError(f"lm_eval task {self._task}: no such task; `lm_eval ls tasks` lists them.") from None
+        except Exception:  # the harness and its data sets raise whatever they like when a file is not in their cache
+            environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+            reason = run_python(["-m", "inference_bench.accuracy.lm_eval", self._task], environment, progress)
+            if reason is not None:
+                raise TaskError(f"lm_eval task {self._task}: its data cannot be had: {reason}.") from None
+        return self._task
+
+
+def _load(task: str) -> None:
+    import_module("lm_eval.tasks").TaskManager().load([task])
+
+
+def _scores(sample: dict[str, Any]) -> Iterator[Score]:
+    """Yield a document's scores; where an answer was filtered in several ways, only the first counts."""
+    for metric in sample["metrics"]:
+        value = sample[metric]
+        if isinstance(value, bool | int | float):
+            tag = _METRICS.get(metric, metric) + ("" if sample["filter"] == "none" else f":{sample['filter']}")
+            detail = {"responses": sample["filtered_resps"], "expected": sample["target"]}
+            yield Score(tag, float(value), detail=detail)
+
+
+def _language_model(scorer: TextScorer, progress: Progress) -> Any:
+    """Return a scorer as the harness wants its models."""
+    base = import_module("lm_eval.api.model").LM
+
+    class LoadedModel(base):  # type: ignore[misc, valid-type]
+        """The model that is already loaded here."""
+
+        def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
+            """Answer requests of (context, continuation); those in a row that share a context share its cache."""
+            answers: list[tuple[float, bool]] = []
+            for context, group in groupby((request.args for request in requests), key=lambda pair: pair[0]):
+                found = scorer.log_likelihoods(context, [continuation for _, continuation in group])
+                answers += [(likelihood.log_likelihood, likelihood.greedy) for likelihood in found]
+                progress(len(answers), len(requests))
+            return answers
+
+        def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
+            """Answer requests of (text,)."""
+            answers: list[float] = []
+            for request in requests:
+                answers.append(scorer.text_likelihood(request.args[0]).log_likelihood)
+                progress(len(answers), len(requests))
+            return answers
+
+        def generate_until(self, requests: Sequence[Any]) -> list[str]:
+            """Answer requests of (prompt, options) greedily.
+
+            Raises:
+                TaskError: the task wants samples rather than the likeliest text.
+            """
+            answers: list[str] = []
+            for request in requests:
+                prompt, options = request.args
+                if options.get("do_sample") and options.get("temperature", 1) > 0:
+                    raise TaskError("this lm_eval task samples its answers; only greedy ones can be given here.")
+                until = options.get("until") or []
+                stop = [until] if isinstance(until, str) else until
+                answers.append(scorer.complete(prompt, stop, options.get("max_gen_toks", _NEW_TOKENS)))
+                progress(len(answers), len(requests))
+            return answers
+
+    return LoadedModel()
+
+
+if __name__ == "__main__":
+    try:
+        _load(sys.argv[1])
+    except Exception as error:
+        sys.exit(" ".join(str(error).split()) or type(error).__name__)

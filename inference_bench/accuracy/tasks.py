@@ -1,0 +1,42 @@
+"""From the name of a task to the task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inference_bench.accuracy.jsonl import JsonlTask
+from inference_bench.accuracy.lm_eval import HarnessTask
+from inference_bench.accuracy.public_sets import SETS, PublicTask
+from inference_bench.accuracy.task import Task
+from inference_bench.errors import InvalidValueError, UnknownNameError
+
+_DATA = Path(__file__).parent.parent / "data"
+
+SAMPLES = ("sample_choice", "sample_question", "sample_passage")
+"""The tasks that come with this package: small, but offline and free of any terms."""
+
+_HARNESS = "lm_eval:"
+
+
+def find_task(name: str) -> Task:
+    """Return a task without reading it.
+
+    Args:
+        name: one of ``SAMPLES``, a public set or ``set/variant`` of one, the path of a ``.jsonl`` file, or
+            ``lm_eval:`` with the name of a task of lm-evaluation-harness or the path of its ``.yaml`` file.
+
+    Raises:
+        UsageError: nothing goes by this name.
+    """
+    if name in SAMPLES:
+        return JsonlTask(_DATA / f"{name}.jsonl")
+    if name.startswith(_HARNESS):
+        return HarnessTask(name.removeprefix(_HARNESS))
+    if name.endswith(".jsonl"):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise InvalidValueError("task", name, "a .jsonl file that exists")
+        return JsonlTask(path)
+    if name.partition("/")[0] in SETS:
+        return PublicTask(name)
+    raise UnknownNameError("task", name, [*SAMPLES, *SETS])

@@ -1,0 +1,75 @@
+"""Agreement with the reference configuration of the same weights: float32, eager attention, not compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from inference_bench.accuracy.divergence import compare_logits, first_difference
+from inference_bench.benchmark import Benchmark
+from inference_bench.model import LoadSteps
+from inference_bench.spec import Axis
+
+if TYPE_CHECKING:
+    from inference_bench.measurement import Measurement
+    from inference_bench.model import Model, TextScorer
+    from inference_bench.plan import Case
+
+_TASK = "passages"
+
+
+class AgreementBenchmark(Benchmark):
+    """Compare logits and greedy text with those of the reference, passage by passage.
+
+    It needs no right answers and no trained weights: whatever the weights mean, a set-up may change what they say.
+    """
+
+    title = "Agreement with float32, eager"
+    axes = (
+        Axis("passages", (8,), help="passages that are compared"),
+        Axis("input_length", (64,), help="tokens of a passage"),
+        Axis("new_tokens", (32,), help="tokens to generate after it; end-of-sequence is ignored"),
+    )
+    headline = ("top1_agreement", "kl_divergence", "max_logit_error", "first_divergence")
+    suites = ("accuracy", "full")
+    repeats = False
+
+    def check(self, model: type[Model], case: Case) -> None:
+        """Refuse a model without likelihoods."""
+        model.require("score")
+
+    def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
+        """Hold both networks, so that no logits need be kept longer than their passage."""
+        scorer, length, new_tokens = model.scorer(), case.integer("input_length"), case.integer("new_tokens")
+        passages = scorer.passages(case.integer("passages"), length)
+        with _reference(model, case, measurement) as reference:
+            for number, ids in enumerate(passages, 1):
+                _compare(reference, scorer, ids, new_tokens, f"{number}", measurement)
+                measurement.progress(number, len(passages))
+
+
+@contextmanager
+def _reference(model: Model, case: Case, measurement: Measurement) -> Iterator[TextScorer]:
+    """Load the reference beside the model, for the time of the block."""
+    if measurement.weights is None:
+        raise RuntimeError("the worker did not say what the model was loaded from")
+    reference = type(model)()
+    setup = replace(case.setup, dtype="float32", attention="eager", compile="none")
+    reference.load(setup, measurement.weights, LoadSteps())
+    try:
+        yield reference.scorer()
+    finally:
+        reference.unload()
+
+
+def _compare(
+    reference: TextScorer, scorer: TextScorer, ids: list[int], new_tokens: int, item: str, measurement: Measurement
+) -> None:
+    logits = compare_logits(reference.logits(ids), scorer.logits(ids))
+    for metric in ("top1_agreement", "kl_divergence", "max_logit_error"):
+        measurement.score(metric, _TASK, item, getattr(logits, metric), weight=len(ids))
+    expected, tokens = reference.greedy(ids, new_tokens), scorer.greedy(ids, new_tokens)
+    detail = {"reference": expected, "tokens": tokens}
+    measurement.score("first_divergence", _TASK, item, first_difference(expected, tokens), detail=detail)

@@ -1,0 +1,201 @@
+"""Likelihoods, greedy text and logits of a causal language model on transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.errors import InvalidValueError, NotApplicableError
+from inference_bench.model import Likelihood, TextScorer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_POSITIONS = 512
+"""Positions whose logits are held at once: at a vocabulary of 150,000 they take 300 MB in float32."""
+
+
+class CausalLMScorer(TextScorer):
+    """Scores at batch size 1, but for the choices of one question, which share the cache of their context.
+
+    Texts are split into tokens as lm-evaluation-harness does it, so that verdicts can be compared item by item.
+
+    Args:
+        network: a ``PreTrainedModel`` with a language-modelling head.
+        tokenizer: its tokenizer, or None with random weights.
+        ids: returns that many token ids of prose, or of noise.
+        limit: positions that the network takes.
+    """
+
+    def __init__(self, network: Any, tokenizer: Any, ids: Callable[[int], list[int]], limit: int) -> None:
+        import torch
+
+        self._torch = torch
+        self._network = network
+        self._tokenizer = tokenizer
+        self._ids = ids
+        self._limit = limit
+
+    def log_likelihoods(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
+        """Run the context once and all continuations as one batch on copies of its cache.
+
+        A context too long for the network loses its beginning.
+
+        Raises:
+            InvalidValueError: a continuation without a token, or longer than the network takes.
+            NotApplicableError: random weights, which have no tokenizer.
+        """
+        head, tails = self._encode(context, continuations)
+        longest = max(map(len, tails))
+        if min(map(len, tails)) == 0 or longest > self._limit:
+            lengths = ", ".join(str(len(tail)) for tail in tails)
+            raise InvalidValueError("tokens of the continuations", lengths, f"1 to {self._limit} each")
+        first, cache = self._prefill(head[-(self._limit + 1 - longest) :])
+        # As a beam search does it, which every kind of cache knows: each row becomes a copy of row 0.
+        cache.reorder_cache(self._torch.zeros(len(tails), dtype=self._torch.long, device=self._network.device))
+        # Padded on the right: no real token ever looks at what comes after it.
+        rows = self._tensor([tail + [0] * (longest - len(tail)) for tail in tails])
+        begin, begin_greedy = self._rate(first.expand(len(tails), 1, -1), rows[:, :1])
+        rest, rest_greedy = self._run(rows[:, :-1], rows[:, 1:], cache)
+        scores = self._torch.cat((begin, rest), 1)
+        greedy = self._torch.cat((begin_greedy, rest_greedy), 1)
+        return [
+            Likelihood(scores[row, : len(tail)].sum().item(), len(tail), bool(greedy[row, : len(tail)].all()))
+            for row, tail in enumerate(tails)
+        ]
+
+    def text_likelihood(self, text: str) -> Likelihood:
+        """Run windows that do not overlap, each as long as the network takes, after one token of the window before.
+
+        Raises:
+            InvalidValueError: a text without a token.
+            NotApplicableError: random weights, which have no tokenizer.
+        """
+        ids = self._tokens(text, special=False)
+        if not ids:
+            raise InvalidValueError("text", text, "at least one token")
+        inputs = [self._first_token(), *ids[:-1]]
+        total, greedy = 0.0, True
+        for begin in range(0, len(ids), self._limit):
+            window = slice(begin, begin + self._limit)
+            scores, same = self._run(self._tensor([inputs[window]]), self._tensor([ids[window]]), None)
+            total += scores.sum().item()
+            greedy &= bool(same.all())
+        return Likelihood(total, len(ids), greedy)
+
+    def complete(self, prompt: str, stop: Sequence[str], new_tokens: int) -> str:
+        """Generate token by token; a prompt too long for the network loses its beginning.
+
+        Raises:
+            InvalidValueError: more new tokens than the network takes.
+            NotApplicableError: random weights, which have no tokenizer.
+        """
+        if not 1 <= new_tokens < self._limit:
+            raise InvalidValueError("new tokens", new_tokens, f"1 to {self._limit - 1}")
+        ends = self._ends()
+        ids = self._tokens(prompt)[-(self._limit - new_tokens) :] or [self._first_token()]
+        tokens: list[int] = []
+        text: str = ""
+        for token in self._steps(ids, new_tokens):
+            if token in ends:
+                break
+            tokens.append(token)
+            text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+            found = [place for place in map(text.find, filter(None, stop)) if place >= 0]
+            if found:
+                return text[: min(found)]
+        return text
+
+    def passages(self, count: int, length: int) -> list[list[int]]:
+        """Cut the prompt text, or random ids, into passages."""
+        ids = self._ids(count * length)
+        return [ids[begin : begin + length] for begin in range(0, count * length, length)]
+
+    def logits(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Run one sequence in one piece."""
+        self._check(len(ids))
+        with self._torch.inference_mode():
+            logits: NDArray[np.float32] = self._network(self._tensor([ids])).logits[0].float().cpu().numpy()
+        return logits
+
+    def greedy(self, ids: Sequence[int], new_tokens: int) -> list[int]:
+        """Generate token by token."""
+        self._check(len(ids) + new_tokens)
+        return list(self._steps(ids, new_tokens))
+
+    def _encode(self, context: str, continuations: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+        """Return the tokens of the context and of each continuation.
+
+        White space between the two belongs to the continuation, where tokenizers want it; and the two are split only
+        after they were tokenised as one text.
+        """
+        if not context:
+            return [self._first_token()], [self._tokens(text, special=False) for text in continuations]
+        shorter = context.rstrip()
+        space = context[len(shorter) :]
+        head = self._tokens(shorter)
+        tails = [self._tokens(shorter + space + text)[len(head) :] for text in continuations]
+        return head or [self._first_token()], tails
+
+    def _tokens(self, text: str, *, special: bool = True) -> list[int]:
+        if self._tokenizer is None:
+            raise NotApplicableError("random weights come without a tokenizer: what they say of a text means nothing")
+        ids: list[int] = self._tokenizer(text, add_special_tokens=special)["input_ids"]
+        return ids
+
+    def _first_token(self) -> int:
+        """Return what stands before a text that has nothing before it."""
+        for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
+            if token is not None:
+                return int(token)
+        raise NotApplicableError("the tokenizer has no token that begins or ends a text")
+
+    def _ends(self) -> set[int]:
+        found = self._network.generation_config.eos_token_id
+        ends = found if isinstance(found, list) else [found]
+        return {token for token in (*ends, getattr(self._tokenizer, "eos_token_id", None)) if token is not None}
+
+    def _prefill(self, ids: Sequence[int]) -> tuple[Any, Any]:
+        """Return the logits after the last token, shape (1, 1, vocabulary), and the cache."""
+        with self._torch.inference_mode():
+            output = self._network(input_ids=self._tensor([ids]), use_cache=True, logits_to_keep=1)
+        return output.logits, output.past_key_values
+
+    def _run(self, inputs: Any, targets: Any, cache: Any) -> tuple[Any, Any]:
+        """Return the log-likelihood of each target and whether it is the likeliest, both of shape (rows, length)."""
+        rows, length = inputs.shape
+        step = max(1, _POSITIONS // rows)
+        scores = [self._torch.empty(rows, 0, dtype=self._torch.float64, device=inputs.device)]
+        greedy = [self._torch.empty(rows, 0, dtype=self._torch.bool, device=inputs.device)]
+        for begin in range(0, length, step):
+            piece = slice(begin, begin + step)
+            with self._torch.inference_mode():
+                output = self._network(input_ids=inputs[:, piece], past_key_values=cache, use_cache=True)
+            cache = output.past_key_values
+            rated, same = self._rate(output.logits, targets[:, piece])
+            scores.append(rated)
+            greedy.append(same)
+        return self._torch.cat(scores, 1), self._torch.cat(greedy, 1)
+
+    def _rate(self, logits: Any, targets: Any) -> tuple[Any, Any]:
+        """Return the targets' log-likelihoods in float64 and whether each is the likeliest; sums lose nothing so."""
+        logits = logits.float()
+        chosen = logits.gather(-1, targets[..., None])[..., 0]
+        return (chosen - logits.logsumexp(-1)).double(), logits.argmax(-1) == targets
+
+    def _steps(self, ids: Sequence[int], new_tokens: int) -> Iterator[int]:
+        """Yield one token after the other; a step is not run before its token is asked for."""
+        inputs, cache = self._tensor([ids]), None
+        for _ in range(new_tokens):
+            with self._torch.inference_mode():
+                output = self._network(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            cache, inputs = output.past_key_values, output.logits[:, -1].argmax(-1, keepdim=True)
+            yield inputs.item()
+
+    def _check(self, length: int) -> None:
+        if length > self._limit:
+            raise InvalidValueError("sequence", f"{length} tokens", f"at most {self._limit}")
+
+    def _tensor(self, rows: Sequence[Sequence[int]]) -> Any:
+        return self._torch.tensor(rows, device=self._network.device)
