@@ -23,6 +23,7 @@ LAYERS = {
     "measuring": "benchmark benchmarks.* measurement usage worker causal_lm weights* hub_download gguf_conversion",
     "output": "run_folder sink sinks.* report reports.*",
     "driving": "orchestrator worker_process progress floor tally",
+    "live": "live live.*",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }
@@ -34,7 +35,8 @@ MAY_IMPORT = {
     "measuring": "data contracts machine native",
     "output": "data contracts",
     "driving": "data contracts machine measuring output native",
-    "face": "data contracts machine measuring output driving native",
+    "live": "data contracts machine output native",
+    "face": "data contracts machine measuring output driving live native",
 }
 
 FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}
