@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from inference_bench.benchmark import Benchmark
     from inference_bench.causal_lm import CausalLM
     from inference_bench.errors import InferenceBenchError
-    from inference_bench.model import Model, TextGenerator
+    from inference_bench.measurement import Measurement
+    from inference_bench.model import Model, TextEncoder, TextGenerator
     from inference_bench.orchestrator import RunOutcome, run_benchmarks
     from inference_bench.result import BenchmarkResult, Status
     from inference_bench.run_folder import Run, load_run
+    from inference_bench.runner import (
+        BenchmarkRunner,
+        run_standardized_benchmarks,
+        run_standardized_benchmarks_async,
+    )
     from inference_bench.spec import Axis, Limits, Setup, Spec
 
 # In the repository's root the source folder hides the installed package, which alone holds the native module.
@@ -26,36 +32,46 @@ _HOMES = {
     "Axis": "spec",
     "Benchmark": "benchmark",
     "BenchmarkResult": "result",
+    "BenchmarkRunner": "runner",
     "CausalLM": "causal_lm",
     "InferenceBenchError": "errors",
     "Limits": "spec",
+    "Measurement": "measurement",
     "Model": "model",
     "Run": "run_folder",
     "RunOutcome": "orchestrator",
     "Setup": "spec",
     "Spec": "spec",
     "Status": "result",
+    "TextEncoder": "model",
     "TextGenerator": "model",
     "load_run": "run_folder",
     "run_benchmarks": "orchestrator",
+    "run_standardized_benchmarks": "runner",
+    "run_standardized_benchmarks_async": "runner",
 }
 
 __all__ = [
     "Axis",
     "Benchmark",
     "BenchmarkResult",
+    "BenchmarkRunner",
     "CausalLM",
     "InferenceBenchError",
     "Limits",
+    "Measurement",
     "Model",
     "Run",
     "RunOutcome",
     "Setup",
     "Spec",
     "Status",
+    "TextEncoder",
     "TextGenerator",
     "load_run",
     "run_benchmarks",
+    "run_standardized_benchmarks",
+    "run_standardized_benchmarks_async",
 ]
 
 

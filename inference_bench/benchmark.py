@@ -7,8 +7,10 @@ framework: what it measures, it reaches through the model.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
@@ -26,7 +28,10 @@ class Benchmark(ABC):
         axes: parameters with their default values.
         targets: tags of the metrics that the stopping rule watches.
         headline: tags shown in the console table, in order.
+        suites: those of ``spec.SUITES`` that it belongs to.
         own_process: True if the cases need a worker to themselves, from before the load on (a memory pass).
+        processes: fresh processes that a case takes at least, for what can be seen only once in each.
+        repeats: False if a second process could only find the same again (an accuracy).
     """
 
     name: ClassVar[str] = ""
@@ -34,7 +39,23 @@ class Benchmark(ABC):
     axes: ClassVar[tuple[Axis, ...]] = ()
     targets: ClassVar[tuple[str, ...]] = ()
     headline: ClassVar[tuple[str, ...]] = ()
+    suites: ClassVar[tuple[str, ...]] = ("performance", "full")
     own_process: ClassVar[bool] = False
+    processes: ClassVar[int] = 1
+    repeats: ClassVar[bool] = True
+
+    @classmethod
+    def with_axes(cls, **values: tuple[int | str, ...]) -> tuple[Axis, ...]:
+        """Return this benchmark's axes with other defaults: what a model's own file says of its lengths and sizes.
+
+        Raises:
+            UnknownNameError: no such axis.
+        """
+        known = [axis.name for axis in cls.axes]
+        for name in values:
+            if name not in known:
+                raise UnknownNameError(f"axis of {cls.__name__}", name, known)
+        return tuple(replace(axis, default=values.get(axis.name, axis.default)) for axis in cls.axes)
 
     def check(self, model: type[Model], case: Case) -> None:  # noqa: B027 (most benchmarks accept every case)
         """Refuse, before anything is loaded, a case that the model cannot carry out.

@@ -59,7 +59,7 @@ class CausalLM(Model):
         torch.manual_seed(setup.seed)
         with steps.step("config"):
             if weights.path is None:
-                config = auto_config.for_model(**self.config(setup.scale))
+                config = auto_config.for_model(**self.config(weights.scale))
             else:
                 config = auto_config.from_pretrained(weights.path, local_files_only=True, trust_remote_code=False)
         with steps.step("tokenizer"):

@@ -142,6 +142,25 @@ def warnings_of(environment: Mapping[str, Any], threads: int | None = None) -> l
     return [*single, *_crowding(environment, threads)]
 
 
+def differences(former: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]:
+    """Say what makes results of two environments incomparable, one phrase each: hardware, Python, packages, kernel."""
+    found = []
+    if former.get("fingerprint") != present.get("fingerprint"):
+        names = [environment.get("cpu", {}).get("model", "unknown") for environment in (former, present)]
+        found.append("machine: {} before, {} now".format(*names))
+    for section, name in (("python", "version"), ("system", "kernel"), ("cpu", "governor"), ("cpu", "affinity")):
+        before, now = (environment.get(section, {}).get(name) for environment in (former, present))
+        if before != now:
+            found.append(f"{section} {name}: {before} before, {now} now")
+    before, now = (environment.get("packages", {}) for environment in (former, present))
+    found += [
+        f"{name}: {before.get(name)} before, {now.get(name)} now"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+    return found
+
+
 def _crowding(environment: Mapping[str, Any], threads: int | None) -> Iterator[str]:
     """Yield what follows from the number of CPUs together with what wants to run on them."""
     cpu = environment.get("cpu", {})

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from inference_bench._native import clock_describe, now_ns
+from inference_bench.errors import InvalidValueError
 from inference_bench.result import Stage
 from inference_bench.spec import Limits
 from inference_bench.stopping import Decision, StoppingRule
@@ -14,9 +19,14 @@ from inference_bench.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from inference_bench._native import MemorySampler
+    from inference_bench.model import LoadStep, ResolvedWeights
 
 _PROGRESS_INTERVAL_NS = 200 * NS_PER_MS
 """Progress is sent between iterations only, and at most this often."""
+
+
+def _ignore(*, opens: bool) -> None:
+    """Nobody needs to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +48,39 @@ class Measurement:
     Args:
         limits: when to stop.
         on_progress: called between iterations with plain data.
+        weights: what the worker's model was, or will be, loaded from.
+        on_window: called with ``opens`` true before what is timed, and false after it.
+
+    Attributes:
+        notes: what lowers the trust in this result; a benchmark adds sentences.
+        rates: for each derived metric that the benchmark wants, the tokens (or items) that one duration yields.
+        load_steps: how the model was loaded, known from ``measure`` on.
+        sampler: a running memory sampler, whose timeline becomes part of the result.
     """
 
-    def __init__(self, limits: Limits, on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        weights: ResolvedWeights | None = None,
+        on_window: Callable[..., None] | None = None,
+    ) -> None:
         self.limits = limits
         self.decision = Decision(converged=True, reason="one observation a process", targets={})
         self.notes: list[str] = []
         self.sampler: MemorySampler | None = None
+        self.rates: dict[str, float] = {}
+        self.load_steps: Sequence[LoadStep] = ()
+        self.weights = weights
         self._on_progress = on_progress
+        self._on_window = on_window or _ignore
         self._reported_ns = 0
         self._rule: StoppingRule | None = None
         self._columns: dict[str, list[Any]] = {
             name: [] for name in ("iteration", "step", "metric", "phase", "stage", "start_ns", "value")
+        }
+        self._scores: dict[str, list[Any]] = {
+            name: [] for name in ("task", "item", "metric", "value", "weight", "detail")
         }
 
     def iterations(self, targets: Sequence[str]) -> Iterator[Iteration]:
@@ -63,17 +94,27 @@ class Measurement:
         yield Iteration(0, Stage.COLD, self)
         for index in range(1, 1 + warmups):
             yield Iteration(index, Stage.WARMUP, self)
-        began_ns = now_ns()
         index = 1 + warmups
-        while True:
-            yield Iteration(index, Stage.MEASURED, self)
-            elapsed_ns = now_ns() - began_ns
-            decision = self._rule.decide(elapsed_ns)
-            self._report(index, elapsed_ns)
-            if decision is not None:
-                self.decision = decision
-                return
-            index += 1
+        with self.window():
+            began_ns = now_ns()
+            while True:
+                yield Iteration(index, Stage.MEASURED, self)
+                elapsed_ns = now_ns() - began_ns
+                decision = self._rule.decide(elapsed_ns)
+                self._report(index, elapsed_ns)
+                if decision is not None:
+                    self.decision = decision
+                    return
+                index += 1
+
+    @contextmanager
+    def window(self) -> Iterator[None]:
+        """Mark a block as timed: no loader runs beside it, unless on processors of its own."""
+        self._on_window(opens=True)
+        try:
+            yield
+        finally:
+            self._on_window(opens=False)
 
     def repetitions(self, count: int) -> Iterator[Iteration]:
         """Yield the cold iteration, then ``count`` measured ones: for quantities that hardly vary, such as memory."""
@@ -99,6 +140,47 @@ class Measurement:
         columns["value"].append(value)
         if iteration.stage is Stage.MEASURED and self._rule is not None:
             self._rule.observe(metric, value)
+
+    def score(
+        self,
+        metric: str,
+        task: str,
+        item: str,
+        value: float,
+        *,
+        weight: float = 1.0,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record the score of one item.
+
+        Args:
+            metric: tag of a scored metric.
+            task: the data set or question.
+            item: names the item within its task, the same in every configuration.
+            value: the score, in the metric's unit.
+            weight: what the item counts for in the mean.
+            detail: what led to the score, for those who look into it.
+
+        Raises:
+            InvalidValueError: a score or weight that is no finite number.
+        """
+        if not (math.isfinite(value) and math.isfinite(weight) and weight > 0):
+            raise InvalidValueError(f"{metric} of {task} {item}", (value, weight), "a finite score, a positive weight")
+        text = orjson.dumps(detail, option=orjson.OPT_SERIALIZE_NUMPY).decode() if detail else ""
+        row = (task, item, metric, float(value), float(weight), text)
+        for column, cell in zip(self._scores.values(), row, strict=True):
+            column.append(cell)
+
+    def scores(self) -> dict[str, list[Any]]:
+        """Return the scores as equally long columns (see ``result.Scores``; ``run`` is the orchestrator's)."""
+        return self._scores
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell how far a pass over items has come; cheap enough to call after each."""
+        if self._on_progress is None or (done < total and now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS):
+            return
+        self._on_progress({"iterations": done, "total": total, "samples": done, "medians": {}, "widths": {}})
+        self._reported_ns = now_ns()
 
     def columns(self) -> dict[str, list[Any]]:
         """Return the samples as equally long columns (see ``result.Samples``; ``run`` is the orchestrator's)."""

@@ -61,6 +61,7 @@ class ResolvedWeights:
         trained: False for random weights, which are never mistaken for the real thing.
         path: folder with ``config.json`` and safetensors, or None for ``random`` and ``none``.
         digest: sha256 of the weights file, or over the ``name:sha256`` lines of several; empty without files.
+        scale: ``full``, or ``reduced`` where random weights fill a smaller model of the same architecture.
     """
 
     source: str
@@ -68,6 +69,7 @@ class ResolvedWeights:
     trained: bool
     path: Path | None = None
     digest: str = ""
+    scale: str = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +124,31 @@ class TextGenerator(ABC):
         """Generate as the framework's own ``generate`` does, ignoring end-of-sequence: the reference for the steps."""
 
 
+class TextEncoder(ABC):
+    """Text in, one vector out: an embedding model, in one forward pass."""
+
+    @abstractmethod
+    def prompt(self, length: int, batch_size: int = 1) -> Any:
+        """Return real text as ``batch_size`` rows of exactly ``length`` token ids, placed for ``encode``."""
+
+    @abstractmethod
+    def encode(self, prompt: Any) -> Any:
+        """Return the rows' vectors, shape (batch, size), once they have been computed: the device has finished."""
+
+    @abstractmethod
+    def encode_texts(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one unit vector for each text."""
+
+
+ABILITIES = ("generate", "score", "encode")
+"""What a model can do: write text, give text a likelihood, turn text into a vector."""
+
+
 class Model(ABC):
     """A system under test.
 
-    Class attributes describe the model without importing its framework.
+    Class attributes describe the model without importing its framework. ``abilities`` are those of ``ABILITIES`` that
+    it has: a benchmark that needs another one is said not to apply, before anything is loaded.
     """
 
     name: ClassVar[str] = ""
@@ -139,6 +162,7 @@ class Model(ABC):
     hub: ClassVar[HubWeights | None] = None
     package: ClassVar[PackageWeights | None] = None
     needs_weights: ClassVar[bool] = True
+    abilities: ClassVar[tuple[str, ...]] = ("generate", "score")
 
     @abstractmethod
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
@@ -155,6 +179,24 @@ class Model(ABC):
             NotApplicableError: this model does not generate text.
         """
         raise NotApplicableError(f"{self.name} does not generate text")
+
+    def encoder(self) -> TextEncoder:
+        """Return the loaded model's encoder.
+
+        Raises:
+            NotApplicableError: this model does not encode text.
+        """
+        raise NotApplicableError(f"{self.name} does not encode text")
+
+    @classmethod
+    def require(cls, ability: str) -> None:
+        """Refuse a benchmark that needs an ability this model does not have.
+
+        Raises:
+            NotApplicableError: it has not.
+        """
+        if ability not in cls.abilities:
+            raise NotApplicableError(f"{cls.name} cannot {ability} text; it can {', '.join(cls.abilities)}")
 
     def describe(self) -> dict[str, Any]:
         """Return what is known only after loading (exact parameter count, bytes of weights, framework settings)."""

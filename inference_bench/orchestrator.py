@@ -6,32 +6,31 @@ This process never imports torch: it starts workers, waits for them, and writes 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from inference_bench.benchmark import Benchmark
-from inference_bench.environment import describe_environment, warnings_of
-from inference_bench.errors import (
-    InferenceBenchError,
-    InvalidValueError,
-    NotApplicableError,
-    PluginError,
-    UnknownNameError,
-)
+from inference_bench.environment import describe_environment, differences, warnings_of
+from inference_bench.errors import InferenceBenchError, InvalidValueError, PluginError
+from inference_bench.floor import BENCHMARK as FLOOR_BENCHMARK
 from inference_bench.floor import FLOOR_LIMITS, floor_case, floor_of
-from inference_bench.model import Model, ResolvedWeights
-from inference_bench.plan import Case, Group, Plan, make_plan
+from inference_bench.loading import Loading, LookAhead
+from inference_bench.model import ResolvedWeights
+from inference_bench.overlap import choose_overlap, refusal_to_load_ahead
+from inference_bench.plain import spec_from_plain
+from inference_bench.plan import Case, Group, Plan
+from inference_bench.preparation import Prepared, prepare
 from inference_bench.progress import Progress
-from inference_bench.registry import ModelFile, find_models, load_class, load_model
+from inference_bench.registry import ModelFile, find_models
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
-from inference_bench.run_folder import Run, create_run_folder, load_run
-from inference_bench.sink import Sink, open_sinks
-from inference_bench.spec import Limits, Spec
+from inference_bench.run_folder import Run, create_run_folder, load_run, locked
+from inference_bench.sink import open_sinks
+from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.tally import Tally
 from inference_bench.units import NS_PER_S
 from inference_bench.weights import resolve_weights
@@ -58,43 +57,12 @@ class RunOutcome:
         return any(result.status.is_finding for result in self.run.results)
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A spec whose every name is resolved and whose every value is checked.
-
-    Attributes:
-        plan: the ordered cases.
-        files: model name → its file.
-        models: model name → its class, or why it cannot be used.
-    """
-
-    plan: Plan
-    files: Mapping[str, ModelFile]
-    models: Mapping[str, type[Model] | PluginError]
-
-
-def prepare(spec: Spec, models_dirs: Sequence[Path] = ()) -> Prepared:
-    """Resolve and check everything that can be known before anything is loaded.
-
-    Raises:
-        UsageError: a name that does not exist, or a value that a model or benchmark does not allow.
-    """
-    files = find_models(models_dirs)
-    benchmarks = {name: _benchmark(name) for name in spec.benchmarks}
-    plan = make_plan(spec, list(benchmarks.values()))
-    models = {name: _model_or_error(name, files) for name in spec.models}
-    for case in plan.cases:
-        model = models[case.model]
-        if isinstance(model, type):
-            _check(benchmarks[case.benchmark], model, case)
-    return Prepared(plan, files, models)
-
-
 async def run_benchmarks(
     spec: Spec,
     *,
     output: Path,
     models_dirs: Sequence[Path] = (),
+    benchmarks_dirs: Sequence[Path] = (),
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> RunOutcome:
@@ -104,59 +72,145 @@ async def run_benchmarks(
         spec: what to measure.
         output: where the run's folder is created.
         models_dirs: folders with further models.
+        benchmarks_dirs: folders with further benchmarks.
         progress: who is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
-    progress = progress or Progress()
-    prepared = prepare(spec, models_dirs)
+    prepared = prepare(spec, models_dirs, benchmarks_dirs)
     folder = create_run_folder(output)
-    session = Session(spec, prepared, folder, open_sinks(folder), progress)
-    with _signals(session) if handle_signals else nullcontext():
-        session.begin()
-        await session.measure_floor()
-        for run, group in prepared.plan.worker_runs():
-            async for result in session.measure_group(run, group):
+    return await _carry_out(Session(spec, prepared, folder, progress or Progress()), handle_signals)
+
+
+async def resume_run(
+    folder: Path,
+    *,
+    models_dirs: Sequence[Path] = (),
+    benchmarks_dirs: Sequence[Path] = (),
+    retry_failed: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+    handle_signals: bool = False,
+) -> RunOutcome:
+    """Go on with a run that did not reach its end: measure what is missing, into the same folder.
+
+    Args:
+        folder: of the run.
+        models_dirs: as the run was given.
+        benchmarks_dirs: as the run was given.
+        retry_failed: also measure again what failed.
+        force: go on although machine or software have changed since.
+        progress: who is told what happens.
+        handle_signals: as for ``run_benchmarks``.
+
+    Raises:
+        RunFormatError: the folder is no readable run.
+        UsageError: it cannot be gone on with as things are; nothing was measured.
+    """
+    former = load_run(folder)
+    spec = spec_from_plain(former.record.spec)
+    prepared = prepare(spec, models_dirs, benchmarks_dirs)
+    session = Session(spec, prepared, folder, progress or Progress(), former, retry_failed=retry_failed)
+    session.check_environment(force=force)
+    return await _carry_out(session, handle_signals)
+
+
+async def _carry_out(session: Session, handle_signals: bool) -> RunOutcome:
+    with locked(session.folder), _signals(session) if handle_signals else nullcontext():
+        async with session:
+            session.begin()
+            await session.fetch_weights()
+            await session.measure_floor()
+            async for result in session.measure_plan():
                 session.write(result)
-            if session.stopping:
-                break
-        session.finish()
-    progress.close()
-    return RunOutcome(folder, load_run(folder), interrupted=session.stopping)
+            session.finish()
+    return RunOutcome(session.folder, load_run(session.folder), interrupted=session.stopping)
 
 
 class Session:
-    """The state of one run while it is measured."""
+    """The state of one run while it is measured; when its block ends, no worker of it is left.
 
-    def __init__(self, spec: Spec, prepared: Prepared, folder: Path, sink: Sink, progress: Progress) -> None:
+    Args:
+        spec: what was asked for.
+        prepared: the same, resolved.
+        folder: where results go.
+        progress: who is told what happens.
+        former: this run as an earlier process left it.
+        retry_failed: whether what failed in it is to be measured again.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        prepared: Prepared,
+        folder: Path,
+        progress: Progress,
+        former: Run | None = None,
+        *,
+        retry_failed: bool = False,
+    ) -> None:
         self.stopping = False
+        self.folder = folder
         self._prepared = prepared
-        self._folder = folder
-        self._sink = sink
+        self._sink = open_sinks(folder)
         self._progress = progress
+        self._overlap = choose_overlap(spec.overlap, spec.setups, sorted(os.sched_getaffinity(0)))
+        self._ahead = LookAhead(self._overlap, spec.lookahead)
+        self._weights: dict[tuple[str, Setup], ResolvedWeights | InferenceBenchError] = {}
         self._worker: WorkerProcess | None = None
-        self._workers_started = 0
+        self._workers_started = len(list((folder / "logs").glob("*"))) if former else 0
         self._silence_s = spec.limits.silence_ns / NS_PER_S
         self._tallies = {case.id: Tally(case, spec.limits) for case in prepared.plan.cases}
+        done = {} if former is None else _done(former, prepared.plan, retry_failed)
+        self._jobs = _jobs(prepared.plan, done)
         environment = describe_environment()
         environment["warnings"] = warnings_of(environment, max(setup.threads for setup in spec.setups))
+        self._former = former
         self._record = RunRecord(
             id=folder.name,
-            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            created_utc=former.record.created_utc if former else datetime.now(UTC).isoformat(timespec="seconds"),
             spec=asdict(spec),
             environment=environment,
-            cases=tuple({"id": c.id, "slug": c.slug, "status": "pending"} for c in prepared.plan.cases),
+            cases=tuple({"id": c.id, "slug": c.slug, "status": done.get(c.id, "pending")} for c in prepared.plan.cases),
         )
+
+    async def __aenter__(self) -> Session:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._ahead.close()
+        self._progress.close()
+
+    def check_environment(self, *, force: bool) -> None:
+        """Refuse to go on where another machine or other software would measure the rest.
+
+        Raises:
+            InvalidValueError: they differ, and this was not forced.
+        """
+        if self._former is None or force:
+            return
+        changes = differences(self._former.record.environment, self._record.environment)
+        if changes:
+            raise InvalidValueError(
+                "environment",
+                "; ".join(changes),
+                "the one that the run began in",
+                "Start a new run, or go on all the same with --force.",
+            )
 
     def begin(self) -> None:
         """Write what is known before the first case."""
-        (self._folder / "logs").mkdir()
+        (self.folder / "logs").mkdir(exist_ok=True)
         self._sink.begin(self._record)
         self._progress.started(self._prepared.plan)
         for warning in self._record.environment["warnings"]:
             self._progress.warn(warning)
+        for _, group in self._jobs:
+            if group is not self._jobs[0][1] and not self._is_alone(group):
+                self._progress.message(f"overlap: {self._overlap.policy}: {self._overlap.reason}")
+                break
 
     def write(self, result: BenchmarkResult) -> None:
         """Write one case that has just ended."""
@@ -166,7 +220,8 @@ class Session:
 
     def finish(self) -> None:
         """Write the end of the run."""
-        self._record = replace(self._record, finished=not self.stopping)
+        overlap = {"policy": self._overlap.policy.value, "reason": self._overlap.reason, **self._ahead.account()}
+        self._record = replace(self._record, finished=not self.stopping, overlap=overlap)
         self._sink.finish(self._record)
 
     def stop_after_case(self) -> None:
@@ -177,20 +232,36 @@ class Session:
             self._progress.warn("finishing the present case; press Ctrl-C again to stop now")
         self.stopping = True
 
+    async def fetch_weights(self) -> None:
+        """Have all weights on disk before anything is timed: a download beside a measurement would disturb it."""
+        for _, group in self._jobs:
+            key = group.model, group.setup
+            if key in self._weights or self.stopping or not self._triable(group):
+                continue
+            model = self._prepared.models[group.model]
+            try:
+                if isinstance(model, PluginError):
+                    raise model
+                self._weights[key] = await asyncio.to_thread(
+                    resolve_weights, model, group.setup, self._progress.message
+                )
+            except InferenceBenchError as error:
+                self._weights[key] = error
+
     async def measure_floor(self) -> None:
         """Measure the null model through the same path: what an interval costs that contains no work."""
-        timed = [case for case in self._prepared.plan.cases if not _benchmark(case.benchmark).own_process]
-        if not timed:
+        timed = [case for _, group in self._jobs for case in group.cases if case.benchmark == FLOOR_BENCHMARK]
+        if not timed or self.stopping:
             return
         self._progress.message("measuring the harness floor with the null model")
         case = floor_case(timed[0])
         file = self._prepared.files.get(case.model) or find_models()[case.model]
         weights = ResolvedWeights(source="none", label="no weights", trained=False)
+        loading = self._loading(case, None, file, weights, FLOOR_LIMITS)
         tally = Tally(case, FLOOR_LIMITS)
         try:
-            async with self._start_worker(case) as worker:
-                await _load(worker, file, weights, case, FLOOR_LIMITS)
-                tally.add(0, await self._measure(worker, case, FLOOR_LIMITS))
+            async with self._ahead.entered(loading, alone=True):
+                tally.add(0, await self._measure(loading.worker, case, None, FLOOR_LIMITS))
         except (WorkerLostError, LoadFailedError) as error:
             self._progress.warn(f"the harness floor could not be measured: {error}")
             return
@@ -199,30 +270,40 @@ class Session:
         self._record = replace(self._record, floor=floor_of(result), clock=clock)
         self._sink.begin(self._record)
 
-    async def measure_group(self, run: int, group: Group) -> AsyncIterator[BenchmarkResult]:
+    async def measure_plan(self) -> AsyncIterator[BenchmarkResult]:
+        """Measure group after group, the next one loading meanwhile where that disturbs nothing."""
+        for index, (run, group) in enumerate(self._jobs):
+            waiting = []
+            for case in group.cases:
+                refusal = self._refusal(case)
+                if refusal is None:
+                    waiting.append(case)
+                else:
+                    yield self._fail(case, run, *refusal)
+            async for result in self._measure_group(index, run, waiting):
+                yield result
+            if self.stopping:
+                return
+
+    async def _measure_group(self, index: int, run: int, waiting: list[Case]) -> AsyncIterator[BenchmarkResult]:
         """Measure the cases that share one load of one model, yielding each result as its case ends.
 
         A worker that is lost takes the case in flight with it; the group's remaining cases get a fresh one.
         """
-        waiting = list(group.cases)
-        limits = self._prepared.plan.limits
-        try:
-            weights = await self._weights(group)
-        except InferenceBenchError as error:
-            for case in waiting:
-                yield self._fail(case, run, Status.FAILED, Failure(str(error)))
-            return
+        limits, path_of = self._prepared.plan.limits, self._prepared.benchmark_path
         while waiting and not self.stopping:
             lost_with_worker = waiting[:]
+            self._progress.message(f"loading {waiting[0].model}")
+            loading = self._ahead.take(index) or self._loading_of(waiting[0])
             try:
-                async with self._start_worker(waiting[0]) as worker:
-                    self._progress.message(f"loading {group.model}")
-                    about = await _load(worker, self._prepared.files[group.model], weights, waiting[0], limits)
+                async with self._ahead.entered(loading, alone=self._is_alone(self._jobs[index][1])):
+                    self._load_ahead(index)
                     while waiting and not self.stopping:
                         case = waiting[0]
                         lost_with_worker = [case]
                         self._progress.case_started(case, run)
-                        self._tallies[case.id].add(run, await self._measure(worker, case, limits), about)
+                        message = await self._measure(loading.worker, case, path_of(case), limits)
+                        self._tallies[case.id].add(run, message, loading.about, self._ahead.activity())
                         waiting.pop(0)
                         yield self._end(case, run)
             except (WorkerLostError, LoadFailedError) as error:
@@ -230,42 +311,95 @@ class Session:
                     waiting.remove(case)
                     yield self._fail(case, run, *self._verdict(error))
 
+    def _load_ahead(self, index: int) -> None:
+        """Begin to load what comes after this job, as far as the policy and the memory allow."""
+        for later in range(index + 1, len(self._jobs)):
+            if not self._ahead.has_room():
+                return
+            _, group = self._jobs[later]
+            weights = self._weights.get((group.model, group.setup))
+            model = self._prepared.models[group.model]
+            cases = [case for case in group.cases if self._refusal(case) is None]
+            if self._is_alone(group) or not cases or not isinstance(weights, ResolvedWeights) or self._ahead.has(later):
+                continue
+            if isinstance(model, type) and (refusal := refusal_to_load_ahead(model, group.setup, weights.scale)):
+                self._progress.message(refusal)
+                return
+            self._ahead.begin(later, self._loading_of(cases[0]))
+
+    def _is_alone(self, group: Group) -> bool:
+        """Whether a group's load is itself measured: nobody loads it ahead, and nobody runs beside it."""
+        try:
+            return any(self._prepared.benchmark(case).own_process for case in group.cases)
+        except PluginError:
+            return True
+
+    def _triable(self, group: Group) -> bool:
+        return any(case.id not in self._prepared.not_applicable for case in group.cases)
+
+    def _refusal(self, case: Case) -> tuple[Status, Failure] | None:
+        """Return why a case is not tried at all, or None."""
+        if case.id in self._prepared.not_applicable:
+            return Status.NOT_APPLICABLE, Failure(self._prepared.not_applicable[case.id])
+        try:
+            self._prepared.benchmark(case)
+        except PluginError as error:
+            return Status.FAILED, Failure(str(error))
+        weights = self._weights.get((case.model, case.setup))
+        return (Status.FAILED, Failure(str(weights))) if isinstance(weights, InferenceBenchError) else None
+
     def _verdict(self, error: WorkerLostError | LoadFailedError) -> tuple[Status, Failure]:
         if self.stopping:
             return Status.INTERRUPTED, replace(error.failure, cause="stopped by the user")
         return error.status, error.failure
 
-    async def _weights(self, group: Group) -> ResolvedWeights:
-        model = self._prepared.models[group.model]
-        if isinstance(model, PluginError):
-            raise model
-        return await asyncio.to_thread(resolve_weights, model, group.setup, self._progress.message)
+    def _loading_of(self, case: Case) -> Loading:
+        weights = self._weights[case.model, case.setup]
+        assert isinstance(weights, ResolvedWeights)
+        file, path = self._prepared.files[case.model], self._prepared.benchmark_path(case)
+        return self._loading(case, path, file, weights, self._prepared.plan.limits)
 
-    @asynccontextmanager
-    async def _start_worker(self, case: Case) -> AsyncIterator[WorkerProcess]:
+    def _loading(
+        self, case: Case, path: str | None, file: ModelFile, weights: ResolvedWeights, limits: Limits
+    ) -> Loading:
+        """Return a worker, not yet started, that will load a model for this case and those that share it."""
         self._workers_started += 1
-        log = self._folder / "logs" / f"worker-{self._workers_started:03}.log"
+        log = self.folder / "logs" / f"worker-{self._workers_started:03}.log"
         environment = {
             "OMP_NUM_THREADS": str(case.setup.threads),
             "TOKENIZERS_PARALLELISM": "false",
             # The weights are on disk by now: a worker that reaches for the network would time the network.
             "HF_HUB_OFFLINE": "1",
         }
-        async with WorkerProcess(log, environment, self._silence_s) as worker:
-            self._worker = worker
-            try:
-                await worker.receive("hello")
-                yield worker
-            finally:
-                self._worker = None
 
-    async def _measure(self, worker: WorkerProcess, case: Case, limits: Limits) -> dict[str, Any]:
-        await worker.send("measure", case=_plain_case(case), limits=asdict(limits))
-        while True:
-            message = await worker.receive("progress", "measured", "failed")
-            if message["kind"] != "progress":
-                return message
-            self._progress.case_progress(case, message)
+        async def load(worker: WorkerProcess) -> dict[str, Any]:
+            return await _load(worker, file, weights, case, path, limits)
+
+        return Loading(WorkerProcess(log, environment, self._silence_s), load, self._ahead)
+
+    async def _measure(self, worker: WorkerProcess, case: Case, path: str | None, limits: Limits) -> dict[str, Any]:
+        self._worker = worker
+        try:
+            await worker.send("measure", case=_plain_case(case), benchmark_file=path, limits=asdict(limits))
+            while True:
+                message = await worker.receive("progress", "window", "measured", "failed")
+                if message["kind"] == "progress":
+                    self._progress.case_progress(case, message)
+                elif message["kind"] == "window":
+                    await self._window(worker, opens=message["opens"])
+                else:
+                    return message
+        finally:
+            self._worker = None
+            self._ahead.close_window()
+
+    async def _window(self, worker: WorkerProcess, *, opens: bool) -> None:
+        """Before a timed window opens, stop whoever could disturb it; let them go on when it closes."""
+        if opens:
+            await self._ahead.open_window()
+            await worker.send("go")
+        else:
+            self._ahead.close_window()
 
     def _end(self, case: Case, run: int) -> BenchmarkResult:
         result = self._tallies[case.id].result()
@@ -275,6 +409,27 @@ class Session:
     def _fail(self, case: Case, run: int, status: Status, failure: Failure) -> BenchmarkResult:
         self._tallies[case.id].fail(status, failure)
         return self._end(case, run)
+
+
+def _done(former: Run, plan: Plan, retry_failed: bool) -> dict[str, str]:
+    """Return the cases that need no more measuring, with their status: those whose every run is on disk."""
+    planned = {case.id for case in plan.cases}
+    found = {}
+    for result in former.results:
+        case_id, status = result.case.id, result.status
+        complete = len(result.workers) >= plan.runs.get(case_id, 1) if status is Status.OK else not retry_failed
+        if status is Status.NOT_APPLICABLE or (complete and status is not Status.INTERRUPTED):
+            found[case_id] = status.value
+    return {case_id: status for case_id, status in found.items() if case_id in planned}
+
+
+def _jobs(plan: Plan, done: Mapping[str, str]) -> list[tuple[int, Group]]:
+    """Return each worker to start, with its run number, without the cases that are done."""
+    rest = (
+        (run, replace(group, cases=tuple(case for case in group.cases if case.id not in done)))
+        for run, group in plan.worker_runs()
+    )
+    return [(run, group) for run, group in rest if group.cases]
 
 
 class LoadFailedError(InferenceBenchError):
@@ -287,7 +442,7 @@ class LoadFailedError(InferenceBenchError):
 
 
 async def _load(
-    worker: WorkerProcess, file: ModelFile, weights: ResolvedWeights, case: Case, limits: Limits
+    worker: WorkerProcess, file: ModelFile, weights: ResolvedWeights, case: Case, path: str | None, limits: Limits
 ) -> dict[str, Any]:
     """Load a model into a worker and return what it says of itself."""
     await worker.send(
@@ -296,6 +451,7 @@ async def _load(
         setup=asdict(case.setup),
         weights={**asdict(weights), "path": str(weights.path) if weights.path else None},
         case=_plain_case(case),
+        benchmark_file=path,
         limits=asdict(limits),
     )
     message = await worker.receive("loaded", "failed")
@@ -312,32 +468,6 @@ def _plain_case(case: Case) -> dict[str, Any]:
         "setup": asdict(case.setup),
         "parameters": dict(case.parameters),
     }
-
-
-def _benchmark(name: str) -> Benchmark:
-    return load_class("benchmark", "inference_bench.benchmarks", name, Benchmark)()  # type: ignore[type-abstract]
-
-
-def _model_or_error(name: str, files: Mapping[str, ModelFile]) -> type[Model] | PluginError:
-    if name not in files:
-        raise UnknownNameError("model", name, files)
-    try:
-        return load_model(files[name])
-    except PluginError as error:
-        return error
-
-
-def _check(benchmark: Benchmark, model: type[Model], case: Case) -> None:
-    """Refuse what cannot be measured; a benchmark that merely does not apply becomes a row of the table later."""
-    setup = case.setup
-    if setup.device.split(":")[0] not in model.devices:
-        raise InvalidValueError(f"device of {model.name}", setup.device, "one of " + ", ".join(model.devices))
-    if setup.dtype not in model.dtypes:
-        raise InvalidValueError(f"dtype of {model.name}", setup.dtype, "one of " + ", ".join(model.dtypes))
-    try:
-        benchmark.check(model, case)
-    except NotApplicableError:
-        return
 
 
 @contextmanager

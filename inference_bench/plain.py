@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from inference_bench.metrics import METRICS
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
-from inference_bench.spec import Setup
+from inference_bench.spec import Limits, Setup, Spec
 
 T = TypeVar("T")
 
@@ -120,7 +120,8 @@ def result_from_plain(data: Mapping[str, Any]) -> BenchmarkResult:
 
 def _summary_from_plain(data: Mapping[str, Any]) -> Summary:
     quantiles = {name: _build(Estimate, estimate) for name, estimate in data["quantiles"].items()}
-    return _build(Summary, data, quantiles=quantiles)
+    score = data.get("score")
+    return _build(Summary, data, quantiles=quantiles, score=None if score is None else _build(Estimate, score))
 
 
 def record_to_plain(record: RunRecord) -> dict[str, Any]:
@@ -136,6 +137,24 @@ def record_from_plain(data: Mapping[str, Any]) -> RunRecord:
         KeyError, TypeError: the data are no record.
     """
     return _build(RunRecord, data, cases=tuple(data["cases"]))
+
+
+def spec_from_plain(data: Mapping[str, Any]) -> Spec:
+    """Rebuild what was asked for.
+
+    Raises:
+        KeyError, TypeError: the data are no spec.
+        UsageError: a value that this version does not allow.
+    """
+    return _build(
+        Spec,
+        data,
+        models=tuple(data["models"]),
+        benchmarks=tuple(data["benchmarks"]),
+        setups=tuple(_build(Setup, setup) for setup in data["setups"]),
+        axes={name: tuple(values) for name, values in data["axes"].items()},
+        limits=_build(Limits, data["limits"]),
+    )
 
 
 def _build(cls: type[T], data: Mapping[str, Any], **replaced: Any) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from itertools import groupby, product
 from typing import Protocol
 
@@ -27,6 +27,14 @@ class BenchmarkInfo(Protocol):
     def own_process(self) -> bool:
         """Whether each of its cases needs a worker to itself."""
 
+    @property
+    def processes(self) -> int:
+        """Fresh processes that a case takes at least."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a second process could find anything else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -41,7 +49,13 @@ class Case:
     def slug(self) -> str:
         """File-name-safe text that names the case; unique within a plan."""
         parameters = [f"{name}={value}" for name, value in self.parameters.items()]
-        words = [self.model, self.benchmark, self.setup.device, self.setup.dtype, f"threads={self.setup.threads}"]
+        setup, plain = self.setup, Setup()
+        words = [self.model, self.benchmark, setup.device, setup.dtype, f"threads={setup.threads}"]
+        words += [
+            f"{name}={getattr(setup, name)}"
+            for name in ("attention", "compile")
+            if getattr(setup, name) != getattr(plain, name)
+        ]
         text = "-".join(words + parameters)
         return "".join(c if c.isalnum() or c in "-_=." else "_" for c in text)
 
@@ -70,44 +84,60 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The ordered cases of a spec."""
+    """The ordered cases of a spec.
+
+    Attributes:
+        cases: in the order of measuring.
+        groups: the same cases, by the worker that they share.
+        runs: case id → fresh processes that measure it.
+        limits: when to stop sampling a case.
+    """
 
     cases: tuple[Case, ...]
     groups: tuple[Group, ...]
-    runs: int
+    runs: Mapping[str, int]
     limits: Limits
 
+    @property
+    def measurements(self) -> int:
+        """How often a case is measured, over all cases."""
+        return sum(self.runs.values())
+
     def worker_runs(self) -> Iterator[tuple[int, Group]]:
-        """Yield each worker to start, with its run number.
+        """Yield each worker to start, with its run number and the cases that take part in it.
 
         Runs are the outer loop, so that slow drift of the machine falls on all cases alike.
         """
-        for run in range(self.runs):
+        for run in range(max(self.runs.values())):
             for group in self.groups:
-                yield run, group
+                cases = tuple(case for case in group.cases if run < self.runs[case.id])
+                if cases:
+                    yield run, replace(group, cases=cases)
 
 
-def make_plan(spec: Spec, benchmarks: Sequence[BenchmarkInfo]) -> Plan:
+def make_plan(spec: Spec, benchmarks: Mapping[str, Sequence[BenchmarkInfo]]) -> Plan:
     """Expand a spec into ordered cases.
 
     Args:
         spec: what was asked for.
-        benchmarks: the spec's benchmarks, in its order.
+        benchmarks: for each of the spec's models, its benchmarks in the order of measuring.
 
     Raises:
         UnknownNameError: an axis that none of the benchmarks has.
         InvalidValueError: a value that its axis does not allow.
     """
-    _check_axes(spec, benchmarks)
-    cases = tuple(
-        Case(model, benchmark.name, setup, parameters)
+    _check_axes(spec, [benchmark for of_model in benchmarks.values() for benchmark in of_model])
+    found = [
+        (Case(model, benchmark.name, setup, parameters), benchmark)
         for model in spec.models
         for setup in spec.setups
-        for benchmark in benchmarks
+        for benchmark in benchmarks[model]
         for parameters in _points(benchmark.axes, spec.axes)
-    )
-    alone = {benchmark.name for benchmark in benchmarks if benchmark.own_process}
-    return Plan(cases=cases, groups=tuple(_groups(cases, alone)), runs=spec.runs, limits=spec.limits)
+    ]
+    cases = tuple(case for case, _ in found)
+    alone = {case.id for case, benchmark in found if benchmark.own_process}
+    runs = {case.id: max(spec.runs if of.repeats else 1, of.processes) for case, of in found}
+    return Plan(cases=cases, groups=tuple(_groups(cases, alone)), runs=runs, limits=spec.limits)
 
 
 def _points(axes: Sequence[Axis], given: Mapping[str, tuple[int | str, ...]]) -> Iterator[dict[str, int | str]]:
@@ -118,7 +148,7 @@ def _points(axes: Sequence[Axis], given: Mapping[str, tuple[int | str, ...]]) ->
 
 def _groups(cases: Sequence[Case], alone: set[str]) -> Iterator[Group]:
     def worker(case: Case) -> tuple[str, Setup, str]:
-        return case.model, case.setup, case.id if case.benchmark in alone else ""
+        return case.model, case.setup, case.id if case.id in alone else ""
 
     for (model, setup, _), members in groupby(cases, key=worker):
         yield Group(model, setup, tuple(members))

@@ -6,11 +6,14 @@ A frame is a 4-byte big-endian length and that many bytes of JSON: an object wit
 kind           from                fields
 =============  ==================  ====================================================================
 ``hello``      worker              ``version``, ``pid``, ``ready_ns``
-``load``       orchestrator        ``model_file``, ``setup``, ``weights``, ``case`` (the first), ``limits``
+``load``       orchestrator        ``model_file``, ``setup``, ``weights``, ``case`` (the first), ``benchmark_file``,
+                                   ``limits``
 ``loaded``     worker              ``model``, ``steps``
-``measure``    orchestrator        ``case``, ``limits``
-``progress``   worker              ``iterations``, ``samples``, ``medians``, ``widths``, ``elapsed_ns``
-``measured``   worker              ``samples``, ``memory``, ``decision``, ``worker``, ``notes``
+``measure``    orchestrator        ``case``, ``benchmark_file``, ``limits``
+``progress``   worker              ``iterations``, ``samples``, ``medians``, ``widths``
+``window``     worker              ``opens``: a timed window opens, or has closed
+``go``         orchestrator        nothing; the answer to a window that opens: nobody else runs now
+``measured``   worker              ``samples``, ``scores``, ``rates``, ``memory``, ``decision``, ``worker``, ``notes``
 ``failed``     worker              ``status``, ``cause``, ``detail``
 ``release``    orchestrator        nothing; the worker unloads and exits
 =============  ==================  ====================================================================
@@ -29,7 +32,7 @@ import orjson
 
 from inference_bench.errors import ProtocolError
 
-VERSION = 1
+VERSION = 2
 _HEADER = struct.Struct(">I")
 HEADER_BYTES = _HEADER.size
 MAX_FRAME_BYTES = 1 << 28

@@ -1,5 +1,8 @@
 """Finding plugins by name: a file in a package, a folder under ``models/``, or an entry point.
 
+A benchmark may also be a file of a model's own, ``models/<name>/benchmarks/<kind>/benchmark_<benchmark>.py``. One that
+bears the name of a standard benchmark takes its place for this model; any other is a benchmark that only it has.
+
 Nothing is imported until it is asked for, so listing names stays cheap and one broken plugin harms no other.
 """
 
@@ -7,7 +10,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -16,6 +21,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, TypeVar
 
+from inference_bench.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
 from inference_bench.model import Model
 
@@ -117,20 +123,94 @@ def load_model(file: ModelFile) -> type[Model]:
     Raises:
         PluginError: the file cannot be imported, or has no single subclass of ``Model``; names file and line.
     """
-    module_name = f"inference_bench._plugins.{file.name}"
-    module = sys.modules.get(module_name)
-    if module is None:
-        spec = importlib.util.spec_from_file_location(module_name, file.path)
-        if spec is None or spec.loader is None:
-            raise PluginError(f"model {file.name!r}: {file.path} is not a Python file.")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[module_name]
-            raise PluginError(f"model {file.name!r}: {_where(error, file.path)}: {error!r}") from error
-    return _the_class(module, Model, "model", file.name)  # type: ignore[type-abstract]
+    return _the_class(_module("model", file.name, file.path), Model, "model", file.name)  # type: ignore[type-abstract]
+
+
+def _module(kind: str, name: str, path: Path) -> ModuleType:
+    """Import a file that lies in no package, once."""
+    module_name = f"inference_bench._plugins.{path.parent.name}.{name}.{zlib.crc32(os.fsencode(path)):08x}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{kind} {name!r}: {path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise PluginError(f"{kind} {name!r}: {_where(error, path)}: {error!r}") from error
+    return module
+
+
+KINDS = {"unit": ("accuracy", "full"), "integration": ("accuracy", "full"), "performance": ("performance", "full")}
+"""The folders of a model's own benchmarks, and the suites that a benchmark in each belongs to."""
+
+_PREFIX = "benchmark_"
+STANDARD = "inference_bench.benchmarks"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkFile:
+    """Where a benchmark lives.
+
+    Attributes:
+        name: of the benchmark.
+        path: its file, or None for one of the package ``inference_bench.benchmarks`` or an entry point of that group.
+    """
+
+    name: str
+    path: Path | None = None
+
+
+def find_benchmarks(model: ModelFile | None = None, extra: Iterable[Path] = ()) -> dict[str, BenchmarkFile]:
+    """Return every benchmark by name: the standard ones, those in ``extra`` folders, and the model's own.
+
+    Raises:
+        InvalidValueError: an ``extra`` folder that does not exist.
+        PluginError: two benchmarks of one name in the same model's folder.
+    """
+    outside = entry_points(group=STANDARD).names
+    found = {name: BenchmarkFile(name) for name in [*names_in(STANDARD), *sorted(outside)]}
+    for folder in extra:
+        if not folder.is_dir():
+            raise InvalidValueError(
+                "benchmarks folder", str(folder), f"an existing folder with {_PREFIX}<name>.py in it"
+            )
+        found |= {file.name: file for file in _benchmark_files(folder)}
+    if model is not None:
+        own: dict[str, BenchmarkFile] = {}
+        for kind in KINDS:
+            for file in _benchmark_files(model.path.parent / "benchmarks" / kind):
+                if file.name in own:
+                    raise PluginError(
+                        f"two benchmarks {file.name!r}: {own[file.name].path} and {file.path}. Rename one."
+                    )
+                own[file.name] = file
+        found |= own
+    return found
+
+
+def _benchmark_files(folder: Path) -> Iterator[BenchmarkFile]:
+    for path in sorted(folder.glob(f"{_PREFIX}*.py")):
+        yield BenchmarkFile(path.stem.removeprefix(_PREFIX), path)
+
+
+def load_benchmark(file: BenchmarkFile) -> type[Benchmark]:
+    """Import a benchmark and return its class. One in a model's folder belongs to the suites of its kind.
+
+    Raises:
+        PluginError: the file cannot be imported, or has no single subclass of ``Benchmark``; names file and line.
+    """
+    if file.path is None:
+        return load_class("benchmark", STANDARD, file.name, Benchmark)  # type: ignore[type-abstract]
+    module = _module("benchmark", file.name, file.path)
+    found = _the_class(module, Benchmark, "benchmark", file.name)  # type: ignore[type-abstract]
+    kind = file.path.parent.name
+    if file.path.parent.parent.name == "benchmarks" and kind in KINDS and "suites" not in vars(found):
+        found.suites = KINDS[kind]
+    return found
 
 
 def _where(error: BaseException, path: Path) -> str:

@@ -55,6 +55,8 @@ class Samples:
         stage: str, a ``Stage`` value.
         start_ns: int64, when the interval began, on CLOCK_MONOTONIC_RAW; -1 where that has no meaning.
         value: int64, nanoseconds or bytes, as the metric's unit says.
+        loader: str, what the next worker did meanwhile: ``none`` existed, it was ``still`` (frozen or loaded), or it
+            was ``running``; empty where the sample has no time.
     """
 
     run: NDArray[np.int32]
@@ -65,6 +67,33 @@ class Samples:
     stage: NDArray[np.str_]
     start_ns: NDArray[np.int64]
     value: NDArray[np.int64]
+    loader: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one case, one row for each item and metric, as equally long columns.
+
+    Attributes:
+        run: int32, the fresh process, from 0.
+        task: str, the data set or question that the item belongs to.
+        item: str, names the item within its task; the same in every run and configuration.
+        metric: str, tag of a scored metric.
+        value: float64, in the metric's unit.
+        weight: float64, what the item counts for in a mean: 1, or such as its bytes.
+        detail: str, JSON of what led to the score (answer given, answer expected …), or empty.
+    """
+
+    run: NDArray[np.int32]
+    task: NDArray[np.str_]
+    item: NDArray[np.str_]
+    metric: NDArray[np.str_]
+    value: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    detail: NDArray[np.object_]
 
     def __len__(self) -> int:
         return len(self.value)
@@ -119,8 +148,8 @@ class Summary:
 
     Attributes:
         metric: tag.
-        phase: as in ``Samples``.
-        n: measured samples.
+        phase: as in ``Samples``; of a scored metric the task.
+        n: measured samples, or items.
         runs: fresh processes they come from.
         scope: ``run`` if the intervals speak of this one process only, ``runs`` if of fresh processes.
         level: confidence level of the intervals.
@@ -128,13 +157,14 @@ class Summary:
         minimum: smallest sample.
         maximum: largest sample.
         mean: arithmetic mean.
-        quantiles: ``p50``, ``p90``, ``p95``, ``p99``, ``p99.9``.
+        quantiles: ``p50``, ``p90``, ``p95``, ``p99``, ``p99.9``; none for a scored metric.
         autocorrelation: lag-1, of the samples' ranks in order of time; None under 3 samples.
         effective_n: samples that independent ones would have to be, given the autocorrelation.
         outliers_mild: beyond 1.5 and up to 3 interquartile ranges on the log scale, still counted in everything.
         outliers_severe: beyond 3.
         converged: whether the stopping rule was met.
         stop_reason: why sampling stopped.
+        score: of a scored metric, its mean (or largest) over the items, with its interval; else None.
     """
 
     metric: str
@@ -154,6 +184,12 @@ class Summary:
     outliers_severe: int
     converged: bool
     stop_reason: str
+    score: Estimate | None = None
+
+    @property
+    def headline(self) -> Estimate:
+        """The figure that stands for this summary: of a scored metric its score, else the median."""
+        return self.score or self.quantiles.get("p50") or Estimate(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +219,7 @@ class BenchmarkResult:
         summaries: one per metric and phase.
         samples: raw observations, or None where there are none.
         memory: the sampler's timeline, or None.
+        scores: the items' scores, or None.
         model: what the model says of itself: title, parameters, ``weights`` (source, label, trained, digest).
         workers: one entry per run: process, versions, load steps, CPU time over wall time, faults, context switches.
         notes: what lowers the trust in this result, one sentence each.
@@ -194,6 +231,7 @@ class BenchmarkResult:
     summaries: tuple[Summary, ...] = ()
     samples: Samples | None = None
     memory: MemoryTimeline | None = None
+    scores: Scores | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     workers: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
@@ -210,6 +248,7 @@ class RunRecord:
         spec: what was asked for, as plain data.
         environment: the machine and the software, as plain data.
         clock: the clock's description of itself.
+        overlap: the policy of loading ahead, why, and how much of the loading it hid, nanoseconds.
         floor: metric tag → quantiles of the null model through the same path, nanoseconds.
         cases: one entry per planned case: id, slug, status (``pending`` until it ended).
         finished: whether the plan was carried out to its end.
@@ -220,6 +259,7 @@ class RunRecord:
     spec: Mapping[str, Any]
     environment: Mapping[str, Any]
     clock: Mapping[str, Any] = field(default_factory=dict)
+    overlap: Mapping[str, Any] = field(default_factory=dict)
     floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     cases: tuple[Mapping[str, Any], ...] = ()
     finished: bool = False

@@ -6,15 +6,17 @@
         results.csv              one row a summary
         samples/<case>.parquet   raw observations
         memory/<case>.parquet    the memory sampler's timeline
+        scores/<case>.parquet    the score of each item
 
 docs/results.md describes every field.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from errno import EINVAL
@@ -26,7 +28,7 @@ from inference_bench.plain import record_from_plain, result_from_plain
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
@@ -37,6 +39,9 @@ RESULTS = "results.json"
 TABLE = "results.csv"
 SAMPLES = "samples"
 MEMORY = "memory"
+_LOCK = ".lock"
+SCORES = "scores"
+TABLES = (SAMPLES, MEMORY, SCORES)
 
 _STEM_LENGTH = 100
 """Characters of a file name that name the case for people; with the id and a suffix it stays far below 255 bytes."""
@@ -59,7 +64,7 @@ def create_run_folder(root: Path, now: datetime | None = None) -> Path:
     try:
         root.mkdir(parents=True, exist_ok=True)
         folder = _new_folder(root, stamp)
-        for name in (SAMPLES, MEMORY):
+        for name in TABLES:
             (folder / name).mkdir()
     except OSError as error:
         advice = f"The system says: {error.strerror}. Choose another folder with --output."
@@ -73,6 +78,27 @@ def _new_folder(root: Path, stamp: str) -> Path:
         with suppress(FileExistsError):
             folder.mkdir()
             return folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run's folder: no second process writes into it meanwhile. The kernel lets go when this process ends.
+
+    Raises:
+        InvalidValueError: another process holds it.
+    """
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            advice = "Wait until it has ended, or stop it."
+            raise InvalidValueError(
+                "run's folder", str(folder), "one that no other process writes into", advice
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
@@ -122,11 +148,17 @@ def memory_file(case: Case) -> str:
     return f"{MEMORY}/{_stem(case)}.parquet"
 
 
+def scores_file(case: Case) -> str:
+    """Return where the scores of a case's items stand, relative to the run's folder."""
+    return f"{SCORES}/{_stem(case)}.parquet"
+
+
 def files_of(result: BenchmarkResult) -> dict[str, str | None]:
     """Return the Parquet files that belong to a result, None where it has no such data."""
     return {
         SAMPLES: None if result.samples is None else samples_file(result.case),
         MEMORY: None if result.memory is None else memory_file(result.case),
+        SCORES: None if result.scores is None else scores_file(result.case),
     }
 
 
@@ -143,7 +175,7 @@ class Run:
         record: how it was measured.
         results: one per case that ended, in the order of measuring; their samples stay in their files.
         folder: where it was read from, or None.
-        files: case id → ``samples`` and ``memory`` → path relative to ``folder``, or None.
+        files: case id → ``samples``, ``memory`` and ``scores`` → path relative to ``folder``, or None.
     """
 
     record: RunRecord
@@ -166,6 +198,14 @@ class Run:
             RunFormatError: the case has none, or its file is missing or damaged.
         """
         return self._table(case, MEMORY)
+
+    def scores(self, case: str | BenchmarkResult) -> pa.Table:
+        """Read the score of each item of a case, given its id or its result.
+
+        Raises:
+            RunFormatError: the case has none, or their file is missing or damaged.
+        """
+        return self._table(case, SCORES)
 
     def _table(self, case: str | BenchmarkResult, kind: str) -> pa.Table:
         import pyarrow as pa
@@ -205,7 +245,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
             record=record_from_plain(record),
             results=tuple(result_from_plain(entry) for entry in results["results"]),
             folder=folder,
-            files={e["case"]["id"]: {SAMPLES: e[SAMPLES], MEMORY: e[MEMORY]} for e in results["results"]},
+            files={e["case"]["id"]: {name: e.get(name) for name in TABLES} for e in results["results"]},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         advice = "It was changed by hand or by another tool: restore it, or measure again."

@@ -9,10 +9,16 @@ from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.units import NS_PER_S
 
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "bfloat16", "float16")
-SUITES: dict[str, tuple[str, ...]] = {
-    "performance": ("inference_speed", "memory_usage"),
-}
+DTYPES = ("float32", "bfloat16", "float16", "int8_dynamic")
+"""``int8_dynamic``: float32, but the linear layers' weights are int8 and their inputs are quantised call by call."""
+ATTENTIONS = ("auto", "eager", "sdpa", "flash_attention_2")
+COMPILE_MODES = ("none", "default", "reduce-overhead", "max-autotune")
+SETUP_AXES = ("device", "dtype", "threads", "attention", "compile")
+"""The fields of a set-up that take several values, each a set-up of its own."""
+OVERLAPS = ("auto", "freeze", "partition", "off")
+"""What may happen beside a measured worker; ``overlap`` has the meaning of each."""
+SUITES = ("performance", "accuracy", "full")
+"""A benchmark says itself which of these it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,9 @@ class Setup:
         device: ``cpu`` or ``cuda`` (or ``cuda:N``).
         dtype: one of ``DTYPES``.
         threads: intra-op threads of the framework.
-        weights: a source name (``auto``, ``cache``, ``hub``, ``package``, ``random``) or a local path.
+        attention: implementation of attention, one of ``ATTENTIONS``; ``auto`` leaves it to the framework.
+        compile: mode of ``torch.compile``, one of ``COMPILE_MODES``; ``none`` does not compile.
+        weights: a source name (``auto``, ``cache``, ``hub``, ``package``, ``random``, ``any``) or a local path.
         scale: ``full``, or ``reduced`` for a smaller model of the same architecture (random weights only).
         seed: seed of every random generator.
     """
@@ -78,17 +86,23 @@ class Setup:
     device: str = "cpu"
     dtype: str = "float32"
     threads: int = 1
+    attention: str = "auto"
+    compile: str = "none"
     weights: str = "auto"
     scale: str = "full"
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InvalidValueError("threads", self.threads, "a whole number of at least 1")
         if self.device.split(":")[0] not in DEVICES:
             raise UnknownNameError("device", self.device, DEVICES)
         if self.dtype not in DTYPES:
             raise UnknownNameError("dtype", self.dtype, DTYPES)
-        if self.threads < 1:
-            raise InvalidValueError("threads", self.threads, "a whole number of at least 1")
+        if self.attention not in ATTENTIONS:
+            raise UnknownNameError("attention", self.attention, ATTENTIONS)
+        if self.compile not in COMPILE_MODES:
+            raise UnknownNameError("compile mode", self.compile, COMPILE_MODES)
         if self.scale not in ("full", "reduced"):
             raise UnknownNameError("scale", self.scale, ("full", "reduced"))
         if self.scale == "reduced" and self.weights != "random":
@@ -101,38 +115,37 @@ class Spec:
 
     Attributes:
         models: names of models.
-        benchmarks: names of benchmarks, in the order of measuring.
+        benchmarks: names of benchmarks, in the order of measuring; none with a suite.
         setups: the ways each model is loaded.
         axes: values given for benchmark axes, by axis name; an axis that is absent takes its default.
         runs: fresh processes per case; inference is over runs.
         limits: when to stop sampling a case.
-        suite: the suite that named the benchmarks, if any.
+        suite: one of ``SUITES``, instead of benchmarks: whatever each model has for it.
+        overlap: one of ``OVERLAPS``: how the next workers load while one is measured.
+        lookahead: how many workers may load ahead.
     """
 
     models: tuple[str, ...]
-    benchmarks: tuple[str, ...]
+    benchmarks: tuple[str, ...] = ()
     setups: tuple[Setup, ...] = (Setup(),)
     axes: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     runs: int = 1
     limits: Limits = field(default_factory=Limits)
     suite: str | None = None
+    overlap: str = "auto"
+    lookahead: int = 1
 
     def __post_init__(self) -> None:
         if self.runs < 1:
             raise InvalidValueError("runs", self.runs, "a whole number of at least 1")
         if not self.models:
             raise InvalidValueError("models", "none", "at least one", "`list models` shows them.")
-        if not self.benchmarks:
-            raise InvalidValueError("benchmarks", "none", "at least one", "`list benchmarks` shows them.")
-
-
-def suite_benchmarks(suite: str) -> tuple[str, ...]:
-    """Return the benchmarks of a suite.
-
-    Raises:
-        UnknownNameError: no such suite.
-    """
-    try:
-        return SUITES[suite]
-    except KeyError:
-        raise UnknownNameError("suite", suite, SUITES) from None
+        if self.overlap not in OVERLAPS:
+            raise UnknownNameError("overlap", self.overlap, OVERLAPS)
+        if self.lookahead < 0:
+            raise InvalidValueError("lookahead", self.lookahead, "a whole number of at least 0")
+        if self.suite is not None and self.suite not in SUITES:
+            raise UnknownNameError("suite", self.suite, SUITES)
+        if bool(self.benchmarks) == (self.suite is not None):
+            given = "both" if self.benchmarks else "none"
+            raise InvalidValueError("benchmarks and suite", given, "one of the two", "`list benchmarks` shows them.")

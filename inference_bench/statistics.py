@@ -331,3 +331,30 @@ def run_medians_estimate(medians: Values, level: float = LEVEL) -> Estimate:
     low, high = (math.exp(min(end, 700.0)) for end in ends) if positive else ends
     method = "Student's t of log run medians" if positive else "Student's t of run medians"
     return Estimate(value, min(low, value), max(high, value), method)
+
+
+def mean_estimate(values: NDArray[np.float64], weights: NDArray[np.float64], level: float = LEVEL) -> Estimate:
+    """Return the weighted mean of independent items with its interval.
+
+    Right or wrong answers of equal weight get Wilson's score interval, which holds near 0 and 1 where the normal one
+    does not (Wilson 1927; Brown, Cai and DasGupta 2001). Anything else gets Student's t interval of a ratio estimator:
+    the mean is ``sum(w x) / sum(w)``, and its variance that of the residuals ``w (x - mean)`` (Cochran 1977, 6.4).
+
+    Args:
+        values: shape (n,), at least one.
+        weights: shape (n,), positive.
+        level: confidence level.
+    """
+    from scipy import stats
+
+    n, total = len(values), float(weights.sum())
+    mean = float((values * weights).sum() / total)
+    if np.isin(values, (0.0, 1.0)).all() and (weights == weights[0]).all():
+        interval = stats.binomtest(round(values.sum()), n).proportion_ci(level, method="wilson")
+        return Estimate(mean, float(interval.low), float(interval.high), "Wilson score")
+    if n < 2:
+        return Estimate(mean, None, None, needs=2)
+    residuals = weights * (values - mean)
+    error = math.sqrt(n / (n - 1) * float((residuals**2).sum())) / total
+    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+    return Estimate(mean, mean - half, mean + half, "Student's t of the weighted mean")

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_bench.metrics import METRICS, get_metric
-from inference_bench.result import Estimate, Samples, Stage, Summary
+from inference_bench.metrics import METRICS, Statistic, get_metric
+from inference_bench.result import Estimate, Samples, Scores, Stage, Summary
 from inference_bench.statistics import (
     LEVEL,
     QUANTILES,
@@ -17,6 +17,7 @@ from inference_bench.statistics import (
     Values,
     dependence,
     efficiency,
+    mean_estimate,
     quantile,
     quantile_estimate,
     run_medians_estimate,
@@ -170,6 +171,62 @@ def _distinct(column: NDArray[np.str_]) -> Iterator[str]:
         text = str(column[left.argmax()])
         yield text
         left &= column != text
+
+
+# Scored metrics
+
+
+def summarise_scores(scores: Scores, level: float = LEVEL) -> tuple[Summary, ...]:
+    """Return a summary per metric and task over the items, in order of first appearance.
+
+    A second run that gives the same scores says nothing new, so only the first run of a task counts.
+
+    Args:
+        scores: as the workers sent them.
+        level: confidence level.
+    """
+    return tuple(
+        _score_summary(metric, task, scores.value[rows], scores.weight[rows], level)
+        for metric, task, rows in _score_groups(scores)
+    )
+
+
+def _score_groups(scores: Scores) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
+    for task in _distinct(scores.task):
+        of_task = np.flatnonzero(scores.task == task)
+        of_task = of_task[scores.run[of_task] == scores.run[of_task].min()]
+        for metric in _distinct(scores.metric[of_task]):
+            yield metric, task, of_task[scores.metric[of_task] == metric]
+
+
+def _score_summary(
+    metric: str, task: str, values: NDArray[np.float64], weights: NDArray[np.float64], level: float
+) -> Summary:
+    statistic = METRICS[metric].statistic if metric in METRICS else Statistic.MEAN
+    if statistic is Statistic.MAXIMUM:
+        score = Estimate(float(values.max()), None, None, "largest of the items")
+    else:
+        score = mean_estimate(values, weights, level)
+    return Summary(
+        metric=metric,
+        phase=task,
+        n=len(values),
+        runs=1,
+        scope="items",
+        level=level,
+        cold=None,
+        minimum=float(values.min()),
+        maximum=float(values.max()),
+        mean=float(np.average(values, weights=weights)),
+        quantiles={},
+        autocorrelation=None,
+        effective_n=float(weights.sum() ** 2 / (weights**2).sum()),
+        outliers_mild=0,
+        outliers_severe=0,
+        converged=True,
+        stop_reason="every item scored",
+        score=score,
+    )
 
 
 # Derived metrics

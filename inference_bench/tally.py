@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from inference_bench.metrics import METRICS
 from inference_bench.plan import Case
-from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Status, Summary
+from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary
 from inference_bench.spec import Limits
 from inference_bench.statistics import relative_width
-from inference_bench.summaries import derived_summaries, summarise_samples
+from inference_bench.summaries import derived_summaries, summarise_samples, summarise_scores
 
 _SAMPLE_TYPES = {
     "run": np.int32,
@@ -23,6 +25,16 @@ _SAMPLE_TYPES = {
     "stage": np.str_,
     "start_ns": np.int64,
     "value": np.int64,
+    "loader": np.str_,
+}
+_SCORE_TYPES = {
+    "run": np.int32,
+    "task": np.str_,
+    "item": np.str_,
+    "metric": np.str_,
+    "value": np.float64,
+    "weight": np.float64,
+    "detail": np.object_,
 }
 _MEMORY_TYPES = {
     "run": np.int32,
@@ -46,16 +58,36 @@ class Tally:
     workers: list[Mapping[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _decisions: list[Mapping[str, Any]] = field(default_factory=list)
+    _rates: dict[str, float] = field(default_factory=dict)
     _samples: list[Mapping[str, Any]] = field(default_factory=list)
+    _scores: list[Mapping[str, Any]] = field(default_factory=list)
     _memory: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def add(self, run: int, message: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> None:
-        """Add a worker's ``measured`` or ``failed`` message."""
+    def add(
+        self,
+        run: int,
+        message: Mapping[str, Any],
+        model: Mapping[str, Any] | None = None,
+        loaders: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+    ) -> None:
+        """Add a worker's ``measured`` or ``failed`` message.
+
+        Args:
+            run: number of the fresh process.
+            message: what the worker sent.
+            model: what the model says of itself.
+            loaders: when other workers were ``alive`` and ``running`` beside it, on CLOCK_MONOTONIC_RAW.
+        """
         self.model = model or self.model
         if message["kind"] == "failed":
             self.fail(Status(message["status"]), Failure(message["cause"], detail=message["detail"]))
             return
-        self._samples.append(_with_run(run, message["samples"], len(message["samples"]["value"])))
+        self._rates |= message["rates"]
+        if message["samples"]["value"]:
+            samples = {**message["samples"], "loader": _loader_states(message["samples"], loaders or {})}
+            self._samples.append(_with_run(run, samples, len(samples["value"])))
+        if message["scores"]["value"]:
+            self._scores.append(_with_run(run, message["scores"], len(message["scores"]["value"])))
         if message["memory"]:
             self._memory.append(_with_run(run, message["memory"], len(message["memory"]["time_ns"])))
         self._decisions.append(message["decision"])
@@ -71,11 +103,14 @@ class Tally:
     def result(self) -> BenchmarkResult:
         """Summarise everything collected so far."""
         samples = Samples(**_joined(self._samples, _SAMPLE_TYPES)) if self._samples else None
+        scores = Scores(**_joined(self._scores, _SCORE_TYPES)) if self._scores else None
+        sampled = self._summaries(samples) if samples is not None else ()
         return BenchmarkResult(
             case=self.case,
             status=self.status,
-            summaries=self._summaries(samples) if samples is not None else (),
+            summaries=sampled + (summarise_scores(scores) if scores is not None else ()),
             samples=samples,
+            scores=scores,
             memory=MemoryTimeline(**_joined(self._memory, _MEMORY_TYPES)) if self._memory else None,
             model=self.model,
             workers=tuple(self.workers),
@@ -92,7 +127,7 @@ class Tally:
         )
         if watched:
             sampled = tuple(s if s.metric in watched else self._judged(s) for s in sampled)
-        return sampled + derived_summaries(sampled, self._tokens())
+        return sampled + derived_summaries(sampled, self._rates)
 
     def _stop_reason(self) -> str:
         """Return why the first run that did not converge stopped, else why they all did."""
@@ -109,10 +144,6 @@ class Tally:
         reason = f"{summary.n} of {self.limits.min_samples} samples" if few else "interval wider than asked for"
         return replace(summary, converged=False, stop_reason=f"{reason}: the stopping rule watches other metrics")
 
-    def _tokens(self) -> dict[str, float]:
-        """Return how many tokens one duration of each rate's base metric yields."""
-        return {"prefill_rate": float(self.case.parameters.get("input_length", 1)), "decode_rate": 1.0}
-
     def _notes_on_weights(self) -> tuple[str, ...]:
         weights = self.model.get("weights", {})
         if weights and not weights["trained"] and weights["source"] != "none":
@@ -122,6 +153,21 @@ class Tally:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _loader_states(samples: Mapping[str, Any], loaders: Mapping[str, Sequence[tuple[int, int]]]) -> NDArray[np.str_]:
+    """Say of each sample what the loaders did while it was taken (see ``result.Samples``)."""
+    start = np.asarray(samples["start_ns"], np.int64)
+    lengths = [
+        value if metric in METRICS and METRICS[metric].unit == "ns" else 0
+        for metric, value in zip(samples["metric"], samples["value"], strict=True)
+    ]
+    end = start + np.asarray(lengths, np.int64)
+    states = np.where(start < 0, "", "none").astype("<U7")
+    for state, word in (("alive", "still"), ("running", "running")):
+        for begin_ns, end_ns in loaders.get(state, ()):
+            states[(start >= 0) & (start < end_ns) & (end > begin_ns)] = word
+    return states
 
 
 def _with_run(run: int, columns: Mapping[str, Any], rows: int) -> dict[str, Any]:

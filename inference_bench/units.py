@@ -59,4 +59,4 @@ def format_value(value: float, unit: str) -> str:
     if unit == "bytes":
         return format_bytes(value)
     number = _three_digits(value)
-    return number if unit in ("", "1") else f"{number} {unit}"
+    return number if unit in ("", "1", "fraction") else f"{number} {unit}"

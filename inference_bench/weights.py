@@ -1,7 +1,8 @@
 """Where the weights of a model come from.
 
 ``auto`` tries the cache, the hub and the package, in this order, and ends in an error that says why each failed: random
-weights are given only to those who ask for ``random``. Nothing here imports torch: what needs it runs as a process of
+weights are given only to those who ask for ``random``, or for ``any``: as ``auto``, but then random weights of reduced
+size rather than an error. Nothing here imports torch: what needs it runs as a process of
 its own.
 """
 
@@ -15,6 +16,7 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
@@ -37,7 +39,7 @@ from inference_bench.weights_cache import (
 
 __all__ = ["SOURCES", "cache_dir", "resolve_weights"]
 
-SOURCES = ("auto", "cache", "hub", "package", "random")
+SOURCES = ("auto", "cache", "hub", "package", "random", "any")
 
 
 def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> ResolvedWeights:
@@ -50,7 +52,13 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
     if not model.needs_weights:
         return ResolvedWeights("none", "no weights", trained=False)
     if setup.weights == "random":
-        return _random(setup)
+        return _random(setup.seed, setup.scale)
+    if setup.weights == "any":
+        try:
+            return resolve_weights(model, replace(setup, weights="auto"), progress)
+        except WeightsError as error:
+            progress(f"{error.args[0].partition(':')[0]}: random ones instead, of reduced size")
+            return _random(setup.seed, "reduced")
     if setup.weights not in SOURCES:
         return _local(setup.weights, progress)
     origins = _origins(model, setup.weights)
@@ -174,9 +182,9 @@ class GgufFile(Origin):
         return Fetched(_convert(self._path, scratch / "files"), f"local {self._path.name} (GGUF, dequantised)")
 
 
-def _random(setup: Setup) -> ResolvedWeights:
-    reduced = ", reduced" if setup.scale == "reduced" else ""
-    return ResolvedWeights("random", f"RANDOM weights (seed {setup.seed}{reduced})", trained=False)
+def _random(seed: int, scale: str) -> ResolvedWeights:
+    reduced = ", reduced" if scale == "reduced" else ""
+    return ResolvedWeights("random", f"RANDOM weights (seed {seed}{reduced})", trained=False, scale=scale)
 
 
 def _local(given: str, progress: Progress) -> ResolvedWeights:

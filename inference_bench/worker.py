@@ -1,6 +1,6 @@
 """One run of a model in a fresh process: boot, load, measure, release.
 
-Started by the orchestrator as ``python -m inference_bench.worker DESCRIPTOR SPAWNED_NS``; see ``protocol``.
+Started by the orchestrator as ``python -m inference_bench.worker DESCRIPTOR SPAWNED_NS PARENT``; see ``protocol``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 from inference_bench import protocol
 from inference_bench._native import clock_describe, die_with_parent, now_ns
 from inference_bench.benchmark import Benchmark
-from inference_bench.errors import InferenceBenchError, NotApplicableError
+from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError
 from inference_bench.measurement import Measurement
 from inference_bench.model import LoadStep, LoadSteps, Model, ResolvedWeights
 from inference_bench.plan import Case
-from inference_bench.registry import ModelFile, load_class, load_model
+from inference_bench.registry import BenchmarkFile, ModelFile, load_benchmark, load_model
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup
 from inference_bench.usage import Usage
@@ -37,6 +37,7 @@ class Worker:
         self._steps = LoadSteps()
         self._steps.steps.append(boot)
         self._model: Model | None = None
+        self._weights: ResolvedWeights | None = None
         self._prepared: Measurement | None = None
         self._measured_before = False
 
@@ -60,8 +61,8 @@ class Worker:
         random.seed(setup.seed)
         model_class = load_model(ModelFile(message["model_file"]["name"], Path(message["model_file"]["path"])))
         model = model_class()
-        first = _case_from(message["case"])
-        benchmark = _benchmark(first)
+        self._weights = weights
+        benchmark = _benchmark(message)
         if benchmark.own_process:
             self._prepared = self._measurement(message)
             benchmark.before_load(self._prepared)
@@ -74,6 +75,7 @@ class Worker:
             "source": weights.source,
             "label": weights.label,
             "trained": weights.trained,
+            "scale": weights.scale,
             "digest": weights.digest,
         }
         own = {"name": model.name, "title": model.title, "license": model.license, "parameters": model.parameters}
@@ -83,7 +85,15 @@ class Worker:
         return Measurement(
             Limits(**message["limits"]),
             on_progress=lambda fields: self._channel.send("progress", **fields),
+            weights=self._weights,
+            on_window=self._announce,
         )
+
+    def _announce(self, *, opens: bool) -> None:
+        """Tell that a timed window opens or closes; before it opens, wait until nobody else is running."""
+        self._channel.send("window", opens=opens)
+        if opens and self._channel.receive() is None:
+            raise SystemExit  # the orchestrator is gone
 
     def _measure(self, message: dict[str, Any]) -> None:
         if self._model is None:
@@ -91,16 +101,21 @@ class Worker:
         case = _case_from(message["case"])
         measurement = self._prepared or self._measurement(message)
         self._prepared = None
+        measurement.load_steps = self._steps.steps
         # What the imports and the load left behind must not be collected, or looked at, inside a timed window.
         gc.collect()
         gc.freeze()
         before = Usage.now()
-        _benchmark(case).measure(self._model, case, measurement)
+        _benchmark(message).measure(self._model, case, measurement)
         usage = Usage.now().since(before)
+        if not (measurement.columns()["value"] or measurement.scores()["value"]):
+            raise PluginError(f"benchmark {case.benchmark!r} ended without a single sample or score")
         cpus = os.cpu_count() or 1
         self._channel.send(
             "measured",
             samples=measurement.columns(),
+            scores=measurement.scores(),
+            rates=measurement.rates,
             memory=_timeline(measurement),
             decision=measurement.decision,
             notes=measurement.notes + usage.notes(case.setup.threads, cpus),
@@ -117,8 +132,9 @@ class Worker:
         self._measured_before = True
 
 
-def _benchmark(case: Case) -> Benchmark:
-    return load_class("benchmark", "inference_bench.benchmarks", case.benchmark, Benchmark)()  # type: ignore[type-abstract]
+def _benchmark(message: dict[str, Any]) -> Benchmark:
+    path = message["benchmark_file"]
+    return load_benchmark(BenchmarkFile(message["case"]["benchmark"], Path(path) if path else None))()
 
 
 def _case_from(plain: dict[str, Any]) -> Case:
@@ -166,8 +182,10 @@ def _describe_failure(error: Exception) -> dict[str, Any]:
 
 def main() -> None:
     """Serve one orchestrator over the socket whose descriptor is the first argument."""
-    descriptor, spawned_ns = int(sys.argv[1]), int(sys.argv[2])
+    descriptor, spawned_ns, parent = map(int, sys.argv[1:4])
     die_with_parent()
+    if os.getppid() != parent:
+        return  # it was gone before the kernel could be asked to tell
     # Ctrl-C is the orchestrator's to handle: it decides whether this case is still finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = protocol.Channel(socket.socket(fileno=descriptor))

@@ -7,7 +7,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,10 @@ from inference_bench.errors import InferenceBenchError, ProtocolError
 from inference_bench.result import Failure, Status
 
 _STDERR_TAIL_BYTES = 4096
+_AT_REST = {"T", "t", "Z", "X"}
+_STOP_PAUSE_S = 0.0005
+_STOP_LOOKS = 2000
+"""A thread inside an uninterruptible read stops when it comes back; after a second it counts as stopped anyway."""
 _EXIT_GRACE_S = 5.0
 """Unloading is freeing memory: a worker that has not gone by then is stuck, and is killed."""
 
@@ -48,6 +53,7 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._patience: asyncio.Timeout | None = None
 
     async def __aenter__(self) -> WorkerProcess:
         ours, theirs = socket.socketpair()
@@ -60,6 +66,7 @@ class WorkerProcess:
                     "inference_bench.worker",
                     str(theirs.fileno()),
                     str(now_ns()),
+                    str(os.getpid()),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -91,6 +98,41 @@ class WorkerProcess:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
+    async def freeze(self) -> None:
+        """Stop every thread of the worker; returns when none runs any more.
+
+        It is ended with this process all the same: the kernel kills a stopped process, too, when its parent goes.
+        """
+        if self._process is None or self._process.returncode is not None:
+            return
+        if self._patience is not None:
+            self._patience.reschedule(None)  # a worker that may not run may be silent
+        self._process.send_signal(signal.SIGSTOP)
+        for _ in range(_STOP_LOOKS):
+            if _states(self._process.pid) <= _AT_REST:
+                return
+            await asyncio.sleep(_STOP_PAUSE_S)
+
+    def thaw(self) -> None:
+        """Let a stopped worker go on."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGCONT)
+            if self._patience is not None:
+                self._patience.reschedule(asyncio.get_running_loop().time() + self._silence_s)
+
+    def place(self, cpus: Collection[int] | None, *, idle: bool) -> None:
+        """Bind every thread of the worker to these CPUs; an idle one runs only where nobody else wants to.
+
+        Threads made later inherit both. A thread that ends meanwhile is passed over.
+        """
+        if cpus is None or self._process is None:
+            return
+        policy = os.SCHED_IDLE if idle else os.SCHED_OTHER
+        for thread in _threads(self._process.pid):
+            with suppress(ProcessLookupError, PermissionError):
+                os.sched_setaffinity(thread, cpus)
+                os.sched_setscheduler(thread, policy, os.sched_param(0))
+
     async def send(self, kind: str, **fields: Any) -> None:
         """Send one message.
 
@@ -112,7 +154,7 @@ class WorkerProcess:
         """
         assert self._reader is not None
         try:
-            async with asyncio.timeout(self._silence_s):
+            async with asyncio.timeout(self._silence_s) as self._patience:
                 header = await self._reader.readexactly(protocol.HEADER_BYTES)
                 message = protocol.decode(await self._reader.readexactly(protocol.frame_size(header)))
             if message["kind"] not in kinds:
@@ -126,6 +168,8 @@ class WorkerProcess:
         except ProtocolError as error:
             self.kill()
             raise WorkerLostError(Status.CRASHED, await self._failure(f"the worker sent {error}")) from None
+        finally:
+            self._patience = None
         return message
 
     async def _release(self) -> None:
@@ -152,6 +196,22 @@ class WorkerProcess:
         assert self._process is not None
         code = await self._process.wait()
         return Failure(cause, stderr_tail=_tail(self._log), exit_status=code)
+
+
+def _threads(pid: int) -> list[int]:
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    except OSError:
+        return []
+
+
+def _states(pid: int) -> set[str]:
+    """Return the letters of the threads' states, as ``ps`` shows them."""
+    found = set()
+    for thread in _threads(pid):
+        with suppress(OSError, IndexError):
+            found.add(Path(f"/proc/{pid}/task/{thread}/stat").read_text().rpartition(")")[2].split()[0])
+    return found
 
 
 def _tail(log: Path) -> str:

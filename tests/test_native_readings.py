@@ -144,10 +144,12 @@ def test_descriptors_are_given_back() -> None:
 def test_the_system_never_counts_backwards() -> None:
     counters = SystemCounters()
     before = counters.read()
-    spin(0.03)
-    between = counters.read() - before
-    assert between.time_ns >= 30_000_000
-    assert between.user_ns is None or between.user_ns >= 10_000_000
+    between = before - before
+    # The kernel books whole ticks, and on a busy machine this process may not get one in a while.
+    while between.time_ns < 30_000_000 or (between.user_ns == 0 and between.time_ns < 10_000_000_000):
+        spin(0.03)
+        between = counters.read() - before
+    assert between.user_ns is None or between.user_ns > 0
     for name in ("steal_ns", "cpu_some_pressure_ns", "memory_some_pressure_ns", "io_some_pressure_ns"):
         value = getattr(between, name)
         assert value is None or value >= 0

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import assert_no_worker_is_left, workers_alive
 
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.orchestrator import RunOutcome, prepare, run_benchmarks
+from inference_bench.orchestrator import RunOutcome, run_benchmarks
+from inference_bench.preparation import prepare
 from inference_bench.progress import Progress
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
@@ -172,7 +174,7 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_written(tmp_path,
 
 def test_preparing_loads_no_framework(bad_models):
     code = (
-        "import sys; from pathlib import Path; from inference_bench.orchestrator import prepare;"
+        "import sys; from pathlib import Path; from inference_bench.preparation import prepare;"
         "from inference_bench.spec import Spec;"
         "prepare(Spec(('smollm2_135m_instruct', 'null'), ('inference_speed', 'memory_usage')));"
         "print([m for m in ('torch', 'transformers') if m in sys.modules])"
@@ -265,28 +267,6 @@ def test_workers_die_with_their_orchestrator(tmp_path, bad_models):
     from inference_bench.run_folder import load_run
 
     assert load_run(folder).record.finished is False
-
-
-def workers_alive() -> list[int]:
-    """Pids of live worker processes of this project."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"inference_bench.worker" in words:
-            found.append(int(entry.name))
-    return found
-
-
-def assert_no_worker_is_left() -> None:
-    deadline = time.monotonic() + 5
-    while (left := workers_alive()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert left == []
 
 
 def test_prepare_names_every_case_once(bad_models):

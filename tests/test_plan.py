@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.plan import Case, make_plan
-from inference_bench.spec import Axis, Limits, Setup, Spec, suite_benchmarks
+from inference_bench.spec import Axis, Limits, Setup, Spec
 
 
 @dataclass
@@ -18,6 +18,8 @@ class Info:
     name: str
     axes: tuple[Axis, ...] = ()
     own_process: bool = False
+    processes: int = 1
+    repeats: bool = True
 
 
 LENGTH = Axis("input_length", (32, 128))
@@ -33,24 +35,28 @@ def spec(**changes):
     return replace(Spec(models=("a",), benchmarks=("speed",)), **changes)
 
 
+def plan_of(asked, *benchmarks):
+    return make_plan(asked, dict.fromkeys(asked.models, benchmarks))
+
+
 def points(plan, *axes):
     return [tuple(case.parameters[axis] for axis in axes) for case in plan.cases]
 
 
 def test_an_axis_takes_its_default_values():
-    plan = make_plan(spec(), [SPEED])
+    plan = plan_of(spec(), SPEED)
 
     assert points(plan, "input_length", "new_tokens") == [(32, 16), (128, 16)]
 
 
 def test_given_values_replace_the_default_in_their_order():
-    plan = make_plan(spec(axes={"input_length": (512, 8)}), [SPEED])
+    plan = plan_of(spec(axes={"input_length": (512, 8)}), SPEED)
 
     assert points(plan, "input_length") == [(512,), (8,)]
 
 
 def test_an_axis_reaches_those_benchmarks_that_have_it():
-    plan = make_plan(spec(benchmarks=("speed", "memory"), axes={"new_tokens": (4,)}), [SPEED, MEMORY])
+    plan = plan_of(spec(benchmarks=("speed", "memory"), axes={"new_tokens": (4,)}), SPEED, MEMORY)
 
     assert [dict(case.parameters) for case in plan.cases] == [
         {"input_length": 32, "new_tokens": 4},
@@ -62,7 +68,7 @@ def test_an_axis_reaches_those_benchmarks_that_have_it():
 
 def test_models_are_the_outer_loop_then_setups_then_benchmarks():
     setups = (Setup(dtype="float32"), Setup(dtype="bfloat16"))
-    plan = make_plan(spec(models=("a", "b"), setups=setups, axes={"input_length": (1,)}), [SPEED])
+    plan = plan_of(spec(models=("a", "b"), setups=setups, axes={"input_length": (1,)}), SPEED)
 
     assert [(case.model, case.setup.dtype) for case in plan.cases] == [
         ("a", "float32"),
@@ -73,7 +79,7 @@ def test_models_are_the_outer_loop_then_setups_then_benchmarks():
 
 
 def test_cases_of_one_setup_share_a_worker_and_a_pass_of_its_own_does_not():
-    plan = make_plan(spec(benchmarks=("speed", "memory")), [SPEED, MEMORY])
+    plan = plan_of(spec(benchmarks=("speed", "memory")), SPEED, MEMORY)
 
     assert [[case.benchmark for case in group.cases] for group in plan.groups] == [
         ["speed", "speed"],
@@ -83,7 +89,7 @@ def test_cases_of_one_setup_share_a_worker_and_a_pass_of_its_own_does_not():
 
 
 def test_runs_are_the_outer_loop_so_that_drift_falls_on_all_alike():
-    plan = make_plan(spec(models=("a", "b"), runs=2), [SPEED])
+    plan = plan_of(spec(models=("a", "b"), runs=2), SPEED)
 
     assert [(run, group.model) for run, group in plan.worker_runs()] == [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
 
@@ -97,7 +103,7 @@ def test_a_plan_is_the_product_and_groups_keep_its_order(models, lengths, dtypes
     setups = tuple(Setup(dtype=dtype) for dtype in dtypes)
     asked = spec(models=tuple(models), setups=setups, axes={"input_length": tuple(lengths)})
 
-    plan = make_plan(asked, [SPEED])
+    plan = plan_of(asked, SPEED)
 
     assert len(plan.cases) == len(models) * len(lengths) * len(dtypes)
     assert [case for group in plan.groups for case in group.cases] == list(plan.cases)
@@ -117,18 +123,18 @@ def test_a_plan_is_the_product_and_groups_keep_its_order(models, lengths, dtypes
 )
 def test_a_value_that_its_axis_does_not_allow_is_refused(axes, message):
     with pytest.raises(InvalidValueError, match=message):
-        make_plan(spec(axes=axes), [SPEED])
+        plan_of(spec(axes=axes), SPEED)
 
 
 def test_an_axis_of_words_takes_words():
-    plan = make_plan(spec(axes={"kind": ("greedy", "beam")}), [Info("speed", (KIND,))])
+    plan = plan_of(spec(axes={"kind": ("greedy", "beam")}), Info("speed", (KIND,)))
 
     assert points(plan, "kind") == [("greedy",), ("beam",)]
 
 
 def test_an_axis_that_no_benchmark_has_is_refused_with_a_guess():
     with pytest.raises(UnknownNameError, match="did you mean 'input_length'"):
-        make_plan(spec(axes={"input_lenght": (8,)}), [SPEED])
+        plan_of(spec(axes={"input_lenght": (8,)}), SPEED)
 
 
 def test_the_id_is_the_same_on_every_machine():
@@ -200,7 +206,34 @@ def test_a_setup_refuses_names_that_do_not_exist(build):
         build()
 
 
-def test_a_suite_names_benchmarks():
-    assert suite_benchmarks("performance") == ("inference_speed", "memory_usage")
+def test_a_benchmark_may_take_more_runs_or_only_one():
+    load = Info("load", own_process=True, processes=3)
+    right = Info("right", repeats=False)
+    plan = plan_of(spec(benchmarks=("speed", "load", "right"), axes={"input_length": (8,)}, runs=2), SPEED, load, right)
+
+    started = [(run, [case.benchmark for case in group.cases]) for run, group in plan.worker_runs()]
+    assert started == [
+        (0, ["speed"]),
+        (0, ["load"]),
+        (0, ["right"]),
+        (1, ["speed"]),
+        (1, ["load"]),
+        (2, ["load"]),
+    ]
+    assert plan.measurements == 6
+
+
+def test_each_model_has_its_own_benchmarks():
+    plan = make_plan(spec(models=("a", "b")), {"a": [SPEED], "b": [Info("other", (KIND,))]})
+
+    assert [(case.model, case.benchmark) for case in plan.cases] == [("a", "speed"), ("a", "speed"), ("b", "other")]
+
+
+def test_a_spec_names_benchmarks_or_a_suite():
+    assert Spec(("a",), suite="full").benchmarks == ()
     with pytest.raises(UnknownNameError, match="unknown suite"):
-        suite_benchmarks("perf")
+        Spec(("a",), suite="perf")
+    with pytest.raises(InvalidValueError, match="got 'both'"):
+        Spec(("a",), ("speed",), suite="full")
+    with pytest.raises(InvalidValueError, match="got 'none'"):
+        Spec(("a",))

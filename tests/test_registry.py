@@ -10,7 +10,15 @@ from inference_bench import registry
 from inference_bench.benchmark import Benchmark
 from inference_bench.device import Device
 from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
-from inference_bench.registry import find_models, load_class, load_model, names_in
+from inference_bench.registry import (
+    ModelFile,
+    find_benchmarks,
+    find_models,
+    load_benchmark,
+    load_class,
+    load_model,
+    names_in,
+)
 from inference_bench.report import Report
 from inference_bench.sink import Sink
 from inference_bench.spec import DEVICES, SUITES
@@ -55,8 +63,72 @@ def test_the_devices_of_a_spec_are_those_that_have_a_file():
     assert sorted(DEVICES) == names_in("inference_bench.devices")
 
 
-def test_the_benchmarks_of_a_suite_exist():
-    assert {name for suite in SUITES.values() for name in suite} <= set(names_in("inference_bench.benchmarks"))
+def test_every_benchmark_belongs_to_suites_that_exist():
+    for name in names_in("inference_bench.benchmarks"):
+        suites = load_class("benchmark", "inference_bench.benchmarks", name, Benchmark).suites
+        assert suites
+        assert set(suites) <= set(SUITES)
+
+
+_OWN = """
+from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
+
+
+class Short(InferenceSpeedBenchmark):
+    \"\"\"Short prompts.\"\"\"
+
+    axes = InferenceSpeedBenchmark.with_axes(input_length=(8,))
+"""
+
+
+def own_benchmark(folder, kind, name, text=_OWN):
+    path = folder / "toy" / "benchmarks" / kind / f"benchmark_{name}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return ModelFile("toy", folder / "toy" / "model.py")
+
+
+def test_a_models_own_benchmark_takes_the_place_of_the_standard_one(tmp_path):
+    toy = own_benchmark(tmp_path, "performance", "inference_speed")
+    found = find_benchmarks(toy)
+    own = load_benchmark(found["inference_speed"])
+
+    assert [axis.default for axis in own.axes] == [(8,), (32,)]
+    assert own.suites == ("performance", "full")
+    assert load_benchmark(find_benchmarks()["inference_speed"]).axes[0].default == (32, 128, 512)
+    assert found["memory_usage"].path is None
+
+
+def test_a_benchmark_that_only_one_model_has_belongs_to_the_suites_of_its_folder(tmp_path):
+    toy = own_benchmark(tmp_path, "integration", "batched_against_single")
+
+    assert load_benchmark(find_benchmarks(toy)["batched_against_single"]).suites == ("accuracy", "full")
+
+
+def test_two_benchmarks_of_one_name_are_refused(tmp_path):
+    own_benchmark(tmp_path, "unit", "speed")
+    toy = own_benchmark(tmp_path, "performance", "speed")
+    with pytest.raises(PluginError, match="two benchmarks 'speed'"):
+        find_benchmarks(toy)
+
+
+def test_a_broken_benchmark_names_file_and_line(tmp_path):
+    toy = own_benchmark(tmp_path, "unit", "broken", "import nothing_of_this_name\n")
+    with pytest.raises(PluginError, match=r"benchmark_broken\.py:1: ModuleNotFoundError"):
+        load_benchmark(find_benchmarks(toy)["broken"])
+
+
+def test_a_function_is_a_benchmark(tmp_path):
+    text = "from inference_bench.microbenchmark import benchmark\n\n@benchmark\ndef split(model):\n    'a b'.split()\n"
+    (tmp_path / "benchmark_split.py").write_text(text)
+    found = load_benchmark(find_benchmarks(extra=[tmp_path])["split"])
+
+    assert (found.name, found.title, found.targets) == ("split", "Split", ("call_time",))
+
+
+def test_a_benchmarks_folder_must_exist(tmp_path):
+    with pytest.raises(InvalidValueError, match="benchmarks folder"):
+        find_benchmarks(extra=[tmp_path / "none"])
 
 
 def test_private_modules_are_no_plugins():

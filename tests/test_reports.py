@@ -442,7 +442,7 @@ from inference_bench.report import open_report
 from inference_bench.sink import open_sinks
 [open_report(name) for name in names_in("inference_bench.reports")]
 open_sinks(None)
-measuring = {"benchmark", "benchmarks", "orchestrator", "worker", "measurement", "floor", "_native"}
+measuring = {"benchmarks", "orchestrator", "worker", "floor", "_native"}
 heavy = {"torch", "transformers", "numpy", "pyarrow"}
 print(sorted(name for name in sys.modules if name.split(".")[0] in heavy or name.split(".")[1:2] and
     name.split(".")[0] == "inference_bench" and name.split(".")[1] in measuring))
@@ -455,3 +455,21 @@ print(sorted(name for name in sys.modules if name.split(".")[0] in heavy or name
 @pytest.mark.parametrize("name", names_in("inference_bench.reports"))
 def test_every_report_renders(name):
     assert render(name, speed(), CRASHED, memory())
+
+
+def test_setups_stand_side_by_side_with_what_they_gain_and_lose(name):
+    right = summary("accuracy_test", "quiz", quantiles={}, score=Estimate(0.5, 0.4, 0.6, "Wilson score"))
+    results = [
+        speed(),
+        BenchmarkResult(case(dtype="bfloat16"), Status.OK, (summary(median=10.65e6), right)),
+        BenchmarkResult(case(model="other"), Status.OK, (summary(median=1e6),)),
+    ]
+    text = words(render(name, *results))
+
+    assert "All together" in text
+    assert "10.65 ms ×0.50" in text
+    assert "TTFT: prefill, input length 32" in text
+
+
+def test_a_lone_setup_needs_no_overview(name):
+    assert "All together" not in words(render(name, speed()))

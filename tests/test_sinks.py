@@ -76,6 +76,7 @@ def samples(rows=6):
         stage=np.where(count == 0, "cold", "measured"),
         start_ns=np.where(count == 1, -1, count + (1 << 60)).astype(np.int64),
         value=(count + (1 << 53) + 1).astype(np.int64),  # beyond what a double holds
+        loader=np.where(count == 1, "", "none"),
     )
 
 
@@ -308,6 +309,7 @@ def test_parquet_schema(folder, sink):
         "stage": word,
         "start_ns": "int64",
         "value": "int64",
+        "loader": word,
     }
     types = {field.name: str(field.type) for field in run.memory(SHORT.id).schema}
     assert types == {

@@ -397,6 +397,7 @@ def samples_from(rows: list[tuple[int, str, str, str, int]]) -> Samples:
         stage=np.array(stage, np.str_),
         start_ns=np.full(len(rows), -1, np.int64),
         value=np.array(value, np.int64),
+        loader=np.full(len(rows), "none"),
     )
 
 

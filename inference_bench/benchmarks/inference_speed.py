@@ -22,7 +22,7 @@ Without this, nine tenths of the time would go into intervals that are precise l
 """
 
 
-class InferenceSpeed(Benchmark):
+class InferenceSpeedBenchmark(Benchmark):
     """Time the first token, each later one, and the whole generation."""
 
     title = "Inference speed"
@@ -35,6 +35,7 @@ class InferenceSpeed(Benchmark):
 
     def check(self, model: type[Model], case: Case) -> None:
         """Refuse a generation that the model's positions do not hold."""
+        model.require("generate")
         check_length(model, case)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
@@ -42,6 +43,7 @@ class InferenceSpeed(Benchmark):
         generator = model.generator()
         prompt = generator.prompt(case.integer("input_length"))
         new_tokens = case.integer("new_tokens")
+        measurement.rates |= {"prefill_rate": case.integer("input_length"), "decode_rate": 1}
         recorder = TickRecorder(new_tokens + 1)
         targets = self.targets if new_tokens > 1 else ("ttft",)
         for iteration in measurement.iterations(targets):

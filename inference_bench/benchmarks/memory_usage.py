@@ -22,7 +22,7 @@ _REPETITIONS = 6
 """The fewest from which a 95 % interval of the median exists."""
 
 
-class MemoryUsage(Benchmark):
+class MemoryUsageBenchmark(Benchmark):
     """Sample resident memory while the model loads, runs a prompt and decodes."""
 
     title = "Memory usage"
@@ -36,6 +36,7 @@ class MemoryUsage(Benchmark):
 
     def check(self, model: type[Model], case: Case) -> None:
         """Refuse a generation that the model's positions do not hold."""
+        model.require("generate")
         check_length(model, case)
 
     def before_load(self, measurement: Measurement) -> None:

@@ -15,27 +15,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference_bench.model import Model
-    from inference_bench.orchestrator import Prepared
     from inference_bench.plan import Case, Group, Plan
+    from inference_bench.preparation import Prepared
     from inference_bench.spec import Setup
 
 
 def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
     """Yield the plan: cases by worker process, weights, limits and where results would go."""
     plan = prepared.plan
-    workers = len(plan.groups) * plan.runs
+    workers = len(list(plan.worker_runs()))
     yield f"{_count(len(plan.cases), 'case')} in {_count(workers, 'worker process', 'es')}; nothing was measured"
     for group in plan.groups:
         yield ""
-        yield f"{_setup(group)}" + (f", {plan.runs} times" if plan.runs > 1 else "")
-        yield from aligned([_case(case) for case in group.cases], indent="  ")
+        yield _setup(group)
+        yield from aligned([_case(case, prepared) for case in group.cases], indent="  ")
     yield ""
     yield from aligned([*_weights(prepared), ("limits", _limits(plan)), ("output", f"{output}/<UTC time>-<id>")])
 
 
-def broken_models(prepared: Prepared) -> list[PluginError]:
-    """Return why models of the plan cannot be used."""
-    return [model for model in prepared.models.values() if isinstance(model, PluginError)]
+def broken_plugins(prepared: Prepared) -> list[PluginError]:
+    """Return why models or benchmarks of the plan cannot be used."""
+    benchmarks = (of for of_model in prepared.benchmarks.values() for of in of_model.values())
+    return [plugin for plugin in (*prepared.models.values(), *benchmarks) if isinstance(plugin, PluginError)]
 
 
 def _setup(group: Group) -> str:
@@ -43,8 +44,12 @@ def _setup(group: Group) -> str:
     return f"{group.model}, {setup.device}, {setup.dtype}, {_count(setup.threads, 'thread')}"
 
 
-def _case(case: Case) -> tuple[str, ...]:
-    return case.benchmark, " ".join(f"{name}={value}" for name, value in case.parameters.items()), case.id
+def _case(case: Case, prepared: Prepared) -> tuple[str, ...]:
+    parameters = " ".join(f"{name}={value}" for name, value in case.parameters.items())
+    runs = prepared.plan.runs[case.id]
+    why_not = prepared.not_applicable.get(case.id)
+    remark = f"not applicable: {why_not}" if why_not else f"{runs} times" if runs > 1 else ""
+    return case.benchmark, parameters, case.id, remark
 
 
 def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
@@ -62,9 +67,9 @@ def _weights_of(model: type[Model], setup: Setup) -> str:
     if setup.weights == "random":
         return f"RANDOM, {setup.scale} size, seed {setup.seed}"
     origins = _origins(model)
-    if setup.weights not in ("auto", "cache", *(origin.source for origin in origins)):
+    if setup.weights not in ("auto", "any", "cache", *(origin.source for origin in origins)):
         return setup.weights
-    wanted = [origin for origin in origins if setup.weights in ("auto", "cache", origin.source)]
+    wanted = [origin for origin in origins if setup.weights in ("auto", "any", "cache", origin.source)]
     for origin in wanted:
         try:
             entry = find(origin.key)
@@ -86,7 +91,7 @@ def _origins(model: type[Model]) -> list[Origin]:
 def _limits(plan: Plan) -> str:
     limits = plan.limits
     budget_s = limits.budget_ns / NS_PER_S
-    at_most_s = len(plan.cases) * plan.runs * budget_s
+    at_most_s = plan.measurements * budget_s
     return (
         f"a case ends when the median's 95 % interval is at most {100 * limits.relative_width:g} % of it, after at "
         f"least {_count(limits.min_samples, 'sample')}, or after {budget_s:g} s; {at_most_s:g} s in all"

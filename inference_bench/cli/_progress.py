@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench._native import now_ns
-from inference_bench.metrics import get_metric
+from inference_bench.metrics import Statistic, get_metric
 from inference_bench.progress import Progress
 from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import NS_PER_S, format_value
@@ -44,9 +44,9 @@ class PlainProgress(QuietProgress):
 
     def started(self, plan: Plan) -> None:
         """Say how much there is to do."""
-        self._total = len(plan.cases) * plan.runs
-        processes = len(plan.groups) * plan.runs
-        self._say(f"{len(plan.cases)} cases, {plan.runs} run(s) each, in {processes} fresh process(es)")
+        self._total = plan.measurements
+        workers = len(list(plan.worker_runs()))
+        self._say(f"{len(plan.cases)} cases, measured {self._total} times in {workers} fresh process(es)")
 
     def message(self, text: str) -> None:
         """Print one line."""
@@ -86,7 +86,7 @@ class LiveProgress(Progress):
 
     def started(self, plan: Plan) -> None:
         """Show the bar."""
-        self._bars.update(self._task, total=len(plan.cases) * plan.runs)
+        self._bars.update(self._task, total=plan.measurements)
         self._bars.start()
 
     def message(self, text: str) -> None:
@@ -123,7 +123,7 @@ def case_label(case: Case) -> str:
 
 def running_medians(fields: Mapping[str, Any]) -> str:
     """Return ``TTFT 72.1 ms ±1.3 %`` for each metric that the stopping rule watches."""
-    parts = []
+    parts = [f"{fields['iterations']} of {fields['total']}"] if "total" in fields else []
     for tag, median in fields["medians"].items():
         width = fields["widths"].get(tag)
         metric = get_metric(tag)
@@ -147,6 +147,7 @@ def outcome(result: BenchmarkResult) -> str:
 def _short(summary: Summary) -> str:
     """Return a metric's name and median; the phase too where the name does not imply it."""
     metric = get_metric(summary.metric)
-    median = summary.quantiles["p50"].value
-    value = "unknown" if median is None else format_value(median, metric.unit)
-    return f"{summary.phase} {metric.title} {value}" if metric.unit == "bytes" else f"{metric.title} {value}"
+    figure = summary.headline.value
+    value = "unknown" if figure is None else format_value(figure, metric.unit)
+    say_phase = metric.unit == "bytes" or metric.statistic is not Statistic.MEDIAN
+    return f"{summary.phase} {metric.title} {value}" if say_phase else f"{metric.title} {value}"

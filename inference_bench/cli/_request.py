@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 from inference_bench.device import check_device
 from inference_bench.environment import available_cpus
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.floor import MODEL as NULL_MODEL
 from inference_bench.registry import find_models
-from inference_bench.spec import Limits, Setup, Spec, suite_benchmarks
+from inference_bench.spec import SETUP_AXES, Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 from inference_bench.weights import SOURCES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
@@ -30,7 +29,7 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
     suite = None if args.benchmark else args.suite
     return Spec(
         models=_models(args, default_model),
-        benchmarks=_distinct(args.benchmark) if suite is None else suite_benchmarks(suite),
+        benchmarks=() if suite is not None else _distinct(args.benchmark),
         setups=_setups(args),
         axes=_axes(args),
         runs=args.runs,
@@ -41,6 +40,8 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
             budget_ns=round(args.budget * NS_PER_S) or 1,
         ),
         suite=suite,
+        overlap=args.overlap,
+        lookahead=args.lookahead,
     )
 
 
@@ -61,22 +62,64 @@ def check_output(folder: Path) -> None:
         )
 
 
+_WITH_RESUME = {"resume", "retry_failed", "force", "models_dir", "benchmarks_dir", "quiet", "format", "verbose"}
+
+
+def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> None:
+    """Refuse options beside ``--resume`` that ask for something else than the run began with.
+
+    Args:
+        args: as given.
+        defaults: as they are when nothing is given.
+
+    Raises:
+        InvalidValueError: there is one.
+    """
+    changed = [name for name, value in vars(args).items() if value != getattr(defaults, name, None)]
+    given = ["--" + name.replace("_", "-") for name in changed if name not in _WITH_RESUME]
+    if given:
+        expected = "only " + ", ".join("--" + name.replace("_", "-") for name in sorted(_WITH_RESUME))
+        raise InvalidValueError(
+            "options with --resume", " ".join(given), expected, "For other settings start a new run."
+        )
+
+
 def _models(args: argparse.Namespace, default: str) -> tuple[str, ...]:
     if args.all:
-        return tuple(name for name in find_models(args.models_dir) if name != NULL_MODEL)
+        return tuple(find_models(args.models_dir))
     return _distinct(args.model or [(default,)])
 
 
 def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:
-    _check_weights(args.weights)
-    threads = args.threads or (available_cpus(),)
+    weights = args.weights or ("any" if args.all else "auto")
+    _check_weights(weights)
+    given = dict(args.axis)
+    lists = {
+        "device": args.device,
+        "dtype": args.dtype,
+        "threads": args.threads or (available_cpus(),),
+        "attention": args.attention,
+        "compile": args.compile,
+    }
+    lists |= {name: tuple(map(_value_of(name), given[name])) for name in lists if name in given}
     setups = tuple(
-        Setup(device, dtype, count, args.weights, args.scale, args.seed)
-        for device, dtype, count in product(*map(dict.fromkeys, (args.device, args.dtype, threads)))
+        Setup(**dict(zip(lists, values, strict=True)), weights=weights, scale=args.scale, seed=args.seed)
+        for values in product(*map(dict.fromkeys, lists.values()))
     )
-    for device in args.device:
-        check_device(device)
+    for setup in setups:
+        check_device(setup.device)
     return setups
+
+
+def _value_of(name: str) -> Callable[[int | str], int | str]:
+    """Return the reader of a set-up's axis: the command line makes whatever looks like a number one."""
+
+    def whole(value: int | str) -> int:
+        if not isinstance(value, int):
+            raise InvalidValueError(name, value, "a whole number of at least 1")
+        return value
+
+    return whole if name == "threads" else str
 
 
 def _check_weights(given: str) -> None:
@@ -92,7 +135,7 @@ def _axes(args: argparse.Namespace) -> dict[str, tuple[int | str, ...]]:
     given: dict[str, tuple[int | str, ...]] = {}
     named = [("input_length", args.input_lengths), ("new_tokens", args.new_tokens)]
     for name, values in [*named, *args.axis]:
-        if values is None:
+        if values is None or name in SETUP_AXES:
             continue
         if name in given:
             raise InvalidValueError(f"axis {name}", "two lists of values", "one", f"Join them: -a {name}=V,V.")

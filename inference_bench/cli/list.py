@@ -15,7 +15,15 @@ from inference_bench.cli._table import aligned
 from inference_bench.device import Device
 from inference_bench.errors import PluginError, UnknownNameError
 from inference_bench.metrics import METRICS
-from inference_bench.registry import find_models, load_class, load_model, names_in
+from inference_bench.registry import (
+    BenchmarkFile,
+    find_benchmarks,
+    find_models,
+    load_benchmark,
+    load_class,
+    load_model,
+    names_in,
+)
 from inference_bench.report import Report
 from inference_bench.sink import Sink
 from inference_bench.spec import SUITES
@@ -84,6 +92,7 @@ def _describe_model(model: type[Model]) -> Row:
 def _describe_benchmark(benchmark: type[Benchmark]) -> Row:
     return {
         "title": benchmark.title,
+        "suites": list(benchmark.suites),
         "axes": {axis.name: list(axis.default) for axis in benchmark.axes},
         "metrics": list(benchmark.headline),
         "description": summary_of(benchmark),
@@ -91,7 +100,19 @@ def _describe_benchmark(benchmark: type[Benchmark]) -> Row:
 
 
 def _suites(_: Sequence[Path]) -> list[Row]:
-    return [{"name": name, "benchmarks": list(benchmarks)} for name, benchmarks in SUITES.items()]
+    found = {name: _or_none(file) for name, file in find_benchmarks().items()}
+    return [
+        {"name": suite, "benchmarks": [name for name, of in found.items() if of and suite in of.suites]}
+        for suite in SUITES
+    ]
+
+
+def _or_none(file: BenchmarkFile) -> type[Benchmark] | None:
+    """Return a benchmark's class; why one has none is said where benchmarks are listed."""
+    try:
+        return load_benchmark(file)
+    except PluginError:
+        return None
 
 
 def _metrics(_: Sequence[Path]) -> list[Row]:

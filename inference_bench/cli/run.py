@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
-from inference_bench.cli._command import Command
-from inference_bench.spec import DEVICES, DTYPES, SUITES, Limits
+from inference_bench.cli._command import Command, Parser
+from inference_bench.spec import ATTENTIONS, COMPILE_MODES, DEVICES, DTYPES, SUITES, Limits
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class RunCommand(Command):
         ("--runs 5", "five fresh processes, so that intervals speak of more than one"),
         ("--weights random --scale reduced", "try things out, with no download"),
         ("--format json > results.json", "for another program"),
+        ("--resume benchmark_results/<run>", "go on with a run that was interrupted"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -47,19 +48,24 @@ class RunCommand(Command):
         _add_setup(parser)
         _add_parameters(parser)
         _add_effort(parser)
+        _add_overlap(parser)
         _add_output(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and report."""
-        from inference_bench.cli._request import check_output, spec_of
+        from inference_bench.cli._request import check_output, check_resumed, spec_of
         from inference_bench.report import open_report
 
-        spec = spec_of(args, DEFAULT_MODEL)
         report = open_report(args.format)
-        check_output(args.output)
-        if args.dry_run:
-            return _show_plan(spec, args)
-        outcome = _measure(spec, args)
+        if args.resume is not None:
+            check_resumed(args, Parser(self).parse([]))
+            outcome = _resume(args)
+        else:
+            spec = spec_of(args, DEFAULT_MODEL)
+            check_output(args.output)
+            if args.dry_run:
+                return _show_plan(spec, args)
+            outcome = _measure(spec, args)
         report.render(outcome.run, sys.stdout)
         if not args.quiet:
             _name_files(outcome.folder)
@@ -78,7 +84,11 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
         type=values.names("model"),
         help=f"a model; may be repeated (default: {DEFAULT_MODEL})",
     )
-    which.add_argument("--all", action="store_true", help="every model there is, except the null model")
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="every model there is; those whose weights are not to be had run on random ones, labelled so",
+    )
     what = group.add_mutually_exclusive_group()
     what.add_argument(
         "--suite", metavar="NAME", default="performance", help=f"benchmarks by suite: {', '.join(SUITES)}"
@@ -97,6 +107,14 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=[],
         help="look for <name>/model.py here as well; may be repeated",
+    )
+    group.add_argument(
+        "--benchmarks-dir",
+        metavar="DIR",
+        action="append",
+        type=Path,
+        default=[],
+        help="look for benchmark_<name>.py here as well; may be repeated",
     )
 
 
@@ -119,10 +137,24 @@ def _add_setup(parser: argparse.ArgumentParser) -> None:
         help="threads of the framework (default: the CPUs this process may use)",
     )
     group.add_argument(
+        "--attention",
+        metavar="NAME[,NAME]",
+        type=values.names("attention"),
+        default="auto",
+        help=", ".join(ATTENTIONS),
+    )
+    group.add_argument(
+        "--compile",
+        metavar="MODE[,MODE]",
+        type=values.names("compile mode"),
+        default="none",
+        help="of torch.compile: " + ", ".join(COMPILE_MODES),
+    )
+    group.add_argument(
         "--weights",
         metavar="SOURCE",
-        default="auto",
-        help="auto, cache, hub, package, random, or the path of a folder; auto tries cache, hub and package in turn",
+        help="auto, cache, hub, package, random, any, or the path of a folder; auto tries cache, hub and package in "
+        "turn; any is auto, then random (default: auto; with --all: any)",
     )
     group.add_argument(
         "--scale",
@@ -189,6 +221,20 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_overlap(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("loading ahead", "the next model loads while the present one is measured")
+    group.add_argument(
+        "--overlap",
+        metavar="POLICY",
+        default="auto",
+        help="freeze (the loader stands still while anything is timed), partition (it has a CPU of its own), off, or "
+        "auto, which picks and says why",
+    )
+    group.add_argument(
+        "--lookahead", metavar="N", type=values.whole_number("lookahead", 0), default=1, help="models loaded ahead"
+    )
+
+
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("results")
     group.add_argument(
@@ -201,6 +247,16 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--format", metavar="NAME", default="console", help="of the report: console, markdown, json or csv"
+    )
+    group.add_argument(
+        "--resume",
+        metavar="RUN",
+        type=Path,
+        help="the folder of a run that did not end: measure what is missing, with the run's own settings",
+    )
+    group.add_argument("--retry-failed", action="store_true", help="with --resume: measure again what failed")
+    group.add_argument(
+        "--force", action="store_true", help="with --resume: although machine or software have changed since"
     )
     group.add_argument("--dry-run", action="store_true", help="show the plan, measure nothing, write nothing")
     group.add_argument("--quiet", action="store_true", help="no progress; warnings stay")
@@ -215,6 +271,24 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
             spec,
             output=args.output,
             models_dirs=args.models_dir,
+            benchmarks_dirs=args.benchmarks_dir,
+            progress=make_progress(quiet=args.quiet, stream=sys.stderr),
+            handle_signals=True,
+        )
+    )
+
+
+def _resume(args: argparse.Namespace) -> RunOutcome:
+    from inference_bench.cli._progress import make_progress
+    from inference_bench.orchestrator import resume_run
+
+    return asyncio.run(
+        resume_run(
+            args.resume,
+            models_dirs=args.models_dir,
+            benchmarks_dirs=args.benchmarks_dir,
+            retry_failed=args.retry_failed,
+            force=args.force,
             progress=make_progress(quiet=args.quiet, stream=sys.stderr),
             handle_signals=True,
         )
@@ -222,13 +296,13 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
 
 
 def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
-    from inference_bench.cli._plan import broken_models, plan_lines
-    from inference_bench.orchestrator import prepare
+    from inference_bench.cli._plan import broken_plugins, plan_lines
+    from inference_bench.preparation import prepare
 
-    prepared = prepare(spec, args.models_dir)
+    prepared = prepare(spec, args.models_dir, args.benchmarks_dir)
     for line in plan_lines(prepared, args.output):
         print(line)
-    broken = broken_models(prepared)
+    broken = broken_plugins(prepared)
     for problem in broken:
         print(f"error: {problem}", file=sys.stderr)
     return 1 if broken else 0

@@ -170,4 +170,5 @@ class _Columns:
             stage=np.array([Stage.MEASURED.value] * rows, np.str_),
             start_ns=np.array(self.start_ns, np.int64),
             value=np.array(self.value, np.int64),
+            loader=np.array(["none"] * rows, np.str_),
         )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from inference_bench.metrics import METRICS
 from inference_bench.plain import unit_of
-from inference_bench.reports._numbers import Numbers, middle, numbers_of
+from inference_bench.reports._numbers import Numbers, numbers_of
+from inference_bench.reports._overview import overview
 from inference_bench.reports._page import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._places import Places
 from inference_bench.reports._trust import doubts
@@ -32,7 +33,7 @@ def page(run: Run) -> Page:
     """Say everything a report says."""
     return Page(
         lines=tuple(_run_lines(run)),
-        blocks=tuple(_blocks(run.results)),
+        blocks=(*_blocks(run.results), *filter(None, [overview(run.results)])),
         remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
         legend=_legend(run.results),
     )
@@ -77,11 +78,17 @@ def _heading(results: Sequence[BenchmarkResult]) -> str:
         _parameters(model.get("parameters")),
         setup.dtype,
         setup.device,
+        "" if setup.attention == "auto" else f"{setup.attention} attention",
+        "" if setup.compile == "none" else f"compiled ({setup.compile})",
         _count(setup.threads, "thread"),
         _count(runs, "run") if runs else "",
-        "reduced size" if setup.scale == "reduced" else "",
+        "reduced size" if _scale(results) == "reduced" else "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _scale(results: Sequence[BenchmarkResult]) -> str:
+    return str((_model(results).get("weights") or {}).get("scale") or results[0].case.setup.scale)
 
 
 def _model(results: Sequence[BenchmarkResult]) -> Mapping[str, Any]:
@@ -163,7 +170,7 @@ def _metric_columns(results: Sequence[BenchmarkResult], with_phase: bool) -> Ite
 
 def _metric_rows(result: BenchmarkResult, with_phase: bool) -> Iterator[Row]:
     for summary in result.summaries:
-        numbers, median = numbers_of(summary, unit_of(summary.metric)), middle(summary)
+        numbers, median = numbers_of(summary, unit_of(summary.metric)), summary.headline
         yield (
             Cell(_title(summary.metric)),
             *([Cell(summary.phase, Tone.QUIET)] if with_phase else []),
@@ -199,7 +206,7 @@ def _phase_rows(result: BenchmarkResult, metrics: Sequence[str]) -> Iterator[Row
 
 def _figure(summary: Summary) -> Cell:
     """Put a median and its interval in one cell."""
-    numbers, median = numbers_of(summary, unit_of(summary.metric)), middle(summary)
+    numbers, median = numbers_of(summary, unit_of(summary.metric)), summary.headline
     if median.value is None:
         return Cell(numbers.quantile(median), Tone.QUIET)
     interval = "" if median.low is None and median.high is None else f" {numbers.interval(median)}"
@@ -254,7 +261,7 @@ def _legend(results: Sequence[BenchmarkResult]) -> str:
     """Say how to read a row."""
     if not _level(results):
         return ""
-    estimates = [middle(summary) for result in results for summary in result.summaries]
+    estimates = [summary.headline for result in results for summary in result.summaries]
     methods = dict.fromkeys(estimate.method.split(",")[0] for estimate in estimates if estimate.method)
     return (
         f"[low, high] is the {_level(results)} interval of the median ({' / '.join(methods) or 'none here'}). "

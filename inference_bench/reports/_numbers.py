@@ -11,6 +11,7 @@ from inference_bench.units import GIB, KIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US
 _STEPS = {
     "ns": ((NS_PER_S, "s"), (NS_PER_MS, "ms"), (NS_PER_US, "µs"), (1, "ns")),
     "bytes": ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B")),
+    "fraction": ((1, ""),),
 }
 
 _DIGITS = 3
@@ -52,18 +53,13 @@ def needs(estimate: Estimate) -> str:
     return "–" if estimate.needs is None else f"needs {estimate.needs}"
 
 
-def middle(summary: Summary) -> Estimate:
-    """Return the median of a summary, or the absence of one."""
-    return summary.quantiles.get("p50", Estimate(None, None, None))
-
-
 def numbers_of(summary: Summary, unit: str | None) -> Numbers:
     """Choose how to write a summary's figures."""
-    median = middle(summary)
+    median = summary.headline
     reference = summary.mean if median.value is None else median.value
     divisor, label = _step(reference, unit)
     scaled = abs(reference) / divisor
-    if divisor == 1 and unit in _STEPS:
+    if divisor == 1 and unit in ("ns", "bytes"):
         return Numbers(divisor, label, 0)  # a clock tick and a byte have no halves
     decimals = max(0, _DIGITS - 1 - _exponent(scaled))
     if median.low is not None and median.high is not None and median.high > median.low:

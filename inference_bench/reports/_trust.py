@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.metrics import METRICS
-from inference_bench.reports._numbers import middle
 from inference_bench.reports._page import Cell, Remarks, Tone
 from inference_bench.reports._places import Places
 from inference_bench.result import BenchmarkResult, Summary
@@ -25,6 +24,7 @@ def doubts(run: Run) -> Remarks:
     observed = [(result, summary) for result in run.results for summary in result.summaries]
     places = Places(run.results)
     lines = [*_scope(observed), *_floor(run, observed), *_clock(run.record.clock), *_machine(run.record.environment)]
+    lines += _overlap(run.record.overlap)
     lines += [*_unconverged(observed, places), *_outliers(observed, places), *_notes(run.results, places)]
     return Remarks("How far to believe this", tuple(lines))
 
@@ -42,7 +42,7 @@ def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
     """Compare the null model's medians with the smallest medians measured."""
     smallest: dict[str, float] = {}
     for _, summary in observed:
-        value = middle(summary).value
+        value = summary.headline.value
         if value is not None and value > 0:
             smallest[summary.metric] = min(value, smallest.get(summary.metric, value))
     floors = {metric: quantiles["p50"] for metric, quantiles in run.record.floor.items() if "p50" in quantiles}
@@ -68,6 +68,18 @@ def _clock(clock: Mapping[str, Any]) -> Iterator[Cell]:
     if troubles or clock.get("drift"):
         named = troubles + (["drift"] if clock.get("drift") else [])
         yield Cell(f"Clock trouble while measuring: {', '.join(named)}.", Tone.WARNING)
+
+
+def _overlap(overlap: Mapping[str, Any]) -> Iterator[Cell]:
+    """Say what loading ahead hid; what it disturbed stands in the samples' ``loader`` column."""
+    if not overlap.get("loads_ahead"):
+        return
+    load_ns, hidden_ns, hideable_ns = (overlap[name] for name in ("load_ns", "hidden_ns", "hideable_ns"))
+    share = f" ({_percent(hidden_ns / hideable_ns)} of what it could hide)" if hideable_ns else ""
+    yield Cell(
+        f"Loading ahead ({overlap['policy']}: {overlap['reason']}) hid {format_ns(hidden_ns)} of {format_ns(load_ns)}"
+        f"{share}."
+    )
 
 
 def _machine(environment: Mapping[str, Any]) -> Iterator[Cell]:

@@ -18,9 +18,21 @@ QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
 AXIS_PREFIX = "axis_"
 """Keeps an axis named ``n`` or ``threads`` apart from the columns of those names."""
 
-_CASE = ("schema_version", "run_id", "case_id", "model", "benchmark", "device", "dtype", "threads")
+_CASE = (
+    "schema_version",
+    "run_id",
+    "case_id",
+    "model",
+    "benchmark",
+    "device",
+    "dtype",
+    "threads",
+    "attention",
+    "compile",
+)
 _WEIGHTS = ("weights", "weights_source", "weights_label", "trained", "scale", "seed")
 _METRIC = ("status", "metric", "phase", "unit", "better", "n", "runs", "scope", "level", "cold", "min", "mean", "max")
+_SCORE = ("score", "score_low", "score_high")
 _TRUST = ("autocorrelation", "effective_n", "outliers_mild", "outliers_severe", "converged", "stop_reason")
 _TEXT = ("notes", "failure")
 
@@ -62,7 +74,7 @@ def write_table(stream: TextIO, table: Iterable[Mapping[str, Any]]) -> None:
     table = list(table)
     axes = dict.fromkeys(name for row in table for name in row if name.startswith(AXIS_PREFIX))
     quantiles = [name for quantile in QUANTILES for name in _quantile_columns(quantile)]
-    columns = [*_CASE, *_WEIGHTS, *axes, *_METRIC, *quantiles, *_TRUST, *_TEXT]
+    columns = [*_CASE, *_WEIGHTS, *axes, *_METRIC, *_SCORE, *quantiles, *_TRUST, *_TEXT]
     writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
@@ -101,6 +113,8 @@ def _summary_cells(summary: Summary) -> dict[str, Any]:
     cells = {name: plain(getattr(summary, name)) for name in ("metric", "phase", "n", "runs", "scope", "level", "cold")}
     cells |= {"unit": unit_of(summary.metric), "better": better_of(summary.metric)}
     cells |= {"min": plain(summary.minimum), "mean": plain(summary.mean), "max": plain(summary.maximum)}
+    if summary.score is not None:
+        cells |= zip(_SCORE, plain((summary.score.value, summary.score.low, summary.score.high)), strict=True)
     for quantile in QUANTILES:
         estimate = summary.quantiles.get(quantile)
         if estimate is not None:

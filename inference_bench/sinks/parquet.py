@@ -1,12 +1,12 @@
-"""``samples/*.parquet`` and ``memory/*.parquet``: one file a case, every raw observation."""
+"""``samples/*.parquet``, ``memory/*.parquet`` and ``scores/*.parquet``: one file a case, every raw observation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.plain import case_to_plain, plain
-from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, MemoryTimeline, RunRecord, Samples
-from inference_bench.run_folder import MEMORY, SAMPLES, memory_file, samples_file, write_atomically
+from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, MemoryTimeline, RunRecord, Samples, Scores
+from inference_bench.run_folder import TABLES, memory_file, samples_file, scores_file, write_atomically
 from inference_bench.sink import Sink
 
 if TYPE_CHECKING:
@@ -24,16 +24,18 @@ class ParquetSink(Sink):
     def begin(self, record: RunRecord) -> None:
         """Make the folders; a case that loses its data when measured again leaves a file to delete at the end."""
         self._stale: set[Path] = set()
-        for name in (SAMPLES, MEMORY):
+        for name in TABLES:
             (self.folder / name).mkdir(exist_ok=True)
 
     def write(self, result: BenchmarkResult, record: RunRecord) -> None:
-        """Write the samples and the memory timeline of a case, where it has them."""
+        """Write the samples, the memory timeline and the scores of a case, where it has them."""
         metadata = _metadata(result.case, record)
         samples = None if result.samples is None else samples_table(result.samples, result.case, metadata)
         memory = None if result.memory is None else memory_table(result.memory, result.case, metadata)
         self._put(samples, self.folder / samples_file(result.case))
+        scores = None if result.scores is None else scores_table(result.scores, result.case, metadata)
         self._put(memory, self.folder / memory_file(result.case))
+        self._put(scores, self.folder / scores_file(result.case))
 
     def finish(self, record: RunRecord) -> None:
         """Delete what no result names any more; until now results.json may have named it."""
@@ -61,6 +63,7 @@ def samples_table(samples: Samples, case: Case, metadata: dict[str, str]) -> pa.
             "stage": _words(samples.stage),
             "start_ns": _integers(samples.start_ns, "int64", missing=-1),
             "value": _integers(samples.value, "int64"),
+            "loader": _words(samples.loader, missing=""),
         },
         metadata,
     )
@@ -77,6 +80,25 @@ def memory_table(memory: MemoryTimeline, case: Case, metadata: dict[str, str]) -
             "rss_bytes": _integers(memory.rss_bytes, "int64"),
             "cgroup_bytes": _integers(memory.cgroup_bytes, "int64", missing=-1),
             "probe_cost_ns": _integers(memory.probe_cost_ns, "int64"),
+        },
+        metadata,
+    )
+
+
+def scores_table(scores: Scores, case: Case, metadata: dict[str, str]) -> pa.Table:
+    """Return the items' scores as a table; an empty detail becomes null."""
+    import pyarrow as pa
+
+    return _table(
+        {
+            "case_id": _constant(case.id, len(scores)),
+            "run": _integers(scores.run, "int32"),
+            "task": _words(scores.task),
+            "item": pa.array(scores.item.tolist(), pa.string()),
+            "metric": _words(scores.metric),
+            "value": pa.array(scores.value, pa.float64()),
+            "weight": pa.array(scores.weight, pa.float64()),
+            "detail": pa.array([text or None for text in scores.detail], pa.string()),
         },
         metadata,
     )
@@ -108,10 +130,11 @@ def _constant(word: str, length: int) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array([0] * length, pa.int32()), pa.array([word], pa.string()))
 
 
-def _words(column: NDArray[Any]) -> Any:
+def _words(column: NDArray[Any], missing: str | None = None) -> Any:
     import pyarrow as pa
 
-    return pa.array(column.tolist(), pa.string()).dictionary_encode()
+    mask = None if missing is None else column == missing
+    return pa.array(column.astype(object), pa.string(), mask=mask).dictionary_encode()
 
 
 def _integers(column: NDArray[Any], kind: str, missing: int | None = None) -> Any:

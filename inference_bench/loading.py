@@ -1,0 +1,279 @@
+"""Workers on their way from boot to the point where they wait, loaded, for their cases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any
+
+from inference_bench._native import now_ns
+from inference_bench.overlap import Overlap, Policy
+from inference_bench.worker_process import WorkerProcess
+
+Span = tuple[int, int]
+"""Begin and end on CLOCK_MONOTONIC_RAW."""
+
+
+class Stretches:
+    """Spans of time, of which the last one may still be open."""
+
+    def __init__(self) -> None:
+        self._spans: list[Span] = []
+        self._open_ns: int | None = None
+
+    def begin(self) -> None:
+        """Open a span now, unless one is open."""
+        if self._open_ns is None:
+            self._open_ns = now_ns()
+
+    def end(self) -> None:
+        """Close the open span now, if there is one."""
+        if self._open_ns is not None:
+            self._spans.append((self._open_ns, now_ns()))
+            self._open_ns = None
+
+    def until_now(self) -> list[Span]:
+        """Return all spans, an open one as if it ended now."""
+        return self._spans if self._open_ns is None else [*self._spans, (self._open_ns, now_ns())]
+
+    def total_ns(self) -> int:
+        """Return how long they are together."""
+        return sum(end - begin for begin, end in self.until_now())
+
+
+class Loading:
+    """One worker from its start to its release, as an asynchronous context manager.
+
+    ``begin`` starts it, ahead of its turn or when it is entered; entering waits until it is loaded. Before that it may
+    be frozen and thawed at will. It is released, or killed after an error, when the block ends; ``discard`` ends one
+    that was never entered.
+
+    Args:
+        worker: not yet started.
+        load: boots and loads the model in it, and returns what the model says of itself.
+        ahead: tells where a worker may run.
+    """
+
+    def __init__(
+        self,
+        worker: WorkerProcess,
+        load: Callable[[WorkerProcess], Awaitable[dict[str, Any]]],
+        ahead: LookAhead,
+    ) -> None:
+        self.worker = worker
+        self.about: dict[str, Any] = {}
+        self.alive = Stretches()
+        self.running = Stretches()
+        self._load = load
+        self._ahead = ahead
+        self._task: asyncio.Task[dict[str, Any]] | None = None
+        self._is_ahead = False
+        self._is_frozen = False
+        self._is_started = False
+        self._booted = asyncio.Event()
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether it has begun and is not yet loaded."""
+        return self._task is not None and not self._task.done()
+
+    def begin(self, *, ahead: bool) -> None:
+        """Start the worker; it loads from now on, by itself."""
+        self._is_ahead = ahead
+        self.alive.begin()
+        self.running.begin()
+        self._task = asyncio.create_task(self._run())
+
+    async def freeze(self) -> None:
+        """Stop it, if it is loading; returns when none of its threads runs any more.
+
+        Before it has booted it cannot be stopped: it would not yet end with this process.
+        """
+        await self._booted.wait()
+        if self.is_loading and not self._is_frozen:
+            self._is_frozen = True
+            await self.worker.freeze()
+            self.running.end()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self._is_frozen:
+            self._is_frozen = False
+            if self.is_loading:
+                self.running.begin()
+            self.worker.thaw()
+
+    async def __aenter__(self) -> Loading:
+        """Take it: its turn has come. Returns when the model is loaded.
+
+        Raises:
+            WorkerLostError: the worker was lost on the way.
+            LoadFailedError: the model could not be loaded.
+        """
+        self._is_ahead = False
+        if self._task is None:
+            self.begin(ahead=False)
+        self.thaw()
+        self._place()
+        assert self._task is not None
+        try:
+            self.about = await self._task
+        except BaseException as error:
+            await self._end(error)
+            raise
+        finally:
+            self.alive.end()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end(error)
+
+    async def discard(self) -> None:
+        """End it, whatever it is doing."""
+        self.thaw()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._task
+        self.alive.end()
+        await self._end(asyncio.CancelledError())
+
+    async def _run(self) -> dict[str, Any]:
+        try:
+            await self.worker.__aenter__()
+            self._is_started = True
+            self._place()
+            await self.worker.receive("hello")
+            self._booted.set()
+            return await self._load(self.worker)
+        finally:
+            self._booted.set()
+            self.running.end()
+
+    def _place(self) -> None:
+        if self._is_started:
+            self.worker.place(self._ahead.cpus(ahead=self._is_ahead), idle=self._is_ahead)
+
+    async def _end(self, error: BaseException | None) -> None:
+        if self._is_started:
+            self._is_started = False
+            await self.worker.__aexit__(None if error is None else type(error), error, None)
+
+
+class LookAhead:
+    """The workers that load ahead of their turn, and what that hid.
+
+    Args:
+        overlap: the policy.
+        room: how many may load or wait at a time.
+    """
+
+    def __init__(self, overlap: Overlap, room: int) -> None:
+        self._overlap = overlap
+        self._room = 0 if overlap.policy is Policy.OFF else room
+        self._waiting: dict[int, Loading] = {}
+        self._all: list[Loading] = []
+        self._windows = Stretches()
+        self._load_ns = 0
+        self._hidden_ns = 0
+        self._hideable_ns = 0
+
+    def has_room(self) -> bool:
+        """Whether another one may begin."""
+        return len(self._waiting) < self._room
+
+    def has(self, job: int) -> bool:
+        """Whether this job's worker has begun ahead."""
+        return job in self._waiting
+
+    def begin(self, job: int, loading: Loading) -> None:
+        """Begin to load a later job's worker."""
+        self._waiting[job] = loading
+        self._all.append(loading)
+        loading.begin(ahead=True)
+
+    def take(self, job: int) -> Loading | None:
+        """Return this job's worker, if it has begun ahead."""
+        return self._waiting.pop(job, None)
+
+    @asynccontextmanager
+    async def entered(self, loading: Loading, *, alone: bool) -> AsyncIterator[None]:
+        """Enter a worker and account for the wait; nobody runs beside one that loads alone."""
+        came_ns = now_ns()
+        ran_before_ns = loading.running.total_ns()
+        if alone:
+            await self.open_window()
+        try:
+            await loading.__aenter__()
+        finally:
+            self.close_window()
+        if not alone:
+            self._account(loading, came_ns, ran_before_ns)
+        try:
+            yield
+        except BaseException as error:
+            await loading.__aexit__(type(error), error, None)
+            raise
+        await loading.__aexit__(None, None, None)
+
+    async def open_window(self) -> None:
+        """Freeze all that are still loading, unless they have processors of their own."""
+        self._windows.begin()
+        if self._overlap.policy is Policy.FREEZE:
+            await asyncio.gather(*(loading.freeze() for loading in self._waiting.values()))
+
+    def close_window(self) -> None:
+        """Let them go on."""
+        self._windows.end()
+        for loading in self._waiting.values():
+            loading.thaw()
+
+    def cpus(self, *, ahead: bool) -> frozenset[int] | None:
+        """Return the CPUs of a worker that loads ahead of its turn, or of one whose turn it is; None for all."""
+        return self._overlap.load_cpus if ahead else self._overlap.measure_cpus
+
+    def activity(self) -> dict[str, list[Span]]:
+        """Return when some loader existed, and when one ran: what a sample's neighbourhood is judged by."""
+        return {
+            "alive": [span for loading in self._all for span in loading.alive.until_now()],
+            "running": [span for loading in self._all for span in loading.running.until_now()],
+        }
+
+    def account(self) -> dict[str, int]:
+        """Return nanoseconds: of loading, hidden behind measuring, and what the policy could have hidden."""
+        return {
+            "loads_ahead": len(self._all),
+            "load_ns": self._load_ns,
+            "hidden_ns": self._hidden_ns,
+            "hideable_ns": self._hideable_ns,
+        }
+
+    async def close(self) -> None:
+        """End every worker that waits for a turn that will not come."""
+        for loading in self._waiting.values():
+            await loading.discard()
+        self._waiting.clear()
+
+    def _account(self, loading: Loading, came_ns: int, ran_before_ns: int) -> None:
+        """Add a load to the books: what ran before its turn came was hidden.
+
+        What could have been hidden is, with ``partition``, all of it; with ``freeze`` at most the gaps between timed
+        windows from the loader's start to its turn.
+        """
+        ran_ns = loading.running.total_ns()
+        self._load_ns += ran_ns
+        self._hidden_ns += ran_before_ns
+        if loading not in self._all:
+            return
+        began_ns = loading.alive.until_now()[0][0]
+        timed_ns = sum(
+            min(end, came_ns) - max(begin, began_ns)
+            for begin, end in self._windows.until_now()
+            if end > began_ns and begin < came_ns
+        )
+        gap_ns = came_ns - began_ns - (timed_ns if self._overlap.policy is Policy.FREEZE else 0)
+        self._hideable_ns += ran_ns if self._overlap.policy is Policy.PARTITION else min(ran_ns, max(gap_ns, 0))

@@ -1,0 +1,141 @@
+"""From a spec to a plan that can be carried out: every name resolved, every value checked, nothing loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from inference_bench.benchmark import Benchmark
+from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
+from inference_bench.measurement import Measurement
+from inference_bench.model import Model
+from inference_bench.plan import Case, Plan, make_plan
+from inference_bench.registry import (
+    BenchmarkFile,
+    ModelFile,
+    find_benchmarks,
+    find_models,
+    load_benchmark,
+    load_model,
+)
+from inference_bench.spec import Spec
+
+F = TypeVar("F", ModelFile, BenchmarkFile)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A spec whose every name is resolved and whose every value is checked.
+
+    Attributes:
+        plan: the ordered cases.
+        files: model name → its file.
+        models: model name → its class, or why it cannot be used.
+        benchmarks: model name → benchmark name → its class, or why it cannot be used.
+        benchmark_files: model name → benchmark name → its file.
+        not_applicable: case id → why its benchmark does not apply to its model.
+    """
+
+    plan: Plan
+    files: Mapping[str, ModelFile]
+    models: Mapping[str, type[Model] | PluginError]
+    benchmarks: Mapping[str, Mapping[str, type[Benchmark] | PluginError]]
+    benchmark_files: Mapping[str, Mapping[str, BenchmarkFile]]
+    not_applicable: Mapping[str, str]
+
+    def benchmark(self, case: Case) -> type[Benchmark]:
+        """Return the class that measures a case.
+
+        Raises:
+            PluginError: its file cannot be used.
+        """
+        found = self.benchmarks[case.model][case.benchmark]
+        if isinstance(found, PluginError):
+            raise found
+        return found
+
+    def benchmark_path(self, case: Case) -> str | None:
+        """Return the file that measures a case, or None for an installed benchmark."""
+        path = self.benchmark_files[case.model][case.benchmark].path
+        return None if path is None else str(path)
+
+
+def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Sequence[Path] = ()) -> Prepared:
+    """Resolve and check everything that can be known before anything is loaded.
+
+    Raises:
+        UsageError: a name that does not exist, or a value that a model or benchmark does not allow.
+    """
+    files = find_models(models_dirs)
+    for name in spec.models:
+        if name not in files:
+            raise UnknownNameError("model", name, files)
+    models = {name: _or_error(load_model, files[name]) for name in spec.models}
+    benchmark_files = {name: find_benchmarks(files[name], benchmarks_dirs) for name in spec.models}
+    benchmarks = {name: _chosen(spec, benchmark_files) for name, benchmark_files in benchmark_files.items()}
+    _check_named(spec, benchmark_files)
+    plan = make_plan(spec, {name: _plannable(of_model) for name, of_model in benchmarks.items()})
+    not_applicable = {}
+    for case in plan.cases:
+        model, benchmark = models[case.model], benchmarks[case.model][case.benchmark]
+        if isinstance(model, type) and isinstance(benchmark, type):
+            try:
+                _check(benchmark(), model, case)
+            except NotApplicableError as error:
+                not_applicable[case.id] = str(error)
+    return Prepared(plan, files, models, benchmarks, benchmark_files, not_applicable)
+
+
+def _or_error(load: Callable[[F], type[T]], file: F) -> type[T] | PluginError:
+    try:
+        return load(file)
+    except PluginError as error:
+        return error
+
+
+def _chosen(spec: Spec, files: Mapping[str, BenchmarkFile]) -> dict[str, type[Benchmark] | PluginError]:
+    """Return a model's benchmarks that the spec asks for, by name, in its order or that of the suite."""
+    if spec.suite is None:
+        return {name: _or_error(load_benchmark, files[name]) for name in spec.benchmarks if name in files}
+    found = {name: _or_error(load_benchmark, file) for name, file in files.items()}
+    # A file that cannot be imported may have meant this suite, and must not go unseen.
+    return {name: of for name, of in found.items() if isinstance(of, PluginError) or spec.suite in of.suites}
+
+
+def _check_named(spec: Spec, files: Mapping[str, Mapping[str, BenchmarkFile]]) -> None:
+    known = {name for of_model in files.values() for name in of_model}
+    for name in spec.benchmarks:
+        if name not in known:
+            raise UnknownNameError("benchmark", name, known)
+
+
+class _Broken(Benchmark):
+    """Stands in the plan for a benchmark that cannot be used, so that it gets a row of its own."""
+
+    def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
+        """Never called."""
+        raise NotImplementedError
+
+
+def _plannable(benchmarks: Mapping[str, type[Benchmark] | PluginError]) -> list[type[Benchmark]]:
+    return [
+        of if isinstance(of, type) else type("_Broken", (_Broken,), {"name": name}) for name, of in benchmarks.items()
+    ]
+
+
+def _check(benchmark: Benchmark, model: type[Model], case: Case) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UsageError: a value outside of what the model or benchmark allows.
+        NotApplicableError: a benchmark that this model is no subject of.
+    """
+    setup = case.setup
+    if setup.device.split(":")[0] not in model.devices:
+        raise InvalidValueError(f"device of {model.name}", setup.device, "one of " + ", ".join(model.devices))
+    if setup.dtype not in model.dtypes:
+        raise InvalidValueError(f"dtype of {model.name}", setup.dtype, "one of " + ", ".join(model.dtypes))
+    benchmark.check(model, case)

@@ -1,0 +1,124 @@
+"""The whole engine behind one call, for programs and notebooks; the command line is the same engine for people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from inference_bench.environment import available_cpus
+from inference_bench.orchestrator import RunOutcome, run_benchmarks
+from inference_bench.progress import Progress
+from inference_bench.registry import find_models
+from inference_bench.spec import Limits, Setup, Spec
+
+OUTPUT = Path("benchmark_results")
+
+
+class BenchmarkRunner:
+    """Finds models, measures them and writes the results.
+
+    Args:
+        models: names of models; None for every one there is.
+        suite: one of ``spec.SUITES``; ignored if ``benchmarks`` are given.
+        benchmarks: names of benchmarks, instead of a suite.
+        setups: the ways each model is loaded. The default takes float32 on all usable CPUs; where weights are not to
+            be had and all models were asked for, random ones of reduced size, labelled so.
+        axes: values of benchmark parameters, by name.
+        runs: fresh processes for each case.
+        limits: when to stop sampling a case.
+        output: each run gets a folder in here.
+        models_dirs: folders with further models, ``<name>/model.py``.
+        benchmarks_dirs: folders with further benchmarks, ``benchmark_<name>.py``.
+        progress: who is told what happens.
+
+    Raises:
+        UsageError: a folder that does not exist, or a value that is not allowed.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str] | None = None,
+        *,
+        suite: str = "performance",
+        benchmarks: Sequence[str] = (),
+        setups: Sequence[Setup] | None = None,
+        axes: Mapping[str, Sequence[int | str]] | None = None,
+        runs: int = 1,
+        limits: Limits | None = None,
+        output: str | Path = OUTPUT,
+        models_dirs: Sequence[str | Path] = (),
+        benchmarks_dirs: Sequence[str | Path] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        self._output = Path(output)
+        self._models_dirs = [Path(folder) for folder in models_dirs]
+        self._benchmarks_dirs = [Path(folder) for folder in benchmarks_dirs]
+        self._progress = progress
+        default = Setup(threads=available_cpus(), weights="any" if models is None else "auto")
+        self.spec = Spec(
+            models=tuple(find_models(self._models_dirs) if models is None else models),
+            benchmarks=tuple(benchmarks),
+            setups=tuple(setups) if setups is not None else (default,),
+            axes={name: tuple(values) for name, values in (axes or {}).items()},
+            runs=runs,
+            limits=limits or Limits(),
+            suite=None if benchmarks else suite,
+        )
+
+    async def run_async(self) -> RunOutcome:
+        """Measure inside a running event loop.
+
+        Raises:
+            UsageError: something asked for does not exist or is not allowed; nothing was measured.
+        """
+        return await run_benchmarks(
+            self.spec,
+            output=self._output,
+            models_dirs=self._models_dirs,
+            benchmarks_dirs=self._benchmarks_dirs,
+            progress=self._progress,
+        )
+
+    def run(self) -> RunOutcome:
+        """Measure, blocking; also where a loop is already running, such as in a notebook.
+
+        Raises:
+            UsageError: something asked for does not exist or is not allowed; nothing was measured.
+        """
+        return _blocking(lambda: asyncio.run(self.run_async()))
+
+
+def run_standardized_benchmarks(
+    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Any
+) -> RunOutcome:
+    """Measure a suite on models and write the results.
+
+    Args:
+        benchmark_suite: ``performance``, ``accuracy`` or ``full``.
+        models: names of models; None for every one there is.
+        **options: as ``BenchmarkRunner`` takes them.
+
+    Raises:
+        UsageError: something asked for does not exist or is not allowed; nothing was measured.
+    """
+    return BenchmarkRunner(models, suite=benchmark_suite, **options).run()
+
+
+async def run_standardized_benchmarks_async(
+    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Any
+) -> RunOutcome:
+    """Do as ``run_standardized_benchmarks``, inside a running event loop."""
+    return await BenchmarkRunner(models, suite=benchmark_suite, **options).run_async()
+
+
+def _blocking(work: Callable[[], RunOutcome]) -> RunOutcome:
+    """Run this here, or in a thread of its own where this thread's event loop is already running."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()

@@ -1,0 +1,182 @@
+"""Loading ahead with real workers: what it hides, what it leaves alone, and that nobody is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import write_model
+from processes import assert_no_worker_is_left, workers_alive
+
+from inference_bench.errors import UnknownNameError
+from inference_bench.orchestrator import RunOutcome, run_benchmarks
+from inference_bench.overlap import Policy, available_bytes, choose_overlap, needed_bytes, refusal_to_load_ahead
+from inference_bench.progress import Progress
+from inference_bench.registry import find_models, load_model
+from inference_bench.result import Status
+from inference_bench.spec import Limits, Setup, Spec
+from inference_bench.units import NS_PER_MS, NS_PER_S
+
+CPUS = sorted(os.sched_getaffinity(0))
+LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 2, relative_width=1e-9, silence_ns=5 * NS_PER_S)
+_BUSY = "end = time.monotonic() + {}\n            while time.monotonic() < end: pass"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("first", "second"):
+        write_model(folder, name, load=_BUSY.format(0.3), prefill="time.sleep(0.002)")
+    write_model(folder, "crashes", load="os.kill(os.getpid(), signal.SIGSEGV)")
+    write_model(folder, "loads_for_ever", load="time.sleep(3600)")
+    return folder
+
+
+def measure(models: Path, output: Path, *names: str, overlap: str, **changes: object) -> RunOutcome:
+    request = Spec(
+        models=names,
+        benchmarks=("inference_speed",),
+        axes={"input_length": (8,), "new_tokens": (4,)},
+        limits=LIMITS,
+        overlap=overlap,
+        **changes,
+    )
+    return asyncio.run(run_benchmarks(request, output=output, models_dirs=[models]))
+
+
+def loader_states(outcome: RunOutcome, case: int) -> set[str]:
+    table = outcome.run.samples(outcome.run.results[case]).to_pandas()
+    return set(table[table.stage == "measured"].loader)
+
+
+def test_a_frozen_loader_never_runs_beside_a_timed_sample(tmp_path, models):
+    outcome = measure(models, tmp_path, "first", "second", overlap="freeze")
+
+    overlap = outcome.run.record.overlap
+    assert loader_states(outcome, 0) == {"still"}
+    assert loader_states(outcome, 1) == {"none"}
+    assert (overlap["policy"], overlap["loads_ahead"]) == ("freeze", 1)
+    # It boots while the first model warms up, no more: the policy could have hidden no more either.
+    assert 0 <= overlap["hidden_ns"] <= overlap["load_ns"]
+    assert overlap["hideable_ns"] <= overlap["load_ns"]
+    assert_no_worker_is_left()
+
+
+@pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
+def test_a_loader_with_a_cpu_of_its_own_loads_while_the_other_is_timed(tmp_path, models):
+    outcome = measure(models, tmp_path, "first", "second", overlap="partition", setups=(Setup(threads=1),))
+
+    overlap = outcome.run.record.overlap
+    assert "running" in loader_states(outcome, 0)
+    assert loader_states(outcome, 1) == {"none"}
+    assert overlap["hidden_ns"] > 100 * NS_PER_MS
+    assert overlap["hideable_ns"] <= overlap["load_ns"]
+
+
+def test_without_overlap_nobody_is_there(tmp_path, models):
+    outcome = measure(models, tmp_path, "first", "second", overlap="off")
+
+    assert loader_states(outcome, 0) == {"none"}
+    assert outcome.run.record.overlap["loads_ahead"] == 0
+
+
+def test_no_model_is_loaded_ahead_with_a_lookahead_of_none(tmp_path, models):
+    assert (
+        measure(models, tmp_path, "first", "second", overlap="freeze", lookahead=0).run.record.overlap["loads_ahead"]
+        == 0
+    )
+
+
+def test_a_loader_that_crashes_costs_only_its_own_cases(tmp_path, models):
+    outcome = measure(models, tmp_path, "first", "crashes", "second", overlap="freeze", lookahead=2)
+
+    assert [result.status for result in outcome.run.results] == [Status.OK, Status.CRASHED, Status.OK]
+    assert_no_worker_is_left()
+
+
+class _StopNow(Progress):
+    def case_started(self, case, run):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_run_that_is_stopped_ends_its_loaders_too(tmp_path, models):
+    request = Spec(("first", "loads_for_ever"), ("inference_speed",), limits=LIMITS, overlap="freeze")
+    outcome = asyncio.run(
+        run_benchmarks(request, output=tmp_path, models_dirs=[models], progress=_StopNow(), handle_signals=True)
+    )
+
+    assert outcome.interrupted
+    assert_no_worker_is_left()
+
+
+def test_a_frozen_loader_dies_with_its_orchestrator(tmp_path, models):
+    code = (
+        "import asyncio, sys; from pathlib import Path; from inference_bench.orchestrator import run_benchmarks;"
+        "from inference_bench.spec import Limits, Spec;"
+        "asyncio.run(run_benchmarks(Spec(('first', 'loads_for_ever'), ('inference_speed',), overlap='freeze',"
+        " limits=Limits(budget_ns=60 * 10**9, relative_width=1e-9)), output=Path(sys.argv[1]),"
+        " models_dirs=[Path(sys.argv[2])]))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(models)])
+    deadline = time.monotonic() + 30
+    while not any(_is_stopped(pid) for pid in workers_alive()):
+        assert time.monotonic() < deadline, "no loader was ever frozen"
+        time.sleep(0.01)
+    parent.kill()
+    parent.wait()
+    assert_no_worker_is_left(within_s=10)
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("requested", "threads", "cpus", "policy"),
+    [
+        ("auto", 1, [0, 1], Policy.PARTITION),
+        ("auto", 2, [0, 1], Policy.FREEZE),
+        ("auto", 1, [3], Policy.FREEZE),
+        ("partition", 2, [0, 1], Policy.PARTITION),
+        ("partition", 1, [0], Policy.OFF),
+        ("freeze", 1, [0, 1, 2, 3], Policy.FREEZE),
+        ("off", 1, [0, 1], Policy.OFF),
+    ],
+)
+def test_the_policy_follows_from_threads_and_cpus(requested, threads, cpus, policy):
+    chosen = choose_overlap(requested, [Setup(threads=threads)], cpus)
+
+    assert chosen.policy is policy
+    assert chosen.reason
+    if policy is Policy.PARTITION:
+        assert chosen.measure_cpus | chosen.load_cpus == set(cpus)
+        assert not chosen.measure_cpus & chosen.load_cpus
+
+
+def test_a_policy_that_does_not_exist_is_refused():
+    with pytest.raises(UnknownNameError, match="did you mean 'freeze'"):
+        choose_overlap("freze", [Setup()], [0, 1])
+
+
+def test_a_model_that_would_not_fit_beside_another_waits_for_its_turn(models):
+    model = load_model(find_models([models])["first"])
+    has = available_bytes()
+    assert has is not None
+    assert refusal_to_load_ahead(model, Setup(), "full") == ""
+
+    class Huge(model):
+        parameters = has
+
+    assert needed_bytes(Huge, Setup(), "full") > has
+    assert "not loaded ahead: it may need" in refusal_to_load_ahead(Huge, Setup(), "full")
+    assert refusal_to_load_ahead(Huge, Setup(), "reduced") == ""
