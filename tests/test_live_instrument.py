@@ -41,7 +41,7 @@ def prompt(rows: int = 1, length: int = 8):
 
 @pytest.fixture
 def profiler():
-    with Profiler("test") as running:
+    with Profiler("test", budget=1.0) as running:
         yield running
 
 
@@ -266,7 +266,7 @@ def test_bad_requests_are_refused_and_change_nothing(profiler, model):
 
 
 def test_unsampled_generations_are_counted_all_the_same(model):
-    with Profiler("test") as profiler:
+    with Profiler("test", budget=1.0) as profiler:
         profiler._sampling.every = 1 << 16
         profiler.instrument(model)
         model.generate(prompt(), attention_mask=torch.ones(1, 8), max_new_tokens=3)

@@ -22,7 +22,7 @@ from inference_bench.live.sampling import Sampling
 
 @pytest.fixture
 def profiler():
-    with Profiler("test") as running:
+    with Profiler("test", budget=1.0) as running:
         yield running
 
 
@@ -253,7 +253,7 @@ def test_sampling_backs_off_while_over_budget_and_returns():
     assert (sampling.every, sampling.lowered, sampling.cost().over_budget) == (8, 3, True)
     assert [sampling.next()[1] for _ in range(16)].count(True) == 2
 
-    for _ in range(5):
+    for _ in range(50):
         sampling.weigh(records=0, cpu_ns=0, wall_ns=1_000_000_000)
     assert (sampling.every, sampling.cost().over_budget) == (1, False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from typing import Any
 
 from inference_bench.errors import InferenceBenchError
@@ -46,23 +47,29 @@ class Watched:
             self._connection.close()
 
     def _read_socket(self) -> bytes:
-        path = socket_path(int(self._target))
-        try:
-            if self._connection is None:
-                self._connection = socket.socket(socket.AF_UNIX)
-                self._connection.settimeout(10)
-                self._connection.connect(str(path))
-                self._lines = self._connection.makefile("rb")
+        self._connection = self._connection or self._connect()
+        line = b""
+        with suppress(OSError):
             self._connection.sendall(b"\n")
-            line: bytes = self._lines.readline()
+            line = self._lines.readline()
+        if not line:
+            raise InferenceBenchError(f"process {self._target} hung up: it has ended, or stopped its socket.")
+        return line
+
+    def _connect(self) -> socket.socket:
+        path = socket_path(int(self._target))
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(10)
+        try:
+            connection.connect(str(path))
         except OSError as error:
+            connection.close()
             raise InferenceBenchError(
                 f"process {self._target}: nobody listens at {path} ({error.strerror or error}). Expected a process of "
                 "this user that called WatchSocket(profiler).start()."
             ) from None
-        if not line:
-            raise InferenceBenchError(f"process {self._target} hung up: it has ended, or stopped its socket.")
-        return line
+        self._lines = connection.makefile("rb")
+        return connection
 
     def _read_address(self) -> bytes:
         from urllib.error import URLError

@@ -20,6 +20,5 @@ def cumulative_counts(counts: HistogramCounts) -> list[int]:
 
     last_ns = np.append(np.asarray(counts.lowest_ns)[1:] - 1, counts.highest_ns)
     wholly_below = np.searchsorted(last_ns, BUCKETS_NS, side="right")
-    summed = np.concatenate([[0], np.cumsum(np.asarray(counts.counts))])[wholly_below] + counts.underflow
-    below: list[int] = summed.tolist()
-    return below
+    summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(np.asarray(counts.counts))])[wholly_below]
+    return [counts.underflow + int(count) for count in summed]

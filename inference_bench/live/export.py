@@ -107,7 +107,12 @@ class Exporter(ABC):
             self._failures.inc()
             self._dropped.add(sum(map(len, batches)))
             if not self._failing:
-                _LOG.warning("exporter %r fails (%s); further failures are only counted", self._kind, error)
+                _LOG.warning(
+                    "exporter %r fails (%s); further failures are only counted",
+                    self._kind,
+                    error,
+                    exc_info=_LOG.isEnabledFor(logging.DEBUG),
+                )
             self._failing = True
         else:
             if self._failing:

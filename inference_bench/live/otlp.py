@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from inference_bench import _native
 from inference_bench.errors import InvalidValueError
+from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
 from inference_bench.live.export import Exporter
+from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
     from inference_bench.live.snapshot import Snapshot
 
-_NS_PER_S = 1_000_000_000
+_SDK_LOG = logging.getLogger("opentelemetry.exporter.otlp.proto.http")
 
 
 class OtlpExporter(Exporter):
@@ -61,8 +63,8 @@ class OtlpExporter(Exporter):
         self._resource = Resource.create({"service.name": profiler.name})
         self._span_every = span_every
         self._span_number = 0
-        # The SDK logs every attempt; what matters is counted and logged once by our own thread.
-        logging.getLogger("opentelemetry.exporter.otlp.proto.http").setLevel(logging.CRITICAL)
+        if _SDK_LOG.level == logging.NOTSET:
+            _SDK_LOG.setLevel(logging.CRITICAL)  # it logs every attempt; our thread logs the first failure, and counts
 
     def export(self, batches: list[_native.SpanRecords]) -> None:
         """Send both; a collector that refuses either has failed."""
@@ -72,10 +74,10 @@ class OtlpExporter(Exporter):
         offset_ns = time.time_ns() - _native.now_ns()
         snapshot = self.profiler.snapshot()
         if self._metrics.export(_metrics_data(snapshot, self._resource, offset_ns)) is not MetricExportResult.SUCCESS:
-            raise ConnectionError("the collector took no metrics")
+            raise ConnectionError(f"the collector took no metrics; logger {_SDK_LOG.name} says why at level ERROR")
         spans = [span for batch in batches for span in self._readable(batch, offset_ns)]
         if spans and self._spans.export(spans) is not SpanExportResult.SUCCESS:
-            raise ConnectionError("the collector took no spans")
+            raise ConnectionError(f"the collector took no spans; logger {_SDK_LOG.name} says why at level ERROR")
 
     def _readable(self, batch: _native.SpanRecords, offset_ns: int) -> Iterator[Any]:
         """Yield the SDK's spans of the sampled records."""
@@ -131,20 +133,18 @@ def _metrics_data(snapshot: Snapshot, resource: Any, offset_ns: int) -> Any:
 def _histogram_point(labels: dict[str, str], counts: _native.HistogramCounts, start_ns: int, now_ns: int) -> Any:
     from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
-    from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
-
     below = cumulative_counts(counts)
     each = [later - earlier for earlier, later in zip([0, *below], [*below, counts.total], strict=True)]
-    bounds = [end_ns / _NS_PER_S for end_ns in BUCKETS_NS]
+    bounds = [end_ns / NS_PER_S for end_ns in BUCKETS_NS]
     lowest, highest = counts.percentile(0), counts.percentile(100)
     return HistogramDataPoint(
         attributes=labels,
         start_time_unix_nano=start_ns,
         time_unix_nano=now_ns,
         count=counts.total,
-        sum=(counts.sum_ns or 0) / _NS_PER_S,
+        sum=(counts.sum_ns or 0) / NS_PER_S,
         bucket_counts=each,
         explicit_bounds=bounds,
-        min=((lowest[0] if lowest else 0) or 0) / _NS_PER_S,
-        max=((highest[1] if highest else 0) or 0) / _NS_PER_S,
+        min=((lowest[0] if lowest else 0) or 0) / NS_PER_S,
+        max=((highest[1] if highest else 0) or 0) / NS_PER_S,
     )

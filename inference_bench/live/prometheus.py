@@ -123,7 +123,7 @@ def _classic(counts: HistogramCounts, exemplar: Exemplar | None) -> Iterator[tup
     shown = _shown(exemplar)
     for end_ns, count in zip(BUCKETS_NS, cumulative_counts(counts), strict=True):
         fits = exemplar is not None and exemplar.value_ns <= end_ns
-        yield f"{end_ns / NS_PER_S:g}", count, shown if fits else None
+        yield str(end_ns / NS_PER_S), count, shown if fits else None
         shown = None if fits else shown
     yield "+Inf", counts.total, shown
 

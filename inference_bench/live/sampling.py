@@ -12,6 +12,9 @@ from inference_bench.live.snapshot import Cost
 _LEAST = 1 << 16
 """One request in so many is recorded at the least."""
 
+_MEMORY = 8
+"""Intervals over which the cost is averaged: a burst, or the first call of something, is no reason to see less."""
+
 _CALIBRATIONS = 20
 
 
@@ -39,7 +42,8 @@ class Sampling:
             cpu_ns: that the collector's thread took.
             wall_ns: its length.
         """
-        self.duty = (records * self.record_ns + cpu_ns) / max(wall_ns, 1)
+        present = (records * self.record_ns + cpu_ns) / max(wall_ns, 1)
+        self.duty += (present - self.duty) / _MEMORY
         if self.duty > self.budget and self.every < _LEAST:
             self.every *= 2
             self.lowered += 1

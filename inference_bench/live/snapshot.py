@@ -43,7 +43,7 @@ class Cost:
 
     Attributes:
         record_ns: one span with one observation, measured at the start in a tight loop.
-        duty: share of one core during the last interval: records x ``record_ns``, and the collector's CPU time.
+        duty: share of one core, averaged over some intervals: records x ``record_ns``, and the collector's CPU time.
         budget: the share that it may take.
         every: one request in so many is recorded in detail.
         lowered: how often ``every`` was doubled.

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
 
 
+_PATIENCE_S = 3700
+"""A watcher that asks less often has gone; the longest interval of `watch` is an hour."""
+
+
 def socket_path(pid: int) -> Path:
     """Return where the socket of a process stands; its folder is for this user alone."""
     return Path(tempfile.gettempdir()) / f"inference_bench-{os.getuid()}" / f"{pid}.sock"
@@ -32,6 +36,7 @@ class WatchSocket:
         self._profiler = profiler
         self._pid = 0
         self._listener: socket.socket | None = None
+        self._connections: set[socket.socket] = set()
 
     @property
     def path(self) -> Path:
@@ -64,6 +69,9 @@ class WatchSocket:
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         listener.close()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
@@ -81,10 +89,12 @@ class WatchSocket:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        self._connections.add(connection)
         with connection, suppress(OSError), connection.makefile("rb") as lines:
-            connection.settimeout(60)
+            connection.settimeout(_PATIENCE_S)
             while lines.readline(64):
                 connection.sendall(encode(self._profiler.snapshot()))
+        self._connections.discard(connection)
 
 
 def _make_private(folder: Path) -> None:
