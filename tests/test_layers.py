@@ -26,6 +26,7 @@ LAYERS = {
     "output": "run_folder runs observations noise_store sink sinks.* report reports.*",
     "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally ab",
     "structure": "model_facts skeleton contract verification migration",
+    "live": "live live.*",
     "face": "cli.* __main__ __init__",
     "native": "_native",
 }
@@ -38,7 +39,8 @@ MAY_IMPORT = {
     "output": "data contracts",
     "driving": "data contracts machine measuring output native",
     "structure": "data contracts measuring driving",
-    "face": "data contracts machine measuring output driving structure native",
+    "live": "data contracts machine output native",
+    "face": "data contracts machine measuring output driving structure live native",
 }
 
 FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}

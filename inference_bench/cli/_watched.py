@@ -1,0 +1,89 @@
+"""The process that ``watch`` looks at."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import suppress
+from typing import Any
+
+from inference_bench.errors import InferenceBenchError
+from inference_bench.live.watch_socket import socket_path
+
+
+class Watched:
+    """The other end: asks a process for its snapshots.
+
+    Args:
+        target: a process id, or the address of a ``WatchEndpoint``.
+        token: of the endpoint.
+    """
+
+    def __init__(self, target: str, token: str | None = None) -> None:
+        self._target = target
+        self._token = token
+        self._connection: socket.socket | None = None
+        self._lines: Any = None
+
+    def read(self) -> dict[str, Any]:
+        """Return the snapshot of this moment.
+
+        Raises:
+            InferenceBenchError: nobody answers, or not so.
+        """
+        line = self._read_socket() if self._target.isdecimal() else self._read_address()
+        try:
+            plain: dict[str, Any] = json.loads(line)
+            plain["cost"], plain["uptime_ns"]
+        except (ValueError, KeyError, TypeError):
+            raise InferenceBenchError(
+                f"{self._target}: answered, but with no snapshot. Expected the address where WatchEndpoint is mounted."
+            ) from None
+        return plain
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _read_socket(self) -> bytes:
+        self._connection = self._connection or self._connect()
+        line = b""
+        with suppress(OSError):
+            self._connection.sendall(b"\n")
+            line = self._lines.readline()
+        if not line:
+            raise InferenceBenchError(f"process {self._target} hung up: it has ended, or stopped its socket.")
+        return line
+
+    def _connect(self) -> socket.socket:
+        path = socket_path(int(self._target))
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(10)
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            connection.close()
+            raise InferenceBenchError(
+                f"process {self._target}: nobody listens at {path} ({error.strerror or error}). Expected a process of "
+                "this user that called WatchSocket(profiler).start()."
+            ) from None
+        self._lines = connection.makefile("rb")
+        return connection
+
+    def _read_address(self) -> bytes:
+        from urllib.error import URLError
+        from urllib.request import ProxyHandler, Request, build_opener
+
+        headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
+        opener = build_opener(ProxyHandler({}))
+        try:
+            with opener.open(Request(self._target, headers=headers), timeout=10) as response:
+                body: bytes = response.read()
+        except (URLError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            raise InferenceBenchError(
+                f"{self._target}: {reason}. Expected a running server with WatchEndpoint mounted there; with "
+                "its --token if it is not on loopback."
+            ) from None
+        return body

@@ -1,0 +1,174 @@
+"""Live generations in the benchmark's own files: one run folder after another, as ``report`` and others read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench import _native
+from inference_bench.live.export import Exporter
+from inference_bench.plan import Case
+from inference_bench.result import BenchmarkResult, RunRecord, Samples, Stage, Status
+from inference_bench.run_folder import create_run_folder
+from inference_bench.sink import open_sinks
+from inference_bench.spec import Setup
+from inference_bench.summaries import summarise_samples
+
+if TYPE_CHECKING:
+    from inference_bench.live.profiler import Profiler
+
+_MOST_OPEN = 4_096
+"""Generations whose end has not been seen; older ones are given up, since records may be lost."""
+
+
+class ParquetExporter(Exporter):
+    """Writes a run folder every ``interval_s``, with every observation of every sampled generation of one model.
+
+    The samples are exact: they come from the records, not from the histograms. An iteration is a generation, a step a
+    token. A folder without any generation is not written.
+
+    Args:
+        profiler: it instruments the model.
+        root: where the folders go.
+        model: the name that ``instrument`` was given.
+        setup: how the model was loaded, as the benchmark would say it; makes folders comparable.
+        interval_s: between two folders.
+        keep: folders that stay; the oldest of this exporter's own are deleted.
+        queue_records: span records that wait at the most.
+    """
+
+    def __init__(
+        self,
+        profiler: Profiler,
+        root: Path,
+        model: str = "model",
+        *,
+        setup: Setup | None = None,
+        interval_s: float = 300.0,
+        keep: int = 288,
+        queue_records: int = 4_000_000,
+    ) -> None:
+        super().__init__(profiler, "parquet", interval_s, queue_records)
+        self._root = Path(root)
+        self._case = Case(model, "live", setup or Setup())
+        self._keep = keep
+        self._folders: list[Path] = []
+        self._open: dict[int, _Generation] = {}
+
+    def export(self, batches: list[_native.SpanRecords]) -> None:
+        """Write one folder of the generations that ended in these batches."""
+        columns = _Columns()
+        for batch in batches:
+            self._follow(batch, columns)
+        if columns.value:
+            self._write(columns.samples())
+            self._rotate()
+
+    def _follow(self, batch: _native.SpanRecords, columns: _Columns) -> None:
+        """Follow each generation from its beginning over its tokens to its end, across batches."""
+        table = batch.records()
+        names, kinds = table.labels("name") or [], table.labels("kind") or []
+        generate, token = f"{self._case.model}.generate", f"{self._case.model}.token"
+        wanted = {number for number, name in enumerate(names) if name in (generate, token)}
+        rows = zip(*(table.column(name) for name in ("name", "kind", "id", "value", "begin_ns")), strict=True)
+        # Records of several threads come chunk by chunk; only their times tell the order.
+        for name, kind, number, value, time_ns in sorted((row for row in rows if row[0] in wanted), key=lambda r: r[4]):
+            if names[name] == token:
+                if value in self._open:
+                    self._open[value].token_ns.append(time_ns)
+            elif kinds[kind] == "begin":
+                self._open[number] = _Generation(time_ns)
+                if len(self._open) > _MOST_OPEN:
+                    del self._open[next(iter(self._open))]
+            elif kinds[kind] == "end" and number in self._open:
+                columns.add(self._open.pop(number))
+
+    def _write(self, samples: Samples) -> None:
+        folder = create_run_folder(self._root)
+        result = BenchmarkResult(
+            case=self._case,
+            status=Status.OK,
+            summaries=summarise_samples(samples),
+            samples=samples,
+            notes=("live traffic: prompts and lengths as they came, one process",),
+        )
+        cases = ({"id": self._case.id, "slug": self._case.slug, "status": Status.OK.value},)
+        record = RunRecord(
+            id=folder.name,
+            created_utc=datetime.now(UTC).isoformat(),
+            spec={"models": [self._case.model], "benchmarks": ["live"]},
+            environment={},
+            clock=_native.clock_describe(),
+            cases=cases,
+            finished=True,
+        )
+        sinks = open_sinks(folder)
+        sinks.begin(record)
+        sinks.write(result, record)
+        sinks.finish(record)
+        self._folders.append(folder)
+
+    def _rotate(self) -> None:
+        from shutil import rmtree
+
+        while len(self._folders) > self._keep:
+            rmtree(self._folders.pop(0), ignore_errors=True)
+
+
+@dataclass(slots=True)
+class _Generation:
+    """One that has not ended yet."""
+
+    begin_ns: int
+    token_ns: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Columns:
+    """Samples as they are collected; the columns of ``Samples``."""
+
+    iterations: int = 0
+    iteration: list[int] = field(default_factory=list)
+    step: list[int] = field(default_factory=list)
+    metric: list[str] = field(default_factory=list)
+    start_ns: list[int] = field(default_factory=list)
+    value: list[int] = field(default_factory=list)
+
+    def add(self, generation: _Generation) -> None:
+        """Add what ``inference_bench.metrics`` defines of one generation; one without a token has nothing."""
+        times = generation.token_ns
+        if not times:
+            return
+        self._row("ttft", -1, generation.begin_ns, times[0] - generation.begin_ns)
+        for step in range(1, len(times)):
+            self._row("itl", step, times[step - 1], times[step] - times[step - 1])
+        if len(times) > 1:
+            self._row("tpot", -1, times[0], (times[-1] - times[0]) // (len(times) - 1))
+        self._row("e2e", -1, generation.begin_ns, times[-1] - generation.begin_ns)
+        self.iterations += 1
+
+    def _row(self, metric: str, step: int, start_ns: int, value: int) -> None:
+        self.iteration.append(self.iterations)
+        self.step.append(step)
+        self.metric.append(metric)
+        self.start_ns.append(start_ns)
+        self.value.append(value)
+
+    def samples(self) -> Samples:
+        """Return them as typed columns; live traffic has no warm-up of ours."""
+        import numpy as np
+
+        rows = len(self.value)
+        return Samples(
+            run=np.zeros(rows, np.int32),
+            iteration=np.array(self.iteration, np.int32),
+            step=np.array(self.step, np.int32),
+            metric=np.array(self.metric, np.str_),
+            phase=np.array([""] * rows, np.str_),
+            stage=np.array([Stage.MEASURED.value] * rows, np.str_),
+            start_ns=np.array(self.start_ns, np.int64),
+            value=np.array(self.value, np.int64),
+            loader=np.array(["none"] * rows, np.str_),
+        )

@@ -1,0 +1,164 @@
+"""A collector for ``prometheus_client``: reads the native series when it is scraped (extra ``prometheus``)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
+from inference_bench.live.snapshot import Exemplar, Snapshot
+from inference_bench.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from prometheus_client.core import HistogramMetricFamily, Metric
+
+    from inference_bench._native import HistogramCounts
+    from inference_bench.live.profiler import Profiler
+    from inference_bench.live.series import SeriesKey
+
+V = TypeVar("V")
+
+_SCHEMA = 3
+"""Native buckets grow by 2^(1/8), 9 %: ten times as wide as the histogram's own, which they are made of."""
+
+
+class PrometheusCollector:
+    """Yields every series under the profiler's name: ``REGISTRY.register(PrometheusCollector(profiler))``.
+
+    Durations are in seconds, as classic buckets, and with ``native_histograms`` also as native ones, for an endpoint
+    that speaks OpenMetrics 2.0. A classic bucket's end falls inside of one of our own, at most 0.8 %
+    wide; what lies in that one is counted as above the end. Exemplars name a request by its id.
+    """
+
+    def __init__(self, profiler: Profiler, *, native_histograms: bool = False) -> None:
+        self._profiler = profiler
+        self._native_histograms = native_histograms
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: otherwise registering would scrape once, before there is anything."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one family per name."""
+        snapshot = self._profiler.snapshot()
+        prefix = f"{_safe(snapshot.name)}_"
+        yield from self._numbers(snapshot, prefix)
+        for name, members in _families(snapshot.histograms).items():
+            rows = [(dict(key.labels), counts, snapshot.exemplars.get(key)) for key, counts in members]
+            yield self._histogram(f"{prefix}{_safe(name)}_seconds", rows)
+        spans = [({"span": name}, counts, None) for name, counts in snapshot.spans.items()]
+        yield self._histogram(f"{prefix}span_seconds", spans)
+
+    def _numbers(self, snapshot: Snapshot, prefix: str) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        for name, counters in _families(snapshot.counters).items():
+            totals = CounterMetricFamily(prefix + _safe(name), f"counter {name}")
+            for key, value in counters:
+                totals.add_sample(f"{prefix}{_safe(name)}_total", dict(key.labels), value)
+            yield totals
+        for name, gauges in _families(snapshot.gauges).items():
+            family = GaugeMetricFamily(prefix + _safe(name), f"gauge {name}")
+            for key, number in gauges:
+                family.add_sample(prefix + _safe(name), dict(key.labels), number)
+            yield family
+        yield (
+            CounterMetricFamily(f"{prefix}mark", "marks", labels=["mark"])
+            if not snapshot.marks
+            else _marks(prefix, snapshot.marks)
+        )
+        yield from _own(snapshot, prefix)
+
+    def _histogram(
+        self, name: str, rows: Sequence[tuple[dict[str, str], HistogramCounts, Exemplar | None]]
+    ) -> HistogramMetricFamily:
+        from prometheus_client.core import HistogramMetricFamily
+
+        family = HistogramMetricFamily(name, "durations in seconds")
+        for labels, counts, exemplar in rows:
+            for le, count, shown in _classic(counts, exemplar):
+                family.add_sample(f"{name}_bucket", {**labels, "le": le}, count, exemplar=shown)
+            family.add_sample(f"{name}_count", labels, counts.total)
+            family.add_sample(f"{name}_sum", labels, (counts.sum_ns or 0) / NS_PER_S)
+            if self._native_histograms:
+                family.add_sample(name, labels, 0, native_histogram=_native_histogram(counts))
+        return family
+
+
+def _own(snapshot: Snapshot, prefix: str) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    recording, cost = snapshot.recording, snapshot.cost
+    yield CounterMetricFamily(f"{prefix}profiler_records", "span and mark records made", recording.made)
+    yield CounterMetricFamily(f"{prefix}profiler_lost_records", "those overwritten unread", recording.lost)
+    yield GaugeMetricFamily(f"{prefix}profiler_duty", "share of one core that profiling takes", cost.duty)
+    yield GaugeMetricFamily(f"{prefix}profiler_sample_every", "one request in so many is detailed", cost.every)
+    yield GaugeMetricFamily(f"{prefix}profiler_memory_bytes", "what profiling holds", snapshot.memory_bytes)
+
+
+def _marks(prefix: str, marks: Mapping[str, int]) -> Metric:
+    from prometheus_client.core import CounterMetricFamily
+
+    family = CounterMetricFamily(f"{prefix}mark", "marks", labels=["mark"])
+    for name, count in marks.items():
+        family.add_metric([name], count)
+    return family
+
+
+def _families(series: Mapping[SeriesKey, V]) -> dict[str, list[tuple[SeriesKey, V]]]:
+    found: dict[str, list[tuple[SeriesKey, V]]] = defaultdict(list)
+    for key, value in series.items():
+        found[key.name].append((key, value))
+    return found
+
+
+def _safe(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _classic(counts: HistogramCounts, exemplar: Exemplar | None) -> Iterator[tuple[str, int, Any]]:
+    """Yield each bucket's end in seconds, what lies at or below it, and the exemplar where it belongs."""
+    shown = _shown(exemplar)
+    for end_ns, count in zip(BUCKETS_NS, cumulative_counts(counts), strict=True):
+        fits = exemplar is not None and exemplar.value_ns <= end_ns
+        yield str(end_ns / NS_PER_S), count, shown if fits else None
+        shown = None if fits else shown
+    yield "+Inf", counts.total, shown
+
+
+def _shown(exemplar: Exemplar | None) -> Any:
+    from prometheus_client.samples import Exemplar as PrometheusExemplar
+
+    if exemplar is None:
+        return None
+    labels = {"request_id": str(exemplar.request_id)}
+    return PrometheusExemplar(labels, exemplar.value_ns / NS_PER_S, exemplar.unix_time_ns / NS_PER_S)
+
+
+def _native_histogram(counts: HistogramCounts) -> Any:
+    """Return the counts in exponential buckets: number i ends at 2^(i / 8) seconds."""
+    from prometheus_client.samples import BucketSpan, NativeHistogram
+
+    buckets: dict[int, int] = defaultdict(int)
+    zero = counts.underflow
+    for lowest_ns, count in zip(counts.lowest_ns, counts.counts, strict=True):
+        if count and lowest_ns == 0:
+            zero += count
+        elif count:
+            buckets[math.ceil(math.log2(lowest_ns / NS_PER_S) * 2**_SCHEMA)] += count
+    if counts.overflow:
+        buckets[math.ceil(math.log2((counts.highest_ns + 1) / NS_PER_S) * 2**_SCHEMA)] += counts.overflow
+    spans: list[Any] = []
+    deltas: list[int] = []
+    end, before = 0, 0
+    for index in sorted(buckets):
+        if spans and index == end:
+            spans[-1] = BucketSpan(spans[-1].offset, spans[-1].length + 1)
+        else:
+            spans.append(BucketSpan(index - end, 1))
+        deltas.append(buckets[index] - before)
+        end, before = index + 1, buckets[index]
+    total = (counts.sum_ns or 0) / NS_PER_S
+    return NativeHistogram(counts.total, total, _SCHEMA, 1e-9, zero, spans or None, None, deltas or None, None)

@@ -1,0 +1,96 @@
+"""What a recorded quantity is called, and the bounded table of those that exist."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from inference_bench.errors import InvalidValueError
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
+_LABEL_LENGTH = 200
+"""Characters of a label's value that are kept: values may come from outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKey:
+    """A name with labels, such as ``ttft{model="llama"}``."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        inside = ",".join(f'{label}="{value}"' for label, value in self.labels)
+        return f"{self.name}{{{inside}}}" if inside else self.name
+
+
+def make_key(name: str, labels: Mapping[str, object]) -> SeriesKey:
+    """Return the key of a series.
+
+    Raises:
+        InvalidValueError: a name that Prometheus and OpenTelemetry could not take over.
+    """
+    for word in (name, *labels):
+        if _NAME.fullmatch(word) is None:
+            raise InvalidValueError("name of a series", word, "1 to 100 letters, digits, '_' and '.', no digit first")
+    return SeriesKey(name, tuple((label, str(value)[:_LABEL_LENGTH]) for label, value in sorted(labels.items())))
+
+
+class SeriesLimit:
+    """How many series all tables of one profiler may hold together: label values from outside must not fill memory."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.used = 0
+
+    def take(self, name: object) -> None:
+        """Take one place.
+
+        Raises:
+            InvalidValueError: none is left.
+        """
+        if self.used >= self.most:
+            advice = "Use fewer label values, or give Profiler a higher max_series."
+            raise InvalidValueError("series", str(name), f"at most {self.most} of them", advice)
+        self.used += 1
+
+
+class SeriesTable(Generic[K, T]):
+    """Series of one kind, each made when it is first asked for. Reading takes no lock."""
+
+    def __init__(self, make: Callable[[K], T], limit: SeriesLimit) -> None:
+        self._make = make
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._series: dict[K, T] = {}
+
+    def get(self, key: K) -> T:
+        """Return the series of this key.
+
+        Raises:
+            InvalidValueError: it would be one too many.
+        """
+        found = self._series.get(key)
+        return self._add(key) if found is None else found
+
+    def items(self) -> list[tuple[K, T]]:
+        """Return all of them, as they are at this moment."""
+        with self._lock:
+            return list(self._series.items())
+
+    def after_fork(self) -> None:
+        """Replace the lock, which another thread of the parent may have held."""
+        self._lock = threading.Lock()
+
+    def _add(self, key: K) -> T:
+        with self._lock:
+            if key not in self._series:
+                self._limit.take(key)
+                self._series[key] = self._make(key)
+            return self._series[key]

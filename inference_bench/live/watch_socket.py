@@ -1,0 +1,104 @@
+"""Snapshots for whoever watches: over a Unix socket that is this user's alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from inference_bench.errors import UsageError
+from inference_bench.live.watch_line import encode
+
+if TYPE_CHECKING:
+    from inference_bench.live.profiler import Profiler
+
+
+_PATIENCE_S = 3700
+"""A watcher that asks less often has gone; the longest interval of `watch` is an hour."""
+
+
+def socket_path(pid: int) -> Path:
+    """Return where the socket of a process stands; its folder is for this user alone."""
+    return Path(tempfile.gettempdir()) / f"inference_bench-{os.getuid()}" / f"{pid}.sock"
+
+
+class WatchSocket:
+    """Answers each line that it is sent with a snapshot. Nothing listens until ``start``.
+
+    A forked child must start its own; the parent's path names the parent.
+    """
+
+    def __init__(self, profiler: Profiler) -> None:
+        self._profiler = profiler
+        self._pid = 0
+        self._listener: socket.socket | None = None
+        self._connections: set[socket.socket] = set()
+
+    @property
+    def path(self) -> Path:
+        """Where it listens."""
+        return socket_path(self._pid or os.getpid())
+
+    def start(self) -> Self:
+        """Listen.
+
+        Raises:
+            UsageError: it listens already, or the folder belongs to somebody else.
+        """
+        if self._listener is not None and self._pid == os.getpid():
+            raise UsageError(f"{self.path}: this process listens already, expected one call of start().")
+        self._pid = os.getpid()
+        _make_private(self.path.parent)
+        self.path.unlink(missing_ok=True)  # left by a process of the same number that was killed
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self.path.chmod(0o600)
+        self._listener.listen(4)
+        threading.Thread(target=self._accept, args=(self._listener,), name="inference_bench-watch", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Close, and remove the socket."""
+        listener, self._listener = self._listener, None
+        if listener is None or self._pid != os.getpid():
+            return
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+        listener.close()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        self._connections.add(connection)
+        with connection, suppress(OSError), connection.makefile("rb") as lines:
+            connection.settimeout(_PATIENCE_S)
+            while lines.readline(64):
+                connection.sendall(encode(self._profiler.snapshot()))
+        self._connections.discard(connection)
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077 or not folder.is_dir() or folder.is_symlink():
+        raise UsageError(f"{folder}: expected a folder of this user alone (mode 700). Remove it, or set TMPDIR.")
