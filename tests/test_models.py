@@ -56,7 +56,7 @@ def test_a_model_generates_and_unloads(name: str) -> None:
     except NotApplicableError:
         return
     else:
-        prompt = generator.prompt(16)
+        prompt = generator.prompt(max(16, found.min_input_length))
         generator.reset()
         tokens = [generator.prefill(prompt), *(generator.decode() for _ in range(7))]
         assert list(generator.generate(prompt, 8)) == tokens
