@@ -13,7 +13,7 @@ BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find csrc 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run ## install, fetch the default model, run the performance suite on it (ARGS='--dry-run' and the like)
+run: $(VENV)/.run ## install, fetch the default model, measure its speed and memory (ARGS='--dry-run' and the like)
 	@$(BIN)/python -m inference_bench run $(ARGS)
 
 test: $(VENV)/.dev ## install, run the whole test suite (ARGS='-k clock' and the like)

@@ -20,6 +20,9 @@ OVERLAPS = ("auto", "freeze", "partition", "off")
 SUITES = ("performance", "accuracy", "full")
 """A benchmark says itself which of these it belongs to."""
 
+DEFAULT_BENCHMARKS = ("inference_speed", "memory_usage")
+"""A first answer in two minutes; a suite takes the time that all of its benchmarks need."""
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:

@@ -11,7 +11,7 @@ from inference_bench.device import check_device
 from inference_bench.environment import available_cpus
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.registry import find_models
-from inference_bench.spec import SETUP_AXES, Limits, Setup, Spec
+from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 from inference_bench.weights import SOURCES
 
@@ -29,7 +29,7 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
     suite = None if args.benchmark else args.suite
     return Spec(
         models=_models(args, default_model),
-        benchmarks=() if suite is not None else _distinct(args.benchmark),
+        benchmarks=() if suite is not None else _distinct(args.benchmark or [DEFAULT_BENCHMARKS]),
         setups=_setups(args),
         axes=_axes(args),
         runs=args.runs,

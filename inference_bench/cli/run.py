@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import Command, Parser
-from inference_bench.spec import ATTENTIONS, COMPILE_MODES, DEVICES, DTYPES, SUITES, Limits
+from inference_bench.spec import ATTENTIONS, COMPILE_MODES, DEFAULT_BENCHMARKS, DEVICES, DTYPES, SUITES, Limits
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class RunCommand(Command):
     """
 
     examples = (
-        ("", "the performance suite on the default model"),
+        ("", "speed and memory of the default model"),
+        ("--suite performance", "with batches and loading times"),
         ("--dry-run", "show the cases, measure nothing"),
         ("--dtype float32,bfloat16", "compare two number formats"),
         ("--benchmark inference_speed --input-lengths 64,1024", "other prompt lengths"),
@@ -102,15 +103,13 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
         help="every model there is; those whose weights are not to be had run on random ones, labelled so",
     )
     what = group.add_mutually_exclusive_group()
-    what.add_argument(
-        "--suite", metavar="NAME", default="performance", help=f"benchmarks by suite: {', '.join(SUITES)}"
-    )
+    what.add_argument("--suite", metavar="NAME", help=f"benchmarks by suite: {', '.join(SUITES)}")
     what.add_argument(
         "--benchmark",
         metavar="NAME[,NAME]",
         action="append",
         type=values.names("benchmark"),
-        help="a benchmark, instead of a suite; may be repeated",
+        help=f"a benchmark, instead of a suite; may be repeated (default: {', '.join(DEFAULT_BENCHMARKS)})",
     )
     group.add_argument(
         "--models-dir",
