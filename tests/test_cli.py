@@ -76,7 +76,17 @@ def test_every_example_in_the_help_can_be_read(command):
 def test_run_shows_its_defaults():
     text = run("run", "--help").out
 
-    for default in ("smollm2_135m_instruct", "performance", "cpu", "float32", "auto", "full", "30", "0.02", "console"):
+    for default in (
+        "smollm2_135m_instruct",
+        "inference_speed, memory_usage",
+        "cpu",
+        "float32",
+        "auto",
+        "full",
+        "30",
+        "0.02",
+        "console",
+    ):
         assert f"(default: {default})" in " ".join(text.split()).replace("30.0", "30"), default
 
 
