@@ -42,6 +42,19 @@ def make_key(name: str, labels: Mapping[str, object]) -> SeriesKey:
     return SeriesKey(name, tuple((label, str(value)[:_LABEL_LENGTH]) for label, value in sorted(labels.items())))
 
 
+class LastSeen:
+    """Which request made a histogram's last observation: set for every request, so without a look-up or a new object.
+
+    Attributes:
+        seen: request id, value in nanoseconds and Unix time in nanoseconds; None before the first.
+    """
+
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        self.seen: tuple[int, int, int] | None = None
+
+
 class SeriesLimit:
     """How many series all tables of one profiler may hold together: label values from outside must not fill memory."""
 
