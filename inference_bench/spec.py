@@ -23,6 +23,9 @@ SUITES = ("performance", "accuracy", "full")
 DEFAULT_BENCHMARKS = ("inference_speed", "memory_usage")
 """A first answer in two minutes; a suite takes the time that all of its benchmarks need."""
 
+BUDGET_OF_ALL_NS = 2 * NS_PER_S
+"""Of a case where every model is measured: a survey of ten models in minutes, whose intervals say how rough it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:

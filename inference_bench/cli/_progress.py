@@ -138,10 +138,10 @@ def outcome(result: BenchmarkResult) -> str:
     if result.status is not Status.OK:
         cause = result.failure.cause if result.failure else "no reason given"
         return f"{result.status.value.replace('_', ' ')}: {cause}"
-    headline = [s for s in result.summaries if get_metric(s.metric).derived_from is None]
-    if headline and get_metric(headline[0].metric).unit == "bytes":
-        headline = [s for s in headline if s.metric == headline[0].metric]
-    return ", ".join(_short(summary) for summary in headline) or "done"
+    overview = [s for s in result.summaries if get_metric(s.metric).overview]
+    headline = overview or [s for s in result.summaries if get_metric(s.metric).derived_from is None]
+    total = [s for s in headline if s.phase == "total"]
+    return ", ".join(_short(summary) for summary in total or headline) or "done"
 
 
 def _short(summary: Summary) -> str:
