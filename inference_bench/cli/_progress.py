@@ -117,8 +117,8 @@ class LiveProgress(Progress):
 
 def case_label(case: Case) -> str:
     """Return a short name for a case: model, benchmark and parameters."""
-    parameters = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in case.parameters.items())
-    return f"{case.model} {case.benchmark.replace('_', ' ')} ({case.setup.dtype}, {parameters})"
+    parameters = [f"{name.replace('_', ' ')} {value}" for name, value in case.parameters.items()]
+    return f"{case.model} {case.benchmark.replace('_', ' ')} ({', '.join([case.setup.dtype, *parameters])})"
 
 
 def running_medians(fields: Mapping[str, Any]) -> str:
@@ -139,7 +139,10 @@ def outcome(result: BenchmarkResult) -> str:
         cause = result.failure.cause if result.failure else "no reason given"
         return f"{result.status.value.replace('_', ' ')}: {cause}"
     headline = [s for s in result.summaries if get_metric(s.metric).derived_from is None]
-    if headline and get_metric(headline[0].metric).unit == "bytes":
+    totals = [s for s in headline if (s.metric, s.phase) == ("load_time", "total")]
+    if totals:  # its steps are a line each in the report
+        headline = totals
+    elif headline and get_metric(headline[0].metric).unit == "bytes":
         headline = [s for s in headline if s.metric == headline[0].metric]
     return ", ".join(_short(summary) for summary in headline) or "done"
 
