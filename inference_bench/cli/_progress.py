@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench._native import now_ns
-from inference_bench.metrics import Statistic, get_metric
+from inference_bench.metrics import METRICS, Statistic, get_metric
+from inference_bench.plain import unit_of
 from inference_bench.progress import Progress
 from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import NS_PER_S, format_value
@@ -138,19 +139,20 @@ def outcome(result: BenchmarkResult) -> str:
     if result.status is not Status.OK:
         cause = result.failure.cause if result.failure else "no reason given"
         return f"{result.status.value.replace('_', ' ')}: {cause}"
-    headline = [s for s in result.summaries if get_metric(s.metric).derived_from is None]
+    headline = [s for s in result.summaries if s.metric not in METRICS or METRICS[s.metric].derived_from is None]
     totals = [s for s in headline if (s.metric, s.phase) == ("load_time", "total")]
     if totals:  # its steps are a line each in the report
         headline = totals
-    elif headline and get_metric(headline[0].metric).unit == "bytes":
+    elif headline and unit_of(headline[0].metric) == "bytes":
         headline = [s for s in headline if s.metric == headline[0].metric]
     return ", ".join(_short(summary) for summary in headline) or "done"
 
 
 def _short(summary: Summary) -> str:
     """Return a metric's name and median; the phase too where the name does not imply it."""
-    metric = get_metric(summary.metric)
+    metric = METRICS.get(summary.metric)  # None for another harness's own metric
+    title, unit = (metric.title, metric.unit) if metric else (summary.metric, "")
     figure = summary.headline.value
-    value = "unknown" if figure is None else format_value(figure, metric.unit)
-    say_phase = metric.unit == "bytes" or metric.statistic is not Statistic.MEDIAN
-    return f"{summary.phase} {metric.title} {value}" if say_phase else f"{metric.title} {value}"
+    value = "unknown" if figure is None else format_value(figure, unit)
+    say_phase = metric is None or unit == "bytes" or metric.statistic is not Statistic.MEDIAN
+    return f"{summary.phase} {title} {value}" if say_phase else f"{title} {value}"
