@@ -202,6 +202,8 @@ def test_a_dry_run_shows_cases_workers_weights_and_folder_and_writes_nothing(tmp
         (["--model", "null,null", "--model", "null", "--benchmark", "inference_speed"], "1 case in 1 worker"),
         (["--benchmark", "batch_processing", "-a", "batch_size=1..16"], "5 cases in 1 worker process;"),
         (["--all"], "smollm2_135m_instruct, cpu, float32"),
+        (["--all"], "or after 1 s;"),
+        (["--all", "--budget", "5"], "or after 5 s;"),
         (["--weights", "random", "--scale", "reduced", "--seed", "3"], "RANDOM, reduced size, seed 3"),
         (["--precision", "0.05", "--min-samples", "50"], "at most 5 % of it, after at least 50 samples"),
     ],
