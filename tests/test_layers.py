@@ -46,6 +46,7 @@ MAY_IMPORT = {
 FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}
 MODELS_MAY_IMPORT = {
     *(
+        "accuracy.tasks",
         "benchmark",
         "benchmarks.*",
         "causal_lm",

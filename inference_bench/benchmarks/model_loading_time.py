@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import now_ns
 from inference_bench.benchmark import Benchmark
@@ -35,13 +35,13 @@ class ModelLoadingTimeBenchmark(Benchmark):
     """
 
     title = "Model loading time"
-    axes = (
+    axes: ClassVar[tuple[Axis, ...]] = (
         Axis("page_cache", _PAGE_CACHE, help="whether the files of the weights lie in memory before: warm or cold"),
         Axis("input_length", (32,), help="tokens of the first call's prompt"),
     )
     headline = ("load_time",)
     own_process = True
-    processes = 6
+    processes = 3
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:

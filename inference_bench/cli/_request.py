@@ -11,7 +11,7 @@ from inference_bench.device import check_device
 from inference_bench.environment import available_cpus
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.registry import find_models
-from inference_bench.spec import BUDGET_OF_ALL_NS, DEFAULT_BENCHMARKS, SETUP_AXES, Limits, Setup, Spec
+from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, SURVEY_BUDGET_NS, Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 from inference_bench.weights import SOURCES
 
@@ -47,7 +47,7 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
 
 def _budget_ns(args: argparse.Namespace) -> int:
     if args.budget is None:
-        return BUDGET_OF_ALL_NS if args.all else Limits().budget_ns
+        return SURVEY_BUDGET_NS if args.all else Limits().budget_ns
     return round(args.budget * NS_PER_S) or 1
 
 
@@ -88,6 +88,12 @@ def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> Non
         raise InvalidValueError(
             "options with --resume", " ".join(given), expected, "For other settings start a new run."
         )
+
+
+def _budget_ns(args: argparse.Namespace) -> int:
+    if args.budget is None:
+        return SURVEY_BUDGET_NS if args.all else Limits().budget_ns
+    return round(args.budget * NS_PER_S) or 1
 
 
 def _models(args: argparse.Namespace, default: str) -> tuple[str, ...]:

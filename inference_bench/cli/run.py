@@ -12,12 +12,12 @@ from inference_bench.cli import _values as values
 from inference_bench.cli._command import Command, Parser
 from inference_bench.spec import (
     ATTENTIONS,
-    BUDGET_OF_ALL_NS,
     COMPILE_MODES,
     DEFAULT_BENCHMARKS,
     DEVICES,
     DTYPES,
     SUITES,
+    SURVEY_BUDGET_NS,
     Limits,
 )
 from inference_bench.units import NS_PER_S
@@ -223,7 +223,7 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=values.seconds("budget"),
         help="a case that is not precise by then ends, and says so "
-        f"(default: {_LIMITS.budget_ns / NS_PER_S:g}; with --all: {BUDGET_OF_ALL_NS / NS_PER_S:g})",
+        f"(default: {_LIMITS.budget_ns / NS_PER_S:g}; with --all: {SURVEY_BUDGET_NS / NS_PER_S:g})",
     )
     group.add_argument(
         "--min-samples",
