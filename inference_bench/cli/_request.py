@@ -90,12 +90,6 @@ def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> Non
         )
 
 
-def _budget_ns(args: argparse.Namespace) -> int:
-    if args.budget is None:
-        return SURVEY_BUDGET_NS if args.all else Limits().budget_ns
-    return round(args.budget * NS_PER_S) or 1
-
-
 def _models(args: argparse.Namespace, default: str) -> tuple[str, ...]:
     if args.all:
         return tuple(find_models(args.models_dir))
