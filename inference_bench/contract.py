@@ -18,7 +18,7 @@ from inference_bench.skeleton import check_name
 from inference_bench.spec import DEVICES, DTYPES, SUITES, Axis
 
 _FRAMEWORKS = ("torch", "transformers", "tensorflow", "jax", "onnxruntime", "vllm", "accelerate", "safetensors")
-_METHODS = {"generate": "generator", "encode": "encoder"}
+_METHODS = {"generate": "generator", "score": "scorer", "encode": "encoder"}
 """The method that an ability is used through."""
 
 
@@ -120,7 +120,7 @@ def _check_abilities(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
         has = getattr(model, method) is not getattr(Model, method)
         if ability in stated and not has:
             yield _wrong(file, f"says that it can {ability}, but has no {method}()", f"write {method}(), or drop it")
-        if has and ability not in stated:
+        if method in vars(model) and ability not in stated:  # what it only inherits, it need not be able to do
             yield _wrong(
                 file, f"has {method}(), but does not say that it can {ability}", f"add {ability!r} to abilities"
             )

@@ -12,6 +12,7 @@ import orjson
 
 from inference_bench._native import clock_describe, now_ns
 from inference_bench.errors import InvalidValueError
+from inference_bench.metrics import get_metric
 from inference_bench.result import Stage
 from inference_bench.spec import Limits
 from inference_bench.stopping import Decision, StoppingRule
@@ -133,7 +134,9 @@ class Measurement:
 
         Raises:
             InvalidValueError: a value that is no whole number of 64 bits, such as NaN.
+            UnknownNameError: no metric has this tag.
         """
+        get_metric(metric)
         if not hasattr(value, "__index__") or not -(1 << 63) <= value < 1 << 63:
             raise InvalidValueError(metric, value, "a whole number of nanoseconds or bytes")
         columns = self._columns
@@ -160,7 +163,7 @@ class Measurement:
         """Record the score of one item.
 
         Args:
-            metric: tag of a scored metric.
+            metric: tag of a scored metric, or the name that another harness has for one of its own.
             task: the data set or question.
             item: names the item within its task, the same in every configuration.
             value: the score, in the metric's unit.

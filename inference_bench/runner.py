@@ -12,7 +12,7 @@ from inference_bench.environment import available_cpus
 from inference_bench.orchestrator import RunOutcome, run_benchmarks
 from inference_bench.progress import Progress
 from inference_bench.registry import find_models
-from inference_bench.spec import Limits, Setup, Spec
+from inference_bench.spec import SURVEY_BUDGET_NS, Limits, Setup, Spec
 
 OUTPUT = Path("benchmark_results")
 
@@ -28,7 +28,7 @@ class BenchmarkRunner:
             be had and all models were asked for, random ones of reduced size, labelled so.
         axes: values of benchmark parameters, by name.
         runs: fresh processes for each case.
-        limits: when to stop sampling a case.
+        limits: when to stop sampling a case. The default gives it 25 s, or 1 s where all models were asked for.
         output: each run gets a folder in here.
         models_dirs: folders with further models, ``<name>/model.py``.
         benchmarks_dirs: folders with further benchmarks, ``benchmark_<name>.py``.
@@ -64,7 +64,7 @@ class BenchmarkRunner:
             setups=tuple(setups) if setups is not None else (default,),
             axes={name: tuple(values) for name, values in (axes or {}).items()},
             runs=runs,
-            limits=limits or Limits(),
+            limits=limits or (Limits(budget_ns=SURVEY_BUDGET_NS) if models is None else Limits()),
             suite=None if benchmarks else suite,
         )
 

@@ -23,6 +23,9 @@ SUITES = ("performance", "accuracy", "full")
 DEFAULT_BENCHMARKS = ("inference_speed", "memory_usage")
 """A first answer in two minutes; a suite takes the time that all of its benchmarks need."""
 
+SURVEY_BUDGET_NS = NS_PER_S
+"""Of a case, where all models are asked for at once: an overview in minutes, whose rows say what is not yet precise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:

@@ -70,6 +70,11 @@ _BEHAVIOURS = {
     "hangs_in_load": {"load": "time.sleep(3600)"},
     "hangs_in_unload": {"unload": "time.sleep(3600)"},
     "runs_out_of_memory": {"prefill": "raise MemoryError"},
+    "allocates": {
+        "prefill": "import resource; used = int(open('/proc/self/statm').read().split()[0]) * 4096; held = []\n"
+        "        resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20),) * 2)\n"
+        "        while True: held.append(bytearray(16 << 20))"
+    },
     "prints": {"prefill": "print('garbage', flush=True); os.write(1, b'\\\\xff\\\\x00' * 9)"},
     "writes_to_every_descriptor": {
         "prefill": "[os.write(fd, b'\\\\xff' * 64) for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')"

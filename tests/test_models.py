@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from runpy import run_path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from inference_bench.errors import InvalidValueError, NotApplicableError
 from inference_bench.model import LoadSteps, Model
 from inference_bench.registry import find_models, load_model
 from inference_bench.spec import DEVICES, DTYPES, Setup
+from inference_bench.transformers_model import import_transformers
 from inference_bench.weights import resolve_weights
 
+_PARAPHRASES = "benchmarks/unit/benchmark_paraphrases.py"
+
 MODELS = sorted(find_models())
+PUBLISHED = [name for name in MODELS if name != "null"]
 
 
 def test_the_first_models_are_found() -> None:
@@ -64,6 +72,50 @@ def test_a_model_generates_and_unloads(name: str) -> None:
             generator.prompt(found.max_input_length + 1)
     finally:
         model.unload()
+
+
+def network_of(name: str, scale: str) -> Any:
+    """Build a model without memory for its parameters."""
+    import torch
+
+    found: Any = load_model(find_models()[name])
+    transformers = import_transformers()
+    with torch.device("meta"):
+        config = transformers.AutoConfig.for_model(**found.config(scale))
+        return getattr(transformers, found.auto_class).from_config(config, trust_remote_code=False)
+
+
+def kinds_of(network: Any) -> set[tuple[str, str]]:
+    """Return each module's place, without the numbers of layers, and its class."""
+    return {(re.sub(r"\d+", "N", place), type(module).__name__) for place, module in network.named_modules()}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_reduced_model_is_made_of_the_layers_of_the_full_one(name: str) -> None:
+    full, reduced = network_of(name, "full"), network_of(name, "reduced")
+    assert kinds_of(full) == kinds_of(reduced)
+    assert sum(p.numel() for p in reduced.parameters()) < 5_000_000
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_full_model_has_as_many_parameters_as_it_says(name: str) -> None:
+    full = network_of(name, "full")
+    assert sum(parameter.numel() for parameter in full.parameters()) == load_model(find_models()[name]).parameters
+
+
+@pytest.mark.slow
+def test_paraphrases_are_nearer_than_strangers() -> None:
+    """The trained encoder on the sentences of its own benchmark; strangers share more words than paraphrases do."""
+    found = load_model(find_models()["all_minilm_l6_v2"])
+    triples = run_path(str(find_models()["all_minilm_l6_v2"].path.parent / _PARAPHRASES))["_TRIPLES"]
+    model = found()
+    model.load(Setup(), resolve_weights(found, Setup(), print), LoadSteps())
+    vectors = model.encoder().encode_texts([text for triple in triples for text in triple])
+    model.unload()
+    for number in range(len(triples)):
+        sentence, paraphrase, stranger = np.array(vectors[3 * number : 3 * number + 3])
+        assert sentence @ sentence == pytest.approx(1, abs=1e-5)
+        assert sentence @ paraphrase > sentence @ stranger + 0.05
 
 
 def test_a_model_without_text_says_so() -> None:

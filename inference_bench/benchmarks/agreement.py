@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench.accuracy.divergence import compare_logits, first_difference
 from inference_bench.benchmark import Benchmark
@@ -27,7 +27,7 @@ class AgreementBenchmark(Benchmark):
     """
 
     title = "Agreement with float32, eager"
-    axes = (
+    axes: ClassVar[tuple[Axis, ...]] = (
         Axis("passages", (8,), help="passages that are compared"),
         Axis("input_length", (64,), help="tokens of a passage"),
         Axis("new_tokens", (32,), help="tokens to generate after it; end-of-sequence is ignored"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark import Benchmark
@@ -35,7 +35,7 @@ class BatchProcessingBenchmark(Benchmark):
     """
 
     title = "Batch processing"
-    axes = (
+    axes: ClassVar[tuple[Axis, ...]] = (
         Axis("batch_size", (1, 2, 4, 8, 16), help="requests in a batch; 1..64 on the command line: 1, 2, 4 … 64"),
         Axis("input_length", (128,), help="tokens of the longest prompt, to which the others are padded"),
         Axis("new_tokens", (16,), help="tokens to generate; end-of-sequence is ignored"),

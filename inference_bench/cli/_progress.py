@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench._native import now_ns
-from inference_bench.metrics import Statistic, get_metric
+from inference_bench.metrics import METRICS, Statistic, get_metric
 from inference_bench.progress import Progress
 from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import NS_PER_S, format_value
@@ -117,8 +117,8 @@ class LiveProgress(Progress):
 
 def case_label(case: Case) -> str:
     """Return a short name for a case: model, benchmark and parameters."""
-    parameters = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in case.parameters.items())
-    return f"{case.model} {case.benchmark.replace('_', ' ')} ({case.setup.dtype}, {parameters})"
+    parameters = [f"{name.replace('_', ' ')} {value}" for name, value in case.parameters.items()]
+    return f"{case.model} {case.benchmark.replace('_', ' ')} ({', '.join([case.setup.dtype, *parameters])})"
 
 
 def running_medians(fields: Mapping[str, Any]) -> str:
@@ -138,16 +138,17 @@ def outcome(result: BenchmarkResult) -> str:
     if result.status is not Status.OK:
         cause = result.failure.cause if result.failure else "no reason given"
         return f"{result.status.value.replace('_', ' ')}: {cause}"
-    headline = [s for s in result.summaries if get_metric(s.metric).derived_from is None]
-    if headline and get_metric(headline[0].metric).unit == "bytes":
-        headline = [s for s in headline if s.metric == headline[0].metric]
-    return ", ".join(_short(summary) for summary in headline) or "done"
+    sampled = [s for s in result.summaries if s.metric not in METRICS or METRICS[s.metric].derived_from is None]
+    headline = [s for s in result.summaries if s.metric in METRICS and METRICS[s.metric].overview] or sampled
+    total = [s for s in headline if s.phase == "total"]  # of a load, whose steps are a line each in the report
+    return ", ".join(_short(summary) for summary in total or headline) or "done"
 
 
 def _short(summary: Summary) -> str:
     """Return a metric's name and median; the phase too where the name does not imply it."""
-    metric = get_metric(summary.metric)
+    metric = METRICS.get(summary.metric)  # None for another harness's own metric
+    title, unit = (metric.title, metric.unit) if metric else (summary.metric, "")
     figure = summary.headline.value
-    value = "unknown" if figure is None else format_value(figure, metric.unit)
-    say_phase = metric.unit == "bytes" or metric.statistic is not Statistic.MEDIAN
-    return f"{summary.phase} {metric.title} {value}" if say_phase else f"{metric.title} {value}"
+    value = "unknown" if figure is None else format_value(figure, unit)
+    say_phase = metric is None or unit == "bytes" or metric.statistic is not Statistic.MEDIAN
+    return f"{summary.phase} {title} {value}" if say_phase else f"{title} {value}"

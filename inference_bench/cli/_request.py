@@ -11,7 +11,7 @@ from inference_bench.device import check_device
 from inference_bench.environment import available_cpus
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.registry import find_models
-from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, Limits, Setup, Spec
+from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, SURVEY_BUDGET_NS, Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 from inference_bench.weights import SOURCES
 
@@ -37,12 +37,18 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
             min_samples=args.min_samples,
             warmup_iterations=args.warmup,
             relative_width=args.precision,
-            budget_ns=round(args.budget * NS_PER_S) or 1,
+            budget_ns=_budget_ns(args),
         ),
         suite=suite,
         overlap=args.overlap,
         lookahead=args.lookahead,
     )
+
+
+def _budget_ns(args: argparse.Namespace) -> int:
+    if args.budget is None:
+        return SURVEY_BUDGET_NS if args.all else Limits().budget_ns
+    return round(args.budget * NS_PER_S) or 1
 
 
 def check_output(folder: Path) -> None:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import Command, Parser
-from inference_bench.spec import ATTENTIONS, COMPILE_MODES, DEFAULT_BENCHMARKS, DEVICES, DTYPES, SUITES, Limits
+from inference_bench.spec import (
+    ATTENTIONS,
+    COMPILE_MODES,
+    DEFAULT_BENCHMARKS,
+    DEVICES,
+    DTYPES,
+    SUITES,
+    SURVEY_BUDGET_NS,
+    Limits,
+)
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -213,8 +222,8 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
         "--budget",
         metavar="SECONDS",
         type=values.seconds("budget"),
-        default=_LIMITS.budget_ns / NS_PER_S,
-        help="a case that is not precise by then ends, and says so",
+        help="a case that is not precise by then ends, and says so "
+        f"(default: {_LIMITS.budget_ns / NS_PER_S:g}; with --all: {SURVEY_BUDGET_NS / NS_PER_S:g})",
     )
     group.add_argument(
         "--min-samples",

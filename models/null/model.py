@@ -17,7 +17,7 @@ class Null(Model):
     license = "Apache-2.0"
     max_input_length = 1 << 20
     needs_weights = False
-    abilities = ("generate", "score", "encode")
+    abilities = ("generate", "encode")
 
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
         """Time one empty step."""

@@ -1,0 +1,11 @@
+"""Agreement of a model with latent attention and experts."""
+
+from __future__ import annotations
+
+from inference_bench.benchmarks.agreement import AgreementBenchmark
+
+
+class GlmAgreement(AgreementBenchmark):
+    """Keys and values come back from 512 numbers, and a rounded router may ask other experts: many short passages."""
+
+    axes = AgreementBenchmark.with_axes(passages=(16,), input_length=(32,))

@@ -1,0 +1,11 @@
+"""Batches of the null model."""
+
+from __future__ import annotations
+
+from inference_bench.benchmarks.batch_processing import BatchProcessingBenchmark
+
+
+class NullBatches(BatchProcessingBenchmark):
+    """The floor of a batch, and whether it grows with it."""
+
+    axes = BatchProcessingBenchmark.with_axes(batch_size=(1, 16))

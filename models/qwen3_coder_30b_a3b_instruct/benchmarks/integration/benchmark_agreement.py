@@ -1,0 +1,11 @@
+"""Agreement of a mixture of experts."""
+
+from __future__ import annotations
+
+from inference_bench.benchmarks.agreement import AgreementBenchmark
+
+
+class CoderAgreement(AgreementBenchmark):
+    """A rounded router may ask other experts, which shows in single tokens: many short passages."""
+
+    axes = AgreementBenchmark.with_axes(passages=(16,), input_length=(32,))
