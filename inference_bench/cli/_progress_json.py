@@ -38,7 +38,10 @@ class JsonProgress(Progress):
 
     def case_progress(self, case: Case, fields: Mapping[str, Any]) -> None:
         """Say how far the case is: running medians, and the widths of their intervals as fractions."""
-        self._say("case_progress", case=case.id, **fields)
+        known = {
+            name: fields[name] for name in ("iterations", "total", "samples", "medians", "widths") if name in fields
+        }
+        self._say("case_progress", case=case.id, **known)
 
     def case_ended(self, result: BenchmarkResult, run: int) -> None:
         """Say how the case ended, and its figures."""
