@@ -1,6 +1,7 @@
 """Carries out a plan: one fresh worker process per run of a model, results written as each case ends.
 
-This process never imports torch: it starts workers, waits for them, and writes what they found.
+This process never imports torch: it starts workers, waits for them, and writes what they found. The exception is asked
+for: with isolation ``inline`` the worker is a thread of it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ from inference_bench.tally import Tally
 from inference_bench.units import NS_PER_S
 from inference_bench.weights import resolve_weights
 from inference_bench.worker_process import WorkerLostError, WorkerProcess
+from inference_bench.worker_thread import WorkerThread
+
+_INLINE = (
+    "measured inside the process that asked (isolation inline): it was not fresh, other threads of it may have run, "
+    "and nothing could have been killed at a time limit"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +162,16 @@ class Session:
         self._prepared = prepared
         self._sink = open_sinks(folder)
         self._progress = progress
-        self._overlap = choose_overlap(spec.overlap, spec.setups, sorted(os.sched_getaffinity(0)))
-        self._ahead = LookAhead(self._overlap, spec.lookahead)
+        self._inline = spec.isolation == "inline"
+        policy, lookahead = ("off", 0) if self._inline else (spec.overlap, spec.lookahead)
+        self._overlap = choose_overlap(policy, spec.setups, sorted(os.sched_getaffinity(0)))
+        self._ahead = LookAhead(self._overlap, lookahead)
         self._weights: dict[tuple[str, Setup], ResolvedWeights | InferenceBenchError] = {}
         self._worker: WorkerProcess | None = None
         self._workers_started = len(list((folder / "logs").glob("*"))) if former else 0
         self._silence_s = spec.limits.silence_ns / NS_PER_S
-        self._tallies = {case.id: Tally(case, spec.limits) for case in prepared.plan.cases}
+        notes = [_INLINE] if self._inline else []
+        self._tallies = {case.id: Tally(case, spec.limits, notes=notes[:]) for case in prepared.plan.cases}
         done = {} if former is None else _done(former, prepared.plan, retry_failed)
         self._jobs = _jobs(prepared.plan, done)
         environment = describe_environment()
@@ -409,7 +419,8 @@ class Session:
         async def load(worker: WorkerProcess) -> dict[str, Any]:
             return await _load(worker, file, weights, case, path, limits)
 
-        return Loading(WorkerProcess(log, environment, self._silence_s), load, self._ahead)
+        worker = WorkerThread(self._silence_s) if self._inline else WorkerProcess(log, environment, self._silence_s)
+        return Loading(worker, load, self._ahead)
 
     async def _measure(self, worker: WorkerProcess, case: Case, path: str | None, limits: Limits) -> dict[str, Any]:
         self._worker = worker

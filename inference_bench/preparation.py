@@ -83,6 +83,8 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
         if isinstance(model, type) and isinstance(benchmark, type):
             try:
                 _check(benchmark(), model, case)
+                if spec.isolation == "inline" and benchmark.own_process:
+                    raise NotApplicableError(f"{benchmark.name} needs a process of its own, and isolation is inline")
             except NotApplicableError as error:
                 not_applicable[case.id] = str(error)
     return Prepared(plan, files, models, benchmarks, benchmark_files, not_applicable)

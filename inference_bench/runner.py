@@ -32,6 +32,7 @@ class BenchmarkRunner:
         output: each run gets a folder in here.
         models_dirs: folders with further models, ``<name>/model.py``.
         benchmarks_dirs: folders with further benchmarks, ``benchmark_<name>.py``.
+        isolation: one of ``spec.ISOLATIONS``; ``inline`` measures in this very process, with its limits.
         progress: who is told what happens.
 
     Raises:
@@ -51,6 +52,7 @@ class BenchmarkRunner:
         output: str | Path = OUTPUT,
         models_dirs: Sequence[str | Path] = (),
         benchmarks_dirs: Sequence[str | Path] = (),
+        isolation: str = "process",
         progress: Progress | None = None,
     ) -> None:
         self._output = Path(output)
@@ -66,6 +68,7 @@ class BenchmarkRunner:
             runs=runs,
             limits=limits or (Limits(budget_ns=SURVEY_BUDGET_NS) if models is None else Limits()),
             suite=None if benchmarks else suite,
+            isolation=isolation,
         )
 
     async def run_async(self) -> RunOutcome:

@@ -17,6 +17,8 @@ SETUP_AXES = ("device", "dtype", "threads", "attention", "compile")
 """The fields of a set-up that take several values, each a set-up of its own."""
 OVERLAPS = ("auto", "freeze", "partition", "off")
 """What may happen beside a measured worker; ``overlap`` has the meaning of each."""
+ISOLATIONS = ("process", "inline")
+"""Where a model runs: in a fresh process, or in the one that asks."""
 SUITES = ("performance", "accuracy", "full")
 """A benchmark says itself which of these it belongs to."""
 
@@ -129,6 +131,8 @@ class Spec:
         suite: one of ``SUITES``, instead of benchmarks: whatever each model has for it.
         overlap: one of ``OVERLAPS``: how the next workers load while one is measured.
         lookahead: how many workers may load ahead.
+        isolation: one of ``ISOLATIONS``. ``inline`` measures in this very process: nothing is fresh, nothing can be
+            killed, and what needs a process of its own does not apply.
     """
 
     models: tuple[str, ...]
@@ -140,6 +144,7 @@ class Spec:
     suite: str | None = None
     overlap: str = "auto"
     lookahead: int = 1
+    isolation: str = "process"
 
     def __post_init__(self) -> None:
         if self.runs < 1:
@@ -148,6 +153,10 @@ class Spec:
             raise InvalidValueError("models", "none", "at least one", "`list models` shows them.")
         if self.overlap not in OVERLAPS:
             raise UnknownNameError("overlap", self.overlap, OVERLAPS)
+        if self.isolation not in ISOLATIONS:
+            raise UnknownNameError("isolation", self.isolation, ISOLATIONS)
+        if self.isolation == "inline" and self.runs > 1:
+            raise InvalidValueError("runs", self.runs, "1 with isolation inline", "Every run would be this process.")
         if self.lookahead < 0:
             raise InvalidValueError("lookahead", self.lookahead, "a whole number of at least 0")
         if self.suite is not None and self.suite not in SUITES:

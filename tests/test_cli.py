@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -363,3 +364,24 @@ def test_the_installed_script_is_the_same(installed):
     done = subprocess.run([installed, "list", "suites"], capture_output=True, text=True, check=True)
 
     assert done.stdout == run("list", "suites").out
+
+
+def test_progress_for_programs_is_one_object_a_line(tmp_path):
+    ended = run(
+        *("run", "--model", "null", "--benchmark", "inference_speed", "--input-lengths", "16", "--new-tokens", "4"),
+        *("--budget", "0.1", "--log-json", "-o", str(tmp_path)),
+    )
+    assert ended.code == 0
+    events = [json.loads(line) for line in ended.err.splitlines()]
+
+    names = [event["event"] for event in events]
+    assert names[0] == "plan"
+    assert names[-1] == "end"
+    assert names.index("case_started") < names.index("case_ended")
+    assert all(earlier["elapsed_ns"] <= later["elapsed_ns"] for earlier, later in pairwise(events))
+    (case,) = events[0]["cases"]
+    ended_case = next(event for event in events if event["event"] == "case_ended")
+    assert (ended_case["case"], ended_case["status"], ended_case["cause"]) == (case["id"], "ok", None)
+    ttft = next(figure for figure in ended_case["figures"] if figure["metric"] == "ttft")
+    assert (ttft["unit"], ttft["phase"]) == ("ns", "prefill")
+    assert ttft["low"] <= ttft["value"] <= ttft["high"]

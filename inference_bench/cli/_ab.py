@@ -92,7 +92,7 @@ def measure(first: Variant, second: Variant, question: Question, args: argparse.
             question,
             output=args.output,
             time_ns=round(args.time * NS_PER_S),
-            progress=make_progress(quiet=args.quiet, stream=sys.stderr),
+            progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )
     )

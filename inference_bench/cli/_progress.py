@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from inference_bench.plan import Case, Plan
 
 
-def make_progress(*, quiet: bool, stream: TextIO) -> Progress:
+def make_progress(*, quiet: bool, log_json: bool = False, stream: TextIO) -> Progress:
     """Return the progress that fits the stream; a quiet one still warns."""
+    if log_json:
+        from inference_bench.cli._progress_json import JsonProgress
+
+        return JsonProgress(stream)
     if quiet:
         return QuietProgress(stream)
     return LiveProgress(stream) if stream.isatty() else PlainProgress(stream)

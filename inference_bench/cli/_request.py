@@ -42,6 +42,7 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
         suite=suite,
         overlap=args.overlap,
         lookahead=args.lookahead,
+        isolation=args.isolation,
     )
 
 
@@ -68,7 +69,10 @@ def check_output(folder: Path) -> None:
         )
 
 
-_WITH_RESUME = {"resume", "retry_failed", "force", "models_dir", "benchmarks_dir", "quiet", "format", "verbose"}
+_WITH_RESUME = {
+    *("resume", "retry_failed", "force", "models_dir", "benchmarks_dir"),
+    *("quiet", "log_json", "format", "verbose"),
+}
 
 
 def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> None:

@@ -69,7 +69,7 @@ class OverlapCommand(Command):
                 models_dirs=args.models_dir,
                 benchmarks_dirs=args.benchmarks_dir,
                 floor=no_floor if noise is None else noise.floor(paired=True),
-                progress=make_progress(quiet=args.quiet, stream=sys.stderr),
+                progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
                 handle_signals=True,
             )
         )

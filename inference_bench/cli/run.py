@@ -86,7 +86,7 @@ class RunCommand(Command):
                 return _show_plan(spec, args)
             outcome = _measure(spec, args)
         report.render(outcome.run, sys.stdout)
-        if not args.quiet:
+        if not (args.quiet or args.log_json):
             _name_files(outcome.folder)
         if outcome.interrupted:
             return _INTERRUPTED
@@ -251,6 +251,12 @@ def _add_overlap(parser: argparse.ArgumentParser) -> None:
         "auto, which picks and says why",
     )
     group.add_argument(
+        "--isolation",
+        metavar="WHERE",
+        default="process",
+        help="process: each run of a model is a fresh one; inline: in this very process, for debuggers",
+    )
+    group.add_argument(
         "--lookahead", metavar="N", type=values.whole_number("lookahead", 0), default=1, help="models loaded ahead"
     )
 
@@ -280,6 +286,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--dry-run", action="store_true", help="show the plan, measure nothing, write nothing")
     group.add_argument("--quiet", action="store_true", help="no progress; warnings stay")
+    group.add_argument("--log-json", action="store_true", help="progress as one JSON object a line, for programs")
 
 
 def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
@@ -292,7 +299,7 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
             output=args.output,
             models_dirs=args.models_dir,
             benchmarks_dirs=args.benchmarks_dir,
-            progress=make_progress(quiet=args.quiet, stream=sys.stderr),
+            progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )
     )
@@ -309,7 +316,7 @@ def _resume(args: argparse.Namespace) -> RunOutcome:
             benchmarks_dirs=args.benchmarks_dir,
             retry_failed=args.retry_failed,
             force=args.force,
-            progress=make_progress(quiet=args.quiet, stream=sys.stderr),
+            progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )
     )

@@ -1,0 +1,73 @@
+"""Progress on standard error for programs: one JSON object a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
+
+import orjson
+
+from inference_bench._native import now_ns
+from inference_bench.plain import case_to_plain, plain, unit_of
+from inference_bench.progress import Progress
+
+if TYPE_CHECKING:
+    from inference_bench.plan import Case, Plan
+    from inference_bench.result import BenchmarkResult
+
+
+class JsonProgress(Progress):
+    """Says of each event its name, the time, the nanoseconds since the beginning, and what it is about."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._began_ns = now_ns()
+
+    def started(self, plan: Plan) -> None:
+        """Say how much there is to do."""
+        self._say("plan", cases=[case_to_plain(case) for case in plan.cases], measurements=plan.measurements)
+
+    def message(self, text: str) -> None:
+        """Say what happens between cases."""
+        self._say("message", text=text)
+
+    def case_started(self, case: Case, run: int) -> None:
+        """Name the case."""
+        self._say("case_started", case=case.id, slug=case.slug, run=run)
+
+    def case_progress(self, case: Case, fields: Mapping[str, Any]) -> None:
+        """Say how far the case is: running medians, and the widths of their intervals as fractions."""
+        known = {
+            name: fields[name] for name in ("iterations", "total", "samples", "medians", "widths") if name in fields
+        }
+        self._say("case_progress", case=case.id, **known)
+
+    def case_ended(self, result: BenchmarkResult, run: int) -> None:
+        """Say how the case ended, and its figures."""
+        figures = [
+            {"metric": s.metric, "phase": s.phase, "unit": unit_of(s.metric), **plain(s.headline), "n": s.n}
+            for s in result.summaries
+        ]
+        self._say(
+            "case_ended",
+            case=result.case.id,
+            slug=result.case.slug,
+            run=run,
+            status=result.status.value,
+            cause=result.failure.cause if result.failure else None,
+            figures=figures,
+        )
+
+    def warn(self, text: str) -> None:
+        """Say it."""
+        self._say("warning", text=text)
+
+    def close(self) -> None:
+        """Say that no more will come."""
+        self._say("end")
+
+    def _say(self, event: str, **fields: Any) -> None:
+        when = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {"event": event, "time_utc": when, "elapsed_ns": now_ns() - self._began_ns, **fields}
+        print(orjson.dumps(plain(line)).decode(), file=self._stream, flush=True)

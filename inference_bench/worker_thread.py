@@ -1,0 +1,86 @@
+"""A worker inside this process: for programs that measure a model where it runs, and for debuggers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from inference_bench import protocol
+from inference_bench._native import now_ns
+from inference_bench.result import Failure, Status
+from inference_bench.worker_process import WorkerLostError, WorkerProcess
+
+_EXIT_GRACE_S = 5.0
+
+
+class WorkerThread(WorkerProcess):
+    """Speaks the same protocol over the same kind of socket as a worker process, from a thread of this one.
+
+    What a thread cannot be: killed, frozen, limited, or fresh. One that hangs is given up and left behind, one that
+    crashes takes this process with it, and what it prints goes where this process prints.
+    """
+
+    def __init__(self, silence_s: float) -> None:
+        super().__init__(Path("/dev/null"), {}, silence_s)
+        self._thread: threading.Thread | None = None
+
+    async def __aenter__(self) -> WorkerThread:
+        ours, theirs = socket.socketpair()
+        spawned_ns = now_ns()
+        self._thread = threading.Thread(target=_serve, args=(theirs, spawned_ns), name="inference_bench", daemon=True)
+        self._thread.start()
+        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._writer is not None
+        assert self._thread is not None
+        if kind is None:
+            await self.send("release")
+        self._writer.close()
+        await asyncio.to_thread(self._thread.join, _EXIT_GRACE_S)
+
+    def kill(self) -> None:
+        """Hang up: the thread ends when it next wants to say something."""
+        if self._writer is not None:
+            self._writer.close()
+
+    async def freeze(self) -> None:
+        """Nobody is measured beside it."""
+
+    def thaw(self) -> None:
+        """It was never frozen."""
+
+    def place(self, *_: object, **__: object) -> None:
+        """Its CPUs are this process's."""
+
+    async def _lost(self) -> WorkerLostError:
+        cause = "the thread that measured ended, or was given up"
+        return WorkerLostError(Status.CRASHED, await self._failure(cause))
+
+    async def _failure(self, cause: str) -> Failure:
+        return Failure(cause)
+
+
+def _serve(connection: socket.socket, spawned_ns: int) -> None:
+    """Do what a worker process does, but for what concerns the process: signals, its parent, its end."""
+    import gc
+
+    from inference_bench.model import LoadStep
+    from inference_bench.worker import Worker
+
+    with connection:
+        channel = protocol.Channel(connection)
+        ready_ns = now_ns()
+        try:
+            channel.send("hello", version=protocol.VERSION, pid=threading.get_native_id(), ready_ns=ready_ns)
+            Worker(channel, LoadStep("boot", spawned_ns, ready_ns)).serve()
+        except (OSError, SystemExit):
+            return  # whoever measures has hung up
+        finally:
+            gc.unfreeze()  # a worker freezes what there is before it measures, and this process goes on
