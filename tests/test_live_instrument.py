@@ -10,7 +10,7 @@ import threading
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, TextIteratorStreamer
+from transformers import AutoModelForCausalLM, ContinuousBatchingConfig, LlamaConfig, TextIteratorStreamer
 
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.live import Profiler
@@ -133,9 +133,11 @@ def test_streaming_gives_the_same_text_in_the_same_pieces(profiler, model):
 
 def test_continuous_batching_gives_the_same_tokens_and_its_times(profiler, model):
     prompts = [row.tolist() for row in prompt(3)]
+    # Without a limit the cache takes most of the memory that is free, and others would be killed for it.
+    small = ContinuousBatchingConfig(num_blocks=16, max_batch_tokens=64)
 
     def tokens():
-        outputs = model.generate_batch(prompts, max_new_tokens=5, warmup=False)
+        outputs = model.generate_batch(prompts, max_new_tokens=5, warmup=False, continuous_batching_config=small)
         return [output.generated_tokens for output in outputs.values()], [o.timestamps for o in outputs.values()]
 
     bare = tokens()

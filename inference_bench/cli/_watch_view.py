@@ -36,10 +36,10 @@ class View:
         self._now = snapshot
 
     def render(self) -> RenderableType:
-        """Return the whole view; the first one is over all the time since the start."""
+        """Return the whole view, without what never came; the first one is over all the time since the start."""
         now = self._now
         seconds = max((now["time_ns"] - self._before["time_ns"]) if self._before else now["uptime_ns"], 1) / NS_PER_S
-        return Group(self._head(seconds), self._latencies(seconds), self._numbers(seconds), self._foot())
+        return Group(self._head(seconds), "", self._latencies(seconds), "", self._numbers(seconds), "", self._foot())
 
     def _head(self, seconds: float) -> Text:
         now = self._now
@@ -54,9 +54,9 @@ class View:
         table.add_column("p50, recent")
         for name, row, earlier in self._rows():
             new = _difference(row["buckets"], earlier)
-            count = sum(number for _, number in new)
             if not row["count"]:
                 continue
+            count = sum(number for _, number in new)
             median = _percentile(new, 0.5)
             if median is not None:
                 self._medians[name].append(median)
@@ -70,11 +70,13 @@ class View:
                 yield name, row, self._before[kind].get(name, {}).get("buckets", []) if self._before else []
 
     def _numbers(self, seconds: float) -> Table:
-        table = Table("counter", box=None, header_style="dim", pad_edge=False)
+        table = Table("counter, gauge", box=None, header_style="dim", pad_edge=False)
         table.add_column("per s", justify="right")
         table.add_column("total", justify="right")
         before = self._before["counters"] if self._before else {}
         for name, total in self._now["counters"].items():
+            if not total:
+                continue
             table.add_row(Text(one_line(name)), f"{(total - before.get(name, 0)) / seconds:,.1f}", f"{total:,}")
         for name, level in self._now["gauges"].items():
             shown = format_bytes(level) if name.endswith("_bytes") else f"{level:g}"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from inference_bench import _native
 from inference_bench.live.gc_pauses import GcPauses
-from inference_bench.live.http_series import HttpSeries, ResponseSeries
+from inference_bench.live.http_series import Exchange, HttpSeries
 from inference_bench.live.loop_lag import LoopLag
 
 if TYPE_CHECKING:
@@ -52,14 +51,12 @@ class ProfilerMiddleware:
             return
         if self._loop_lag is not None and not self._loop_lag.running:
             self._watch_process()
-        begin_ns = _native.now_ns()
         with self._profiler.request() as request:
             exchange = _Exchange(request, send)
             try:
                 await self._app(scope, receive, exchange.send)
             finally:
-                series = self._series.of(_route(scope), scope["method"], exchange.status)
-                exchange.finish(series, begin_ns, _native.now_ns())
+                exchange.end(self._series.of(_route(scope), scope["method"], exchange.status))
 
     def _watch_process(self) -> None:
         if self._loop_lag is not None:
@@ -68,54 +65,24 @@ class ProfilerMiddleware:
             self._gc_pauses.start()
 
 
-class _Exchange:
-    """What is seen of one response as it passes."""
+class _Exchange(Exchange):
+    """Looks on as the application sends its response."""
 
-    __slots__ = ("_bytes", "_first_ns", "_gaps", "_last_ns", "_request", "_send", "status")
+    __slots__ = ("_send",)
 
     def __init__(self, request: Request, send: Send) -> None:
-        self.status = 500  # what the server answers if the application raises before it has begun
-        self._request = request
+        super().__init__(request)
         self._send = send
-        self._bytes = self._first_ns = self._last_ns = 0
-        self._gaps: list[int] | None = None
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take note, and hand on. No coroutine of its own: the caller awaits the server's."""
         if message["type"] == "http.response.body":
-            body = message.get("body", b"")
+            body = message.get("body")
             if body:
-                self._bytes += len(body)
-                self._note_piece(_native.now_ns())
+                self.note_piece(len(body))
         elif message["type"] == "http.response.start":
             self.status = message["status"]
         return self._send(message)
-
-    def _note_piece(self, now_ns: int) -> None:
-        if not self._first_ns:
-            self._first_ns = now_ns
-        elif self._gaps is None:
-            self._gaps = [now_ns - self._last_ns]
-        elif len(self._gaps) < _MOST_GAPS:
-            self._gaps.append(now_ns - self._last_ns)
-        self._last_ns = now_ns
-
-    def finish(self, series: ResponseSeries, begin_ns: int, end_ns: int) -> None:
-        """Observe the exchange; its route is known only now."""
-        series.responses.inc()
-        series.bytes.add(self._bytes)
-        if not self._request.sampled:
-            return
-        series.request.observe_ns(end_ns - begin_ns)
-        if self._first_ns:
-            series.first_byte.observe_ns(self._first_ns - begin_ns)
-        for gap_ns in self._gaps or ():
-            series.gap.observe_ns(gap_ns)
-        series.set_exemplar(self._request.id, end_ns - begin_ns)
-
-
-_MOST_GAPS = 65_536
-"""Pieces of one response whose gaps are kept: an endless stream must not fill the memory."""
 
 
 def _route(scope: Scope) -> str:

@@ -35,8 +35,8 @@ class GenerationSeries:
         self.itl = profiler.histogram("itl", **labels)
         self.tpot = profiler.histogram("tpot", **labels)
         self.e2e = profiler.histogram("e2e", **labels)
-        self.ttft_key = make_key("ttft", labels)
-        self.e2e_key = make_key("e2e", labels)
+        self.last_ttft = profiler.last_seen(make_key("ttft", labels))
+        self.last_e2e = profiler.last_seen(make_key("e2e", labels))
         self.generations = profiler.counter("generations", **labels)
         self.failures = profiler.counter("generations_failed", **labels)
         self.tokens_in = profiler.counter("tokens_in", **labels)
@@ -187,8 +187,8 @@ class Generation:
         if self._iterations > 1:
             series.tpot.observe_ns((self._last_ns - self._first_ns) // (self._iterations - 1))
         unix_time_ns = time.time_ns()
-        series.profiler.set_exemplar(series.ttft_key, self._request_id, ttft_ns, unix_time_ns)
-        series.profiler.set_exemplar(series.e2e_key, self._request_id, e2e_ns, unix_time_ns)
+        series.last_ttft.seen = (self._request_id, ttft_ns, unix_time_ns)
+        series.last_e2e.seen = (self._request_id, e2e_ns, unix_time_ns)
 
     def fail(self) -> None:
         """Count a generation that raised; its tokens so far stay in ``itl``."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from inference_bench._native import now_ns
 from inference_bench.errors import InvalidValueError
 from inference_bench.live.series import make_key
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
+    from inference_bench.live.requests import Request
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+_MOST_GAPS = 65_536
+"""Pieces of one response whose gaps are kept: an endless stream must not fill the memory."""
+
 OTHER = "(other)"
 """The label of what would be one series too many, and of methods that HTTP does not know."""
 
@@ -19,7 +24,7 @@ OTHER = "(other)"
 class ResponseSeries:
     """The series of one route, method and status."""
 
-    __slots__ = ("_key", "_profiler", "bytes", "first_byte", "gap", "request", "responses")
+    __slots__ = ("bytes", "first_byte", "gap", "last", "request", "responses")
 
     def __init__(self, profiler: Profiler, route: str, method: str, status: str) -> None:
         labels = {"route": route, "method": method, "status": status}
@@ -28,12 +33,51 @@ class ResponseSeries:
         self.request = profiler.histogram("http_request", **labels)
         self.first_byte = profiler.histogram("http_first_byte", **labels)
         self.gap = profiler.histogram("http_gap", **labels)
-        self._profiler = profiler
-        self._key = make_key("http_request", labels)
+        self.last = profiler.last_seen(make_key("http_request", labels))
 
-    def set_exemplar(self, request_id: int, value_ns: int) -> None:
-        """Remember which request took how long."""
-        self._profiler.set_exemplar(self._key, request_id, value_ns, time.time_ns())
+
+class Exchange:
+    """What is seen of one request and its response as it passes.
+
+    Attributes:
+        status: of the response; 500 is what a server answers if the application raises before it has begun.
+    """
+
+    __slots__ = ("_begin_ns", "_bytes", "_first_ns", "_gaps", "_last_ns", "_request", "status")
+
+    def __init__(self, request: Request) -> None:
+        self.status = 500
+        self._request = request
+        self._bytes = self._first_ns = self._last_ns = 0
+        self._gaps: list[int] | None = None
+        self._begin_ns = now_ns()
+
+    def note_piece(self, length: int) -> None:
+        """Take note of a piece of the body that is handed to the server."""
+        time_ns = now_ns()
+        self._bytes += length
+        if not self._first_ns:
+            self._first_ns = time_ns
+        elif self._gaps is None:
+            self._gaps = [time_ns - self._last_ns]
+        elif len(self._gaps) < _MOST_GAPS:
+            self._gaps.append(time_ns - self._last_ns)
+        self._last_ns = time_ns
+
+    def end(self, series: ResponseSeries) -> None:
+        """Observe it; its route and status are known only now."""
+        took_ns = now_ns() - self._begin_ns
+        series.responses.inc()
+        series.bytes.add(self._bytes)
+        if not self._request.sampled:
+            return
+        series.request.observe_ns(took_ns)
+        if self._first_ns:
+            series.first_byte.observe_ns(self._first_ns - self._begin_ns)
+        if self._gaps is not None:
+            for gap_ns in self._gaps:
+                series.gap.observe_ns(gap_ns)
+        series.last.seen = (self._request.id, took_ns, time.time_ns())
 
 
 class HttpSeries:

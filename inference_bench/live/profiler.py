@@ -21,7 +21,7 @@ from inference_bench.live.collector import Collector
 from inference_bench.live.flight import RECORD_BYTES, FlightRecorder
 from inference_bench.live.requests import Request
 from inference_bench.live.sampling import Sampling
-from inference_bench.live.series import SeriesKey, SeriesLimit, SeriesTable, make_key
+from inference_bench.live.series import LastSeen, SeriesKey, SeriesLimit, SeriesTable, make_key
 from inference_bench.live.snapshot import Exemplar, Recording, Snapshot
 from inference_bench.units import NS_PER_S
 
@@ -84,7 +84,7 @@ class Profiler:
         self._spans = SeriesTable(_new_span, SeriesLimit(max_series))
         self._marks = SeriesTable(_new_mark, SeriesLimit(max_series))
         self._durations = SeriesTable[str, _native.Histogram](lambda _: _native.Histogram(), SeriesLimit(max_series))
-        self._exemplars: dict[SeriesKey, Exemplar] = {}
+        self._last_seen: dict[SeriesKey, LastSeen] = {}
         self._counter_bases: dict[SeriesKey, int] = {}
 
         self._recorder = _native.SpanRecorder(records, "overwrite")
@@ -233,9 +233,9 @@ class Profiler:
         number, sampled = self._sampling.next()
         return number, sampled and self._running
 
-    def set_exemplar(self, key: SeriesKey, request_id: int, value_ns: int, unix_time_ns: int) -> None:
-        """Remember which request made an observation; the last one stays."""
-        self._exemplars[key] = Exemplar(request_id, value_ns, unix_time_ns)
+    def last_seen(self, key: SeriesKey) -> LastSeen:
+        """Return where the request that made a histogram's last observation is remembered; keep it."""
+        return self._last_seen.setdefault(key, LastSeen())
 
     # ---- models and memory
 
@@ -322,7 +322,7 @@ class Profiler:
             cost=self._sampling.cost(),
             memory_bytes=self._memory_bytes(counts["memory_bytes"]),
             memory_limit_bytes=self.memory_limit_bytes,
-            exemplars=dict(self._exemplars),
+            exemplars={key: Exemplar(*last.seen) for key, last in list(self._last_seen.items()) if last.seen},
         )
 
     def chrome_trace(self, seconds: float = 30.0) -> bytes:
@@ -370,7 +370,8 @@ class Profiler:
         self._recorder.drain()
         self._flight.clear()
         self._collector.marks.clear()
-        self._exemplars.clear()
+        for last in self._last_seen.values():
+            last.seen = None
         for _, histogram in [*self._histograms.items(), *self._durations.items()]:
             histogram.take()
         self._counter_bases = {key: counter.value for key, counter in self._counters.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -57,10 +56,12 @@ class Request:
         self._profiler.end_request(self)
         if self._token is not None:
             token, self._token = self._token, None
-            # An asynchronous generator that the event loop closes is closed in another context than it began in; that
-            # context ends with it, and nothing is left to restore.
-            with suppress(ValueError):
+            try:  # noqa: SIM105 (suppress() would take as long as all the rest)
                 _CURRENT.reset(token)
+            except ValueError:
+                # An asynchronous generator that the event loop closes is closed in another context than it began in;
+                # that context ends with it, and nothing is left to restore.
+                pass
 
     def span(self, name: str) -> _native.SpanEntry | Nothing:
         """Time a block on behalf of this request: ``with request.span("tokenize"):``."""

@@ -39,7 +39,25 @@ def make_key(name: str, labels: Mapping[str, object]) -> SeriesKey:
     for word in (name, *labels):
         if _NAME.fullmatch(word) is None:
             raise InvalidValueError("name of a series", word, "1 to 100 letters, digits, '_' and '.', no digit first")
-    return SeriesKey(name, tuple((label, str(value)[:_LABEL_LENGTH]) for label, value in sorted(labels.items())))
+    return SeriesKey(name, tuple((label, _sendable(str(value))) for label, value in sorted(labels.items())))
+
+
+def _sendable(value: str) -> str:
+    """Return a label's value without halves of surrogate pairs: one of them would make every later scrape fail."""
+    return value[:_LABEL_LENGTH].encode(errors="replace").decode()
+
+
+class LastSeen:
+    """Which request made a histogram's last observation: set for every request, so without a look-up or a new object.
+
+    Attributes:
+        seen: request id, value in nanoseconds and Unix time in nanoseconds; None before the first.
+    """
+
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        self.seen: tuple[int, int, int] | None = None
 
 
 class SeriesLimit:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from inference_bench import _native
-from inference_bench.live.http_series import HttpSeries
+from inference_bench.live.http_series import Exchange, HttpSeries
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
@@ -32,7 +31,7 @@ class WsgiMiddleware:
         body = _Body(self._profiler.request(), self._series, environ.get("REQUEST_METHOD", ""))
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            body.status = int(status.split(" ", 1)[0])
+            body.exchange.status = int(status.split(" ", 1)[0])
             return start_response(status, headers, *rest)
 
         try:
@@ -47,29 +46,19 @@ class _Body:
     """A response's body on its way to the server; ``close`` is called whatever happens (PEP 3333)."""
 
     def __init__(self, request: Request, series: HttpSeries, method: str) -> None:
-        self.status = 500
         self.inner: Iterable[bytes] = ()
         self._request = request
         self._series = series
         self._method = method
-        self._bytes = self._first_ns = 0
-        self._gaps: list[int] = []
-        request.__enter__()
-        self._begin_ns = self._last_ns = _native.now_ns()
         self._closed = False
+        request.__enter__()
+        self.exchange = Exchange(request)
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self.inner:
             if piece:
-                self._note_piece(len(piece), _native.now_ns())
+                self.exchange.note_piece(len(piece))
             yield piece
-
-    def _note_piece(self, length: int, now_ns: int) -> None:
-        self._bytes += length
-        if self._first_ns and len(self._gaps) < 65_536:
-            self._gaps.append(now_ns - self._last_ns)
-        self._first_ns = self._first_ns or now_ns
-        self._last_ns = now_ns
 
     def close(self) -> None:
         """Close the application's own body, and observe."""
@@ -82,17 +71,4 @@ class _Body:
                 close()
         finally:
             self._request.__exit__(None, None, None)
-            self._observe(_native.now_ns())
-
-    def _observe(self, end_ns: int) -> None:
-        series = self._series.of(_ROUTE, self._method, self.status)
-        series.responses.inc()
-        series.bytes.add(self._bytes)
-        if not self._request.sampled:
-            return
-        series.request.observe_ns(end_ns - self._begin_ns)
-        if self._first_ns:
-            series.first_byte.observe_ns(self._first_ns - self._begin_ns)
-        for gap_ns in self._gaps:
-            series.gap.observe_ns(gap_ns)
-        series.set_exemplar(self._request.id, end_ns - self._begin_ns)
+            self.exchange.end(self._series.of(_ROUTE, self._method, self.exchange.status))

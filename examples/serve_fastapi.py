@@ -1,0 +1,214 @@
+"""A chat-completions server that streams tokens and profiles itself: ``python examples/serve_fastapi.py``.
+
+    POST /v1/chat/completions    as the ``openai`` client asks for it, streamed or whole
+    GET  /metrics                what Prometheus scrapes
+    GET  /profile                what ``python -m inference_bench watch http://127.0.0.1:8000/profile/`` shows
+    GET  /trace                  the last 30 seconds, to be opened in Perfetto
+
+It listens on loopback only. Everything between the comments "profiling" is what a server of yours would add.
+Needs the extra ``examples``; ``examples/load.py`` sends it requests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from pydantic import BaseModel, Field
+from transformers import AsyncTextIteratorStreamer, StoppingCriteria, StoppingCriteriaList
+
+from inference_bench.environment import available_cpus
+from inference_bench.errors import InferenceBenchError, UnknownNameError, UsageError
+from inference_bench.live import Profiler, current_request
+from inference_bench.live.asgi import ProfilerMiddleware
+from inference_bench.live.parquet import ParquetExporter
+from inference_bench.live.prometheus import PrometheusCollector
+from inference_bench.live.watch_endpoint import WatchEndpoint
+from inference_bench.live.watch_socket import WatchSocket
+from inference_bench.model import LoadSteps
+from inference_bench.registry import find_models, load_model
+from inference_bench.spec import Setup
+from inference_bench.weights import resolve_weights
+
+
+class Message(BaseModel):
+    """One turn of a chat."""
+
+    role: str
+    content: str = Field(max_length=100_000)
+
+
+class Chat(BaseModel):
+    """What a client asks for; fields that are not known here are ignored."""
+
+    model: str = ""
+    messages: list[Message] = Field(min_length=1, max_length=1_000)
+    stream: bool = False
+    max_tokens: int = Field(64, ge=1, le=1_024)
+
+
+class Chatter:
+    """Generates greedily with one network, one chat at a time, each in a thread of the event loop's pool."""
+
+    def __init__(self, network: Any, tokenizer: Any, profiler: Profiler, name: str) -> None:
+        self.name = name
+        self._network = network
+        self._tokenizer = tokenizer
+        self._profiler = profiler
+        self._turn = threading.Lock()
+
+    async def pieces(self, chat: Chat) -> AsyncIterator[str]:
+        """Yield the answer piece by piece; a client that leaves ends the generation, too."""
+        streamer = AsyncTextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
+        left = threading.Event()
+        generation = asyncio.create_task(asyncio.to_thread(self._generate, chat, streamer, left))
+        try:
+            async for piece in streamer:
+                if piece:
+                    yield piece
+            await generation  # raises what went wrong there
+        finally:
+            left.set()
+
+    def _generate(self, chat: Chat, streamer: Any, left: threading.Event) -> None:
+        try:
+            with self._turn, self._profiler.span("turn"):
+                if left.is_set():
+                    return
+                inputs = self._tokenizer.apply_chat_template(
+                    [message.model_dump() for message in chat.messages],
+                    add_generation_prompt=True,
+                    return_tensors="pt",
+                    return_dict=True,
+                )
+                self._network.generate(
+                    **inputs,
+                    max_new_tokens=chat.max_tokens,
+                    do_sample=False,
+                    streamer=streamer,
+                    stopping_criteria=StoppingCriteriaList([_Left(left)]),
+                )
+        finally:
+            streamer.end()  # a second end is never read; without a first one the client would wait for ever
+
+
+class _Left(StoppingCriteria):
+    """Ends a generation whose client has left."""
+
+    def __init__(self, left: threading.Event) -> None:
+        self._left = left
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """Return one flag for each sequence, of shape (batch,)."""
+        return input_ids.new_full(input_ids.shape[:1], self._left.is_set(), dtype=bool)
+
+
+def application(chatter: Chatter, profiler: Profiler) -> FastAPI:
+    """Return the server."""
+    app = FastAPI(title="chat completions, profiled")
+
+    # ---- profiling
+    app.add_middleware(ProfilerMiddleware, profiler=profiler)
+    app.mount("/profile", WatchEndpoint(profiler))
+    registry = CollectorRegistry()
+    registry.register(PrometheusCollector(profiler))
+
+    @app.get("/metrics")
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"content-type": content_type})
+
+    @app.get("/trace")
+    def trace() -> Response:
+        return Response(profiler.chrome_trace(30.0), media_type="application/json")
+
+    # ---- profiling
+
+    @app.post("/v1/chat/completions", response_model=None)
+    async def complete(chat: Chat) -> Response:
+        request = current_request()
+        number = 0 if request is None else request.id
+        if chat.stream:
+            return StreamingResponse(_events(chatter, chat, number), media_type="text/event-stream")
+        text = "".join([piece async for piece in chatter.pieces(chat)])
+        return JSONResponse(_answer(chatter, number, "chat.completion", message={"role": "assistant", "content": text}))
+
+    return app
+
+
+async def _events(chatter: Chatter, chat: Chat, number: int) -> AsyncIterator[str]:
+    """Yield server-sent events, as the ``openai`` client reads them."""
+    async for piece in chatter.pieces(chat):
+        yield _event(_answer(chatter, number, "chat.completion.chunk", delta={"content": piece}))
+    yield _event(_answer(chatter, number, "chat.completion.chunk", "stop", delta={}))
+    yield "data: [DONE]\n\n"
+
+
+def _event(answer: dict[str, Any]) -> str:
+    return f"data: {json.dumps(answer)}\n\n"
+
+
+def _answer(chatter: Chatter, number: int, kind: str, finish: str | None = None, **said: Any) -> dict[str, Any]:
+    choice = {"index": 0, "finish_reason": finish or ("stop" if "message" in said else None), **said}
+    return {
+        "id": f"chatcmpl-{number}",  # the number that exemplars and traces name
+        "object": kind,
+        "created": int(time.time()),
+        "model": chatter.name,
+        "choices": [choice],
+    }
+
+
+def main() -> int:
+    """Load the model, and serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="smollm2_135m_instruct", help="default: smollm2_135m_instruct")
+    parser.add_argument("--weights", default="auto", help="source or folder, as for `run`; with a tokenizer")
+    parser.add_argument("--port", type=int, default=8000, help="default: 8000")
+    parser.add_argument("--results", type=Path, help="write each generation's times here, for `report` and `compare`")
+    given = parser.parse_args()
+    try:
+        serve(given.model, Setup(threads=available_cpus(), weights=given.weights), given.port, given.results)
+    except InferenceBenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def serve(name: str, setup: Setup, port: int, results: Path | None) -> None:
+    """Serve on loopback until the process is told to end."""
+    models = find_models()
+    if name not in models:
+        raise UnknownNameError("model", name, models)
+    model_class: Any = load_model(models[name])
+    model = model_class()
+    model.load(setup, resolve_weights(model_class, setup, lambda text: print(text, file=sys.stderr)), LoadSteps())
+    if getattr(model, "tokenizer", None) is None:
+        raise UsageError(f"model {name} with weights {setup.weights!r} has no tokenizer: expected one that can chat.")
+
+    # ---- profiling
+    with Profiler("chat") as profiler, WatchSocket(profiler), ExitStack() as exporters:
+        profiler.instrument(model.network, name)
+        profiler.attach_memory()
+        if results is not None:
+            exporters.enter_context(ParquetExporter(profiler, results, name, setup=setup, interval_s=60))
+        # ---- profiling
+        app = application(Chatter(model.network, model.tokenizer, profiler, name), profiler)
+        uvicorn.run(app, host="127.0.0.1", port=port, timeout_graceful_shutdown=5)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

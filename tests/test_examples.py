@@ -1,0 +1,173 @@
+"""The example server and its load, as processes of their own, over loopback; the model is tiny and random."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+from openai import OpenAI
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from inference_bench.run_folder import load_run
+
+ROOT = Path(__file__).parent.parent
+TEXT = ROOT / "inference_bench" / "data" / "prompt.txt"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+"""A script's own folder stands in for the current one, which has the package."""
+
+TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\\n' }}{% endfor %}assistant:"
+)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Write a Llama of 2 layers and a byte-level tokenizer."""
+    import torch
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("weights")
+    trained = ByteLevelBPETokenizer()
+    trained.train([str(TEXT)], vocab_size=300, special_tokens=["<s>", "</s>"], show_progress=False)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=trained, bos_token="<s>", eos_token="</s>")
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=300,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=2048,
+        bos_token_id=0,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def server(weights, tmp_path):
+    """Yield the running server: its process, its address and its folder of results."""
+    command = [sys.executable, str(ROOT / "examples" / "serve_fastapi.py"), "--weights", str(weights), "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--results", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    ) as process:
+        try:
+            said = []
+            for line in process.stderr:
+                said.append(line)
+                if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
+                    break
+            else:
+                pytest.fail(f"it did not start: {''.join(said)}")
+            drain = threading.Thread(target=process.stderr.read)  # otherwise the pipe would fill up
+            drain.start()
+            yield process, found[1], tmp_path
+        finally:
+            process.kill()
+            drain.join()
+
+
+def run(*words):
+    command = [sys.executable, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_server_under_load_shows_in_every_way_out(server):
+    process, address, results = server
+
+    code, out, err = run(
+        str(ROOT / "examples" / "load.py"),
+        *("--url", f"{address}/v1", "--rate", "50", "--count", "8", "--tokens", "6"),
+    )
+    assert (code, err) == (0, "")
+    assert "8 chats" in out
+    assert re.search(r"^first piece .*largest", out, re.MULTILINE)
+
+    client = OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+    whole = client.chat.completions.create(model="m", max_tokens=6, messages=[{"role": "user", "content": "hello"}])
+    assert whole.choices[0].message.content
+
+    code, out, err = run("-m", "inference_bench", "watch", f"{address}/profile/", "--once")
+    assert (code, err) == (0, "")
+    assert 'itl{model="smollm2_135m_instruct"}' in out.replace("\n", "")
+    code, by_pid, err = run("-m", "inference_bench", "watch", str(process.pid), "--once")
+    assert (code, err) == (0, "")
+    assert f"process {process.pid}" in by_pid
+
+    scraped = httpx.get(f"{address}/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    found = {
+        (sample.name, sample.labels.get("route")): sample
+        for family in text_string_to_metric_families(scraped.text)
+        for sample in family.samples
+    }
+    assert found["chat_generations_total", None].value == 9
+    assert found["chat_tokens_out_total", None].value == 9 * 6
+    assert found["chat_http_responses_total", "/v1/chat/completions"].value == 9
+
+    names = {event["name"] for event in json.loads(httpx.get(f"{address}/trace").text)["traceEvents"]}
+    assert {"request", "turn", "smollm2_135m_instruct.decode", "smollm2_135m_instruct.token"} <= names
+
+    client.close()
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    (folder,) = results.iterdir()
+    live = load_run(folder)
+    assert live.results[0].case.benchmark == "live"
+    assert {summary.metric: summary.n for summary in live.results[0].summaries}["ttft"] == 9
+
+
+def test_a_client_that_leaves_ends_its_generation_and_so_does_the_server(server):
+    process, address, _ = server
+    asked = {"messages": [{"role": "user", "content": "hello"}], "stream": True, "max_tokens": 1024}
+
+    with httpx.stream("POST", f"{address}/v1/chat/completions", json=asked, timeout=30) as response:
+        next(response.iter_raw())
+    # Chats take turns: the next is answered at once only if the one before has ended.
+    assert (
+        httpx.post(f"{address}/v1/chat/completions", json=asked | {"stream": False, "max_tokens": 2}).status_code == 200
+    )
+    said = httpx.get(f"{address}/metrics").text
+    tokens = float(re.search(r"^chat_tokens_out_total\{.*\} (.+)$", said, re.MULTILINE)[1])
+    assert tokens < 1024
+
+    with httpx.stream("POST", f"{address}/v1/chat/completions", json=asked, timeout=30) as response:
+        next(response.iter_raw())
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.mark.parametrize("words", [["--model", "nothing"], ["--weights", "/nowhere"], ["--model", "null"]])
+def test_what_cannot_be_served_is_said_in_one_line(words):
+
+    code, out, err = run(str(ROOT / "examples" / "serve_fastapi.py"), *words)
+
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_a_load_that_nobody_answers_is_a_failure():
+    code, out, err = run(
+        str(ROOT / "examples" / "load.py"), "--url", "http://127.0.0.1:9/v1", "--count", "2", "--rate", "99"
+    )
+
+    assert code == 1
+    assert "2 failed" in out
+    assert err.count("\n") == 1
