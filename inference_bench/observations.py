@@ -44,7 +44,7 @@ def observe(
         runs: its folders; their processes count alike.
         p: which quantile of a process's samples stands for it.
         metrics: only these; all if empty.
-        paired: whether run ``k`` of this side ran next to run ``k`` of the other.
+        paired: whether process ``k`` of folder ``i`` of this side ran next to that of the other.
         problem: told what could not be read.
     """
     values: dict[Slot, dict[Process, float]] = {}
@@ -52,8 +52,8 @@ def observe(
     resolutions: dict[Slot, float] = {}
     cases: dict[str, Case] = {}
     failures: dict[str, tuple[Case, str]] = {}
-    for run in runs:
-        session = "" if paired else run.record.id
+    for position, run in enumerate(runs):
+        session = str(position) if paired else run.record.id
         for result in run.results:
             cases[result.case.id] = result.case
             if result.status.is_finding:

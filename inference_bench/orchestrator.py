@@ -275,6 +275,8 @@ class Session:
         for index, (run, group) in enumerate(self._jobs):
             waiting = []
             for case in group.cases:
+                if self._tallies[case.id].status is Status.NOT_APPLICABLE:
+                    continue  # as its first process found out
                 refusal = self._refusal(case)
                 if refusal is None:
                     waiting.append(case)

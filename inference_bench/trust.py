@@ -152,7 +152,7 @@ def _machine(environment: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _clock(clock: Mapping[str, Any]) -> Iterator[Finding]:
     source = clock.get("source")
-    if source not in (None, "tsc", "cntvct"):
+    if source not in (None, "tsc", "cntvct_el0"):
         yield Finding(
             "clock_fallback",
             Severity.MINOR,
@@ -208,10 +208,14 @@ def _case(result: BenchmarkResult, record: RunRecord) -> Iterator[Finding]:
     yield from _worst_of(result.workers, result.case.setup)
 
 
+_OF_WHAT_WAS_LEARNT = {"accuracy", "accuracy_norm", "exact_match", "bits_per_byte", "perplexity"}
+"""Metrics that say nothing of a model with random weights; agreement between set-ups, a leak and the like still do."""
+
+
 def _weights(result: BenchmarkResult) -> Iterator[Finding]:
     weights = result.model.get("weights") or {}
     if weights.get("source") != "none" and weights.get("trained") is False:
-        scored = any(summary.score is not None for summary in result.summaries)
+        scored = any(summary.metric in _OF_WHAT_WAS_LEARNT for summary in result.summaries)
         yield Finding(
             "random_weights",
             Severity.GRAVE if scored else Severity.MINOR,
@@ -246,7 +250,9 @@ def _convergence(summaries: Sequence[Summary], workers: Sequence[Mapping[str, An
 
 
 def _samples(summaries: Sequence[Summary]) -> Iterator[Finding]:
-    blunt = [s for s in summaries if s.headline.low is None and s.headline.high is None and s.headline.needs]
+    # A single sample (a load) is one that a process has no more of: it lacks processes, and that is `one_run`.
+    several = (s for s in summaries if s.n > 1)
+    blunt = [s for s in several if s.headline.low is None and s.headline.high is None and s.headline.needs]
     if blunt:
         most = max(s.headline.needs or 0 for s in blunt)
         yield Finding(
@@ -326,7 +332,8 @@ def _usage(worker: Mapping[str, Any], setup: Setup) -> Iterator[Finding]:
     shares = {name: usage.get(name, 0) / wall for name in ("steal_ns", "cpu_pressure_ns")}
     rates = {name: usage.get(name, 0) / seconds for name in ("involuntary_switches", "minor_faults", "gc_collections")}
     busy = usage.get("cpu_ns", wall * setup.threads) / (wall * setup.threads)
-    if setup.device == "cpu" and busy < 0.8:
+    is_steady_work = bool((worker.get("decision") or {}).get("targets"))  # loading and probing memory are not
+    if setup.device == "cpu" and is_steady_work and busy < 0.8:
         yield Finding(
             "idle_threads",
             Severity.SERIOUS,

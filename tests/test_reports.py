@@ -15,6 +15,7 @@ from inference_bench.errors import UnknownNameError
 from inference_bench.plan import Case
 from inference_bench.registry import names_in
 from inference_bench.report import open_report
+from inference_bench.reports._alike import alike
 from inference_bench.reports._numbers import numbers_of
 from inference_bench.result import BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
 from inference_bench.run_folder import Run, create_run_folder, load_run
@@ -229,7 +230,7 @@ def test_unconverged_is_marked_and_explained(name):
     text = words(render(name, speed(summaries=(summary(converged=False, stop_reason="budget of 30 s spent"),))))
 
     assert " NO" in text
-    assert "Not converged: inference speed 32, TTFT: budget of 30 s spent." in text
+    assert "Not converged: budget of 30 s spent: inference speed 32 (TTFT)." in text
 
 
 def test_scope_of_several_runs(name):
@@ -473,3 +474,22 @@ def test_setups_stand_side_by_side_with_what_they_gain_and_lose(name):
 
 def test_a_lone_setup_needs_no_overview(name):
     assert "All together" not in words(render(name, speed()))
+
+
+def test_sentences_of_one_shape_are_said_once_with_the_range_of_each_figure():
+    sentences = ["waited 7% of 2 threads", "no figure", "waited 1,030.5% of 2 threads", "waited 12% of 2 threads"]
+
+    assert [(group.text, len(group.members)) for group in alike(sentences)] == [
+        ("waited 7 to 1,030.5% of 2 threads", 3),
+        ("no figure", 1),
+    ]
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_a_benchmark_that_never_applies_is_a_line_instead_of_a_table(name):
+    cause = Failure("it cannot generate text")
+    cases = [speed(status=Status.NOT_APPLICABLE, failure=cause, summaries=()) for _ in range(2)]
+    text = words(render(name, *cases))
+
+    assert "Inference speed: not applicable: it cannot generate text" in text
+    assert "NOT APPLICABLE" not in text

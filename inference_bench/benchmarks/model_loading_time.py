@@ -60,7 +60,10 @@ class ModelLoadingTimeBenchmark(Benchmark):
 
     def before_load(self, case: Case, measurement: Measurement) -> None:
         """Bring the files of the weights into the page cache, or out of it, and record what it then holds."""
-        path = None if measurement.weights is None else measurement.weights.path
+        weights = measurement.weights
+        if weights is not None and weights.source == "random" and case.setup.weights != "random":
+            raise NotApplicableError(_STAND_IN)
+        path = None if weights is None else weights.path
         cold = case.parameters["page_cache"] == "cold"
         if path is None:
             if cold:
@@ -88,6 +91,7 @@ class ModelLoadingTimeBenchmark(Benchmark):
 
 
 _NO_FILES = "there is no file of weights that the page cache could lack"
+_STAND_IN = "random weights stand in for those that are not to be had, and their loading time says nothing of these"
 
 
 def step_times_ns(steps: Sequence[LoadStep]) -> dict[str, int]:

@@ -16,21 +16,27 @@ from inference_bench.errors import InvalidValueError
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inference_bench.ab import AbOutcome, Question, Variant
     from inference_bench.noise_store import Noise
 
 _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _TEXTS = ("weights", "scale")
+OPTIONS_OF_RUNS = ("resume", "retry_failed", "force", "dry_run")
+"""Options of ``run`` that speak of a single run."""
+OPTIONS_OF_SWEEPS = (*OPTIONS_OF_RUNS, "overlap", "lookahead")
+"""And those that speak of loading ahead, which would disturb the other side."""
 
 
-def refuse_foreign(args: argparse.Namespace, command: Command, positionals: int) -> None:
+def refuse_foreign(args: argparse.Namespace, command: Command, names: Sequence[str], positionals: int = 0) -> None:
     """Refuse options of ``run`` that have no meaning here.
 
     Raises:
         InvalidValueError: one was given.
     """
     defaults = Parser(command).parse(["_"] * positionals)
-    for name in ("resume", "retry_failed", "force", "dry_run", "overlap", "lookahead"):
+    for name in names:
         if getattr(args, name) != getattr(defaults, name):
             option = f"--{name.replace('_', '-')}"
             raise InvalidValueError(option, getattr(args, name), f"no {option} with {command.name}")

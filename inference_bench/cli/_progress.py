@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench._native import now_ns
 from inference_bench.metrics import METRICS, Statistic, get_metric
-from inference_bench.plain import unit_of
 from inference_bench.progress import Progress
 from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import NS_PER_S, format_value
@@ -139,13 +138,10 @@ def outcome(result: BenchmarkResult) -> str:
     if result.status is not Status.OK:
         cause = result.failure.cause if result.failure else "no reason given"
         return f"{result.status.value.replace('_', ' ')}: {cause}"
-    headline = [s for s in result.summaries if s.metric not in METRICS or METRICS[s.metric].derived_from is None]
-    totals = [s for s in headline if (s.metric, s.phase) == ("load_time", "total")]
-    if totals:  # its steps are a line each in the report
-        headline = totals
-    elif headline and unit_of(headline[0].metric) == "bytes":
-        headline = [s for s in headline if s.metric == headline[0].metric]
-    return ", ".join(_short(summary) for summary in headline) or "done"
+    sampled = [s for s in result.summaries if s.metric not in METRICS or METRICS[s.metric].derived_from is None]
+    headline = [s for s in result.summaries if s.metric in METRICS and METRICS[s.metric].overview] or sampled
+    total = [s for s in headline if s.phase == "total"]  # of a load, whose steps are a line each in the report
+    return ", ".join(_short(summary) for summary in total or headline) or "done"
 
 
 def _short(summary: Summary) -> str:

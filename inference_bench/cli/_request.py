@@ -45,6 +45,12 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
     )
 
 
+def _budget_ns(args: argparse.Namespace) -> int:
+    if args.budget is None:
+        return SURVEY_BUDGET_NS if args.all else Limits().budget_ns
+    return round(args.budget * NS_PER_S) or 1
+
+
 def check_output(folder: Path) -> None:
     """Refuse a folder that could not be created, without creating it.
 
@@ -82,12 +88,6 @@ def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> Non
         raise InvalidValueError(
             "options with --resume", " ".join(given), expected, "For other settings start a new run."
         )
-
-
-def _budget_ns(args: argparse.Namespace) -> int:
-    if args.budget is None:
-        return SURVEY_BUDGET_NS if args.all else Limits().budget_ns
-    return round(args.budget * NS_PER_S) or 1
 
 
 def _models(args: argparse.Namespace, default: str) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class AbCommand(Command):
         from inference_bench.noise_store import load_noise
         from inference_bench.reports._render import check_format
 
-        _ab.refuse_foreign(args, self, positionals=2)
+        _ab.refuse_foreign(args, self, _ab.OPTIONS_OF_SWEEPS, positionals=2)
         check_format(args.format, "json")
         check_output(args.output)
         for metric in args.metric:

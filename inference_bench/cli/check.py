@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class CheckCommand(Command):
         from inference_bench.reports._findings import page
         from inference_bench.reports._findings_json import write_json
         from inference_bench.reports._render import check_format, render
+        from inference_bench.result import Status
         from inference_bench.run_folder import load_run
         from inference_bench.trust import grade
 
@@ -47,7 +49,10 @@ class CheckCommand(Command):
             raise UnknownNameError("grade", args.at_least, GRADES)
         check_format(args.format, "json")
         run = load_run(args.folder)
-        grades = [grade(result, run.record) for result in run.results]
+        # What does not apply has no figures that one could believe or not.
+        applied = tuple(result for result in run.results if result.status is not Status.NOT_APPLICABLE)
+        run = replace(run, results=applied)
+        grades = [grade(result, run.record) for result in applied]
         if args.format == "json":
             write_json(run, grades, sys.stdout)
         else:

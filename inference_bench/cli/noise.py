@@ -51,7 +51,7 @@ class NoiseCommand(Command):
         from inference_bench.observations import observe
         from inference_bench.reports._render import check_format
 
-        _ab.refuse_foreign(args, self, positionals=0)
+        _ab.refuse_foreign(args, self, _ab.OPTIONS_OF_SWEEPS)
         check_format(args.format, "json")
         check_output(args.output)
         same = _ab.variant("", args, DEFAULT_MODEL)

@@ -64,15 +64,27 @@ def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
     keys = list(dict.fromkeys((result.case.model, result.case.setup) for result in results))
     for key in keys:
         members = [result for result in results if (result.case.model, result.case.setup) == key]
-        benchmarks = dict.fromkeys(result.case.benchmark for result in members)
-        tables = (_table(name, [r for r in members if r.case.benchmark == name]) for name in benchmarks)
-        yield Block(Cell(_heading(members), Tone.STRONG), tuple(_weights_lines(members)), tuple(tables))
+        benchmarks: dict[str, list[BenchmarkResult]] = {}
+        for result in members:
+            benchmarks.setdefault(result.case.benchmark, []).append(result)
+        lines = [*_weights_lines(members), *chain.from_iterable(map(_inapplicable, benchmarks.values()))]
+        tables = (_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
+        yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables))
+
+
+def _inapplicable(results: Sequence[BenchmarkResult]) -> list[Cell]:
+    """Return one line instead of the table of a benchmark that none of its cases applies to."""
+    if any(result.status is not Status.NOT_APPLICABLE for result in results):
+        return []
+    causes = dict.fromkeys(result.failure.cause for result in results if result.failure)
+    return [Cell(f"{_words(results[0].case.benchmark)}: not applicable: {'; '.join(causes)}", Tone.QUIET)]
 
 
 def _heading(results: Sequence[BenchmarkResult]) -> str:
     setup = results[0].case.setup
     model = _model(results)
-    runs = max((summary.runs for result in results for summary in result.summaries), default=0)
+    # A benchmark of loading has more processes than the others: the heading speaks of those that all have.
+    runs = min((max(s.runs for s in result.summaries) for result in results if result.summaries), default=0)
     parts = [
         str(model.get("title") or results[0].case.model),
         _parameters(model.get("parameters")),
@@ -134,8 +146,12 @@ def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
         blanks = repeat(tuple(EMPTY for _ in axes))
         heads = chain([_axis_cells(result.case, axes)], blanks)
         sections.append(tuple(head + row for head, row in zip(heads, rows, strict=False)))
-    title = benchmark.replace("_", " ")
-    return Table(title[:1].upper() + title[1:], axis_columns + columns, tuple(sections))
+    return Table(_words(benchmark), axis_columns + columns, tuple(sections))
+
+
+def _words(benchmark: str) -> str:
+    words = benchmark.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def _by_metric(result: BenchmarkResult) -> dict[str, list[Summary]]:
@@ -210,7 +226,8 @@ def _figure(summary: Summary) -> Cell:
     if median.value is None:
         return Cell(numbers.quantile(median), Tone.QUIET)
     interval = "" if median.low is None and median.high is None else f" {numbers.interval(median)}"
-    return Cell(numbers.with_unit(median.value) + interval)
+    is_ratio = "/" in numbers.unit  # then the metric's name says of what, and the unit would only widen the column
+    return Cell((numbers.text(median.value) if is_ratio else numbers.with_unit(median.value)) + interval)
 
 
 def _n_cell(summary: Summary) -> Cell:
@@ -230,18 +247,25 @@ def _title(metric: str) -> str:
 
 def _failures(run: Run) -> Remarks:
     places = Places(run.results)
-    failed = (result for result in run.results if result.failure is not None or result.status is not Status.OK)
-    lines = (line for result in failed for line in _failure_lines(result, places.name(result.case)))
+    failed = [result for result in run.results if result.failure is not None or result.status is not Status.OK]
+    found = [line for r in failed if r.status.is_finding for line in _failure_lines(r, places.name(r.case))]
+    others: dict[str, list[Case]] = {}
+    for result in failed:
+        if not result.status.is_finding:
+            others.setdefault(_what_happened(result), []).append(result.case)
+    lines = [*found, *(Cell(f"{what} ({places.names(cases)})", Tone.QUIET) for what, cases in others.items())]
     return Remarks("Cases without a whole result", tuple(lines))
+
+
+def _what_happened(result: BenchmarkResult) -> str:
+    cause = result.failure.cause if result.failure else "no cause recorded"
+    return f"{result.status.value.replace('_', ' ')}: {cause}"
 
 
 def _failure_lines(result: BenchmarkResult, name: str) -> Iterator[Cell]:
     failure = result.failure
-    cause = failure.cause if failure else "no cause recorded"
     exit_status = f" (exit status {failure.exit_status})" if failure and failure.exit_status is not None else ""
-    tone = Tone.ALARM if result.status.is_finding else Tone.QUIET
-    status = result.status.value.replace("_", " ")
-    yield Cell(f"{name}: {status}: {cause}{exit_status}", tone)
+    yield Cell(f"{name}: {_what_happened(result)}{exit_status}", Tone.ALARM)
     last = failure.stderr_tail.strip().splitlines()[-1:] if failure else []
     yield from (Cell(f"its last words: {line}", Tone.QUIET) for line in last)
 

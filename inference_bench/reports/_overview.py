@@ -63,7 +63,9 @@ def _baselines(rows: Sequence[Key]) -> dict[str, Key]:
 
 
 def _figures(tag: str, results: Sequence[BenchmarkResult]) -> tuple[Point, Mapping[Key, Summary]] | None:
-    """Return a metric's summaries by row, all from the same point: the one that most rows have, the first of equals."""
+    """Return a metric's summaries by row, all from the same point: the one that most rows have; of equals a total,
+    else the first.
+    """
     points: dict[Point, dict[Key, Summary]] = {}
     for result in results:
         for summary in result.summaries:
@@ -71,7 +73,7 @@ def _figures(tag: str, results: Sequence[BenchmarkResult]) -> tuple[Point, Mappi
                 case = result.case
                 point = case.benchmark, summary.phase, tuple(case.parameters.items())
                 points.setdefault(point, {})[case.model, case.setup] = summary
-    return max(points.items(), key=lambda item: len(item[1])) if points else None
+    return max(points.items(), key=lambda item: (len(item[1]), item[0][1] == "total")) if points else None
 
 
 def _where(tag: str, found: tuple[Point, Mapping[Key, Summary]]) -> str:

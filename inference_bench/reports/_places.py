@@ -35,5 +35,10 @@ class Places:
         names = list(dict.fromkeys(self.name(case) for case in cases))
         if len(names) == len(self._cases):
             return ""
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return "; ".join(names[:_SHOWN]) + more
+        return first_few(names)
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Join the first of several names, and count the rest."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return "; ".join(names[:_SHOWN]) + more

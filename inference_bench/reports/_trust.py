@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.metrics import METRICS
+from inference_bench.reports._alike import alike
 from inference_bench.reports._page import Cell, Remarks, Tone
-from inference_bench.reports._places import Places
+from inference_bench.reports._places import Places, first_few
 from inference_bench.result import BenchmarkResult, Summary
 from inference_bench.units import format_ns
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from inference_bench.run_folder import Run
 
 Observed = tuple[BenchmarkResult, Summary]
+
+_OF_A_RUN = re.compile(r"^run \d+: ")
+"""Which of a case's processes a note is from: `check` and results.json tell."""
 
 
 def doubts(run: Run) -> Remarks:
@@ -41,9 +46,10 @@ def _scope(observed: Iterable[Observed]) -> Iterator[Cell]:
 def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
     """Compare the null model's medians with the smallest medians measured."""
     smallest: dict[str, float] = {}
-    for _, summary in observed:
+    for result, summary in observed:
         value = summary.headline.value
-        if value is not None and value > 0:
+        does_nothing = (result.model.get("weights") or {}).get("source") == "none"
+        if value is not None and value > 0 and not does_nothing:
             smallest[summary.metric] = min(value, smallest.get(summary.metric, value))
     floors = {metric: quantiles["p50"] for metric, quantiles in run.record.floor.items() if "p50" in quantiles}
     if not floors:
@@ -96,13 +102,19 @@ def _nanoseconds(value: object) -> str:
 
 
 def _unconverged(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
-    """Say why sampling stopped too early, once per reason and case."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Say why sampling stopped too early, once per reason; derived metrics go with those they are computed from."""
+    found: dict[str, dict[str, list[str]]] = {}
     for result, summary in observed:
-        if not summary.converged:
-            found.setdefault((places.name(result.case), summary.stop_reason), []).append(_title(summary.metric))
-    for (place, reason), metrics in found.items():
-        yield Cell(f"Not converged: {place}, {', '.join(dict.fromkeys(metrics))}: {reason}.", Tone.WARNING)
+        if not summary.converged and not _is_derived(summary.metric):
+            metrics = found.setdefault(summary.stop_reason, {}).setdefault(places.name(result.case), [])
+            metrics.append(_title(summary.metric))
+    for reasons in alike(found):
+        where = [
+            f"{place} ({', '.join(dict.fromkeys(metrics))})"
+            for reason in reasons.members
+            for place, metrics in found[reason].items()
+        ]
+        yield Cell(f"Not converged: {reasons.text}: {first_few(where)}.", Tone.WARNING)
 
 
 def _outliers(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
@@ -112,18 +124,18 @@ def _outliers(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
         if summary.outliers_severe and not _is_derived(summary.metric)
     ]
     if parts:
-        yield Cell(f"Severe outliers (beyond 3 interquartile ranges; kept in every figure): {'; '.join(parts)}.")
+        yield Cell(f"Severe outliers (beyond 3 interquartile ranges; kept in every figure): {first_few(parts)}.")
 
 
 def _notes(results: Iterable[BenchmarkResult], places: Places) -> Iterator[Cell]:
-    """Say each note once, with the cases that it holds for."""
+    """Say each kind of note once, with the range of its figures and the cases that it holds for."""
     found: dict[str, list[Case]] = {}
     for result in results:
         for note in result.notes:
-            found.setdefault(note, []).append(result.case)
-    for note, cases in found.items():
-        where = places.names(cases)
-        yield Cell(f"{note} ({where})" if where else note, Tone.WARNING)
+            found.setdefault(_OF_A_RUN.sub("", note), []).append(result.case)
+    for notes in alike(found):
+        where = places.names(case for note in notes.members for case in found[note])
+        yield Cell(f"{notes.text} ({where})" if where else notes.text, Tone.WARNING)
 
 
 def _is_derived(metric: str) -> bool:
