@@ -379,6 +379,7 @@ _ALL = (
         "-log2 p(text) / UTF-8 bytes of the text",
         _HARNESS + ", bits_per_byte",
         statistic=Statistic.MEAN,
+        overview=True,
     ),
     Metric(
         "perplexity",
