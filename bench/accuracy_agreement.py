@@ -4,7 +4,7 @@ Both answer the same items of public sets with the same float32 weights. The har
 and right answers, and does all else itself: it loads the network, makes tokens, runs batches, and judges.
 
 Run as ``python -m bench.accuracy_agreement``; exits with 1 if an item differs or a published figure lies outside our
-interval. Needs the extra ``lm-eval``; 300 items a task take some 20 minutes on one core.
+interval. Needs the extra ``lm-eval``; 400 items a task take some 20 minutes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -61,9 +62,11 @@ def main() -> int:
     """Print a table of figures, and each item that is judged differently."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--tasks", default=",".join(TASKS), help=f"default: {','.join(TASKS)}")
-    arguments.add_argument("--items", type=int, default=300, help="items of each, a fixed random sample (default: 300)")
+    arguments.add_argument("--items", type=int, default=400, help="items of each, a fixed random sample (default: 400)")
     arguments.add_argument("--threads", type=int, default=available_cpus(), help="default: all CPUs")
     given = arguments.parse_args()
+    if find_spec("lm_eval") is None:
+        sys.exit("error: lm-evaluation-harness is not installed. Install it: pip install 'inference-bench[lm-eval]'.")
     model, weights = _load(given.threads)
     print("| task | metric | items | ours [95 %] | harness | items that differ | published |\n" + "|---" * 7 + "|")
     failed = False

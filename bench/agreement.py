@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from inference_bench._native import TickRecorder
-from inference_bench.benchmarks.inference_speed import _generate
+from inference_bench.benchmarks._steps import time_steps
 from inference_bench.environment import available_cpus
 from inference_bench.model import LoadSteps
 from inference_bench.registry import find_models, load_model
@@ -104,7 +104,7 @@ def _settled(estimates: dict[str, Estimate]) -> bool:
 
 def _ours(generator: Any, prompt: Any) -> dict[str, list[int]]:
     recorder = TickRecorder(NEW_TOKENS + 1)
-    _generate(generator, prompt, NEW_TOKENS, recorder)
+    time_steps(generator, prompt, NEW_TOKENS, recorder)
     generator.reset()
     t = recorder.nanoseconds().tolist()
     return _figures(t)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from inference_bench.causal_lm import CausalLM
     from inference_bench.errors import InferenceBenchError
     from inference_bench.measurement import Measurement
-    from inference_bench.model import Model, TextEncoder, TextGenerator
+    from inference_bench.model import Model, TextEncoder, TextGenerator, TextServer
     from inference_bench.orchestrator import RunOutcome, run_benchmarks
     from inference_bench.result import BenchmarkResult, Status
     from inference_bench.run_folder import Run, load_run
@@ -45,6 +45,7 @@ _HOMES = {
     "Status": "result",
     "TextEncoder": "model",
     "TextGenerator": "model",
+    "TextServer": "model",
     "load_run": "run_folder",
     "run_benchmarks": "orchestrator",
     "run_standardized_benchmarks": "runner",
@@ -68,6 +69,7 @@ __all__ = [
     "Status",
     "TextEncoder",
     "TextGenerator",
+    "TextServer",
     "load_run",
     "run_benchmarks",
     "run_standardized_benchmarks",

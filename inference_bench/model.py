@@ -7,7 +7,7 @@ library only; its framework is imported inside ``load``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +151,22 @@ class BatchGenerator(ABC):
         """Return the next token of each sequence, given all before it."""
 
 
+class TextServer(ABC):
+    """Generates for several requests at a time, each a stream of tokens, inside one event loop."""
+
+    @abstractmethod
+    def prompt(self, length: int) -> Any:
+        """Return real text as exactly ``length`` tokens, as ``stream`` wants it."""
+
+    @abstractmethod
+    def stream(self, prompt: Any, new_tokens: int) -> AsyncIterator[int]:
+        """Yield the tokens of one request as they arrive; other requests go on meanwhile."""
+
+    async def close(self) -> None:
+        """End whatever serves, once no request is under way."""
+        return
+
+
 class TextEncoder(ABC):
     """Text in, one vector out: an embedding model, in one forward pass."""
 
@@ -278,6 +294,19 @@ class Model(ABC):
             NotApplicableError: this model does not generate text in batches.
         """
         raise NotApplicableError(f"{self.name} does not generate text in batches")
+
+    def server(self, max_batch_size: int) -> TextServer:
+        """Return the loaded model as a server of concurrent requests, where it has one of its own.
+
+        A model that has none, but generates in batches, is served by ``batcher.Batcher``.
+
+        Args:
+            max_batch_size: requests that may be computed together.
+
+        Raises:
+            NotApplicableError: it has none of its own.
+        """
+        raise NotApplicableError(f"{self.name} has no server of its own")
 
     def encoder(self) -> TextEncoder:
         """Return the loaded model's encoder.

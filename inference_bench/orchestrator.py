@@ -383,9 +383,6 @@ class Session:
             self._prepared.benchmark(case)
         except PluginError as error:
             return Status.FAILED, Failure(str(error))
-        ended = self._tallies[case.id]
-        if ended.status is Status.NOT_APPLICABLE and ended.failure is not None:
-            return ended.status, ended.failure  # found in an earlier run, after the load; a later one finds the same
         weights = self._weights.get((case.model, case.setup))
         if isinstance(weights, InferenceBenchError):
             return Status.FAILED, Failure(str(weights))

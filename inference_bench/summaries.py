@@ -213,6 +213,8 @@ def _score_summary(
         score = _exponential(mean_estimate(np.log(values), weights, level))
     else:
         score = mean_estimate(values, weights, level)
+        if metric in METRICS and METRICS[metric].unit == "fraction":
+            score = _share(score)
     return Summary(
         metric=metric,
         phase=task,
@@ -233,6 +235,13 @@ def _score_summary(
         stop_reason="every item scored",
         score=score,
     )
+
+
+def _share(estimate: Estimate) -> Estimate:
+    """Cut off what Student's t says of shares below 0 and above 1, which there are not."""
+    if estimate.low is None or estimate.high is None:
+        return estimate
+    return replace(estimate, low=max(estimate.low, 0.0), high=min(estimate.high, 1.0))
 
 
 def _exponential(of: Estimate) -> Estimate:

@@ -201,11 +201,26 @@ def _case(result: BenchmarkResult, record: RunRecord) -> Iterator[Finding]:
             "see the failure in results.json and the worker's log",
         )
     yield from _weights(result)
+    yield from _schedule(result.summaries)
     observed = [summary for summary in result.summaries if not _is_derived(summary)]
     yield from _convergence(observed, result.workers)
     yield from _samples(observed)
     yield from _floor(result.summaries, record.floor)
     yield from _worst_of(result.workers, result.case.setup)
+
+
+def _schedule(summaries: Iterable[Summary]) -> Iterator[Finding]:
+    """Judge a load generator: requests that it sent late say how busy it was, not how fast the model is."""
+    for summary in summaries:
+        kept = summary.headline.value
+        if summary.metric == "on_schedule" and kept is not None and kept < 0.99:
+            yield Finding(
+                "off_schedule",
+                Severity.GRAVE,
+                f"{1 - kept:.1%} of the requests were sent too late",
+                "the load was not the one that was asked for",
+                "lower the rate, leave the generator a processor, or measure on a quieter machine",
+            )
 
 
 _OF_WHAT_WAS_LEARNT = {"accuracy", "accuracy_norm", "exact_match", "bits_per_byte", "perplexity"}

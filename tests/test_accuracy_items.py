@@ -110,6 +110,14 @@ def test_the_figure_of_a_task_is_that_of_all_its_text() -> None:
     assert perplexity.headline.method.startswith("exp of Student's t")
 
 
+def test_the_interval_of_a_share_ends_where_shares_do() -> None:
+    """Two rows, one as alone and one not at all: Student's t reaches below 0 and above 1."""
+    text = {name: np.array(["x"] * 2) for name in ("task", "item", "detail")}
+    numbers = {"run": np.zeros(2, np.int32), "value": np.array([0.9, 0.1]), "weight": np.ones(2)}
+    (summary,) = summarise_scores(Scores(metric=np.array(["batch_agreement"] * 2), **text, **numbers))
+    assert (summary.headline.low, summary.headline.high) == (0.0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("reply", "right"),
     [(" Paris.", True), ("the PARIS!", True), ("Paris, France", False), ("", False), ("Lyon", False)],

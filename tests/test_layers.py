@@ -21,8 +21,9 @@ LAYERS = {
     " shift comparison differences noise_floor trust",
     "contracts": "model benchmark measurement registry protocol",
     "machine": "cgroup headroom page_cache environment device devices.* nvml",
-    "measuring": "accuracy.* benchmarks.* microbenchmark usage worker transformers_model quantization causal_lm*"
-    " text_encoder weights* hub_download hub_config gguf_conversion parameter_count device_memory",
+    "measuring": "accuracy.* benchmarks.* microbenchmark batcher load_generator usage worker"
+    " transformers_model quantization causal_lm* text_encoder weights* hub_download hub_config gguf_conversion"
+    " parameter_count device_memory",
     "output": "run_folder runs observations noise_store sink sinks.* report reports.*",
     "driving": "orchestrator preparation overlap* loading runner worker_* progress floor tally ab",
     "structure": "model_facts skeleton contract verification migration",

@@ -472,6 +472,20 @@ def test_setups_stand_side_by_side_with_what_they_gain_and_lose(name):
     assert "TTFT: prefill, input length 32" in text
 
 
+def test_a_model_with_lengths_of_its_own_is_not_left_out(name):
+    results = [
+        speed(),
+        BenchmarkResult(case(dtype="bfloat16"), Status.OK, (summary(),)),
+        BenchmarkResult(case(1024, model="other"), Status.OK, (summary(median=21.3e6),)),
+        BenchmarkResult(case(1024, model="other", dtype="bfloat16"), Status.OK, (summary(median=10.65e6),)),
+    ]
+    text = words(render(name, *results))
+
+    assert "TTFT: prefill, input length 32" in text
+    assert "10.65 ms° ×0.50" in text
+    assert "°: with the model's own parameters instead" in text
+
+
 def test_a_lone_setup_needs_no_overview(name):
     assert "All together" not in words(render(name, speed()))
 

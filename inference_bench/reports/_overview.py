@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference_bench.metrics import METRICS
@@ -21,6 +22,24 @@ Key = tuple[str, "Setup"]
 
 Point = tuple[str, str, tuple[tuple[str, object], ...]]
 """Where a figure comes from: benchmark, phase, parameters."""
+
+
+_ELSEWHERE = "°"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A metric's figures by row.
+
+    Attributes:
+        point: where they come from: the point that most rows have.
+        summaries: of each row.
+        elsewhere: row → its own parameters, for a model that was measured with others only.
+    """
+
+    point: Point
+    summaries: Mapping[Key, Summary]
+    elsewhere: Mapping[Key, tuple[tuple[str, object], ...]]
 
 
 def overview(results: Sequence[BenchmarkResult]) -> Block | None:
@@ -52,6 +71,8 @@ def overview(results: Sequence[BenchmarkResult]) -> Block | None:
     )
     lines = [text for tag, found in figures.items() if (text := _where(tag, found))]
     lines += ["×: against the model's first row"] if len(rows) > len(baselines) else []
+    if any(found.elsewhere for found in figures.values()):
+        lines.append(f"{_ELSEWHERE}: with the model's own parameters instead")
     return Block(Cell("All together", Tone.STRONG), tuple(Cell(line, Tone.QUIET) for line in lines), (table,))
 
 
@@ -62,9 +83,10 @@ def _baselines(rows: Sequence[Key]) -> dict[str, Key]:
     return found
 
 
-def _figures(tag: str, results: Sequence[BenchmarkResult]) -> tuple[Point, Mapping[Key, Summary]] | None:
-    """Return a metric's summaries by row, all from the same point: the one that most rows have; of equals a total,
-    else the first.
+def _figures(tag: str, results: Sequence[BenchmarkResult]) -> Figures | None:
+    """Return a metric's summaries by row, from the point that most rows have; of equals a total, else the first.
+
+    A row without that point takes its first one of the same benchmark and phase: models have lengths of their own.
     """
     points: dict[Point, dict[Key, Summary]] = {}
     for result in results:
@@ -73,12 +95,20 @@ def _figures(tag: str, results: Sequence[BenchmarkResult]) -> tuple[Point, Mappi
                 case = result.case
                 point = case.benchmark, summary.phase, tuple(case.parameters.items())
                 points.setdefault(point, {})[case.model, case.setup] = summary
-    return max(points.items(), key=lambda item: (len(item[1]), item[0][1] == "total")) if points else None
+    if not points:
+        return None
+    common, summaries = max(points.items(), key=lambda item: (len(item[1]), item[0][1] == "total"))
+    found, elsewhere = dict(summaries), {}
+    for (benchmark, phase, parameters), others in points.items():
+        for row, summary in others.items():
+            if (benchmark, phase) == common[:2] and row not in found:
+                found[row], elsewhere[row] = summary, parameters
+    return Figures(common, found, elsewhere)
 
 
-def _where(tag: str, found: tuple[Point, Mapping[Key, Summary]]) -> str:
+def _where(tag: str, found: Figures) -> str:
     """Say what a column's figures speak of."""
-    (_, phase, parameters), _ = found
+    _, phase, parameters = found.point
     words = [phase] if phase else []
     words += [f"{name.replace('_', ' ')} {value}" for name, value in parameters]
     return f"{METRICS[tag].title}: {', '.join(words)}" if words else ""
@@ -94,14 +124,15 @@ def _weights(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
     return Cell(str(weights.get("source")), Tone.QUIET)
 
 
-def _cell(found: tuple[Point, Mapping[Key, Summary]], row: Key, baseline: Key) -> Cell:
-    _, summaries = found
-    if row not in summaries:
+def _cell(found: Figures, row: Key, baseline: Key) -> Cell:
+    if row not in found.summaries:
         return Cell("–", Tone.QUIET)
-    summary = summaries[row]
+    summary = found.summaries[row]
     value = summary.headline.value
     text = numbers_of(summary, unit_of(summary.metric)).with_unit(value)
-    base = summaries[baseline].headline.value if baseline in summaries else None
-    if row == baseline or not base or value is None:
+    text += _ELSEWHERE if row in found.elsewhere else ""
+    base = found.summaries[baseline].headline.value if baseline in found.summaries else None
+    alike = found.elsewhere.get(row) == found.elsewhere.get(baseline)
+    if row == baseline or not base or value is None or not alike:
         return Cell(text)
     return Cell(f"{text} ×{value / base:.2f}")

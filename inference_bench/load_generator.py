@@ -1,0 +1,146 @@
+"""Requests sent to a server by a scenario, each with its schedule kept apart from what became of it.
+
+In an open loop (``poisson``, ``constant``) requests are sent when their time has come, whether or not earlier ones are
+answered, as users do. A late answer cannot delay the next question then, and whatever a request waited for, the
+generator included, counts from the time it was scheduled for: this is what avoids coordinated omission. In a closed
+loop (``single_stream``, ``concurrent``) each client sends its next request when the last is answered. ``offline``
+sends everything at once. The scenarios are those of MLPerf Inference (single stream, server, offline) and of common
+load generators.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from inference_bench._native import Pacer, now_ns
+from inference_bench.model import TextServer
+
+T = TypeVar("T")
+
+OPEN = ("poisson", "constant")
+SCENARIOS = ("single_stream", "concurrent", *OPEN, "offline")
+
+
+@dataclass(slots=True)
+class Served:
+    """What became of one request, in instants of ``now_ns``.
+
+    Attributes:
+        scheduled_ns: when it was to be sent.
+        dispatched_ns: when it was sent.
+        token_ns: when each of its tokens arrived.
+    """
+
+    scheduled_ns: int
+    dispatched_ns: int
+    token_ns: list[int] = field(default_factory=list)
+
+    @property
+    def lag_ns(self) -> int:
+        """How late it was sent."""
+        return self.dispatched_ns - self.scheduled_ns
+
+    @property
+    def latency_ns(self) -> int:
+        """From its time to its last token."""
+        return self.token_ns[-1] - self.scheduled_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked of a server.
+
+    Attributes:
+        scenario: one of ``SCENARIOS``.
+        requests: how many.
+        input_length: tokens of each prompt.
+        new_tokens: tokens that each wants.
+        rate: requests a second, of an open loop.
+        concurrency: clients of ``concurrent``.
+        seed: of the schedule.
+    """
+
+    scenario: str
+    requests: int
+    input_length: int
+    new_tokens: int
+    rate: float = 1.0
+    concurrency: int = 1
+    seed: int = 0
+
+
+async def send(server: TextServer, load: Load) -> list[Served]:
+    """Send every request and wait for all answers, in the order of their schedule.
+
+    Raises:
+        Exception: whatever a request failed with; the others are given up.
+    """
+    prompt = server.prompt(load.input_length)
+
+    async def request(scheduled_ns: int | None = None) -> Served:
+        dispatched_ns = now_ns()
+        served = Served(dispatched_ns if scheduled_ns is None else scheduled_ns, dispatched_ns)
+        async for _ in server.stream(prompt, load.new_tokens):
+            served.token_ns.append(now_ns())
+        return served
+
+    if load.scenario == "poisson":
+        return await _paced(Pacer.poisson(load.rate, load.requests, seed=load.seed), request)
+    if load.scenario == "constant":
+        return await _paced(Pacer.constant(load.rate, load.requests), request)
+    if load.scenario == "offline":
+        began_ns = now_ns()
+        return await _all(request(began_ns) for _ in range(load.requests))
+    return await _clients(load.concurrency if load.scenario == "concurrent" else 1, load.requests, request)
+
+
+async def _paced(pacer: Pacer, request: Callable[[int], Awaitable[Served]]) -> list[Served]:
+    """Send each request when the native pacer says that its time has come."""
+    loop = asyncio.get_running_loop()
+    sent: list[asyncio.Task[Served]] = []
+    all_sent = asyncio.Event()
+    schedule = pacer.schedule()
+
+    def send_due() -> None:
+        for index in pacer.take():
+            assert pacer.start_ns is not None
+            sent.append(asyncio.ensure_future(request(pacer.start_ns + schedule[index])))
+        if pacer.done:
+            all_sent.set()
+
+    with pacer:
+        descriptor = pacer.open_eventfd()
+        loop.add_reader(descriptor, send_due)
+        try:
+            await all_sent.wait()
+        finally:
+            loop.remove_reader(descriptor)
+    return await _all(sent)
+
+
+async def _clients(count: int, requests: int, request: Callable[[], Awaitable[Served]]) -> list[Served]:
+    left = requests
+
+    async def client() -> list[Served]:
+        nonlocal left
+        served = []
+        while left > 0:
+            left -= 1
+            served.append(await request())
+        return served
+
+    answers = await _all(client() for _ in range(count))
+    return sorted((served for client in answers for served in client), key=lambda served: served.scheduled_ns)
+
+
+async def _all(waiting: Iterable[Awaitable[T]]) -> list[T]:
+    """Wait for all of them; where one fails, end the others."""
+    tasks = [asyncio.ensure_future(one) for one in waiting]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
