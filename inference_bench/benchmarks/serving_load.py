@@ -52,13 +52,13 @@ class ServingLoadBenchmark(Benchmark):
         Axis("scenario", ("poisson",), help=", ".join(SCENARIOS)),
         Axis("rate", ("auto",), help="requests a second of poisson and constant; auto: half of what one stream gets"),
         Axis("concurrency", (4,), help="clients of concurrent"),
-        Axis("requests", (64,), help="requests in all"),
+        Axis("requests", (32,), help="requests in all"),
         Axis("max_batch_size", (8,), help="requests that may be computed together"),
         Axis("input_length", (64,), help="tokens of the prompt"),
         Axis("new_tokens", (16,), help="tokens to generate; end-of-sequence is ignored"),
     )
     headline = ("request_latency", "request_ttft", "dispatch_lag", "achieved_rate", "on_schedule")
-    suites = ()
+    suites = ("full",)
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:

@@ -34,7 +34,7 @@ class CheckCommand(Command):
         parser.add_argument(
             "--at-least", metavar="GRADE", default="D", help=f"worst grade allowed: {', '.join(GRADES)}"
         )
-        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown or json")
+        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html or json")
 
     def run(self, args: argparse.Namespace) -> int:
         """Grade every case and say why."""

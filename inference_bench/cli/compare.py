@@ -54,7 +54,7 @@ class CompareCommand(Command):
             "--quantile", metavar="NAME", default="p50", help=f"of each process: {', '.join(QUANTILES)}"
         )
         parser.add_argument("--across-machines", action="store_true", help="compare although the machines differ")
-        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown or json")
+        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html or json")
 
     def run(self, args: argparse.Namespace) -> int:
         """Read the sides, compare them and say what was found."""

@@ -272,7 +272,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="each run gets a folder in here",
     )
     group.add_argument(
-        "--format", metavar="NAME", default="console", help="of the report: console, markdown, json or csv"
+        "--format", metavar="NAME", default="console", help="of the report: console, markdown, html, json or csv"
     )
     group.add_argument(
         "--resume",

@@ -21,11 +21,12 @@ class Places:
     def __init__(self, results: Sequence[BenchmarkResult]) -> None:
         self._cases = [result.case for result in results]
         setups = [asdict(case.setup) for case in self._cases]
+        self._has_several_models = len({case.model for case in self._cases}) > 1
         self._varying = [name for name in (setups[0] if setups else ()) if len({setup[name] for setup in setups}) > 1]
 
     def name(self, case: Case) -> str:
         """Name one case."""
-        model = [case.model] if len({other.model for other in self._cases}) > 1 else []
+        model = [case.model] if self._has_several_models else []
         setup = [f"{name} {getattr(case.setup, name)}" for name in self._varying]
         parameters = " × ".join(str(value) for value in case.parameters.values())
         return " ".join(filter(None, [*model, *setup, case.benchmark.replace("_", " "), parameters]))

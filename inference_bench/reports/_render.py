@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.errors import UnknownNameError
+from inference_bench.reports import html
 from inference_bench.reports.console import print_page
 from inference_bench.reports.markdown import write_page
 
 if TYPE_CHECKING:
     from inference_bench.reports._page import Page
 
-_RENDERERS = {"console": print_page, "markdown": write_page}
+_RENDERERS = {"console": print_page, "markdown": write_page, "html": html.write_page}
 
 
 def check_format(name: str, *others: str) -> None:

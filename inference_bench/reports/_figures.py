@@ -1,0 +1,302 @@
+"""From a run to its drawings: distributions, latency by length, throughput by batch size, memory, loading, accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inference_bench.errors import RunFormatError
+from inference_bench.knee import THROUGHPUT, gains, knee
+from inference_bench.metrics import METRICS
+from inference_bench.plain import unit_of
+from inference_bench.reports._figure import MOST_SERIES, Figure, Mark, Series
+from inference_bench.reports._numbers import numbers_of
+from inference_bench.reports._page import Cell, Column, Table
+from inference_bench.reports._places import Places
+from inference_bench.result import BenchmarkResult, Stage, Summary
+from inference_bench.units import MIB, NS_PER_MS, NS_PER_S
+
+if TYPE_CHECKING:
+    from inference_bench.run_folder import Run
+
+_POINTS = 400
+"""Of a curve: as many as a screen shows."""
+
+_DISTRIBUTIONS = ("ttft", "itl", "forward_time", "request_latency")
+_BY_LENGTH = ("ttft", "tpot", "forward_time")
+_SHARES = {"accuracy", "accuracy_norm", "exact_match", "top1_agreement", "batch_agreement"}
+
+
+def figures(run: Run) -> list[Figure]:
+    """Return every drawing that this run has the data for."""
+    places = Places(run.results)
+    makers: tuple[Callable[[Run, Places], Iterator[Figure]], ...] = (
+        _by_length,
+        _by_batch,
+        _distributions,
+        _memory,
+        _loading,
+        _accuracy,
+    )
+    return [figure for maker in makers for figure in maker(run, places)]
+
+
+def _title(metric: str) -> str:
+    return METRICS[metric].title if metric in METRICS else metric
+
+
+def _found(result: BenchmarkResult, metric: str) -> Summary | None:
+    same = (summary for summary in result.summaries if summary.metric == metric)
+    return next((summary for summary in same if summary.headline.value is not None), None)
+
+
+def _but(result: BenchmarkResult, axis: str, places: Places) -> str:
+    """Name a series: its cases, but for what the x axis shows."""
+    others = {name: value for name, value in result.case.parameters.items() if name != axis}
+    return places.name(replace(result.case, parameters=others))
+
+
+def _estimates(name: str, points: Sequence[tuple[float | str, Summary]], divisor: float) -> Series:
+    estimates = [summary.headline for _, summary in points]
+    values = [(e.value or 0.0) / divisor for e in estimates]
+    low = [v if e.low is None else e.low / divisor for e, v in zip(estimates, values, strict=True)]
+    high = [v if e.high is None else e.high / divisor for e, v in zip(estimates, values, strict=True)]
+    return Series(name, tuple(x for x, _ in points), tuple(values), tuple(low), tuple(high))
+
+
+def _estimate_table(title: str, x_name: str, rows: Iterable[tuple[str, float | str, Summary]]) -> Table:
+    columns = (Column("series"), Column(x_name, numeric=True), Column("median", numeric=True), Column("interval"))
+    cells = []
+    for name, x, summary in rows:
+        numbers = numbers_of(summary, unit_of(summary.metric))
+        figure = summary.headline
+        place = f"{x:g}" if isinstance(x, float) else str(x)
+        texts = (name, place, numbers.with_unit(figure.value), numbers.interval(figure))
+        cells.append(tuple(Cell(text) for text in texts))
+    return Table(title, columns, (tuple(cells),))
+
+
+# Latency against the length of the prompt
+
+
+def _by_length(run: Run, places: Places) -> Iterator[Figure]:
+    for metric in _BY_LENGTH:
+        series: dict[str, list[tuple[float, Summary]]] = {}
+        for result in run.results:
+            length, summary = result.case.parameters.get("input_length"), _found(result, metric)
+            if result.case.benchmark == "inference_speed" and summary is not None and length is not None:
+                series.setdefault(_but(result, "input_length", places), []).append((float(length), summary))
+        lines = {name: sorted(points, key=lambda p: p[0]) for name, points in series.items() if len(points) > 1}
+        if lines:
+            title = f"{_title(metric)} against input length"
+            yield Figure(
+                title,
+                "line",
+                "input length [tokens]",
+                f"{_title(metric)} [ms]",
+                [_estimates(name, points, NS_PER_MS) for name, points in lines.items()][:MOST_SERIES],
+                _estimate_table(title, "input length", ((n, x, s) for n, points in lines.items() for x, s in points)),
+                log_x=True,
+            )
+
+
+# Throughput against the batch size
+
+
+def _by_batch(run: Run, places: Places) -> Iterator[Figure]:
+    series: dict[str, list[tuple[float, Summary]]] = {}
+    for result in run.results:
+        size, summary = result.case.parameters.get("batch_size"), _found(result, THROUGHPUT)
+        if size is not None and summary is not None:
+            series.setdefault(_but(result, "batch_size", places), []).append((float(size), summary))
+    lines = {name: sorted(points, key=lambda p: p[0]) for name, points in series.items() if len(points) > 1}
+    for name, points in list(lines.items())[:MOST_SERIES]:
+        positive = all(_value(summary) > 0 and (summary.headline.low or 1.0) > 0 for _, summary in points)
+        found = knee(gains([(int(x), summary.headline) for x, summary in points])) if positive else None
+        title = f"Throughput against batch size: {name}"
+        yield Figure(
+            title,
+            "line",
+            "batch size",
+            f"{_title(THROUGHPUT)} [tokens/s]",
+            [_estimates(name, points, 1.0)],
+            _estimate_table(title, "batch size", ((name, x, s) for x, s in points)),
+            [] if found is None else [Mark(float(found), f"knee: {found}")],
+            log_x=True,
+            note="" if found is None else f"From batch size {found} on, doubling gains less than a tenth.",
+        )
+
+
+# Distributions
+
+
+def _distributions(run: Run, places: Places) -> Iterator[Figure]:
+    for metric in _DISTRIBUTIONS:
+        curves: list[Series] = []
+        rows: list[tuple[str, float | str, Summary]] = []
+        for result in run.results:
+            summary = _found(result, metric)
+            if summary is None or len(curves) == MOST_SERIES:
+                continue
+            values = _samples(run, result, metric)
+            if len(values) < 2:
+                continue
+            shares = np.arange(1, len(values) + 1) / len(values)
+            keep = np.unique(np.linspace(0, len(values) - 1, _POINTS).astype(int))
+            name = places.name(result.case)
+            curves.append(Series(name, tuple(values[keep] / NS_PER_MS), tuple(100 * shares[keep])))
+            rows.append((name, float(len(values)), summary))
+        if curves:
+            title = f"Distribution of {_title(metric)}"
+            yield Figure(
+                title,
+                "step",
+                f"{_title(metric)} [ms]",
+                "samples at most this long [%]",
+                curves,
+                _estimate_table(title, "samples", rows),
+                note="A steep curve is a steady one, a step is a second mode, and what trails off is the tail.",
+            )
+
+
+def _samples(run: Run, result: BenchmarkResult, metric: str) -> np.ndarray:
+    """Return the measured samples in ascending order, none where their file cannot be read."""
+    try:
+        table = run.samples(result)
+    except RunFormatError:
+        return np.array([])
+    columns = {name: table.column(name).to_numpy() for name in ("metric", "stage", "value")}
+    chosen = (columns["metric"] == metric) & (columns["stage"] == Stage.MEASURED.value)
+    return np.sort(columns["value"][chosen]).astype(float)
+
+
+# Memory
+
+
+def _memory(run: Run, places: Places) -> Iterator[Figure]:
+    drawn = 0
+    for result in run.results:
+        if drawn == MOST_SERIES or not (run.files.get(result.case.id) or {}).get("memory"):
+            continue
+        try:
+            table = run.memory(result)
+        except RunFormatError:
+            continue
+        first = table.column("run").to_numpy() == table.column("run").to_numpy().min() if table.num_rows else []
+        if table.num_rows < 2:
+            continue
+        times = table.column("time_ns").to_numpy()[first]
+        sizes = table.column("rss_bytes").to_numpy()[first]
+        phases = table.column("phase").to_numpy()[first]
+        seconds = (times - times[0]) / NS_PER_S
+        keep = _extremes(sizes)
+        drawn += 1
+        title = f"Memory over time: {places.name(result.case)}"
+        rows = _phase_rows(phases, seconds, sizes)
+        yield Figure(
+            title,
+            "line",
+            "time since the worker began to load [s]",
+            "resident memory [MiB]",
+            [Series("resident set size", tuple(seconds[keep]), tuple(sizes[keep] / MIB))],
+            Table(title, (Column("phase"), *(Column(name, True) for name in ("from s", "to s", "peak MiB"))), (rows,)),
+            _phase_marks(phases, seconds),
+        )
+
+
+def _extremes(values: np.ndarray) -> np.ndarray:
+    """Return positions that keep each stretch's smallest and largest value, so that thinning hides no peak."""
+    stretches = np.array_split(np.arange(len(values)), min(_POINTS // 2, len(values)))
+    return np.unique([at for s in stretches for at in (s[np.argmin(values[s])], s[np.argmax(values[s])])])
+
+
+def _stretches(phases: np.ndarray) -> Iterator[tuple[str, int, int]]:
+    changes = [0, *(np.flatnonzero(phases[1:] != phases[:-1]) + 1), len(phases)]
+    for begin, end in pairwise(changes):
+        yield str(phases[begin]), int(begin), int(end)
+
+
+def _phase_marks(phases: np.ndarray, seconds: np.ndarray) -> list[Mark]:
+    marks, named = [], set()
+    for phase, begin, end in _stretches(phases):
+        if phase and phase not in named and phase != "between":
+            named.add(phase)
+            marks.append(Mark(float(seconds[begin]), phase, float(seconds[end - 1])))
+    return marks
+
+
+def _phase_rows(phases: np.ndarray, seconds: np.ndarray, sizes: np.ndarray) -> tuple[tuple[Cell, ...], ...]:
+    return tuple(
+        (
+            Cell(phase),
+            Cell(f"{seconds[begin]:.3f}"),
+            Cell(f"{seconds[end - 1]:.3f}"),
+            Cell(f"{sizes[begin:end].max() / MIB:,.1f}"),
+        )
+        for phase, begin, end in _stretches(phases)
+        if phase != "between"
+    )
+
+
+# Loading
+
+
+def _loading(run: Run, places: Places) -> Iterator[Figure]:
+    results = [r for r in run.results if r.case.benchmark == "model_loading_time" and _found(r, "load_time")]
+    results = results[: 2 * MOST_SERIES]
+    if not results:
+        return
+    names = tuple(places.name(result.case) for result in results)
+    steps = [
+        {s.phase: s for s in result.summaries if s.metric == "load_time" and s.headline.value is not None}
+        for result in results
+    ]
+    phases = [phase for phase in dict.fromkeys(p for step in steps for p in step) if phase not in ("total", "compile")]
+    rows = [
+        (f"{name}, {phase}", phase, s) for name, step in zip(names, steps, strict=True) for phase, s in step.items()
+    ]
+    title = "Where loading time goes"
+    yield Figure(
+        title,
+        "bars",
+        "median time [s]",
+        "",
+        [
+            Series(phase, names, tuple(_value(step.get(phase)) / NS_PER_S for step in steps))
+            for phase in phases
+            if any(_value(step.get(phase)) / NS_PER_S > 0.001 for step in steps)
+        ],
+        _estimate_table(title, "step", rows),
+        note="Steps of less than a millisecond are in the table only.",
+    )
+
+
+def _value(summary: Summary | None) -> float:
+    return (summary.headline.value or 0.0) if summary else 0.0
+
+
+# Accuracy
+
+
+def _accuracy(run: Run, places: Places) -> Iterator[Figure]:
+    rows = [
+        (f"{places.name(result.case)}, {_title(s.metric)} {s.phase}".strip(), s)
+        for result in run.results
+        for s in result.summaries
+        if s.metric in _SHARES and s.headline.value is not None
+    ]
+    if not rows:
+        return
+    title = "Shares of items, with intervals"
+    yield Figure(
+        title,
+        "dots",
+        "share of items",
+        "",
+        [_estimates("score", rows[: 3 * MOST_SERIES], 1.0)],
+        _estimate_table(title, "items", ((name, float(s.n), s) for name, s in rows)),
+    )

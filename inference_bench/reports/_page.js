@@ -1,0 +1,37 @@
+"use strict";
+// Each column's heading is a button that sorts: up, down, then back to the order of measuring.
+for (const table of document.querySelectorAll("table")) {
+  const bodies = [...table.tBodies];
+  const rows = bodies.flatMap((body) => [...body.rows].map((row) => ({ row, body })));
+  const headings = [...table.tHead.rows[0].cells];
+  headings.forEach((heading, place) => {
+    heading.querySelector("button").addEventListener("click", () => {
+      const next = { none: "ascending", ascending: "descending", descending: "none" };
+      const order = next[heading.getAttribute("aria-sort") ?? "none"];
+      for (const other of headings) other.removeAttribute("aria-sort");
+      table.classList.toggle("sorted", order !== "none");
+      if (order === "none") {
+        for (const { row, body } of rows) body.append(row);
+        return;
+      }
+      heading.setAttribute("aria-sort", order);
+      const key = ({ row }) => row.cells[place].textContent.trim();
+      const sign = order === "ascending" ? 1 : -1;
+      const sorted = [...rows].sort((a, b) => sign * compare(key(a), key(b)) || 0);
+      for (const { row } of sorted) bodies[0].append(row);
+    });
+  });
+}
+
+// Figures with a unit compare as what they mean: 1.2 s is more than 900 ms. What is no figure stands last.
+const scales = { ns: 1, "µs": 1e3, ms: 1e6, s: 1e9, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 };
+function compare(a, b) {
+  const [x, y] = [figure(a), figure(b)];
+  if (x !== null && y !== null) return x - y;
+  if (x !== null || y !== null) return x !== null ? -1 : 1;
+  return a.localeCompare(b);
+}
+function figure(text) {
+  const found = /^[±+]?(-?[\d,]*\.?\d+)\s*(\S*)/.exec(text);
+  return found ? Number(found[1].replaceAll(",", "")) * (scales[found[2]] ?? 1) : null;
+}
