@@ -23,7 +23,7 @@ LAYERS = {
     "machine": "cgroup headroom page_cache environment device devices.* nvml",
     "measuring": "accuracy.* benchmarks.* microbenchmark usage worker transformers_model quantization causal_lm*"
     " text_encoder weights* hub_download hub_config gguf_conversion parameter_count device_memory",
-    "output": "run_folder runs observations noise_store sink sinks.* report reports.*",
+    "output": "run_folder runs run_tables query observations noise_store sink sinks.* report reports.*",
     "driving": "orchestrator preparation overlap loading runner worker_process progress floor tally ab",
     "structure": "model_facts skeleton contract verification migration",
     "live": "live live.*",
