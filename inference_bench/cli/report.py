@@ -21,12 +21,13 @@ class ReportCommand(Command):
     examples = (
         ("benchmark_results/20261123T201530Z-3fa9c1", "the table that `run` printed"),
         ("RUN --format markdown", "for a pull request"),
+        ("RUN --format html > report.html", "one file, for a review"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the folder and the format."""
         parser.add_argument("folder", metavar="RUN", type=Path, help="a run's folder")
-        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, json or csv")
+        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html, json or csv")
 
     def run(self, args: argparse.Namespace) -> int:
         """Read the run and render it."""
