@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inference_bench.orchestrator import RunOutcome, run_benchmarks
     from inference_bench.result import BenchmarkResult, Status
     from inference_bench.run_folder import Run, load_run
+    from inference_bench.run_tables import RunTables, load_runs
     from inference_bench.runner import (
         BenchmarkRunner,
         run_standardized_benchmarks,
@@ -40,6 +41,7 @@ _HOMES = {
     "Model": "model",
     "Run": "run_folder",
     "RunOutcome": "orchestrator",
+    "RunTables": "run_tables",
     "Setup": "spec",
     "Spec": "spec",
     "Status": "result",
@@ -47,6 +49,7 @@ _HOMES = {
     "TextGenerator": "model",
     "TextServer": "model",
     "load_run": "run_folder",
+    "load_runs": "run_tables",
     "run_benchmarks": "orchestrator",
     "run_standardized_benchmarks": "runner",
     "run_standardized_benchmarks_async": "runner",
@@ -64,6 +67,7 @@ __all__ = [
     "Model",
     "Run",
     "RunOutcome",
+    "RunTables",
     "Setup",
     "Spec",
     "Status",
@@ -71,6 +75,7 @@ __all__ = [
     "TextGenerator",
     "TextServer",
     "load_run",
+    "load_runs",
     "run_benchmarks",
     "run_standardized_benchmarks",
     "run_standardized_benchmarks_async",

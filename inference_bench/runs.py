@@ -1,19 +1,16 @@
-"""Many runs at once: finding them by folder or pattern, knowing which were interleaved, reading them as tables."""
+"""Many runs at once: finding them by folder or pattern, knowing which were interleaved."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inference_bench.errors import RunFormatError
-from inference_bench.run_folder import MEMORY, RECORD, SAMPLES, Run, load_run, write_atomically
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from inference_bench.run_folder import RECORD, Run, load_run, write_atomically
 
 _PAIRING_VERSION = 1
 PAIRING = "ab.json"
@@ -118,90 +115,3 @@ def pairing_of(before: Sequence[Run], after: Sequence[Run]) -> Pairing | None:
     halves = (before[0].folder.resolve(), after[0].folder.resolve())
     is_it = found is not None and {path.resolve() for path in found.folders} == set(halves)
     return found if is_it else None
-
-
-# Arrow tables
-
-
-@dataclass(frozen=True, slots=True)
-class RunTables:
-    """Everything that was measured in many runs, as Arrow tables with a ``run_id`` in every row.
-
-    Attributes:
-        summaries: one row a summary, the columns of ``results.csv``.
-        samples: every raw observation.
-        memory: the memory samplers' timelines.
-        problems: runs and files that could not be read, one line each.
-    """
-
-    summaries: pa.Table
-    samples: pa.Table
-    memory: pa.Table
-    problems: tuple[str, ...]
-
-
-def load_runs(folder: str | os.PathLike[str]) -> RunTables:
-    """Read all runs of a folder (or of a pattern of folders) into Arrow tables.
-
-    Raises:
-        RunFormatError: there is no run to read.
-    """
-    problems: list[str] = []
-    runs = open_runs(folder, problems.append)
-    return RunTables(
-        summaries=_summaries(runs),
-        samples=_joined(runs, SAMPLES, problems.append),
-        memory=_joined(runs, MEMORY, problems.append),
-        problems=tuple(problems),
-    )
-
-
-def _summaries(runs: Iterable[Run]) -> pa.Table:
-    import pyarrow as pa
-
-    from inference_bench.sinks.csv import rows
-
-    table: list[Mapping[str, Any]] = [
-        {"created_utc": run.record.created_utc, **row}
-        for run in runs
-        for result in run.results
-        for row in rows(result, run.record)
-    ]
-    columns: dict[str, list[Any]] = {name: [] for row in table for name in row}
-    for row in table:
-        for name, column in columns.items():
-            column.append(row.get(name))
-    return pa.table({name: _array(column) for name, column in columns.items()})
-
-
-def _array(column: list[Any]) -> Any:
-    """Turn a column into an array; one of mixed types (an axis of numbers here, names there) becomes text."""
-    import pyarrow as pa
-
-    try:
-        return pa.array(column)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value is None else str(value) for value in column])
-
-
-def _joined(runs: Iterable[Run], kind: str, problem: Callable[[str], None]) -> pa.Table:
-    import pyarrow as pa
-
-    tables = list(_tables(runs, kind, problem))
-    return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
-
-
-def _tables(runs: Iterable[Run], kind: str, problem: Callable[[str], None]) -> Iterator[pa.Table]:
-    import pyarrow as pa
-
-    for run in runs:
-        for case_id, files in run.files.items():
-            if files[kind] is None:
-                continue
-            try:
-                table = run.samples(case_id) if kind == SAMPLES else run.memory(case_id)
-            except RunFormatError as error:
-                problem(str(error))
-                continue
-            run_id = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), [run.record.id])
-            yield table.add_column(0, "run_id", run_id).replace_schema_metadata()

@@ -1,0 +1,106 @@
+"""``query``: SQL over runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from inference_bench.cli._command import Command
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+
+class QueryCommand(Command):
+    """Ask runs in SQL: the tables are summaries, samples, memory and scores.
+
+    Columns are those of results.csv and of the Parquet files (docs/results.md), with a run_id in every row. Needs
+    DuckDB: pip install 'inference-bench[duckdb]'.
+    """
+
+    examples = (
+        ("\"SELECT model, p50 / 1e6 AS ms FROM summaries WHERE metric = 'ttft'\"", "over all of benchmark_results"),
+        ('"DESCRIBE samples"', "the columns of a table"),
+        ("\"SELECT * FROM samples WHERE stage = 'measured'\" RUN --format parquet > samples.parquet", ""),
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the query, where the runs are, and the format."""
+        parser.add_argument("sql", metavar="SQL", help="one query")
+        parser.add_argument("places", metavar="RUN", nargs="*", help="runs or folders of runs (benchmark_results)")
+        parser.add_argument("--format", metavar="NAME", default="table", help=", ".join(_WRITERS))
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Answer the query."""
+        from inference_bench.errors import UnknownNameError, UsageError
+        from inference_bench.query import query
+        from inference_bench.run_tables import load_runs
+
+        if args.format not in _WRITERS:
+            raise UnknownNameError("format", args.format, _WRITERS)
+        if args.format == "parquet" and sys.stdout.isatty():
+            raise UsageError("--format parquet writes bytes to a terminal: add > FILE.parquet, or take another format.")
+        tables = load_runs(*(args.places or ["benchmark_results"]))
+        answer = query(args.sql, tables)
+        for problem in tables.problems:
+            print(f"warning: {problem}", file=sys.stderr)
+        _WRITERS[args.format](answer)
+        return 0
+
+
+_PIPE_WIDTH = 10_000
+"""Columns where there is no terminal: nothing is folded."""
+
+
+def _write_table(answer: pa.Table) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from inference_bench.plain import one_line
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False)
+    for field in answer.schema:
+        numeric = str(field.type).startswith(("int", "uint", "float", "double", "decimal"))
+        table.add_column(Text(one_line(field.name)), justify="right" if numeric else "left", overflow="fold")
+    for row in zip(*(column.to_pylist() for column in answer.columns), strict=True):
+        table.add_row(*(Text("–" if cell is None else one_line(_text(cell))) for cell in row))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    console.print(table)
+
+
+def _text(cell: object) -> str:
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+
+
+def _write_csv(answer: pa.Table) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(answer.column_names)
+    writer.writerows(zip(*(column.to_pylist() for column in answer.columns), strict=True))
+
+
+def _write_json(answer: pa.Table) -> None:
+    import orjson
+
+    print(orjson.dumps(answer.to_pylist(), default=str, option=orjson.OPT_INDENT_2).decode())
+
+
+def _write_parquet(answer: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
+    sys.stdout.flush()
+    pq.write_table(answer, sys.stdout.buffer)
+
+
+_WRITERS: dict[str, Callable[[pa.Table], None]] = {
+    "table": _write_table,
+    "csv": _write_csv,
+    "json": _write_json,
+    "parquet": _write_parquet,
+}

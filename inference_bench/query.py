@@ -1,0 +1,55 @@
+"""SQL over runs: DuckDB on the Arrow tables, nothing copied and nothing imported into a database."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.errors import UsageError
+from inference_bench.run_tables import TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from inference_bench.run_tables import RunTables
+
+
+def query(sql: str, tables: RunTables) -> pa.Table:
+    """Answer a query over ``summaries``, ``samples``, ``memory`` and ``scores``.
+
+    Only the tables that the query names are read.
+
+    Raises:
+        UsageError: DuckDB is missing, or refuses the query.
+    """
+    duckdb = _duckdb()
+    words = set(re.findall(r"\w+", sql.lower()))
+    try:
+        with duckdb.connect() as connection:
+            # An answer comes from the runs alone: an extension that is not there is an error, not a download.
+            connection.execute("SET autoinstall_known_extensions = false")
+            for name in words.intersection(TABLES):
+                table = getattr(tables, name)
+                if table.num_columns:  # DuckDB has no table without a column
+                    connection.register(name, table)
+            answer = connection.sql(sql)
+            if answer is None:  # DuckDB 1 on a statement such as SET; DuckDB 2 answers with an empty table
+                raise UsageError("a statement without an answer: expected a query, such as SELECT … FROM summaries.")
+            return answer.to_arrow_table()
+    except duckdb.Error as error:
+        raise UsageError(f"DuckDB refuses the query: {_first_line(error)} Tables: {', '.join(TABLES)}.") from error
+
+
+def _duckdb() -> Any:
+    try:
+        import duckdb
+    except ImportError:
+        raise UsageError("query needs DuckDB: pip install 'inference-bench[duckdb]'.") from None
+    return duckdb
+
+
+def _first_line(error: Exception) -> str:
+    """Return what is wrong without the drawing of where; DuckDB's own guess of a name stays."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("LINE ", "^"))]
+    return " ".join(told).rstrip(".") + "."

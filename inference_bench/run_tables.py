@@ -1,0 +1,112 @@
+"""Everything that was measured in many runs, as Arrow tables: for pandas, Polars, DuckDB, or a notebook."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from inference_bench.errors import InvalidValueError, RunFormatError
+from inference_bench.run_folder import MEMORY, SAMPLES, SCORES, Run
+from inference_bench.runs import open_runs
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+TABLES = ("summaries", "samples", "memory", "scores")
+"""The attributes of ``RunTables`` that are tables; also what SQL calls them."""
+
+
+class RunTables:
+    """The tables of many runs, each read from its files when it is first used.
+
+    Every row has a ``run_id``. Times are integer nanoseconds, sizes integer bytes, as in the files (docs/results.md).
+
+    Attributes:
+        problems: runs and files that could not be read, one line each; grows as tables are read.
+    """
+
+    def __init__(self, runs: Sequence[Run], problems: Sequence[str] = ()) -> None:
+        self._runs = runs
+        self.problems = list(problems)
+
+    @cached_property
+    def summaries(self) -> pa.Table:
+        """One row a summary, with the columns of ``results.csv`` and ``created_utc``."""
+        import pyarrow as pa
+
+        from inference_bench.sinks.csv import rows
+
+        table: list[Mapping[str, Any]] = [
+            {"created_utc": run.record.created_utc, **row}
+            for run in self._runs
+            for result in run.results
+            for row in rows(result, run.record)
+        ]
+        names = dict.fromkeys(name for row in table for name in row)
+        return pa.table({name: _array([row.get(name) for row in table]) for name in names})
+
+    @cached_property
+    def samples(self) -> pa.Table:
+        """One row a raw observation."""
+        return self._joined(SAMPLES)
+
+    @cached_property
+    def memory(self) -> pa.Table:
+        """One row a reading of the memory sampler."""
+        return self._joined(MEMORY)
+
+    @cached_property
+    def scores(self) -> pa.Table:
+        """One row an item's score."""
+        return self._joined(SCORES)
+
+    def _joined(self, kind: str) -> pa.Table:
+        import pyarrow as pa
+
+        tables = list(self._tables(kind))
+        return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+
+    def _tables(self, kind: str) -> Iterator[pa.Table]:
+        import pyarrow as pa
+
+        read = {SAMPLES: Run.samples, MEMORY: Run.memory, SCORES: Run.scores}[kind]
+        for run in self._runs:
+            for case_id, files in run.files.items():
+                if files[kind] is None:
+                    continue
+                try:
+                    table = read(run, case_id)
+                except RunFormatError as error:
+                    self.problems.append(str(error))
+                    continue
+                run_id = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), [run.record.id])
+                yield table.add_column(0, "run_id", run_id).replace_schema_metadata()
+
+
+def load_runs(*places: str | os.PathLike[str]) -> RunTables:
+    """Find all runs in folders, or in patterns of folders; their tables are read when they are first used.
+
+    >>> load_runs("benchmark_results").summaries.to_pandas()  # doctest: +SKIP
+
+    Raises:
+        InvalidValueError: no place is given.
+        RunFormatError: a place holds no run that can be read.
+    """
+    if not places:
+        raise InvalidValueError("runs", "no folder", "at least one", "Try load_runs('benchmark_results').")
+    problems: list[str] = []
+    runs = {run.record.id: run for place in places for run in open_runs(place, problems.append)}
+    return RunTables(list(runs.values()), problems)
+
+
+def _array(column: list[Any]) -> Any:
+    """Turn a column into an array; one of mixed types (an axis of numbers here, names there) becomes text."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in column])
