@@ -28,7 +28,7 @@ LAYERS = {
     "driving": "orchestrator preparation overlap* loading runner worker_* progress floor tally ab",
     "structure": "model_facts skeleton contract verification migration",
     "live": "live live.*",
-    "face": "cli.* __main__ __init__",
+    "face": "cli.* pytest_plugin function_timing __main__ __init__",
     "native": "_native",
 }
 

@@ -1,0 +1,65 @@
+"""One function timed call by call, with the statistics of every other case: the engine of the pytest plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from inference_bench._native import TickRecorder
+from inference_bench.measurement import Measurement
+from inference_bench.result import Stage, Summary
+from inference_bench.spec import Limits
+from inference_bench.summaries import summarise
+
+METRIC = "call_time"
+
+
+@dataclass(slots=True)
+class FunctionTiming:
+    """Times a function where it stands.
+
+    Attributes:
+        limits: when to stop.
+        summary: of the last function that was timed.
+    """
+
+    limits: Limits
+    summary: Summary | None = field(default=None, init=False)
+
+    def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call it until the median of its duration is precise, and return what its last call returned.
+
+        An exception of the function ends the timing and passes on.
+        """
+        measurement = Measurement(self.limits)
+        recorder = TickRecorder(2)
+        tick = recorder.tick
+        returned = None
+        for iteration in measurement.iterations((METRIC,)):
+            recorder.clear()
+            tick()
+            returned = function(*args, **kwargs)
+            tick()
+            start_ns, end_ns = recorder.nanoseconds().tolist()
+            iteration.record(METRIC, end_ns - start_ns, start_ns=start_ns)
+        self.summary = _summary(measurement)
+        return returned
+
+
+def _summary(measurement: Measurement) -> Summary:
+    columns = measurement.columns()
+    stages, values = np.array(columns["stage"]), np.array(columns["value"], dtype=np.int64)
+    measured = values[stages == Stage.MEASURED.value]
+    decision = measurement.decision
+    return summarise(
+        METRIC,
+        "",
+        measured,
+        np.zeros(len(measured), dtype=np.int32),
+        cold=float(values[stages == Stage.COLD.value][0]),
+        converged=decision.converged,
+        stop_reason=decision.reason,
+    )
