@@ -107,7 +107,7 @@ def test_each_kind_of_drawing_is_there(run):
 
     for part in ("TTFT against input length", "Throughput against batch size", "Distribution of TTFT"):
         assert part in titles
-    for part in ("Memory over time", "Where loading time goes", "Shares of items"):
+    for part in ("Memory over time", "Where loading time goes"):
         assert part in titles
 
 

@@ -27,8 +27,9 @@ _POINTS = 400
 """Of a curve: as many as a screen shows."""
 
 _DISTRIBUTIONS = ("ttft", "itl", "forward_time", "request_latency")
+_TIMED_ALONE = ("inference_speed", "serving_load")
 _BY_LENGTH = ("ttft", "tpot", "forward_time")
-_SHARES = {"accuracy", "accuracy_norm", "exact_match", "top1_agreement", "batch_agreement"}
+_SHARES = {"accuracy", "accuracy_norm", "exact_match", "top1_agreement"}
 
 
 def figures(run: Run) -> list[Figure]:
@@ -135,32 +136,35 @@ def _by_batch(run: Run, places: Places) -> Iterator[Figure]:
 
 
 def _distributions(run: Run, places: Places) -> Iterator[Figure]:
+    """Draw each metric of each model apart: what is compared is the same work at other lengths or loads."""
     for metric in _DISTRIBUTIONS:
-        curves: list[Series] = []
-        rows: list[tuple[str, float | str, Summary]] = []
+        groups: dict[str, list[BenchmarkResult]] = {}
         for result in run.results:
-            summary = _found(result, metric)
-            if summary is None or len(curves) == MOST_SERIES:
-                continue
-            values = _samples(run, result, metric)
-            if len(values) < 2:
-                continue
-            shares = np.arange(1, len(values) + 1) / len(values)
-            keep = np.unique(np.linspace(0, len(values) - 1, _POINTS).astype(int))
-            name = places.name(result.case)
-            curves.append(Series(name, tuple(values[keep] / NS_PER_MS), tuple(100 * shares[keep])))
-            rows.append((name, float(len(values)), summary))
-        if curves:
-            title = f"Distribution of {_title(metric)}"
-            yield Figure(
-                title,
-                "step",
-                f"{_title(metric)} [ms]",
-                "samples at most this long [%]",
-                curves,
-                _estimate_table(title, "samples", rows),
-                note="A steep curve is a steady one, a step is a second mode, and what trails off is the tail.",
-            )
+            if result.case.benchmark in _TIMED_ALONE and _found(result, metric):
+                groups.setdefault(places.name(replace(result.case, parameters={})), []).append(result)
+        for owner, members in groups.items():
+            curves: list[Series] = []
+            rows: list[tuple[str, float | str, Summary]] = []
+            for result in members[:MOST_SERIES]:
+                values, summary = _samples(run, result, metric), _found(result, metric)
+                if len(values) < 2 or summary is None:
+                    continue
+                shares = np.arange(1, len(values) + 1) / len(values)
+                keep = np.unique(np.linspace(0, len(values) - 1, _POINTS).astype(int))
+                name = " × ".join(str(value) for value in result.case.parameters.values())
+                curves.append(Series(name, tuple(values[keep] / NS_PER_MS), tuple(100 * shares[keep])))
+                rows.append((name, float(len(values)), summary))
+            if curves:
+                title = f"Distribution of {_title(metric)}: {owner}"
+                yield Figure(
+                    title,
+                    "step",
+                    f"{_title(metric)} [ms]",
+                    "samples at most this long [%]",
+                    curves,
+                    _estimate_table(title, "samples", rows),
+                    note="A steep curve is a steady one, a step is a second mode, and what trails off is the tail.",
+                )
 
 
 def _samples(run: Run, result: BenchmarkResult, metric: str) -> np.ndarray:
