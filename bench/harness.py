@@ -4,6 +4,7 @@ A function that does nothing, under our engine (``iterations`` and a tick record
 ``timeit``, ``torch.utils.benchmark`` and a plain ``perf_counter_ns`` pair, in turns. *overhead* is the
 median of what each reports for one call of nothing, where it times calls one by one; a harness that divides a loop by
 its count reports less, and cannot tell the calls apart. *cost* is the harness's own wall time for each sample it keeps.
+pyperf measures in processes of its own, once for the whole table; each of its samples is a mean over a loop.
 
 Run as ``python -m bench.harness``.
 """
@@ -12,10 +13,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 import timeit
 from collections.abc import Callable
+
+import pyperf
 
 from inference_bench._native import TickRecorder, now_ns
 from inference_bench.measurement import Measurement
@@ -46,6 +51,7 @@ def main() -> int:
             result = way()
             if turn:
                 found.setdefault(name, []).append(result)
+    found["pyperf timeit --fast"] = [pyperf_loop()]
     print("| harness | overhead, ns a sample | own cost, ns a sample |\n|---|---:|---:|")
     for name, results in found.items():
         overheads, costs = zip(*results, strict=True)
@@ -103,6 +109,18 @@ def torch_one_by_one() -> tuple[float, float]:
 
     timer = Timer("nothing()", globals={"nothing": nothing})
     return _timed(lambda: [timer.timeit(1).median * 1e9 for _ in range(SAMPLES // 10)])
+
+
+def pyperf_loop() -> tuple[float, float]:
+    """Time an empty function by pyperf's command."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/pyperf.json"
+        command = [sys.executable, "-m", "pyperf", "timeit", "--fast", "-q", "-o", path]
+        began = now_ns()
+        subprocess.run([*command, "-s", "def nothing(): pass", "nothing()"], check=True, stdout=subprocess.DEVNULL)
+        wall = now_ns() - began
+        values = pyperf.Benchmark.load(path).get_values()
+        return NS_PER_S * statistics.median(values), wall / len(values)
 
 
 if __name__ == "__main__":
