@@ -9,7 +9,6 @@ import pytest
 from inference_bench.benchmarks._memory_guard import needed_bytes, refuse_what_cannot_fit
 from inference_bench.benchmarks.batch_processing import (
     BatchProcessingBenchmark,
-    first_divergence,
     row_lengths,
     token_rates,
 )
@@ -165,11 +164,6 @@ def test_the_longest_and_the_most_padded_row_are_among_those_checked():
         "row 15",
     ]
     assert measured(Counter(), batch_size=1).scores()["item"] == ["row 0"]
-
-
-def test_the_first_divergence():
-    assert first_divergence([1, 2, 3], [1, 9, 3]) == 1
-    assert first_divergence([1, 2], [1, 2]) == 2
 
 
 # Memory

@@ -24,7 +24,7 @@ LAYERS = {
     "measuring": "accuracy.* benchmarks.* microbenchmark batcher load_generator usage worker"
     " transformers_model quantization causal_lm* text_encoder weights* hub_download hub_config gguf_conversion"
     " parameter_count device_memory",
-    "output": "run_folder runs run_tables query observations noise_store sink sinks.* report reports.*",
+    "output": "run_folder runs run_tables query history observations noise_store sink sinks.* report reports.*",
     "driving": "orchestrator preparation overlap* loading runner worker_* progress floor tally ab",
     "structure": "model_facts skeleton contract verification migration",
     "live": "live live.*",

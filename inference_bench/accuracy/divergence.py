@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ def compare_logits(reference: NDArray[np.float32], logits: NDArray[np.float32]) 
     Raises:
         InvalidValueError: a logit is NaN or infinite; two sets of NaN would seem to agree.
     """
+    import numpy as np
+
     if not (np.isfinite(reference).all() and np.isfinite(logits).all()):
         raise InvalidValueError("logits", "NaN or infinity", "finite numbers", "They overflow: try another dtype.")
     q, p = _log_softmax(reference), _log_softmax(logits)
@@ -53,6 +57,8 @@ def first_difference(reference: Sequence[int], tokens: Sequence[int]) -> int:
 
 
 def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    import numpy as np
+
     shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
     normalised: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     return normalised

@@ -6,6 +6,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench._native import TickRecorder
+from inference_bench.accuracy.divergence import first_difference
 from inference_bench.benchmark import Benchmark
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._memory_guard import refuse_what_cannot_fit
@@ -118,7 +119,7 @@ def _compare(
     for row in rows:
         expected = _tokens(alone, alone.prompt(lengths[row]), new_tokens)
         batched = [tokens[row] for tokens in together]
-        equal = first_divergence(expected, batched)
+        equal = first_difference(expected, batched)
         if equal < new_tokens:
             divergences.append(equal)
         detail = {"input_length": lengths[row], "alone": expected, "batched": batched}
@@ -128,12 +129,6 @@ def _compare(
             f"{len(divergences)} of the {len(rows)} rows that were checked give other tokens in the batch than alone, "
             f"the earliest from token {min(divergences) + 1} of {new_tokens} on"
         )
-
-
-def first_divergence(expected: Sequence[int], given: Sequence[int]) -> int:
-    """Return the position of the first token that differs, or how many there are; what follows it has another past."""
-    pairs = zip(expected, given, strict=True)
-    return next((position for position, (one, other) in enumerate(pairs) if one != other), len(expected))
 
 
 def _tokens(generator: Any, prompt: Any, new_tokens: int) -> list[Any]:

@@ -12,7 +12,6 @@ from inference_bench.benchmark import Benchmark
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.device_memory import DeviceMemory, read_device_memory, reset_device_peak
 from inference_bench.spec import Axis
-from inference_bench.statistics import slope_estimate
 from inference_bench.units import NS_PER_MS, format_bytes
 
 if TYPE_CHECKING:
@@ -205,6 +204,8 @@ def _loaded_bytes(sampler: MemorySampler, measurement: Measurement) -> int:
 def _score_leak(held_bytes: dict[str, list[int]], measurement: Measurement) -> None:
     """Score what is held after each repetition but the cold one, and say so if it surely grows."""
     import numpy as np
+
+    from inference_bench.statistics import slope_estimate
 
     for place, sizes in held_bytes.items():
         for repetition, size_bytes in enumerate(sizes, 1):

@@ -21,16 +21,24 @@ class ReportCommand(Command):
     examples = (
         ("benchmark_results/20261123T201530Z-3fa9c1", "the table that `run` printed"),
         ("RUN --format markdown", "for a pull request"),
+        ("benchmark_results --history", "each metric through time"),
         ("RUN --format html > report.html", "one page with drawings, for a review"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the folder and the format."""
-        parser.add_argument("folder", metavar="RUN", type=Path, help="a run's folder")
+        parser.add_argument("folder", metavar="RUN", type=Path, help="a run's folder; with --history a folder of runs")
+        parser.add_argument(
+            "--history",
+            action="store_true",
+            help="each metric through time over all runs, changes marked",
+        )
         parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html, json or csv")
 
     def run(self, args: argparse.Namespace) -> int:
-        """Read the run and render it."""
+        """Read the run, or all of them, and render it."""
+        if args.history:
+            return _history(args)
         from inference_bench.report import open_report
         from inference_bench.run_folder import load_run
 
@@ -38,3 +46,18 @@ class ReportCommand(Command):
         run = load_run(args.folder)
         report.render(run, sys.stdout)
         return 1 if any(result.status.is_finding for result in run.results) else 0
+
+
+def _history(args: argparse.Namespace) -> int:
+    from inference_bench.errors import RunFormatError
+    from inference_bench.history import history
+    from inference_bench.reports._history import page
+    from inference_bench.reports._render import check_format, render
+    from inference_bench.runs import open_runs
+
+    check_format(args.format)
+    tracks = history(open_runs(args.folder, lambda text: print(f"warning: {text}", file=sys.stderr)))
+    if not tracks:
+        raise RunFormatError(f"{args.folder}: no case that two runs have in common; a history needs that.")
+    render(page(tracks), args.format, sys.stdout)
+    return 0

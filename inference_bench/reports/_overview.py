@@ -50,7 +50,8 @@ def overview(results: Sequence[BenchmarkResult]) -> Block | None:
     figures = {tag: found for tag, metric in METRICS.items() if metric.overview and (found := _figures(tag, results))}
     varying = [name for name in SETUP_AXES if len({getattr(setup, name) for _, setup in rows}) > 1]
     heads = (Column("model"), *(Column(name) for name in varying))
-    columns = tuple(Column(METRICS[tag].title, numeric=True) for tag in figures)
+    # A screen that is too narrow for all of them keeps the first.
+    columns = tuple(Column(METRICS[tag].title, numeric=True, spare=place) for place, tag in enumerate(figures))
     baselines = _baselines(rows)
     table = Table(
         "Side by side",

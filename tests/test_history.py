@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from inference_bench.history import changes, history
+from inference_bench.orchestrator import run_benchmarks
+from inference_bench.reports._history import page
+from inference_bench.runs import open_runs
+from inference_bench.spec import Limits, Spec
+from inference_bench.units import NS_PER_S
+
+
+def noisy(level, count, seed, spread=0.01):
+    return list(level * np.exp(np.random.default_rng(seed).normal(0, spread, count)))
+
+
+def test_a_step_is_found_where_it_is():
+    found = changes(noisy(100, 12, 1) + noisy(110, 12, 2))
+
+    assert list(found) == [12]
+    assert found[12] == pytest.approx(0.1, abs=0.02)
+
+
+def test_two_steps_are_two_changes():
+    found = changes(noisy(100, 10, 1) + noisy(120, 10, 2) + noisy(90, 10, 3))
+
+    assert list(found) == [10, 20]
+    assert found[10] > 0 > found[20]
+
+
+def test_noise_is_hardly_ever_a_change():
+    false = sum(bool(changes(noisy(100, 24, seed, spread=0.05))) for seed in range(200))
+
+    assert false <= 10  # at most 5 % by construction, and the margin takes most of these
+
+
+def test_what_is_within_the_margin_is_no_change():
+    assert changes(noisy(100, 15, 1, 0.0001) + noisy(100.5, 15, 2, 0.0001)) == {}
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0] * 3 + [9.0] * 4, [5.0] * 40, [0.0] * 9 + [1.0] * 9])
+def test_too_few_equal_or_zero_values_are_no_change(values):
+    assert changes(values) == {}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    output = tmp_path_factory.mktemp("out")
+    request = Spec(
+        ("null",),
+        ("inference_speed",),
+        axes={"input_length": (16,), "new_tokens": (4,)},
+        limits=Limits(budget_ns=NS_PER_S // 20),
+    )
+    for _ in range(2):
+        asyncio.run(run_benchmarks(request, output=output))
+    return output
+
+
+def report(*words):
+    command = [sys.executable, "-m", "inference_bench", "report", *map(str, words), "--history"]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_runs_come_by_time_with_their_own_figures(folder):
+    runs = open_runs(folder, print)
+    (track, *_) = history(reversed(runs))
+
+    assert [point.run for point in track.points] == sorted(run.record.id for run in runs)
+    assert track.changes == {}
+    assert {t.metric for t in history(runs)} < {t.metric for t in history(runs, everything=True)}
+    assert len(page([track]).blocks) == 1
+
+
+@pytest.mark.parametrize(("form", "word"), [("console", "TTFT"), ("markdown", "### TTFT"), ("html", "<caption>TTFT")])
+def test_the_command_in_every_format(folder, form, word):
+    ended = report(folder, "--format", form)
+
+    assert ended.returncode == 0, ended.stderr
+    assert word in ended.stdout
+    assert "2 runs" in ended.stdout
+
+
+def test_a_folder_without_runs_or_with_a_single_one_is_one_line(folder, tmp_path):
+    single = report(next(folder.iterdir()))
+    assert (single.returncode, single.stderr.count("\n")) == (2, 1) or single.returncode == 1
+    assert "no case that two runs have in common" in single.stderr
+    assert "no run in it" in report(tmp_path).stderr
