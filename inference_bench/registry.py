@@ -42,7 +42,8 @@ def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
         PluginError: it has no single subclass of ``base`` or cannot be imported.
     """
     names = names_in(package)
-    outside = {point.name: point for point in entry_points(group=package)}
+    # Looking through every installed distribution takes some 10 ms: only for what is not here.
+    outside = {} if name in names else {point.name: point for point in entry_points(group=package)}
     if name not in names and name not in outside:
         raise UnknownNameError(kind, name, [*names, *outside])
     found: Any
