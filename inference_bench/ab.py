@@ -11,7 +11,7 @@ import os
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager, nullcontext
+from contextlib import AsyncExitStack, aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,7 +141,8 @@ async def measure_interleaved(
             stack.enter_context(locked(run_folder))
             watcher = _Watcher(progress) if not turns else Progress()
             session = await stack.enter_async_context(Session(variant.spec, ready, run_folder, watcher))
-            turns.append(_Turn(variant, session, session.measure_plan(), ready.plan.runs))
+            results = await stack.enter_async_context(aclosing(session.measure_plan()))
+            turns.append(_Turn(variant, session, results, ready.plan.runs))
         with _signals([turn.session for turn in turns]) if handle_signals else nullcontext():
             pairing = _Pairing(folder, turns[0], turns[1], question, progress)
             reason = await pairing.measure(now_ns() + time_ns)

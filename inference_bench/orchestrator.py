@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,8 +129,10 @@ async def _carry_out(session: Session, handle_signals: bool) -> RunOutcome:
             session.begin()
             await session.fetch_weights()
             await session.measure_floor()
-            async for result in session.measure_plan():
-                session.write(result)
+            # Closed here and now where writing fails: the loop's end would close what is still at work in it.
+            async with aclosing(session.measure_plan()) as results:
+                async for result in results:
+                    session.write(result)
             session.finish()
     return RunOutcome(session.folder, load_run(session.folder), interrupted=session.stopping)
 
@@ -280,7 +282,7 @@ class Session:
         self._record = replace(self._record, floor=floor_of(results), clock=clock)
         self._sink.begin(self._record)
 
-    async def measure_plan(self) -> AsyncIterator[BenchmarkResult]:
+    async def measure_plan(self) -> AsyncGenerator[BenchmarkResult, None]:
         """Measure group after group, the next one loading meanwhile where that disturbs nothing."""
         for index, (run, group) in enumerate(self._jobs):
             waiting = []
@@ -292,12 +294,13 @@ class Session:
                     waiting.append(case)
                 else:
                     yield self._fail(case, run, *refusal)
-            async for result in self._measure_group(index, run, waiting):
-                yield result
+            async with aclosing(self._measure_group(index, run, waiting)) as results:
+                async for result in results:
+                    yield result
             if self.stopping:
                 return
 
-    async def _measure_group(self, index: int, run: int, waiting: list[Case]) -> AsyncIterator[BenchmarkResult]:
+    async def _measure_group(self, index: int, run: int, waiting: list[Case]) -> AsyncGenerator[BenchmarkResult, None]:
         """Measure the cases that share one load of one model, yielding each result as its case ends.
 
         A worker that is lost takes the case in flight with it; the group's remaining cases get a fresh one.
