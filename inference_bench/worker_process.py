@@ -105,8 +105,7 @@ class WorkerProcess:
         """
         if self._process is None or self._process.returncode is not None:
             return
-        if self._patience is not None:
-            self._patience.reschedule(None)  # a worker that may not run may be silent
+        self._be_patient(None)  # a worker that may not run may be silent
         self._process.send_signal(signal.SIGSTOP)
         for _ in range(_STOP_LOOKS):
             if _states(self._process.pid) <= _AT_REST:
@@ -117,8 +116,12 @@ class WorkerProcess:
         """Let a stopped worker go on."""
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGCONT)
-            if self._patience is not None:
-                self._patience.reschedule(asyncio.get_running_loop().time() + self._silence_s)
+            self._be_patient(asyncio.get_running_loop().time() + self._silence_s)
+
+    def _be_patient(self, until: float | None) -> None:
+        if self._patience is not None:
+            with suppress(RuntimeError):  # over already: the worker has ended, and is being asked why
+                self._patience.reschedule(until)
 
     def place(self, cpus: Collection[int] | None, *, idle: bool) -> None:
         """Bind every thread of the worker to these CPUs; an idle one runs only where nobody else wants to.
