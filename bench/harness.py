@@ -20,8 +20,6 @@ import time
 import timeit
 from collections.abc import Callable
 
-import pyperf
-
 from inference_bench._native import TickRecorder, now_ns
 from inference_bench.measurement import Measurement
 from inference_bench.spec import Limits
@@ -113,6 +111,8 @@ def torch_one_by_one() -> tuple[float, float]:
 
 def pyperf_loop() -> tuple[float, float]:
     """Time an empty function by pyperf's command."""
+    import pyperf
+
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/pyperf.json"
         command = [sys.executable, "-m", "pyperf", "timeit", "--fast", "-q", "-o", path]
