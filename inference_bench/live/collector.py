@@ -31,6 +31,7 @@ class Collector:
     Attributes:
         marks: how often each mark came.
         listeners: called with each batch, in order; they must be quick and must not raise.
+        harvesters: called at each collection, for what others have recorded elsewhere; likewise.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Collector:
     ) -> None:
         self.marks: dict[str, int] = {}
         self.listeners: list[Callable[[SpanRecords], object]] = []
+        self.harvesters: list[Callable[[], object]] = []
         self._recorder = recorder
         self._durations = durations
         self._flight = flight
@@ -85,6 +87,8 @@ class Collector:
                 self._count(drained)
                 for listener in self.listeners:
                     listener(drained)
+            for harvest in self.harvesters:
+                harvest()
 
     def made(self) -> int:
         """Return how many records were made since the recorder was."""

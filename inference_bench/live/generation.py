@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from inference_bench import _native
+from inference_bench.live.gpu_time import NONE, GpuTimer
 from inference_bench.live.requests import current_request
 from inference_bench.live.series import make_key
 
@@ -28,8 +29,9 @@ class _Active(threading.local):
 class GenerationSeries:
     """The series of one model, and the wrappers of its methods that fill them."""
 
-    def __init__(self, profiler: Profiler, name: str) -> None:
+    def __init__(self, profiler: Profiler, name: str, gpu: GpuTimer | None = None) -> None:
         self.profiler = profiler
+        self.gpu = gpu
         labels = {"model": name}
         self.ttft = profiler.histogram("ttft", **labels)
         self.itl = profiler.histogram("itl", **labels)
@@ -46,6 +48,9 @@ class GenerationSeries:
         self.prefill_span = profiler.span(f"{name}.prefill")
         self.decode_span = profiler.span(f"{name}.decode")
         self.token_mark = profiler.marker(f"{name}.token")
+        if gpu is not None:
+            self.gpu_prefill = profiler.histogram("gpu_prefill", **labels)
+            self.gpu_decode = profiler.histogram("gpu_decode", **labels)
         self._active = _Active()
 
     def around_generate(self, generate: Method) -> Method:
@@ -123,6 +128,7 @@ class Generation:
 
     __slots__ = (
         "_first_ns",
+        "_gpu_interval",
         "_id",
         "_iterations",
         "_last_ns",
@@ -148,6 +154,9 @@ class Generation:
         if self.sampled:
             series.generate_span.begin(self._id, self._request_id)
             series.prefill_span.begin(self._id, self._request_id)
+        self._gpu_interval = NONE
+        if self.sampled and series.gpu is not None:
+            self._gpu_interval = series.gpu.begin(series.gpu_prefill)
         self._start_ns = self._last_ns = _native.now_ns()
 
     def iterate(self) -> None:
@@ -160,6 +169,7 @@ class Generation:
             self._first_ns = now_ns
             self._series.prefill_span.end(self._id)
             self._series.decode_span.begin(self._id, self._request_id)
+            self._decode_on_gpu()
         else:
             return
         self._mark(self._id)
@@ -196,8 +206,16 @@ class Generation:
         if self.sampled:
             self._end_spans()
 
+    def _decode_on_gpu(self) -> None:
+        gpu = self._series.gpu
+        if gpu is not None:
+            gpu.end(self._gpu_interval)
+            self._gpu_interval = gpu.begin(self._series.gpu_decode)
+
     def _end_spans(self) -> None:
         series = self._series
+        if series.gpu is not None:
+            series.gpu.end(self._gpu_interval)
         (series.decode_span if self._iterations > 0 else series.prefill_span).end(self._id)
         series.generate_span.end(self._id)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.live.generation import GenerationSeries
+from inference_bench.live.gpu_time import GpuTimers
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
@@ -27,6 +28,7 @@ class Instruments:
 
     def __init__(self, profiler: Profiler) -> None:
         self._profiler = profiler
+        self._gpu_timers = GpuTimers(profiler)
         self._shadows: weakref.WeakKeyDictionary[Any, list[_Shadow]] = weakref.WeakKeyDictionary()
 
     def add(self, model: Any, name: str, *, generate: bool, forward: bool, modules: str | None) -> None:
@@ -37,7 +39,7 @@ class Instruments:
             )
         shadows = [*self._of_generate(model, name)] if generate else []
         if forward:
-            shadows.append(_Shadow(model, "forward", self._profiler.span(f"{name}.forward")))
+            shadows.append(self._of_forward(model, model, name, "forward"))
         if modules is not None:
             shadows += self._of_modules(model, name, modules)
         for shadow in shadows:
@@ -60,7 +62,7 @@ class Instruments:
                 "a transformers model with generate()",
                 "Give generate=False, and forward=True or modules=, to time any other.",
             )
-        series = GenerationSeries(self._profiler, name)
+        series = GenerationSeries(self._profiler, name, self._gpu_timers.of(model))
         yield _Shadow(model, "generate", series.around_generate)
         yield _Shadow(model, _LOOP, series.around_loop)
         if callable(getattr(model, "generate_batch", None)):
@@ -71,7 +73,15 @@ class Instruments:
         if not found:
             known = ", ".join(path for path, _ in list(model.named_modules())[1:6])
             raise InvalidValueError("modules", pattern, f"a pattern that some module's name matches: {known} …")
-        return [_Shadow(module, "forward", self._profiler.span(f"{name}.{path}")) for path, module in found]
+        return [self._of_forward(model, module, name, path) for path, module in found]
+
+    def _of_forward(self, model: Any, module: Any, name: str, path: str) -> _Shadow:
+        """Time a module's ``forward`` on the host and, of a model on a GPU, there."""
+        span, gpu = self._profiler.span(f"{name}.{path}"), self._gpu_timers.of(model)
+        if gpu is None:
+            return _Shadow(module, "forward", span)
+        histogram = self._profiler.histogram("gpu_time", model=name, module=path)
+        return _Shadow(module, "forward", lambda forward: span(gpu.around(forward, histogram)))
 
 
 class _Shadow:

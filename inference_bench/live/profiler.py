@@ -254,6 +254,9 @@ class Profiler:
         iteration of the decoding loop, whatever the batch. Counters: ``generations``, ``tokens_in`` and ``tokens_out``,
         padding included. Gauge: ``batch_size``. All have the label ``model``.
 
+        Of a model on a CUDA device, histograms ``gpu_prefill`` and ``gpu_decode`` hold the device's time between events
+        in the stream; with ``forward`` or ``modules``, ``gpu_time`` with the label ``module`` does so for each.
+
         Args:
             model: a ``PreTrainedModel``, or any ``torch.nn.Module`` with ``generate=False``.
             name: value of the label, and beginning of the spans' names.
@@ -344,6 +347,10 @@ class Profiler:
         """Undo ``add_listener``."""
         with suppress(ValueError):
             self._collector.listeners.remove(listener)
+
+    def add_harvester(self, harvest: Callable[[], object]) -> None:
+        """Have ``harvest`` called at each collection, for what was recorded elsewhere, such as on a GPU."""
+        self._collector.harvesters.append(harvest)
 
     @property
     def memory_limit_bytes(self) -> int:
