@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.live.exchange import Exchange, HttpSeries
 from inference_bench.live.gc_pauses import GcPauses
-from inference_bench.live.http_series import Exchange, HttpSeries
 from inference_bench.live.loop_lag import LoopLag
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.live.http_series import Exchange, HttpSeries
+from inference_bench.live.exchange import Exchange, HttpSeries
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler

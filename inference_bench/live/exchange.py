@@ -1,4 +1,4 @@
-"""The series of HTTP responses, by route, method and status."""
+"""What a server sees of one request and its response, and the series that it goes into."""
 
 from __future__ import annotations
 
@@ -21,41 +21,51 @@ OTHER = "(other)"
 """The label of what would be one series too many, and of methods that HTTP does not know."""
 
 
-class ResponseSeries:
-    """The series of one route, method and status."""
+class ExchangeSeries:
+    """The series of all exchanges with the same labels.
 
-    __slots__ = ("bytes", "first_byte", "gap", "last", "request", "responses")
+    Args:
+        profiler: where they are made.
+        protocol: beginning of their names, ``http`` or ``grpc``.
+        pieces: what a response is counted in: ``bytes`` or ``messages``.
+        labels: what they have in common.
 
-    def __init__(self, profiler: Profiler, route: str, method: str, status: str) -> None:
-        labels = {"route": route, "method": method, "status": status}
-        self.responses = profiler.counter("http_responses", **labels)
-        self.bytes = profiler.counter("http_response_bytes", **labels)
-        self.request = profiler.histogram("http_request", **labels)
-        self.first_byte = profiler.histogram("http_first_byte", **labels)
-        self.gap = profiler.histogram("http_gap", **labels)
-        self.last = profiler.last_seen(make_key("http_request", labels))
+    Raises:
+        InvalidValueError: the profiler may hold no more series.
+    """
+
+    __slots__ = ("first_piece", "gap", "last", "request", "responses", "volume")
+
+    def __init__(self, profiler: Profiler, protocol: str, pieces: str, labels: dict[str, str]) -> None:
+        first = "byte" if pieces == "bytes" else "message"
+        self.responses = profiler.counter(f"{protocol}_responses", **labels)
+        self.volume = profiler.counter(f"{protocol}_response_{pieces}", **labels)
+        self.request = profiler.histogram(f"{protocol}_request", **labels)
+        self.first_piece = profiler.histogram(f"{protocol}_first_{first}", **labels)
+        self.gap = profiler.histogram(f"{protocol}_gap", **labels)
+        self.last = profiler.last_seen(make_key(f"{protocol}_request", labels))
 
 
 class Exchange:
     """What is seen of one request and its response as it passes.
 
     Attributes:
-        status: of the response; 500 is what a server answers if the application raises before it has begun.
+        status: of an HTTP response; 500 is what a server answers if the application raises before it has begun.
     """
 
-    __slots__ = ("_begin_ns", "_bytes", "_first_ns", "_gaps", "_last_ns", "_request", "status")
+    __slots__ = ("_begin_ns", "_first_ns", "_gaps", "_last_ns", "_request", "_volume", "status")
 
     def __init__(self, request: Request) -> None:
         self.status = 500
         self._request = request
-        self._bytes = self._first_ns = self._last_ns = 0
+        self._volume = self._first_ns = self._last_ns = 0
         self._gaps: list[int] | None = None
         self._begin_ns = now_ns()
 
-    def note_piece(self, length: int) -> None:
-        """Take note of a piece of the body that is handed to the server."""
+    def note_piece(self, volume: int) -> None:
+        """Take note of a piece of the response that is handed to the server: of so many bytes, or of one message."""
         time_ns = now_ns()
-        self._bytes += length
+        self._volume += volume
         if not self._first_ns:
             self._first_ns = time_ns
         elif self._gaps is None:
@@ -64,16 +74,16 @@ class Exchange:
             self._gaps.append(time_ns - self._last_ns)
         self._last_ns = time_ns
 
-    def end(self, series: ResponseSeries) -> None:
+    def end(self, series: ExchangeSeries) -> None:
         """Observe it; its route and status are known only now."""
         took_ns = now_ns() - self._begin_ns
         series.responses.inc()
-        series.bytes.add(self._bytes)
+        series.volume.add(self._volume)
         if not self._request.sampled:
             return
         series.request.observe_ns(took_ns)
         if self._first_ns:
-            series.first_byte.observe_ns(self._first_ns - self._begin_ns)
+            series.first_piece.observe_ns(self._first_ns - self._begin_ns)
         if self._gaps is not None:
             for gap_ns in self._gaps:
                 series.gap.observe_ns(gap_ns)
@@ -85,20 +95,23 @@ class HttpSeries:
 
     def __init__(self, profiler: Profiler) -> None:
         self._profiler = profiler
-        self._others = ResponseSeries(profiler, OTHER, OTHER, OTHER)
-        self._found: dict[tuple[str, str, int], ResponseSeries] = {}
+        self._others = self._new(OTHER, OTHER, OTHER)
+        self._found: dict[tuple[str, str, int], ExchangeSeries] = {}
 
-    def of(self, route: str, method: str, status: int) -> ResponseSeries:
+    def of(self, route: str, method: str, status: int) -> ExchangeSeries:
         """Return the series, made when first asked for."""
         found = self._found.get((route, method, status))
         return self._make(route, method, status) if found is None else found
 
-    def _make(self, route: str, method: str, status: int) -> ResponseSeries:
+    def _make(self, route: str, method: str, status: int) -> ExchangeSeries:
         if method not in _METHODS or not 100 <= status <= 599:
             return self._others  # not remembered: a client may send any number of them
         try:
-            made = ResponseSeries(self._profiler, route, method, str(status))
+            made = self._new(route, method, str(status))
         except InvalidValueError:
             return self._others
         self._found[route, method, status] = made
         return made
+
+    def _new(self, route: str, method: str, status: str) -> ExchangeSeries:
+        return ExchangeSeries(self._profiler, "http", "bytes", {"route": route, "method": method, "status": status})

@@ -1,0 +1,106 @@
+"""Measuring a gRPC server (``grpc.aio``) from a call's arrival to its last message (extra ``grpc``)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from inference_bench.errors import InvalidValueError
+from inference_bench.live.exchange import OTHER, Exchange, ExchangeSeries
+
+if TYPE_CHECKING:
+    from inference_bench.live.profiler import Profiler
+
+
+class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
+    """Server interceptor: ``grpc.aio.server(interceptors=[ProfilerInterceptor(profiler)])``.
+
+    Histograms ``grpc_request``, ``grpc_first_message`` and ``grpc_gap`` (between the messages of a stream), counters
+    ``grpc_responses`` and ``grpc_response_messages``, by method and status code. Methods are those that the server
+    has: what clients make up is no series. A handler that is neither a coroutine function nor an asynchronous generator
+    passes unmeasured; one that streams by ``context.write`` is measured as a whole, not message by message.
+
+    Args:
+        profiler: where the series go.
+    """
+
+    def __init__(self, profiler: Profiler) -> None:
+        self._profiler = profiler
+        self._others = self._new(OTHER, OTHER)
+        self._found: dict[tuple[str, str], ExchangeSeries] = {}
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+        """Return the method's handler, measured."""
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        kind = "_".join("stream" if is_stream else "unary" for is_stream in _directions(handler))
+        behaviour = getattr(handler, kind)
+        if inspect.isasyncgenfunction(behaviour):
+            measured = self._stream(behaviour, details.method)
+        elif inspect.iscoroutinefunction(behaviour):
+            measured = self._call(behaviour, details.method, returns_message=not handler.response_streaming)
+        else:
+            return handler
+        make = getattr(grpc, f"{kind}_rpc_method_handler")
+        return make(measured, handler.request_deserializer, handler.response_serializer)
+
+    def _call(self, behaviour: Callable[..., Awaitable[Any]], method: str, *, returns_message: bool) -> Any:
+        async def measured(request: Any, context: Any) -> Any:
+            with self._measuring(method, context) as exchange:
+                response = await behaviour(request, context)
+                if returns_message:
+                    exchange.note_piece(1)
+                return response
+
+        return measured
+
+    def _stream(self, behaviour: Callable[..., AsyncIterator[Any]], method: str) -> Any:
+        async def measured(request: Any, context: Any) -> AsyncIterator[Any]:
+            with self._measuring(method, context) as exchange:
+                async for message in behaviour(request, context):
+                    exchange.note_piece(1)
+                    yield message
+
+        return measured
+
+    @contextmanager
+    def _measuring(self, method: str, context: Any) -> Iterator[Exchange]:
+        with self._profiler.request() as request:
+            exchange, end = Exchange(request), "UNKNOWN"
+            try:
+                yield exchange
+                end = "OK"
+            except (asyncio.CancelledError, GeneratorExit):
+                end = "CANCELLED"
+                raise
+            finally:
+                exchange.end(self._of(method, _code(context) or end))
+
+    def _of(self, method: str, code: str) -> ExchangeSeries:
+        found = self._found.get((method, code))
+        if found is None:
+            try:
+                found = self._new(method, code)
+            except InvalidValueError:
+                found = self._others
+            self._found[method, code] = found
+        return found
+
+    def _new(self, method: str, code: str) -> ExchangeSeries:
+        return ExchangeSeries(self._profiler, "grpc", "messages", {"method": method, "code": code})
+
+
+def _directions(handler: Any) -> tuple[bool, bool]:
+    return handler.request_streaming, handler.response_streaming
+
+
+def _code(context: Any) -> str:
+    """Return the name of the status that the handler gave up with; empty if it set none."""
+    given = context.code()
+    return next((str(code.name) for code in grpc.StatusCode if given in (code, code.value[0]) and code.value[0]), "")
