@@ -261,8 +261,8 @@ class LookAhead:
     def _account(self, loading: Loading, came_ns: int, ran_before_ns: int) -> None:
         """Add a load to the books: what ran before its turn came was hidden.
 
-        What could have been hidden is, with ``partition``, all of it; with ``freeze`` at most the gaps between timed
-        windows from the loader's start to its turn.
+        What could have been hidden is, with ``partition``, all of it; with ``freeze`` the gaps between timed windows
+        from the loader's start to its turn, and whatever ran within one: a worker that still boots cannot be frozen.
         """
         ran_ns = loading.running.total_ns()
         self._load_ns += ran_ns
@@ -276,4 +276,5 @@ class LookAhead:
             if end > began_ns and begin < came_ns
         )
         gap_ns = came_ns - began_ns - (timed_ns if self._overlap.policy is Policy.FREEZE else 0)
-        self._hideable_ns += ran_ns if self._overlap.policy is Policy.PARTITION else min(ran_ns, max(gap_ns, 0))
+        could_ns = ran_ns if self._overlap.policy is Policy.PARTITION else min(ran_ns, max(gap_ns, 0))
+        self._hideable_ns += max(could_ns, ran_before_ns)
