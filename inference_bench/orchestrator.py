@@ -417,7 +417,8 @@ class Session:
         }
 
         async def load(worker: WorkerProcess) -> dict[str, Any]:
-            return await _load(worker, file, weights, case, path, limits)
+            with worker.limited("loading the model", limits.load_ns / NS_PER_S):
+                return await _load(worker, file, weights, case, path, limits)
 
         worker = WorkerThread(self._silence_s) if self._inline else WorkerProcess(log, environment, self._silence_s)
         return Loading(worker, load, self._ahead)
@@ -425,15 +426,16 @@ class Session:
     async def _measure(self, worker: WorkerProcess, case: Case, path: str | None, limits: Limits) -> dict[str, Any]:
         self._worker = worker
         try:
-            await worker.send("measure", case=_plain_case(case), benchmark_file=path, limits=asdict(limits))
-            while True:
-                message = await worker.receive("progress", "window", "measured", "failed")
-                if message["kind"] == "progress":
-                    self._progress.case_progress(case, message)
-                elif message["kind"] == "window":
-                    await self._window(worker, opens=message["opens"])
-                else:
-                    return message
+            with worker.limited("the case", limits.case_ns / NS_PER_S):
+                await worker.send("measure", case=_plain_case(case), benchmark_file=path, limits=asdict(limits))
+                while True:
+                    message = await worker.receive("progress", "window", "measured", "failed")
+                    if message["kind"] == "progress":
+                        self._progress.case_progress(case, message)
+                    elif message["kind"] == "window":
+                        await self._window(worker, opens=message["opens"])
+                    else:
+                        return message
         finally:
             self._worker = None
             self._ahead.close_window()

@@ -57,6 +57,8 @@ class Limits:
         budget_ns: give up after this long and say ``converged=false``.
         max_samples: an upper bound on the samples of one metric, so that memory is bounded.
         silence_ns: a worker that says nothing for this long counts as hung; one iteration must fit.
+        load_ns: a load that takes longer is given up; the time that a loader stands still does not count.
+        case_ns: a case that takes longer in one process is given up, whatever it is doing.
     """
 
     min_samples: int = 30
@@ -65,9 +67,11 @@ class Limits:
     budget_ns: int = 25 * NS_PER_S
     max_samples: int = 100_000
     silence_ns: int = 300 * NS_PER_S
+    load_ns: int = 3600 * NS_PER_S
+    case_ns: int = 4 * 3600 * NS_PER_S
 
     def __post_init__(self) -> None:
-        for name in ("min_samples", "budget_ns", "max_samples", "silence_ns"):
+        for name in ("min_samples", "budget_ns", "max_samples", "silence_ns", "load_ns", "case_ns"):
             if getattr(self, name) < 1:
                 raise InvalidValueError(name.replace("_", " "), getattr(self, name), "a positive whole number")
         if self.warmup_iterations < 0:

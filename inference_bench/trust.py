@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 from inference_bench.metrics import METRICS
-from inference_bench.result import BenchmarkResult, RunRecord, Summary
+from inference_bench.result import BenchmarkResult, RunRecord, Status, Summary
 from inference_bench.spec import Setup
 from inference_bench.units import NS_PER_S, format_ns
 
@@ -59,6 +59,13 @@ class Grade:
 def grade(result: BenchmarkResult, record: RunRecord) -> Grade:
     """Grade one case of a run."""
     return graded([*_machine(record.environment), *_clock(record.clock), *_run(record), *_case(result, record)])
+
+
+def case_grade(result: BenchmarkResult, record: RunRecord) -> Grade | None:
+    """Grade a case by itself, whether or not the rest of its plan has been measured; None if it does not apply."""
+    if result.status is Status.NOT_APPLICABLE:
+        return None
+    return grade(result, replace(record, finished=True))
 
 
 def graded(findings: Iterable[Finding]) -> Grade:

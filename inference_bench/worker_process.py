@@ -7,8 +7,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -37,6 +38,13 @@ class WorkerLostError(InferenceBenchError):
         self.failure = failure
 
 
+@dataclass(slots=True)
+class _Limit:
+    what: str
+    limit_s: float
+    until: float
+
+
 class WorkerProcess:
     """One fresh process, as an asynchronous context manager; gone when the block ends, whatever happened in it.
 
@@ -54,6 +62,8 @@ class WorkerProcess:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._patience: asyncio.Timeout | None = None
+        self._limit: _Limit | None = None
+        self._frozen_at: float | None = None
 
     async def __aenter__(self) -> WorkerProcess:
         ours, theirs = socket.socketpair()
@@ -98,6 +108,15 @@ class WorkerProcess:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
+    @contextmanager
+    def limited(self, what: str, limit_s: float) -> Iterator[None]:
+        """Kill the worker where what happens in this block takes longer; the time that it is frozen does not count."""
+        self._limit = _Limit(what, limit_s, _now() + limit_s)
+        try:
+            yield
+        finally:
+            self._limit = None
+
     async def freeze(self) -> None:
         """Stop every thread of the worker; returns when none runs any more.
 
@@ -105,6 +124,7 @@ class WorkerProcess:
         """
         if self._process is None or self._process.returncode is not None:
             return
+        self._frozen_at = _now()
         self._be_patient(None)  # a worker that may not run may be silent
         self._process.send_signal(signal.SIGSTOP)
         for _ in range(_STOP_LOOKS):
@@ -116,7 +136,17 @@ class WorkerProcess:
         """Let a stopped worker go on."""
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGCONT)
-            self._be_patient(asyncio.get_running_loop().time() + self._silence_s)
+            if self._frozen_at is not None and self._limit is not None:
+                self._limit.until += _now() - self._frozen_at
+            self._frozen_at = None
+            self._be_patient(self._deadline())
+
+    def _deadline(self) -> float | None:
+        """Return when the worker will have been silent or at work for too long, on the loop's clock."""
+        if self._frozen_at is not None:
+            return None
+        silent = _now() + self._silence_s
+        return silent if self._limit is None else min(silent, self._limit.until)
 
     def _be_patient(self, until: float | None) -> None:
         if self._patience is not None:
@@ -157,15 +187,14 @@ class WorkerProcess:
         """
         assert self._reader is not None
         try:
-            async with asyncio.timeout(self._silence_s) as self._patience:
+            async with asyncio.timeout_at(self._deadline()) as self._patience:
                 header = await self._reader.readexactly(protocol.HEADER_BYTES)
                 message = protocol.decode(await self._reader.readexactly(protocol.frame_size(header)))
             if message["kind"] not in kinds:
                 raise ProtocolError(f"message {message['kind']!r} where {' or '.join(kinds)} was expected")
         except TimeoutError:
             self.kill()
-            cause = f"the worker said nothing for {self._silence_s:g} s and was killed"
-            raise WorkerLostError(Status.TIMEOUT, await self._failure(cause)) from None
+            raise WorkerLostError(Status.TIMEOUT, await self._failure(self._overdue())) from None
         except (asyncio.IncompleteReadError, ConnectionError):
             raise await self._lost() from None
         except ProtocolError as error:
@@ -174,6 +203,11 @@ class WorkerProcess:
         finally:
             self._patience = None
         return message
+
+    def _overdue(self) -> str:
+        if self._limit is not None and _now() >= self._limit.until:
+            return f"{self._limit.what} took longer than {self._limit.limit_s:g} s, and the worker was killed"
+        return f"the worker said nothing for {self._silence_s:g} s and was killed"
 
     async def _release(self) -> None:
         assert self._process is not None
@@ -199,6 +233,10 @@ class WorkerProcess:
         assert self._process is not None
         code = await self._process.wait()
         return Failure(cause, stderr_tail=_tail(self._log), exit_status=code)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _threads(pid: int) -> list[int]:

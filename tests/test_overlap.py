@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,8 @@ def measure(models: Path, output: Path, *names: str, overlap: str, **changes: ob
         models=names,
         benchmarks=("inference_speed",),
         axes={"input_length": (8,), "new_tokens": (4,)},
-        limits=LIMITS,
         overlap=overlap,
-        **changes,
+        **{"limits": LIMITS, **changes},
     )
     return asyncio.run(run_benchmarks(request, output=output, models_dirs=[models]))
 
@@ -180,3 +180,34 @@ def test_a_model_that_would_not_fit_beside_another_waits_for_its_turn(models):
     assert needed_bytes(Huge, Setup(), "full") > has
     assert "not loaded ahead: it may need" in refusal_to_load_ahead(Huge, Setup(), "full")
     assert refusal_to_load_ahead(Huge, Setup(), "reduced") == ""
+
+
+def test_a_load_that_takes_too_long_is_given_up_and_the_plan_goes_on(tmp_path, models):
+    limits = replace(LIMITS, load_ns=NS_PER_S, silence_ns=60 * NS_PER_S)
+
+    outcome = measure(models, tmp_path, "loads_for_ever", "first", overlap="off", limits=limits)
+
+    lost, other = outcome.run.results
+    assert (lost.status, other.status) == (Status.TIMEOUT, Status.OK)
+    assert lost.failure.cause == "loading the model took longer than 1 s, and the worker was killed"
+    assert_no_worker_is_left()
+
+
+def test_a_case_that_takes_too_long_is_given_up_though_its_worker_still_speaks(tmp_path, models):
+    limits = replace(LIMITS, budget_ns=600 * NS_PER_S, case_ns=NS_PER_S)
+
+    outcome = measure(models, tmp_path, "first", overlap="off", limits=limits)
+
+    (result,) = outcome.run.results
+    assert result.status is Status.TIMEOUT
+    assert result.failure.cause == "the case took longer than 1 s, and the worker was killed"
+    assert_no_worker_is_left()
+
+
+def test_the_time_that_a_loader_stands_still_is_not_held_against_it(tmp_path, models):
+    limits = replace(LIMITS, budget_ns=4 * NS_PER_S, load_ns=2 * NS_PER_S, silence_ns=60 * NS_PER_S)
+
+    outcome = measure(models, tmp_path, "first", "second", overlap="freeze", limits=limits)
+
+    assert outcome.run.record.overlap["loads_ahead"] == 1
+    assert [result.status for result in outcome.run.results] == [Status.OK, Status.OK]

@@ -130,23 +130,23 @@ weights: Q4_1 of tiny 0.1 · sha256 abcdef012345
 
 Inference speed
  input
-length  metric   unit      median   95 % interval    p90        p99    cold             n  conv.
-─────────────────────────────────────────────────────────────────────────────────────────────────
-    32  TTFT     ms          21.3    [21.2, 21.4]   23.4  needs 368   213.0            40  ✓
+length  metric   unit      median   95 % interval    p90        p99    cold             n  conv.  grade
+────────────────────────────────────────────────────────────────────────────────────────────────────────
+    32  TTFT     ms          21.3    [21.2, 21.4]   23.4  needs 368   213.0            40  ✓      B
         ITL      ms         1.500  [1.492, 1.507]  1.650  needs 368  15.000  1,240 (≈310)  ✓
         prefill  tokens/s   1,502  [1,494, 1,510]  1,652  needs 368  15,020            40  ✓
 
-   128  TTFT     ms          21.3    [21.2, 21.4]   23.4  needs 368   213.0            40  ✓
+   128  TTFT     ms          21.3    [21.2, 21.4]   23.4  needs 368   213.0            40  ✓      B
         ITL      ms         1.500  [1.492, 1.507]  1.650  needs 368  15.000  1,240 (≈310)  ✓
         prefill  tokens/s   1,502  [1,494, 1,510]  1,652  needs 368  15,020            40  ✓
 
-   512  CRASHED
+   512  CRASHED                                                                                   F
 
 Memory usage
  input
-length  phase           peak RSS (kernel)                RSS growth  n  conv.
-──────────────────────────────────────────────────────────────────────────────
-   512  load                     1.12 GiB                  1.12 GiB  1  ✓
+length  phase           peak RSS (kernel)                RSS growth  n  conv.  grade
+─────────────────────────────────────────────────────────────────────────────────────
+   512  load                     1.12 GiB                  1.12 GiB  1  ✓      B
         prefill  1.220 GiB [1.214, 1.226]  1.220 GiB [1.214, 1.226]  6  ✓
         decode   1.229 GiB [1.223, 1.235]  1.229 GiB [1.223, 1.235]  6  ✓
 
@@ -161,8 +161,8 @@ How far to believe this
  • Machine: the governor is powersave
 
 [low, high] is the 95 % interval of the median (order statistics). needs N: too few samples to state it, N would do.
-cold: the case's first call. n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. More
-quantiles: results.csv.
+cold: the case's first call. n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: A to
+F, how far to believe the case; `check` says why. More quantiles: results.csv.
 """
 
 
@@ -175,12 +175,12 @@ def test_markdown_table():
 
     assert (
         """\
-| input length | metric | unit | median | 95 % interval | p90 | p99 | cold | n | conv. |
-| ---: | :--- | :--- | ---: | ---: | ---: | ---: | ---: | ---: | :--- |
-| 32 | TTFT | ms | **21.3** | [21.2, 21.4] | 23.4 | needs 368 | 213.0 | 40 | ✓ |
-|  | ITL | ms | **1.500** | [1.492, 1.507] | 1.650 | needs 368 | 15.000 | 1,240 (≈310) | ✓ |
-|  | prefill | tokens/s | **1,502** | [1,494, 1,510] | 1,652 | needs 368 | 15,020 | 40 | ✓ |
-| 512 | **CRASHED** |  |  |  |  |  |  |  |  |
+| input length | metric | unit | median | 95 % interval | p90 | p99 | cold | n | conv. | grade |
+| ---: | :--- | :--- | ---: | ---: | ---: | ---: | ---: | ---: | :--- | :--- |
+| 32 | TTFT | ms | **21.3** | [21.2, 21.4] | 23.4 | needs 368 | 213.0 | 40 | ✓ | B |
+|  | ITL | ms | **1.500** | [1.492, 1.507] | 1.650 | needs 368 | 15.000 | 1,240 (≈310) | ✓ |  |
+|  | prefill | tokens/s | **1,502** | [1,494, 1,510] | 1,652 | needs 368 | 15,020 | 40 | ✓ |  |
+| 512 | **CRASHED** |  |  |  |  |  |  |  |  | **F** |
 """
         in text
     )
@@ -358,7 +358,7 @@ def monkeypatch_module():
 # Width and encoding
 
 
-@pytest.mark.parametrize(("width", "left_out"), [(100, None), (90, "p90"), (80, "p90, p99, cold")])
+@pytest.mark.parametrize(("width", "left_out"), [(108, None), (100, "p90"), (90, "p90, cold"), (80, "p90, p99, cold")])
 def test_columns_give_way(monkeypatch, width, left_out):
     monkeypatch.setenv("COLUMNS", str(width))
     text = render("console", speed(), memory())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 
@@ -170,3 +171,22 @@ def test_the_command_shows_findings_and_gates(tmp_path, capsys):
     assert document["cases"][0]["findings"][0]["code"] == "steal"
     assert main(["check", str(folder), "--at-least", "Z"]) == 2
     assert main(["check", str(tmp_path / "none")]) == 1
+
+
+def test_each_case_is_graded_as_it_ends_in_every_file_and_table(tmp_path, capsys):
+    folder = create_run_folder(tmp_path)
+    sink = open_sinks(folder)
+    before = replace(RECORD, finished=False)
+    inapplicable = replace(result(status=Status.NOT_APPLICABLE), case=Case("tiny", "batch_processing", Setup(), {}))
+    sink.begin(before)
+    sink.write(result(usage=QUIET | {"steal_ns": SECOND}), before)
+    sink.write(inapplicable, before)
+
+    stolen, other = json.loads((folder / "results.json").read_text())["results"]
+    assert stolen["trust"] == {"grade": "C", "findings": ["steal"]}
+    assert other["trust"] == {"grade": None, "findings": []}
+    rows = list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
+    assert [row["grade"] for row in rows] == ["C", ""]
+    assert main(["report", str(folder), "--format", "markdown"]) == 0
+    heading, _, row = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")][:3]
+    assert [line.rsplit("|", 2)[1].strip() for line in (heading, row)] == ["grade", "C"]

@@ -38,6 +38,8 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
             warmup_iterations=args.warmup,
             relative_width=args.precision,
             budget_ns=_budget_ns(args),
+            load_ns=round(args.load_limit * NS_PER_S) or 1,
+            case_ns=round(args.case_limit * NS_PER_S) or 1,
         ),
         suite=suite,
         overlap=args.overlap,

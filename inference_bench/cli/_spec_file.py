@@ -30,8 +30,15 @@ _OPTIONS = {
     "output": "--output",
     "format": "--format",
 }
-_LIMITS = {"precision": "--precision", "budget": "--budget", "min_samples": "--min-samples", "warmup": "--warmup"}
-"""Key → option; ``budget`` is in seconds, as there."""
+_LIMITS = {
+    "precision": "--precision",
+    "budget": "--budget",
+    "min_samples": "--min-samples",
+    "warmup": "--warmup",
+    "load_limit": "--load-limit",
+    "case_limit": "--case-limit",
+}
+"""Key → option; times are in seconds, as there."""
 
 _REPEATED = ("models_dirs", "benchmarks_dirs")
 """Keys whose option takes one value at a time, which may hold a comma."""

@@ -239,6 +239,14 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
         default=_LIMITS.warmup_iterations,
         help="iterations after the cold one that are kept, but not counted",
     )
+    for what, limit_ns in (("load", _LIMITS.load_ns), ("case", _LIMITS.case_ns)):
+        group.add_argument(
+            f"--{what}-limit",
+            metavar="SECONDS",
+            type=values.seconds(f"{what} limit"),
+            default=limit_ns / NS_PER_S,
+            help=f"a {what} that takes longer is given up, its worker killed, and the plan goes on",
+        )
 
 
 def _add_overlap(parser: argparse.ArgumentParser) -> None:

@@ -6,20 +6,23 @@ appears in several phases (memory), phases are rows and metrics are columns; oth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.metrics import METRICS
 from inference_bench.plain import unit_of
+from inference_bench.reports._findings import TONES
 from inference_bench.reports._numbers import Numbers, numbers_of
 from inference_bench.reports._overview import overview
 from inference_bench.reports._page import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._places import Places
 from inference_bench.reports._trust import doubts
 from inference_bench.result import BenchmarkResult, Status, Summary
+from inference_bench.trust import Grade, case_grade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from inference_bench.plan import Case
     from inference_bench.run_folder import Run
@@ -28,12 +31,16 @@ RANDOM = "RANDOM WEIGHTS, NOT TRAINED"
 
 Row = tuple[Cell, ...]
 
+Grades = Mapping[str, Grade | None]
+"""By id of the case; None where it does not apply."""
+
 
 def page(run: Run) -> Page:
     """Say everything a report says."""
+    grades = {result.case.id: case_grade(result, run.record) for result in run.results}
     return Page(
         lines=tuple(_run_lines(run)),
-        blocks=(*_blocks(run.results), *filter(None, [overview(run.results)])),
+        blocks=(*_blocks(run.results, grades), *filter(None, [overview(run.results)])),
         remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
         legend=_legend(run.results),
     )
@@ -59,7 +66,7 @@ def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
         yield f"torch {packages['torch']}"
 
 
-def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
+def _blocks(results: Sequence[BenchmarkResult], grades: Grades) -> Iterator[Block]:
     # Grouped by content, not by neighbourhood: with several runs a crashed case may end before the others of its model.
     keys = list(dict.fromkeys((result.case.model, result.case.setup) for result in results))
     for key in keys:
@@ -68,7 +75,7 @@ def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
         for result in members:
             benchmarks.setdefault(result.case.benchmark, []).append(result)
         lines = [*_weights_lines(members), *chain.from_iterable(map(_inapplicable, benchmarks.values()))]
-        tables = (_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
+        tables = (_table(name, rows, grades) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
         yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables))
 
 
@@ -131,7 +138,7 @@ def _weights_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
     yield Cell(f"weights: {label}" + (f" · sha256 {str(digest)[:12]}" if digest else ""), Tone.QUIET)
 
 
-def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
+def _table(benchmark: str, results: Sequence[BenchmarkResult], grades: Grades) -> Table:
     by_phase = any(len({s.phase for s in group}) > 1 for result in results for group in _by_metric(result).values())
     axes = list(dict.fromkeys(name for result in results for name in result.case.parameters))
     axis_columns = tuple(Column(name.replace("_", " "), numeric=True) for name in axes)
@@ -145,8 +152,9 @@ def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
             rows.append(_status_row(result, len(columns)))
         blanks = repeat(tuple(EMPTY for _ in axes))
         heads = chain([_axis_cells(result.case, axes)], blanks)
-        sections.append(tuple(head + row for head, row in zip(heads, rows, strict=False)))
-    return Table(_words(benchmark), axis_columns + columns, tuple(sections))
+        ends = chain([(_grade_cell(grades[result.case.id]),)], repeat((EMPTY,)))
+        sections.append(tuple(head + row + end for head, row, end in zip(heads, rows, ends, strict=False)))
+    return Table(_words(benchmark), (*axis_columns, *columns, Column("grade")), tuple(sections))
 
 
 def _words(benchmark: str) -> str:
@@ -241,6 +249,10 @@ def _converged_cell(summaries: Sequence[Summary]) -> Cell:
     return Cell("✓", Tone.GOOD) if all(summary.converged for summary in summaries) else Cell("NO", Tone.WARNING)
 
 
+def _grade_cell(grade: Grade | None) -> Cell:
+    return Cell("–", Tone.QUIET) if grade is None else Cell(grade.letter, TONES[grade.letter])
+
+
 def _title(metric: str) -> str:
     return METRICS[metric].title if metric in METRICS else metric
 
@@ -290,5 +302,6 @@ def _legend(results: Sequence[BenchmarkResult]) -> str:
     return (
         f"[low, high] is the {_level(results)} interval of the median ({' / '.join(methods) or 'none here'}). "
         "needs N: too few samples to state it, N would do. cold: the case's first call. "
-        "n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. More quantiles: results.csv."
+        "n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: A to F, how far to "
+        "believe the case; `check` says why. More quantiles: results.csv."
     )

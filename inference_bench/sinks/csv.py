@@ -10,6 +10,7 @@ from inference_bench.plain import better_of, one_line, plain, unit_of
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
 from inference_bench.run_folder import TABLE, write_atomically
 from inference_bench.sink import Sink
+from inference_bench.trust import case_grade
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,6 +35,7 @@ _WEIGHTS = ("weights", "weights_source", "weights_label", "trained", "scale", "s
 _METRIC = ("status", "metric", "phase", "unit", "better", "n", "runs", "scope", "level", "cold", "min", "mean", "max")
 _SCORE = ("score", "score_low", "score_high")
 _TRUST = ("autocorrelation", "effective_n", "outliers_mild", "outliers_severe", "converged", "stop_reason")
+_GRADE = ("grade",)
 _TEXT = ("notes", "failure")
 
 
@@ -62,7 +64,8 @@ class CsvSink(Sink):
 
 def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, Any]]:
     """Yield a row per summary; a case without any yields one row too, so that no failure is missing from the table."""
-    common = {**_case_cells(result, record), **_text_cells(result)}
+    grade = case_grade(result, record)
+    common = {**_case_cells(result, record), **_text_cells(result), "grade": grade.letter if grade else None}
     if not result.summaries:
         yield common
     for summary in result.summaries:
@@ -74,7 +77,7 @@ def write_table(stream: TextIO, table: Iterable[Mapping[str, Any]]) -> None:
     table = list(table)
     axes = dict.fromkeys(name for row in table for name in row if name.startswith(AXIS_PREFIX))
     quantiles = [name for quantile in QUANTILES for name in _quantile_columns(quantile)]
-    columns = [*_CASE, *_WEIGHTS, *axes, *_METRIC, *_SCORE, *quantiles, *_TRUST, *_TEXT]
+    columns = [*_CASE, *_WEIGHTS, *axes, *_METRIC, *_SCORE, *quantiles, *_TRUST, *_GRADE, *_TEXT]
     writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)

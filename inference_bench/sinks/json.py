@@ -8,6 +8,7 @@ from inference_bench.plain import record_to_plain, result_to_plain
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
 from inference_bench.run_folder import RECORD, RESULTS, files_of, write_atomically
 from inference_bench.sink import Sink
+from inference_bench.trust import case_grade
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +29,7 @@ class JsonSink(Sink):
 
     def write(self, result: BenchmarkResult, record: RunRecord) -> None:
         """Add or replace the entry of a case."""
-        self._entries[result.case.id] = entry(result, files_of(result))
+        self._entries[result.case.id] = entry(result, files_of(result), record)
         self._write(record)
 
     def finish(self, record: RunRecord) -> None:
@@ -41,9 +42,12 @@ class JsonSink(Sink):
         write_atomically(self.folder / RECORD, encode({"schema_version": SCHEMA_VERSION, **record_to_plain(record)}))
 
 
-def entry(result: BenchmarkResult, files: Mapping[str, str | None]) -> dict[str, Any]:
+def entry(result: BenchmarkResult, files: Mapping[str, str | None], record: RunRecord) -> dict[str, Any]:
     """Return what ``results.json`` says of one case."""
-    return {**result_to_plain(result), **files}
+    found = case_grade(result, record)
+    codes = [] if found is None else [finding.code for finding in found.findings]
+    trust = {"grade": None if found is None else found.letter, "findings": codes}
+    return {**result_to_plain(result), "trust": trust, **files}
 
 
 def results_document(record: RunRecord, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
