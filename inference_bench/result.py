@@ -165,6 +165,7 @@ class Summary:
         converged: whether the stopping rule was met.
         stop_reason: why sampling stopped.
         score: of a scored metric, its mean (or largest) over the items, with its interval; else None.
+        steadiness: value of ``statistics.Steadiness``, the least steady of its runs; empty where unknown.
     """
 
     metric: str
@@ -185,6 +186,7 @@ class Summary:
     converged: bool
     stop_reason: str
     score: Estimate | None = None
+    steadiness: str = ""
 
     @property
     def headline(self) -> Estimate:

@@ -15,6 +15,7 @@ from inference_bench.statistics import (
     LEVEL,
     QUANTILES,
     Dependence,
+    Steadiness,
     Values,
     dependence,
     efficiency,
@@ -23,6 +24,7 @@ from inference_bench.statistics import (
     quantile_estimate,
     run_medians_estimate,
     slope_estimate,
+    steadiness,
     tukey_outliers,
     worth_of,
 )
@@ -85,6 +87,7 @@ def summarise(
         outliers_severe=severe,
         converged=converged,
         stop_reason=stop_reason,
+        steadiness=max(map(steadiness, by_run), key=list(Steadiness).index).value,
     )
 
 

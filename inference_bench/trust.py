@@ -302,6 +302,17 @@ def _samples(summaries: Sequence[Summary]) -> Iterator[Finding]:
             "something slow (clock speed, heat, a neighbour) moves the times",
             "look at the samples over time; give it a longer --warmup",
         )
+    unsteady = [s for s in summaries if s.steadiness not in ("", "flat")]
+    if unsteady:
+        kinds = ", ".join(dict.fromkeys(s.steadiness for s in unsteady))
+        never = any(s.steadiness == "no steady state" for s in unsteady)
+        yield Finding(
+            "unsteady",
+            Severity.SERIOUS if never else Severity.MINOR,
+            f"{_titles(unsteady)}: {kinds}: the samples moved from one level to another",
+            "the median mixes levels" + (", and none of them lasted" if never else ", and would be another later on"),
+            "look at the samples over time; give it a longer --warmup, or a quieter machine",
+        )
     wild = [s for s in summaries if s.outliers_severe > 0.01 * s.n]
     if wild:
         worst = max(s.outliers_severe / s.n for s in wild)
