@@ -12,6 +12,7 @@ import orjson
 
 from inference_bench._native import clock_describe, now_ns
 from inference_bench.errors import InvalidValueError
+from inference_bench.interference import Interference
 from inference_bench.metrics import get_metric
 from inference_bench.result import Stage
 from inference_bench.spec import Limits
@@ -78,7 +79,7 @@ class Measurement:
         self._reported_ns = 0
         self._rule: StoppingRule | None = None
         self._columns: dict[str, list[Any]] = {
-            name: [] for name in ("iteration", "step", "metric", "phase", "stage", "start_ns", "value")
+            name: [] for name in ("iteration", "step", "metric", "phase", "stage", "start_ns", "value", "interference")
         }
         self._scores: dict[str, list[Any]] = {
             name: [] for name in ("task", "item", "metric", "value", "weight", "detail")
@@ -92,21 +93,34 @@ class Measurement:
         """
         self._rule = StoppingRule(self.limits, targets, resolution_ns=clock_describe()["resolution_ns"])
         warmups = self.limits.warmup_iterations
-        yield Iteration(0, Stage.COLD, self)
-        for index in range(1, 1 + warmups):
-            yield Iteration(index, Stage.WARMUP, self)
-        index = 1 + warmups
+        with Interference() as interference:
+            yield Iteration(0, Stage.COLD, self)
+            self._mark(interference)
+            for index in range(1, 1 + warmups):
+                interference.begin()
+                yield Iteration(index, Stage.WARMUP, self)
+                self._mark(interference)
+            yield from self._measured(1 + warmups, self._rule, interference)
+
+    def _measured(self, index: int, rule: StoppingRule, interference: Interference) -> Iterator[Iteration]:
         with self.window():
             began_ns = now_ns()
             while True:
+                interference.begin()
                 yield Iteration(index, Stage.MEASURED, self)
+                self._mark(interference)
                 elapsed_ns = now_ns() - began_ns
-                decision = self._rule.decide(elapsed_ns)
+                decision = rule.decide(elapsed_ns)
                 self._report(index, elapsed_ns)
                 if decision is not None:
                     self.decision = decision
                     return
                 index += 1
+
+    def _mark(self, interference: Interference) -> None:
+        """Write to the rows of the iteration that just ended what interfered with it."""
+        column = self._columns["interference"]
+        column.extend([interference.words()] * (len(self._columns["value"]) - len(column)))
 
     @contextmanager
     def window(self) -> Iterator[None]:
@@ -193,6 +207,8 @@ class Measurement:
 
     def columns(self) -> dict[str, list[Any]]:
         """Return the samples as equally long columns (see ``result.Samples``; ``run`` is the orchestrator's)."""
+        column = self._columns["interference"]  # not known of what is taken once, nor of an iteration that was left
+        column.extend([""] * (len(self._columns["value"]) - len(column)))
         return self._columns
 
     def _report(self, index: int, elapsed_ns: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from inference_bench.metrics import METRICS
 from inference_bench.plan import Case
-from inference_bench.result import BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
+from inference_bench.result import BenchmarkResult, Estimate, Failure, Mode, RunRecord, Status, Summary
 from inference_bench.spec import Limits, Setup, Spec
 
 T = TypeVar("T")
@@ -121,7 +121,13 @@ def result_from_plain(data: Mapping[str, Any]) -> BenchmarkResult:
 def _summary_from_plain(data: Mapping[str, Any]) -> Summary:
     quantiles = {name: _build(Estimate, estimate) for name, estimate in data["quantiles"].items()}
     score = data.get("score")
-    return _build(Summary, data, quantiles=quantiles, score=None if score is None else _build(Estimate, score))
+    return _build(
+        Summary,
+        data,
+        quantiles=quantiles,
+        score=None if score is None else _build(Estimate, score),
+        modes=tuple(_build(Mode, mode) for mode in data.get("modes", ())),
+    )
 
 
 def record_to_plain(record: RunRecord) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Samples:
         value: int64, nanoseconds or bytes, as the metric's unit says.
         loader: str, what the next worker did meanwhile: ``none`` existed, it was ``still`` (frozen or loaded), or it
             was ``running``; empty where the sample has no time.
+        interference: str, what came between in its iteration: ``preempted``, ``disk``, ``gc``, joined by ``+``; empty
+            where nothing did, or nobody looked.
     """
 
     run: NDArray[np.int32]
@@ -68,6 +70,7 @@ class Samples:
     start_ns: NDArray[np.int64]
     value: NDArray[np.int64]
     loader: NDArray[np.str_]
+    interference: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.value)
@@ -143,6 +146,19 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Mode:
+    """A place where samples gather.
+
+    Attributes:
+        value: median of its samples, in the metric's unit.
+        share: its samples, of all.
+    """
+
+    value: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """Statistics of one metric in one phase of one case, over the measured samples.
 
@@ -165,7 +181,10 @@ class Summary:
         converged: whether the stopping rule was met.
         stop_reason: why sampling stopped.
         score: of a scored metric, its mean (or largest) over the items, with its interval; else None.
-        steadiness: value of ``statistics.Steadiness``, the least steady of its runs; empty where unknown.
+        steadiness: value of ``steady_state.Steadiness``, the least steady of its runs; empty where unknown.
+        modes: places where samples gather, of the run that has most; empty where unknown.
+        interfered: samples of iterations in which the kernel or the garbage collector interfered.
+        outliers_interfered: of the severe outliers, those among them.
     """
 
     metric: str
@@ -187,6 +206,9 @@ class Summary:
     stop_reason: str
     score: Estimate | None = None
     steadiness: str = ""
+    modes: tuple[Mode, ...] = ()
+    interfered: int = 0
+    outliers_interfered: int = 0
 
     @property
     def headline(self) -> Estimate:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
@@ -22,14 +21,12 @@ Values = NDArray[np.int64 | np.float64]
 
 QUANTILES: dict[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 LEVEL = 0.95
+MILD, SEVERE = 1.5, 3.0
+"""Interquartile ranges from the quartiles to an outlier (Tukey, 1977)."""
 DEPENDENT = 0.1
 """Lag-1 autocorrelation from which samples are no longer treated as independent."""
 MIN_BATCHES = 20
 """Fewer batches would estimate their own variance too badly."""
-
-LEVEL_STEP = 0.01
-"""Levels that differ by less, relative to the earlier one, count as the same."""
-_PETTITT = 0.01
 
 _SIGNIFICANT = 1.645
 """Standard errors that a lag-1 autocorrelation exceeds by chance in 5 % of independent series (Bartlett, 1946)."""
@@ -180,14 +177,14 @@ def dependence(values: Values) -> Dependence:
     n = len(values)
     if n < 3:
         return Dependence(None, 1, 0.0)
-    ranks = _midranks(values)
-    autocorrelation = remaining = _lag1(ranks)
+    ranks = midranks(values)
+    autocorrelation = remaining = lag1(ranks)
     batch = 1
     if n < 2 * MIN_BATCHES and autocorrelation * math.sqrt(n) <= _SIGNIFICANT:
         return Dependence(autocorrelation, 1, 0.0)
     while remaining > DEPENDENT and n // (2 * batch) >= MIN_BATCHES:
         batch *= 2
-        remaining = _lag1(_batches(ranks, batch).mean(axis=1))
+        remaining = lag1(batches_of(ranks, batch).mean(axis=1))
     return Dependence(autocorrelation, batch, remaining if remaining > DEPENDENT else 0.0)
 
 
@@ -223,7 +220,7 @@ def _within(value: float | None, interval: Estimate) -> bool:
     return interval.low <= value <= interval.high
 
 
-def _midranks(values: Values) -> NDArray[np.float64]:
+def midranks(values: Values) -> NDArray[np.float64]:
     """Ranks from 0; equal values share the middle one, since ranks in order of time would be a trend of our making."""
     n = len(values)
     order = np.argsort(values)
@@ -235,13 +232,13 @@ def _midranks(values: Values) -> NDArray[np.float64]:
     return ranks
 
 
-def _lag1(series: NDArray[np.float64]) -> float:
+def lag1(series: NDArray[np.float64]) -> float:
     centred = series - series.mean()
     total = float(centred @ centred)
     return float(centred[1:] @ centred[:-1]) / total if total > 0 else 0.0
 
 
-def _batches(series: NDArray[np.float64], batch: int) -> NDArray[np.float64]:
+def batches_of(series: NDArray[np.float64], batch: int) -> NDArray[np.float64]:
     count = len(series) // batch
     return series[: count * batch].reshape(count, batch)
 
@@ -251,7 +248,7 @@ def worth_of(values: Values, cut: float, found: Dependence, level: float) -> flo
     if found.batch == 1 and found.remaining == 0:
         return float(len(values))
     below = (values <= cut).astype(np.float64)
-    batches = _batches(below - below.mean(), found.batch)
+    batches = batches_of(below - below.mean(), found.batch)
     share = efficiency(batches.sum(axis=1), batches.size, float(below.mean()), level)
     # What batching could not remove is taken for a first-order autoregression between the batches.
     return max(1.0, len(values) * share * (1 - found.remaining) / (1 + found.remaining))
@@ -280,73 +277,6 @@ def efficiency(sums: NDArray[np.float64], n: int, share: float, level: float) ->
     return 1 / max(1.0, inflation * discount)
 
 
-# Steady state
-
-
-class Steadiness(StrEnum):
-    """How samples in order of time went on (the classes of Barrett et al., OOPSLA 2017)."""
-
-    UNKNOWN = ""
-    FLAT = "flat"
-    WARM_UP = "warm-up"
-    SLOWDOWN = "slowdown"
-    NONE = "no steady state"
-
-
-def steadiness(values: Values) -> Steadiness:
-    """Say whether samples in order of time kept to one level, settled at one, or at none.
-
-    Changepoints are those of Pettitt's rank test (1979), at 1 %, one after another, on the mean ranks of batches that
-    are independent but for these; one counts if the medians at its sides differ by over ``LEVEL_STEP``. ``UNKNOWN``
-    under 40 samples.
-
-    Args:
-        values: in order of time.
-    """
-    n = len(values)
-    if n < 2 * MIN_BATCHES:
-        return Steadiness.UNKNOWN
-    batch, means = 1, _midranks(values)
-    while len(means) // 2 >= MIN_BATCHES and _short_lag1(means) > DEPENDENT:
-        batch, means = 2 * batch, _batches(means, 2).mean(axis=1)
-    ends = [batch * place for place in _changepoints(means)] + [n]
-    levels: list[tuple[float, int]] = []
-    for begin, end in zip([0, *ends], ends, strict=False):
-        median = quantile(np.sort(values[begin:end]), 0.5)
-        if not levels or abs(median - levels[-1][0]) > LEVEL_STEP * abs(levels[-1][0]):
-            levels.append((median, begin))
-    last, since = levels[-1]
-    if len(levels) == 1:
-        return Steadiness.FLAT
-    if n - since < n / 4:
-        return Steadiness.NONE
-    before, step = [median for median, _ in levels[:-1]], LEVEL_STEP * abs(last)
-    if min(before) > last + step:
-        return Steadiness.WARM_UP
-    return Steadiness.SLOWDOWN if max(before) < last - step else Steadiness.NONE
-
-
-def _short_lag1(series: NDArray[np.float64]) -> float:
-    """Lag-1 autocorrelation by that of the differences, which a change of level moves in one place only.
-
-    Of a first-order autoregression with coefficient ρ the differences have (ρ - 1) / 2.
-    """
-    return 1 + 2 * _lag1(np.diff(series))
-
-
-def _changepoints(series: NDArray[np.float64]) -> list[int]:
-    """Return where the level changes, ascending, by splitting at the most significant place again and again."""
-    n = len(series)
-    if n < MIN_BATCHES:
-        return []
-    places = np.arange(1, n)
-    differences = np.abs(2 * np.cumsum(_midranks(series) + 1)[:-1] - places * (n + 1))
-    place = int(differences.argmax()) + 1
-    if 2 * math.exp(-6 * float(differences[place - 1]) ** 2 / (n**3 + n**2)) >= _PETTITT:
-        return []
-    return [*_changepoints(series[:place]), place, *(place + later for later in _changepoints(series[place:]))]
-
-
 # Outliers
 
 
@@ -362,21 +292,29 @@ def tukey_outliers(values: Values) -> tuple[int, int]:
 def _outliers(ordered: Values) -> tuple[int, int]:
     if len(ordered) == 0:
         return 0, 0
-    first, third = quantile(ordered, 0.25), quantile(ordered, 0.75)
-    if first == third:
-        return 0, 0
 
-    def beyond(ranges: float) -> int:
-        if ordered[0] > 0:
-            ratio = (third / first) ** ranges
-            low, high = first / ratio, third * ratio
-        else:
-            low, high = first - ranges * (third - first), third + ranges * (third - first)
-        below, not_above = np.searchsorted(ordered, low, "left"), np.searchsorted(ordered, high, "right")
+    def beyond(fences: tuple[float, float]) -> int:
+        below, not_above = np.searchsorted(ordered, fences[0], "left"), np.searchsorted(ordered, fences[1], "right")
         return int(below + len(ordered) - not_above)
 
-    severe = beyond(3)
-    return beyond(1.5) - severe, severe
+    severe = beyond(tukey_fences(ordered, SEVERE))
+    return beyond(tukey_fences(ordered, MILD)) - severe, severe
+
+
+def tukey_fences(ordered: Values, ranges: float) -> tuple[float, float]:
+    """Return the values beyond which outliers lie; none do where the quartiles coincide.
+
+    Args:
+        ordered: at least one value, ascending.
+        ranges: interquartile ranges from the quartiles.
+    """
+    first, third = quantile(ordered, 0.25), quantile(ordered, 0.75)
+    if first == third:
+        return -math.inf, math.inf
+    if ordered[0] > 0:
+        ratio = (third / first) ** ranges
+        return first / ratio, third * ratio
+    return first - ranges * (third - first), third + ranges * (third - first)
 
 
 # Inference over runs

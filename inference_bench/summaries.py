@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_bench.metrics import METRICS, Statistic, get_metric
-from inference_bench.result import Estimate, Samples, Scores, Stage, Summary
+from inference_bench.modality import modes
+from inference_bench.result import Estimate, Mode, Samples, Scores, Stage, Summary
 from inference_bench.statistics import (
     LEVEL,
     QUANTILES,
+    SEVERE,
     Dependence,
-    Steadiness,
     Values,
     dependence,
     efficiency,
@@ -24,10 +25,11 @@ from inference_bench.statistics import (
     quantile_estimate,
     run_medians_estimate,
     slope_estimate,
-    steadiness,
+    tukey_fences,
     tukey_outliers,
     worth_of,
 )
+from inference_bench.steady_state import Steadiness, steadiness
 from inference_bench.units import NS_PER_S
 
 
@@ -41,6 +43,7 @@ def summarise(
     converged: bool = True,
     stop_reason: str = "",
     level: float = LEVEL,
+    interfered: NDArray[np.bool_] | None = None,
 ) -> Summary:
     """Return the statistics of one metric in one phase.
 
@@ -57,6 +60,7 @@ def summarise(
         converged: whether the stopping rule was met.
         stop_reason: why sampling stopped.
         level: confidence level.
+        interfered: of each value, whether something interfered with its iteration; None if nobody looked.
     """
     ordered = np.sort(values)
     by_run = [values[runs == run] for run in np.unique(runs)]
@@ -66,6 +70,8 @@ def summarise(
     else:
         quantiles = _many_run_quantiles(by_run, ordered, level)
     mild, severe = tukey_outliers(ordered)
+    disturbed = values[:0] if interfered is None else values[interfered]
+    low, high = tukey_fences(ordered, SEVERE)
     return Summary(
         metric=metric,
         phase=phase,
@@ -88,6 +94,9 @@ def summarise(
         converged=converged,
         stop_reason=stop_reason,
         steadiness=max(map(steadiness, by_run), key=list(Steadiness).index).value,
+        modes=max(map(modes, by_run), key=len),
+        interfered=len(disturbed),
+        outliers_interfered=int(np.count_nonzero((disturbed < low) | (disturbed > high))),
     )
 
 
@@ -149,6 +158,7 @@ def summarise_samples(
             converged=watched.get(metric, all(watched.values())),
             stop_reason=reasons.get(metric, ""),
             level=level,
+            interfered=samples.interference[measured] != "",
         )
         for metric, phase, measured, cold in _groups(samples)
     )
@@ -282,6 +292,7 @@ def derived_summary(tag: str, base: Summary, scale: float) -> Summary:
         minimum=scale * NS_PER_S / base.maximum,
         maximum=scale * NS_PER_S / base.minimum,
         mean=scale * NS_PER_S / base.mean,
+        modes=tuple(Mode(scale * NS_PER_S / mode.value, mode.share) for mode in reversed(base.modes)),
         quantiles={"p50": replace(p50, value=rate(p50.value), low=rate(p50.high), high=rate(p50.low))},
     )
 

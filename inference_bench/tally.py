@@ -26,6 +26,7 @@ _SAMPLE_TYPES = {
     "start_ns": np.int64,
     "value": np.int64,
     "loader": np.str_,
+    "interference": np.str_,
 }
 _SCORE_TYPES = {
     "run": np.int32,

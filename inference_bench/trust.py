@@ -11,9 +11,10 @@ from enum import IntEnum
 from typing import Any
 
 from inference_bench.metrics import METRICS
+from inference_bench.plain import unit_of
 from inference_bench.result import BenchmarkResult, RunRecord, Status, Summary
 from inference_bench.spec import Setup
-from inference_bench.units import NS_PER_S, format_ns
+from inference_bench.units import NS_PER_S, format_ns, format_value
 
 
 class Severity(IntEnum):
@@ -313,13 +314,27 @@ def _samples(summaries: Sequence[Summary]) -> Iterator[Finding]:
             "the median mixes levels" + (", and none of them lasted" if never else ", and would be another later on"),
             "look at the samples over time; give it a longer --warmup, or a quieter machine",
         )
+    split = [s for s in summaries if len(s.modes) > 1]
+    if split:
+        widest = max(split, key=lambda s: len(s.modes))
+        unit = unit_of(widest.metric) or ""
+        where = ", ".join(f"{format_value(mode.value, unit)} ({mode.share:.0%})" for mode in widest.modes)
+        yield Finding(
+            "modes",
+            Severity.MINOR,
+            f"{_titles(split)}: the samples gather in several places ({_titles([widest])}: {where})",
+            "the median lies in one of them and the mean perhaps in none; a change may move only one",
+            "look at the distribution, and for what switches: clock speed, a cache, a path of the code",
+        )
     wild = [s for s in summaries if s.outliers_severe > 0.01 * s.n]
     if wild:
         worst = max(s.outliers_severe / s.n for s in wild)
+        explained = sum(s.outliers_interfered for s in wild)
         yield Finding(
             "outliers",
             Severity.MINOR,
-            f"{_titles(wild)}: {worst:.1%} of the samples are severe outliers",
+            f"{_titles(wild)}: {worst:.1%} of the samples are severe outliers; in {explained:,} of "
+            f"{sum(s.outliers_severe for s in wild):,} the kernel or the garbage collector interfered",
             "the tail belongs to what interfered as much as to the model",
             "stop other work; the median hardly feels it",
         )

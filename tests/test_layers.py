@@ -18,8 +18,8 @@ PACKAGE = ROOT / "inference_bench"
 
 LAYERS = {
     "data": "architecture errors units spec plan metrics result statistics summaries stopping plain knee"
-    " shift comparison differences noise_floor trust",
-    "contracts": "model benchmark measurement registry protocol",
+    " shift comparison differences noise_floor trust steady_state modality",
+    "contracts": "model benchmark measurement interference registry protocol",
     "machine": "cgroup headroom page_cache environment device devices.* nvml",
     "measuring": "accuracy.* benchmarks.* microbenchmark batcher load_generator usage worker"
     " transformers_model quantization causal_lm* text_encoder weights* hub_download hub_config gguf_conversion"

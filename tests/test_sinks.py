@@ -77,6 +77,7 @@ def samples(rows=6):
         start_ns=np.where(count == 1, -1, count + (1 << 60)).astype(np.int64),
         value=(count + (1 << 53) + 1).astype(np.int64),  # beyond what a double holds
         loader=np.where(count == 1, "", "none"),
+        interference=np.where(count == 2, "gc", ""),
     )
 
 
@@ -310,6 +311,7 @@ def test_parquet_schema(folder, sink):
         "start_ns": "int64",
         "value": "int64",
         "loader": word,
+        "interference": word,
     }
     types = {field.name: str(field.type) for field in run.memory(SHORT.id).schema}
     assert types == {

@@ -14,7 +14,6 @@ from inference_bench.result import Estimate, Samples, Summary
 from inference_bench.statistics import (
     QUANTILES,
     Dependence,
-    Steadiness,
     dependence,
     effective_sample_size,
     interval_ranks,
@@ -25,7 +24,6 @@ from inference_bench.statistics import (
     relative_width,
     run_medians_estimate,
     split_halves_agree,
-    steadiness,
     tukey_outliers,
 )
 from inference_bench.summaries import derived_summaries, derived_summary, summarise, summarise_samples
@@ -400,6 +398,7 @@ def samples_from(rows: list[tuple[int, str, str, str, int]]) -> Samples:
         start_ns=np.full(len(rows), -1, np.int64),
         value=np.array(value, np.int64),
         loader=np.full(len(rows), "none"),
+        interference=np.full(len(rows), ""),
     )
 
 
@@ -501,45 +500,3 @@ def test_coverage_over_runs(runs):
             truth = 1e8 * np.exp(0.03 * np.sqrt(2) * stats.norm.ppf(QUANTILES[name]))
             hits[name] += covers(summary.quantiles[name], truth)
     assert all(count / repetitions >= 0.92 for count in hits.values()), hits
-
-
-def _class_of(*levels: float, spread: float = 0.01, each: int = 100, seed: int = 0) -> Steadiness:
-    rng = np.random.default_rng(seed)
-    return steadiness(np.concatenate([level * np.exp(rng.normal(0, spread, each)) for level in levels]))
-
-
-@pytest.mark.parametrize(
-    ("levels", "kind"),
-    [
-        ((100.0, 100.0, 100.0), Steadiness.FLAT),
-        ((120.0, 100.0, 100.0), Steadiness.WARM_UP),
-        ((150.0, 120.0, 100.0), Steadiness.WARM_UP),
-        ((100.0, 100.0, 120.0), Steadiness.SLOWDOWN),
-        ((100.0, 120.0, 100.0), Steadiness.NONE),
-        ((120.0, 100.0, 110.0), Steadiness.NONE),
-        ((100.0, 100.0, 100.0, 100.0, 120.0), Steadiness.NONE),
-    ],
-)
-def test_samples_that_change_their_level_are_told_by_how_they_end(levels, kind):
-    assert _class_of(*levels) is kind
-
-
-def test_few_series_without_a_change_are_said_to_have_one():
-    rng = np.random.default_rng(1)
-    normal = rng.standard_normal((400, 300))
-    dependent = normal.copy()
-    for i in range(1, 300):
-        dependent[:, i] = 0.6 * dependent[:, i - 1] + 0.8 * normal[:, i]
-
-    for rows, most in ((normal, 8), (dependent, 20)):
-        kinds = [steadiness(1e6 * np.exp(0.1 * row)) for row in rows]
-        assert len(kinds) - kinds.count(Steadiness.FLAT) <= most
-
-
-@pytest.mark.parametrize("values", [np.full(500, 7), np.zeros(500), np.tile([-1, 0, 1], 100)])
-def test_constant_and_signed_samples_are_flat(values):
-    assert steadiness(values) is Steadiness.FLAT
-
-
-def test_too_few_samples_have_no_class():
-    assert steadiness(np.arange(39)) is Steadiness.UNKNOWN

@@ -8,7 +8,7 @@ import pytest
 
 from inference_bench.cli._main import main
 from inference_bench.plan import Case
-from inference_bench.result import BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
+from inference_bench.result import BenchmarkResult, Estimate, Failure, Mode, RunRecord, Status, Summary
 from inference_bench.run_folder import create_run_folder
 from inference_bench.sink import open_sinks
 from inference_bench.spec import Setup
@@ -92,6 +92,7 @@ def test_an_undisturbed_result_gets_an_a():
         (result(summary(scope="run", runs=1)), "one_run", "B"),
         (result(summary(effective_n=10.0)), "dependent_samples", "B"),
         (result(summary(outliers_severe=30)), "outliers", "B"),
+        (result(summary(modes=(Mode(0.9e6, 0.6), Mode(1.4e6, 0.4)))), "modes", "B"),
         (result(status=Status.CRASHED, failure=Failure("SIGSEGV")), "failed", "F"),
         (result(model={"weights": {"source": "random", "trained": False}}), "random_weights", "B"),
         (result(model={"weights": {"source": "hub", "trained": True, "scale": "reduced"}}), "reduced", "C"),
@@ -190,3 +191,19 @@ def test_each_case_is_graded_as_it_ends_in_every_file_and_table(tmp_path, capsys
     assert main(["report", str(folder), "--format", "markdown"]) == 0
     heading, _, row = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")][:3]
     assert [line.rsplit("|", 2)[1].strip() for line in (heading, row)] == ["grade", "C"]
+
+
+def test_outliers_are_told_with_what_interfered():
+    of = result(summary(outliers_severe=30, interfered=40, outliers_interfered=25))
+
+    (found,) = (finding for finding in grade(of, RECORD).findings if finding.code == "outliers")
+
+    assert "in 25 of 30 the kernel or the garbage collector interfered" in found.evidence
+
+
+def test_modes_are_told_with_their_places_and_shares():
+    of = result(summary(modes=(Mode(0.9e6, 0.6), Mode(1.4e6, 0.4))))
+
+    (found,) = (finding for finding in grade(of, RECORD).findings if finding.code == "modes")
+
+    assert "900 µs (60%), 1.40 ms (40%)" in found.evidence

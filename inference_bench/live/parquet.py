@@ -171,4 +171,5 @@ class _Columns:
             start_ns=np.array(self.start_ns, np.int64),
             value=np.array(self.value, np.int64),
             loader=np.array(["none"] * rows, np.str_),
+            interference=np.array([""] * rows, np.str_),
         )

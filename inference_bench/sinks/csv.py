@@ -34,7 +34,18 @@ _CASE = (
 _WEIGHTS = ("weights", "weights_source", "weights_label", "trained", "scale", "seed")
 _METRIC = ("status", "metric", "phase", "unit", "better", "n", "runs", "scope", "level", "cold", "min", "mean", "max")
 _SCORE = ("score", "score_low", "score_high")
-_TRUST = ("autocorrelation", "effective_n", "outliers_mild", "outliers_severe", "converged", "stop_reason")
+_TRUST = (
+    "autocorrelation",
+    "effective_n",
+    "outliers_mild",
+    "outliers_severe",
+    "interfered",
+    "outliers_interfered",
+    "steadiness",
+    "modes",
+    "converged",
+    "stop_reason",
+)
 _GRADE = ("grade",)
 _TEXT = ("notes", "failure")
 
@@ -123,7 +134,7 @@ def _summary_cells(summary: Summary) -> dict[str, Any]:
         if estimate is not None:
             values = plain((estimate.value, estimate.low, estimate.high))
             cells |= zip(_quantile_columns(quantile), values, strict=True)
-    return cells | {name: plain(getattr(summary, name)) for name in _TRUST}
+    return cells | {name: plain(getattr(summary, name)) for name in _TRUST} | {"modes": len(summary.modes) or None}
 
 
 def _quantile_columns(quantile: str) -> tuple[str, str, str]:

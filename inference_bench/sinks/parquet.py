@@ -64,6 +64,7 @@ def samples_table(samples: Samples, case: Case, metadata: dict[str, str]) -> pa.
             "start_ns": _integers(samples.start_ns, "int64", missing=-1),
             "value": _integers(samples.value, "int64"),
             "loader": _words(samples.loader, missing=""),
+            "interference": _words(samples.interference, missing=""),
         },
         metadata,
     )

@@ -1,0 +1,53 @@
+"""What came between: whether the kernel or the garbage collector interfered with an iteration."""
+
+from __future__ import annotations
+
+import gc
+import resource
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+PREEMPTED, DISK, COLLECTED = "preempted", "disk", "gc"
+
+
+class Interference:
+    """Tells what happened to this process between ``begin`` and ``words``; a context manager.
+
+    Two readings of the process's counters, of about a microsecond each, outside of what is timed. The counters are
+    those of all threads, and speak of the iteration, not of the sample within it.
+    """
+
+    def __enter__(self) -> Interference:
+        """Count garbage collections from now on."""
+        self._collections = 0
+        gc.callbacks.append(self._collected)
+        self.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Count no more."""
+        gc.callbacks.remove(self._collected)
+
+    def begin(self) -> None:
+        """Forget what has been."""
+        self._before = resource.getrusage(resource.RUSAGE_SELF)
+        self._collections = 0
+
+    def words(self) -> str:
+        """Return what happened since: ``preempted`` (an involuntary context switch), ``disk`` (a page fault that waited
+        for it), ``gc`` (a garbage collection), joined by ``+``; empty if nothing did.
+        """
+        now, before = resource.getrusage(resource.RUSAGE_SELF), self._before
+        happened = {
+            PREEMPTED: now.ru_nivcsw > before.ru_nivcsw,
+            DISK: now.ru_majflt > before.ru_majflt,
+            COLLECTED: self._collections > 0,
+        }
+        return "+".join(word for word, did in happened.items() if did)
+
+    def _collected(self, phase: str, info: dict[str, int]) -> None:
+        self._collections += phase == "start"
