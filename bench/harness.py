@@ -4,6 +4,7 @@ A function that does nothing, under our engine (``iterations`` and a tick record
 ``timeit``, ``torch.utils.benchmark`` and a plain ``perf_counter_ns`` pair, in turns. *overhead* is the
 median of what each reports for one call of nothing, where it times calls one by one; a harness that divides a loop by
 its count reports less, and cannot tell the calls apart. *cost* is the harness's own wall time for each sample it keeps.
+optimum-benchmark, where it is installed, times by its own tracker.
 pyperf measures in processes of its own, once for the whole table; each of its samples is a mean over a loop.
 
 Run as ``python -m bench.harness``.
@@ -19,6 +20,7 @@ import tempfile
 import time
 import timeit
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from inference_bench._native import TickRecorder, now_ns
 from inference_bench.measurement import Measurement
@@ -43,6 +45,8 @@ def main() -> int:
         "timeit, number=1": timeit_one_by_one,
         "torch.utils.benchmark, timeit(1)": torch_one_by_one,
     }
+    if find_spec("optimum_benchmark"):
+        ways["optimum-benchmark's tracker"] = optimum_tracker
     found: dict[str, list[tuple[float, float]]] = {}
     for turn in range(rounds + 1):
         for name, way in ways.items():
@@ -107,6 +111,21 @@ def torch_one_by_one() -> tuple[float, float]:
 
     timer = Timer("nothing()", globals={"nothing": nothing})
     return _timed(lambda: [timer.timeit(1).median * 1e9 for _ in range(SAMPLES // 10)])
+
+
+def optimum_tracker() -> tuple[float, float]:
+    """Track latency as optimum-benchmark's inference scenario does around each forward pass."""
+    from optimum_benchmark.trackers.latency import LatencySessionTracker
+
+    def take() -> list[float]:
+        tracker = LatencySessionTracker(device="cpu", backend="pytorch")
+        with tracker.session():
+            while tracker.count() < SAMPLES:
+                with tracker.track():
+                    nothing()
+            return [NS_PER_S * value for value in tracker.get_latency().values]
+
+    return _timed(take)
 
 
 def pyperf_loop() -> tuple[float, float]:

@@ -93,7 +93,7 @@ def looks(pairs: int) -> list[int]:
     """Return after how many pairs to look, each time half as many again; the last look is at the end.
 
     >>> looks(40)
-    [10, 14, 20, 28, 40]
+    [14, 20, 28, 40]
     """
     found = [pairs]
     while found[0] / _GROWTH >= FIRST_LOOK and len(found) < len(_POCOCK):

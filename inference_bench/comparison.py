@@ -66,6 +66,7 @@ class Observations:
         values: process → median (or the quantile asked for) of its samples, in the metric's unit.
         scores: item → score and weight, of a scored metric.
         resolution: smallest difference that the instrument can tell, in the metric's unit.
+        grade: how far to believe the case, the worst of its runs; empty where nobody judged.
     """
 
     case: Case
@@ -74,6 +75,7 @@ class Observations:
     values: Mapping[Process, float] = field(default_factory=dict)
     scores: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     resolution: float = 0.0
+    grade: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ class Comparison:
         needed_runs: about how many runs of each side would settle it, where they would be at most ``MOST_RUNS``.
         method: how the interval was made.
         reason: why there is no verdict; empty if there is one.
+        grades: how far to believe A's and B's case; empty where nobody judged.
     """
 
     before: Case
@@ -142,6 +145,7 @@ class Comparison:
     needed_runs: int | None
     method: str
     reason: str = ""
+    grades: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +381,7 @@ def _row(
         reason=_reason(before.metric, found, ends, needed, strict, paired=paired)
         if verdict is Verdict.INCONCLUSIVE
         else "",
+        grades=(before.grade, after.grade),
     )
 
 
@@ -468,6 +473,7 @@ def _without_evidence(before: Observations, after: Observations) -> Comparison:
         needed_runs=None,
         method="",
         reason=reason,
+        grades=(before.grade, after.grade),
     )
 
 

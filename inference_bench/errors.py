@@ -3,13 +3,13 @@
     InferenceBenchError            base; the command line prints one line and exits with ``exit_code``
     ├── UsageError                 the request cannot be carried out as given (exit 2)
     │   ├── UnknownNameError       a model, benchmark, device … that does not exist
-    │   └── InvalidValueError      a value outside of what is allowed
+    │   ├── InvalidValueError      a value outside of what is allowed
+    │   └── RunFormatError         a folder or file that is not a readable run
     ├── WeightsError               weights refused, missing or corrupt
     ├── PluginError                a model or benchmark file that cannot be used
     ├── TaskError                  an accuracy task that cannot be read or fetched
     ├── NotApplicableError         this benchmark does not apply to this model: a status, not a failure
-    ├── ProtocolError              a worker that does not speak the protocol
-    └── RunFormatError             a folder or file that is not a readable run
+    └── ProtocolError              a worker that does not speak the protocol
 
 Every message says what was given, what was expected, and what to do.
 """
@@ -72,5 +72,5 @@ class ProtocolError(InferenceBenchError):
     """A worker that does not speak the protocol."""
 
 
-class RunFormatError(InferenceBenchError):
+class RunFormatError(UsageError):
     """A folder or file that is not a readable run."""

@@ -54,6 +54,7 @@ class Loading:
         worker: not yet started.
         load: boots and loads the model in it, and returns what the model says of itself.
         ahead: tells where a worker may run.
+        name: of the model, for people.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Loading:
         worker: WorkerProcess,
         load: Callable[[WorkerProcess], Awaitable[dict[str, Any]]],
         ahead: LookAhead,
+        name: str = "",
     ) -> None:
         self.worker = worker
+        self.name = name
         self.about: dict[str, Any] = {}
         self.alive = Stretches()
         self.running = Stretches()
@@ -78,6 +81,13 @@ class Loading:
     def is_loading(self) -> bool:
         """Whether it has begun and is not yet loaded."""
         return self._task is not None and not self._task.done()
+
+    @property
+    def state(self) -> str:
+        """Return ``loading``, ``frozen`` or ``loaded``, for people."""
+        if not self.is_loading:
+            return "loaded"
+        return "frozen" if self._is_frozen else "loading"
 
     def begin(self, *, ahead: bool) -> None:
         """Start the worker; it loads from now on, by itself."""
@@ -195,6 +205,10 @@ class LookAhead:
         self._waiting[job] = loading
         self._all.append(loading)
         loading.begin(ahead=True)
+
+    def states(self) -> dict[str, str]:
+        """Return what those that wait for their turn do, by the model's name."""
+        return {loading.name: loading.state for loading in self._waiting.values()}
 
     def take(self, job: int) -> Loading | None:
         """Return this job's worker, if it has begun ahead."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from inference_bench.metrics import get_metric
 from inference_bench.result import Stage
 from inference_bench.spec import Limits
 from inference_bench.stopping import Decision, StoppingRule
-from inference_bench.units import NS_PER_MS
+from inference_bench.units import KIB, NS_PER_MS
 
 if TYPE_CHECKING:
     from inference_bench._native import MemorySampler
@@ -29,6 +30,11 @@ _PROGRESS_INTERVAL_NS = 200 * NS_PER_MS
 
 def _ignore(*, opens: bool) -> None:
     """Nobody needs to know."""
+
+
+def _peak_rss_bytes() -> int:
+    """Return the kernel's high-water mark of this process, for progress."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +208,8 @@ class Measurement:
         """Tell how far a pass over items has come; cheap enough to call after each."""
         if self._on_progress is None or (done < total and now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS):
             return
-        self._on_progress({"iterations": done, "total": total, "samples": done, "medians": {}, "widths": {}})
+        fields = {"iterations": done, "total": total, "samples": done, "medians": {}, "widths": {}}
+        self._on_progress({**fields, "peak_rss_bytes": _peak_rss_bytes()})
         self._reported_ns = now_ns()
 
     def columns(self) -> dict[str, list[Any]]:
@@ -221,6 +228,7 @@ class Measurement:
                 "medians": self._rule.medians(),
                 "widths": self._rule.relative_widths(),
                 "elapsed_ns": elapsed_ns,
+                "peak_rss_bytes": _peak_rss_bytes(),
             }
         )
         self._reported_ns = now_ns()

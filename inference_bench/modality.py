@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -80,7 +81,7 @@ def _bandwidth(ordered: Floats) -> float:
     gaps = np.diff(ordered)
     gaps = gaps[gaps > 0]
     tick = float(np.median(gaps)) if 0 < len(gaps) < n / 2 else 0.0
-    return max(0.45 * spread * float(n) ** -0.2, 2 * tick)
+    return max(0.45 * spread * math.pow(n, -0.2), 2 * tick)
 
 
 def _peaks(density: Floats) -> NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from inference_bench.errors import RunFormatError
 from inference_bench.plain import unit_of
 from inference_bench.result import Stage
 from inference_bench.statistics import needed_samples, quantile
+from inference_bench.trust import case_grade
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,10 +54,13 @@ def observe(
     resolutions: dict[Slot, float] = {}
     cases: dict[str, Case] = {}
     failures: dict[str, tuple[Case, str]] = {}
+    grades: dict[str, str] = {}
     for position, run in enumerate(runs):
         session = str(position) if paired else run.record.id
         for result in run.results:
             cases[result.case.id] = result.case
+            judged = case_grade(result, run.record)
+            grades[result.case.id] = max(grades.get(result.case.id, ""), judged.letter if judged else "")
             if result.status.is_finding:
                 failures[result.case.id] = result.case, _cause(result)
             try:
@@ -66,14 +71,22 @@ def observe(
                     values.setdefault(slot, {})[session, process] = value
                     resolutions[slot] = max(resolutions.get(slot, 0.0), _resolution(metric, run))
                 for metric, task, item, score, weight in _items(run, result):
-                    if not metrics or metric in metrics:
+                    if not (math.isfinite(score) and math.isfinite(weight) and weight > 0):
+                        problem(f"{run.folder}: {task} {item}: {metric} is {score} (weight {weight}): left out")
+                    elif not metrics or metric in metrics:
                         scores.setdefault((result.case.id, metric, task), {}).setdefault(item, (score, weight))
             except RunFormatError as error:
                 problem(str(error))
                 failures[result.case.id] = result.case, str(error)
     found = tuple(
         Observations(
-            cases[slot[0]], slot[1], slot[2], values.get(slot, {}), scores.get(slot, {}), resolutions.get(slot, 0.0)
+            case=cases[slot[0]],
+            metric=slot[1],
+            phase=slot[2],
+            values=values.get(slot, {}),
+            scores=scores.get(slot, {}),
+            resolution=resolutions.get(slot, 0.0),
+            grade=grades[slot[0]],
         )
         for slot in {**values, **scores}
     )

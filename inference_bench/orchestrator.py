@@ -310,12 +310,14 @@ class Session:
             lost_with_worker = waiting[:]
             self._progress.message(f"loading {waiting[0].model}")
             loading = self._ahead.take(index) or self._loading_of(waiting[0])
+            self._progress.loading_ahead(self._ahead.states())
             try:
                 async with self._ahead.entered(loading, alone=self._is_alone(self._jobs[index][1])):
                     self._load_ahead(index)
                     while waiting and not self.stopping:
                         case = waiting[0]
                         lost_with_worker = [case]
+                        self._progress.loading_ahead(self._ahead.states())
                         self._progress.case_started(case, run)
                         message = await self._measure(loading.worker, case, path_of(case), limits)
                         self._tallies[case.id].add(run, message, loading.about, self._ahead.activity())
@@ -421,7 +423,7 @@ class Session:
                 return await _load(worker, file, weights, case, path, limits)
 
         worker = WorkerThread(self._silence_s) if self._inline else WorkerProcess(log, environment, self._silence_s)
-        return Loading(worker, load, self._ahead)
+        return Loading(worker, load, self._ahead, case.model)
 
     async def _measure(self, worker: WorkerProcess, case: Case, path: str | None, limits: Limits) -> dict[str, Any]:
         self._worker = worker
@@ -431,6 +433,7 @@ class Session:
                 while True:
                     message = await worker.receive("progress", "window", "measured", "failed")
                     if message["kind"] == "progress":
+                        self._progress.loading_ahead(self._ahead.states())
                         self._progress.case_progress(case, message)
                     elif message["kind"] == "window":
                         await self._window(worker, opens=message["opens"])

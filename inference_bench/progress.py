@@ -25,6 +25,9 @@ class Progress:
     def case_progress(self, case: Case, fields: Mapping[str, Any]) -> None:
         """Present medians and interval widths of the case (see ``protocol``, ``progress``)."""
 
+    def loading_ahead(self, states: Mapping[str, str]) -> None:
+        """What waits behind the present case: model → ``loading``, ``frozen`` or ``loaded``."""
+
     def case_ended(self, result: BenchmarkResult, run: int) -> None:
         """A case has a result, of this and all earlier runs."""
 

@@ -278,8 +278,8 @@ def test_cuda_where_there_is_none_says_why_and_what_to_do():
     assert_refused(ended, 2, "device 'cuda': no NVIDIA driver on this machine", "Use --device cpu.")
 
 
-def test_a_folder_that_is_no_run_is_one_line_and_exit_code_1(tmp_path):
-    assert_refused(run("report", str(tmp_path)), 1, str(tmp_path), "run.json")
+def test_a_folder_that_is_no_run_is_one_line_and_exit_code_2(tmp_path):
+    assert_refused(run("report", str(tmp_path)), 2, str(tmp_path), "run.json")
 
 
 def test_nothing_is_written_when_a_request_is_refused(tmp_path):

@@ -11,13 +11,18 @@ from html.parser import HTMLParser
 
 import pytest
 
+from inference_bench.comparison import Observations, Side, compare
 from inference_bench.orchestrator import run_benchmarks
+from inference_bench.plan import Case
 from inference_bench.report import open_report
+from inference_bench.reports._comparison import page as comparison_page
 from inference_bench.reports._drawing import draw
+from inference_bench.reports._effects import figures as effects
 from inference_bench.reports._figure import Figure, Mark, Series
 from inference_bench.reports._figures import _extremes, figures
 from inference_bench.reports._page import Cell, Column, Table
-from inference_bench.spec import Limits, Spec
+from inference_bench.reports.html import write_page
+from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)> $x_{1}$ & \x1b[31m"
@@ -166,9 +171,9 @@ def test_a_missing_file_costs_its_drawing_only(run, tmp_path):
     assert any("Memory over time" in title for title in titles)
 
 
-@pytest.mark.parametrize("kind", ["line", "step", "bars", "dots"])
+@pytest.mark.parametrize("kind", ["line", "step", "bars", "dots", "effects"])
 def test_a_drawing_takes_the_pages_colour_and_keeps_its_text(kind):
-    x = ("one", "two") if kind in ("bars", "dots") else (1.0, 2.0)
+    x = ("one", "two") if kind in ("bars", "dots", "effects") else (1.0, 2.0)
     series = [Series(name, x, (0.1, 0.2), (0.1, 0.1), (0.2, 0.3)) for name in ("a & b", "c")]
     table = Table("t", (Column("c"),), (((Cell("v"),),),))
     svg = draw(Figure("title", kind, "x [s]", "y", series, table, [Mark(1.0, "here")], log_x=kind == "line"))
@@ -180,7 +185,58 @@ def test_a_drawing_takes_the_pages_colour_and_keeps_its_text(kind):
     assert svg == draw(Figure("title", kind, "x [s]", "y", series, table, [Mark(1.0, "here")], log_x=kind == "line"))
 
 
+def test_the_environment_and_what_measuring_costs_are_on_the_page(run, text):
+    section = text[text.index('<section id="environment">') :]
+
+    for caption in ("Overhead of the harness", "Clock", "Machine and software"):
+        assert f"<caption>{caption}" in section
+    assert str(run.record.environment["cpu"]["model"]) in section
+    assert str(run.record.clock["source"]) in section
+
+
+def side(name, *medians, tag="ttft"):
+    case = Case("tiny", "inference_speed", Setup(), {"input_length": 32})
+    values = {("s", number): median for number, median in enumerate(medians)}
+    return Side(name, (Observations(case, tag, "", values),))
+
+
+SLOWER = compare(side("before", *range(1000, 1010)), side(f"after {HOSTILE}", *range(1100, 1110)))
+
+
+def compared(*found):
+    stream = io.StringIO()
+    write_page(comparison_page(found, [()] * len(found)), stream, effects(found))
+    return stream.getvalue()
+
+
+def test_a_comparison_draws_each_change_with_its_interval_against_the_margin():
+    (figure,) = effects([SLOWER])
+    (row,) = SLOWER.rows
+    change, margin = figure.series
+
+    assert change.y == (pytest.approx(100 * row.change),)
+    assert (change.low, change.high) == ((pytest.approx(100 * row.low),), (pytest.approx(100 * row.high),))
+    assert margin.y == (pytest.approx(1.0),)
+    assert "SLOWER" in [cell.text for section in figure.data.sections for cells in section for cell in cells]
+    assert outline(compared(SLOWER, SLOWER)).count["svg"] == 2
+
+
+def test_what_has_no_interval_or_no_ratio_is_not_drawn():
+    assert effects([compare(side("a", 1000), side("b", 1100))]) == []
+    assert effects([compare(side("a", *[-1.0, 0.0, 1.0] * 3), side("b", *[1.0, 2.0, 3.0] * 3))]) == []
+
+
 # In a browser
+
+
+def test_a_comparison_opens_without_a_complaint_or_a_request(browser, tmp_path):
+    page = opened(browser, compared(SLOWER), tmp_path)
+
+    assert page.complaints == []
+    assert len(page.asked) == 1
+    assert page.locator("svg").bounding_box()["width"] > 100
+    assert "SLOWER" in page.content()
+    page.close()
 
 
 @pytest.fixture(scope="module")

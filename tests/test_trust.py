@@ -171,7 +171,7 @@ def test_the_command_shows_findings_and_gates(tmp_path, capsys):
     assert document["cases"][0]["grade"] == "C"
     assert document["cases"][0]["findings"][0]["code"] == "steal"
     assert main(["check", str(folder), "--at-least", "Z"]) == 2
-    assert main(["check", str(tmp_path / "none")]) == 1
+    assert main(["check", str(tmp_path / "none")]) == 2
 
 
 def test_each_case_is_graded_as_it_ends_in_every_file_and_table(tmp_path, capsys):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _TEXTS = ("weights", "scale")
-OPTIONS_OF_RUNS = ("resume", "retry_failed", "force", "dry_run")
+OPTIONS_OF_RUNS = ("ab", "resume", "retry_failed", "force", "dry_run")
 """Options of ``run`` that speak of a single run."""
 OPTIONS_OF_SWEEPS = (*OPTIONS_OF_RUNS, "overlap", "lookahead")
 """And those that speak of loading ahead, which would disturb the other side."""
@@ -103,6 +103,7 @@ def show(outcome: AbOutcome, noise: Noise | None, form: str) -> None:
     from inference_bench.noise_store import floor_sentence
     from inference_bench.reports._comparison import page
     from inference_bench.reports._comparison_json import write_json
+    from inference_bench.reports._effects import figures
     from inference_bench.reports._render import render
 
     pairs = max((max(row.runs) for row in outcome.compared.rows), default=0)
@@ -113,5 +114,5 @@ def show(outcome: AbOutcome, noise: Noise | None, form: str) -> None:
     if form == "json":
         write_json([outcome.compared], [()], remarks, sys.stdout)
     else:
-        render(page([outcome.compared], [()], remarks), form, sys.stdout)
+        render(page([outcome.compared], [()], remarks), form, sys.stdout, lambda: figures([outcome.compared]))
     print(f"written to {outcome.folder}", file=sys.stderr)

@@ -12,6 +12,9 @@ from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import NS_PER_S, format_value
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
     from inference_bench.plan import Case, Plan
 
 
@@ -67,56 +70,87 @@ class PlainProgress(QuietProgress):
 
 
 class LiveProgress(Progress):
-    """A bar over all cases, and below it the present case with its running medians."""
+    """How far the plan is, the present case with its running medians, and what loads behind it: a line each."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bars
+        from rich.live import Live
 
         self._console = Console(file=stream, highlight=False)
-        self._bars = Bars(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[detail]}", markup=False),
-            console=self._console,
-            transient=True,
-            # Drawing costs time on the processors that are being measured: twice a second is enough for a reader.
-            refresh_per_second=2,
-        )
-        self._task = self._bars.add_task("starting", total=None, detail="")
+        self._total = 0
+        self._ended = 0
+        self._began_ns = now_ns()
+        self._present = "starting"
+        self._detail = ""
+        self._behind = ""
+        # Drawing costs time on the processors that are being measured: twice a second is enough for a reader.
+        self._live = Live(get_renderable=self._drawing, console=self._console, transient=True, refresh_per_second=2)
 
     def started(self, plan: Plan) -> None:
-        """Show the bar."""
-        self._bars.update(self._task, total=plan.measurements)
-        self._bars.start()
+        """Show the lines."""
+        self._total = plan.measurements
+        self._live.start()
 
     def message(self, text: str) -> None:
         """Show what happens instead of a case."""
-        self._bars.update(self._task, description=text, detail="")
+        self._present, self._detail = text, ""
 
     def case_started(self, case: Case, run: int) -> None:
         """Name the case."""
-        self._bars.update(self._task, description=case_label(case), detail="warming up")
+        self._present, self._detail = case_label(case), "warming up"
 
     def case_progress(self, case: Case, fields: Mapping[str, Any]) -> None:
-        """Show running medians with the width of their intervals."""
-        self._bars.update(self._task, detail=running_medians(fields))
+        """Show running medians with the width of their intervals, and the peak of the worker's memory."""
+        peak = fields.get("peak_rss_bytes")
+        parts = [running_medians(fields), "" if peak is None else f"peak {format_value(peak, 'bytes')}"]
+        self._detail = "  ".join(filter(None, parts))
+
+    def loading_ahead(self, states: Mapping[str, str]) -> None:
+        """Show what waits behind the case."""
+        self._behind = ", ".join(f"{model} {state}" for model, state in states.items())
 
     def case_ended(self, result: BenchmarkResult, run: int) -> None:
         """Leave one line behind and advance."""
         self._console.print(f"{case_label(result.case)}: {outcome(result)}", markup=False)
-        self._bars.advance(self._task)
+        self._ended += 1
 
     def warn(self, text: str) -> None:
-        """Print above the bar."""
+        """Print above the lines."""
         self._console.print(f"warning: {text}", markup=False)
 
     def close(self) -> None:
-        """Remove the bar."""
-        self._bars.stop()
+        """Remove the lines."""
+        self._live.stop()
+
+    def _drawing(self) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        lines = [self._present, self._detail, self._behind and f"behind it: {self._behind}"]
+        cut = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines if line)
+        return Group(self._overall(), *cut)
+
+    def _overall(self) -> Text:
+        """Draw the bar, and say how long it has taken and may still take, going by the cases so far."""
+        from rich.text import Text
+
+        width = min(24, self._console.width // 4)
+        full = width * self._ended // max(self._total, 1)
+        stroke = "━" if self._console.encoding.startswith("utf") else "="
+        elapsed_ns = now_ns() - self._began_ns
+        words = [f"{self._ended}/{self._total}", _clock(elapsed_ns)]
+        if 0 < self._ended < self._total:
+            words.append(f"about {_clock(elapsed_ns * (self._total - self._ended) // self._ended)} left")
+        bar = Text.assemble((stroke * full, "green"), (stroke * (width - full), "bright_black"), "  ", "  ".join(words))
+        bar.no_wrap, bar.overflow = True, "ellipsis"
+        return bar
+
+
+def _clock(duration_ns: int) -> str:
+    """Return ``1:05``, or with hours ``2:01:05``."""
+    minutes, seconds = divmod(duration_ns // NS_PER_S, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def case_label(case: Case) -> str:

@@ -23,6 +23,7 @@ class JsonProgress(Progress):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._began_ns = now_ns()
+        self._states: dict[str, str] = {}
 
     def started(self, plan: Plan) -> None:
         """Say how much there is to do."""
@@ -39,9 +40,17 @@ class JsonProgress(Progress):
     def case_progress(self, case: Case, fields: Mapping[str, Any]) -> None:
         """Say how far the case is: running medians, and the widths of their intervals as fractions."""
         known = {
-            name: fields[name] for name in ("iterations", "total", "samples", "medians", "widths") if name in fields
+            name: fields[name]
+            for name in ("iterations", "total", "samples", "medians", "widths", "peak_rss_bytes")
+            if name in fields
         }
         self._say("case_progress", case=case.id, **known)
+
+    def loading_ahead(self, states: Mapping[str, str]) -> None:
+        """Say what waits behind the present case, when that has changed."""
+        if dict(states) != self._states:
+            self._states = dict(states)
+            self._say("loading_ahead", models=self._states)
 
     def case_ended(self, result: BenchmarkResult, run: int) -> None:
         """Say how the case ended, and its figures."""

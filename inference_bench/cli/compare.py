@@ -154,6 +154,7 @@ def _write(
 ) -> None:
     from inference_bench.noise_store import floor_sentence
     from inference_bench.reports._comparison import page
+    from inference_bench.reports._effects import figures
     from inference_bench.reports._render import render
 
     sentence = floor_sentence(noise, compared)
@@ -162,4 +163,4 @@ def _write(
 
         write_json(compared, differences, [sentence], sys.stdout)
         return
-    render(page(compared, differences, [sentence]), form, sys.stdout)
+    render(page(compared, differences, [sentence]), form, sys.stdout, lambda: figures(compared))

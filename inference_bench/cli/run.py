@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "smollm2_135m_instruct"
 _INTERRUPTED = 130
+_AB = "--ab"
 _LIMITS = Limits()
 
 
@@ -51,6 +52,7 @@ class RunCommand(Command):
         ("--weights random --scale reduced", "try things out, with no download"),
         ("--spec examples/specs/dtype.toml", "a request that is kept in a file"),
         ("--format json > results.json", "for another program"),
+        ("--ab dtype=float32 dtype=bfloat16", "two variants, interleaved: the same as `ab`, with all its options"),
         ("--resume benchmark_results/<run>", "go on with a run that was interrupted"),
     )
 
@@ -67,6 +69,8 @@ class RunCommand(Command):
         """Read the words, over those of a file if one is named."""
         from inference_bench.cli._spec_file import parse_with_file
 
+        if _AB in words:
+            return _read_ab(words)
         args = parser.parse(words)
         return args if args.spec is None else parse_with_file(parser, words, args.spec)
 
@@ -75,6 +79,10 @@ class RunCommand(Command):
         from inference_bench.cli._request import check_output, check_resumed, spec_of
         from inference_bench.report import open_report
 
+        if hasattr(args, "second"):
+            from inference_bench.cli.ab import AbCommand
+
+            return AbCommand().run(args)
         report = open_report(args.format)
         if args.resume is not None:
             check_resumed(args, Parser(self).parse([]))
@@ -93,10 +101,34 @@ class RunCommand(Command):
         return 1 if outcome.has_findings else 0
 
 
+def _read_ab(words: Sequence[str]) -> argparse.Namespace:
+    """Read the words as those of ``ab``, which has options of its own: margin, metrics, time.
+
+    Raises:
+        UsageError: there are not two variants.
+    """
+    from inference_bench.errors import UsageError
+    from inference_bench.registry import load_class
+
+    place = list(words).index(_AB)
+    variants = list(words[place + 1 : place + 3])
+    if len(variants) < 2 or any(variant.startswith("-") for variant in variants):
+        raise UsageError("--ab expects two variants, such as --ab dtype=float32 dtype=bfloat16.")
+    command = load_class("command", "inference_bench.cli", "ab", Command)()  # type: ignore[type-abstract]
+    return command.read(Parser(command), [*variants, *words[:place], *words[place + 3 :]])
+
+
 def _add_subject(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to measure", "`list` shows what there is; lists have commas")
     group.add_argument(
         "--spec", metavar="FILE", type=Path, help="a request in TOML; what stands here comes before what it says"
+    )
+    group.add_argument(
+        _AB,
+        nargs=2,
+        metavar=("A", "B"),
+        help="two variants in turn, until it is settled which is better, such as dtype=float32 dtype=bfloat16; takes "
+        "all options of `ab`, whose help explains it",
     )
     which = group.add_mutually_exclusive_group()
     which.add_argument(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from inference_bench.comparison import Comparison, Comparisons, Verdict, fields_of, word
 from inference_bench.metrics import METRICS
 from inference_bench.plain import unit_of
+from inference_bench.reports._findings import TONES as GRADE_TONES
 from inference_bench.reports._page import Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.units import format_value
 
@@ -28,16 +29,18 @@ _COLUMNS = (
     Column("B", numeric=True, spare=2),
     Column("change", numeric=True),
     Column("interval", numeric=True),
+    Column("verdict"),
     Column("margin", numeric=True, spare=4),
     Column("could see", numeric=True, spare=5),
     Column("runs", numeric=True, spare=1),
-    Column("verdict"),
+    Column("grades"),
 )
 
 _LEGEND = (
     "change: B against A, over runs. FASTER, SLOWER …: the whole interval lies beyond the margin, also after Holm's "
     "correction for the number of comparisons. SAME: all of it lies within. INCONCLUSIVE: neither. could see: the "
-    "change that would have been noticed four times out of five. Rates follow from the durations shown."
+    "change that would have been noticed four times out of five. grades: A to F, how far to believe A's and B's case. "
+    "Rates follow from the durations shown."
 )
 
 
@@ -115,11 +118,18 @@ def _cells(row: Comparison, in_phases: Container[str]) -> tuple[Cell, ...]:
         Cell(format_value(row.values[1], unit)),
         Cell(change_text(row, row.change), Tone.STRONG),
         Cell(interval_text(row), Tone.PLAIN if row.low is not None else Tone.QUIET),
+        Cell(word(row.verdict, unit), TONES[row.verdict]),
         Cell(f"±{size_text(row, row.margin)}"),
         Cell("–" if row.smallest_effect is None else size_text(row, row.smallest_effect)),
         Cell(str(row.runs[0]) if row.runs[0] == row.runs[1] else f"{row.runs[0]}, {row.runs[1]}"),
-        Cell(word(row.verdict, unit), TONES[row.verdict]),
+        _grades(row.grades),
     )
+
+
+def _grades(grades: tuple[str, str]) -> Cell:
+    """Show both sides' grades, one if they are equal, in the tone of the worse."""
+    known = [letter for letter in dict.fromkeys(grades) if letter]
+    return Cell(", ".join(known), GRADE_TONES[max(known)]) if known else Cell("–", Tone.QUIET)
 
 
 def change_text(row: Comparison, change: float) -> str:

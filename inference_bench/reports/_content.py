@@ -40,7 +40,7 @@ def page(run: Run) -> Page:
     grades = {result.case.id: case_grade(result, run.record) for result in run.results}
     return Page(
         lines=tuple(_run_lines(run)),
-        blocks=(*_blocks(run.results, grades), *filter(None, [overview(run.results)])),
+        blocks=(*_blocks(run.results, grades), *filter(None, [overview(run.results, grades)])),
         remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
         legend=_legend(run.results),
     )

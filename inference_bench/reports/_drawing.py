@@ -56,11 +56,11 @@ def draw(figure: Figure) -> str:
     except ImportError:
         message = "the HTML report needs matplotlib, which is not installed: pip install 'inference-bench[html]'"
         raise UsageError(message) from None
-    rows = len(figure.series[0].x) if figure.kind in ("bars", "dots") and figure.series else 0
+    rows = len(figure.series[0].x) if figure.kind in ("bars", "dots", "effects") and figure.series else 0
     with matplotlib.rc_context(_SETTINGS):
         canvas = Canvas(figsize=(6.2, max(3.4, 1.4 + 0.34 * rows)), layout="constrained")
         axes = canvas.add_subplot()
-        {"line": _lines, "step": _steps, "bars": _bars, "dots": _dots}[figure.kind](axes, figure)
+        {"line": _lines, "step": _steps, "bars": _bars, "dots": _dots, "effects": _effects}[figure.kind](axes, figure)
         axes.set_xlabel(figure.x_label)
         axes.set_ylabel(figure.y_label)
         if len(figure.series) > 1:
@@ -129,6 +129,16 @@ def _dots(axes: Axes, figure: Figure) -> None:
         places = range(len(series.x))
         axes.errorbar(series.y, places, xerr=_reaches(series), fmt="o", color=_COLOURS[0], capsize=3, label=series.name)
     axes.set_xlim(0, 1.02)
+    _name_rows(axes, figure)
+
+
+def _effects(axes: Axes, figure: Figure) -> None:
+    changes, margins = figure.series
+    places = range(len(changes.x))
+    width, left = [2 * margin for margin in margins.y], [-margin for margin in margins.y]
+    axes.barh(places, width, left=left, color=_COLOURS[6], alpha=0.3, height=0.65, label=margins.name)
+    axes.axvline(0, color=_INK, linewidth=0.8)
+    axes.errorbar(changes.y, places, xerr=_reaches(changes), fmt="o", color=_COLOURS[0], capsize=3, label=changes.name)
     _name_rows(axes, figure)
 
 

@@ -64,7 +64,8 @@ class Figure:
 
     Attributes:
         title: what it shows.
-        kind: ``line``, ``step`` (a curve that jumps), ``bars`` (stacked, a category each) or ``dots`` (a row each).
+        kind: ``line``, ``step`` (a curve that jumps), ``bars`` (stacked, a category each), ``dots`` (a row each)
+            or ``effects`` (a row each: a change with its interval, and the margin about none).
         x_label: quantity and unit.
         y_label: quantity and unit.
         series: what is drawn.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.metrics import METRICS
 from inference_bench.plain import unit_of
+from inference_bench.reports._findings import TONES
 from inference_bench.reports._numbers import numbers_of
 from inference_bench.reports._page import Block, Cell, Column, Table, Tone
 from inference_bench.spec import SETUP_AXES
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from inference_bench.result import BenchmarkResult, Summary
     from inference_bench.spec import Setup
+    from inference_bench.trust import Grade
 
 Key = tuple[str, "Setup"]
 """A row: a model in one set-up."""
@@ -42,8 +44,13 @@ class Figures:
     elsewhere: Mapping[Key, tuple[tuple[str, object], ...]]
 
 
-def overview(results: Sequence[BenchmarkResult]) -> Block | None:
-    """Return the table, or None where there is a single row."""
+def overview(results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | None]) -> Block | None:
+    """Return the table, or None where there is a single row.
+
+    Args:
+        results: of a run.
+        grades: by id of the case; None where it does not apply.
+    """
     rows = list(dict.fromkeys((result.case.model, result.case.setup) for result in results))
     if len(rows) < 2:
         return None
@@ -55,13 +62,14 @@ def overview(results: Sequence[BenchmarkResult]) -> Block | None:
     baselines = _baselines(rows)
     table = Table(
         "Side by side",
-        (*heads, Column("weights"), *columns),
+        (*heads, Column("weights"), Column("grade"), *columns),
         tuple(
             tuple(
                 (
                     Cell(model, Tone.STRONG),
                     *(Cell(str(getattr(setup, name))) for name in varying),
                     _weights((model, setup), results),
+                    _grade((model, setup), results, grades),
                     *(_cell(found, (model, setup), baselines[model]) for found in figures.values()),
                 )
                 for model, setup in rows
@@ -123,6 +131,13 @@ def _weights(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
     if weights.get("source") == "random":
         return Cell("RANDOM, reduced" if weights.get("scale") == "reduced" else "RANDOM", Tone.ALARM)
     return Cell(str(weights.get("source")), Tone.QUIET)
+
+
+def _grade(row: Key, results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | None]) -> Cell:
+    """Show the worst grade of a row's cases."""
+    own = (grades[result.case.id] for result in results if (result.case.model, result.case.setup) == row)
+    worst = max((grade.letter for grade in own if grade is not None), default="")
+    return Cell(worst, TONES[worst]) if worst else Cell("–", Tone.QUIET)
 
 
 def _cell(found: Figures, row: Key, baseline: Key) -> Cell:

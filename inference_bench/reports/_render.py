@@ -10,9 +10,13 @@ from inference_bench.reports.console import print_page
 from inference_bench.reports.markdown import write_page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from inference_bench.reports._figure import Figure
     from inference_bench.reports._page import Page
 
-_RENDERERS = {"console": print_page, "markdown": write_page, "html": html.write_page}
+_RENDERERS = {"console": print_page, "markdown": write_page}
+_FORMATS = (*_RENDERERS, "html")
 
 
 def check_format(name: str, *others: str) -> None:
@@ -21,10 +25,20 @@ def check_format(name: str, *others: str) -> None:
     Raises:
         UnknownNameError: it is neither for people nor one of the ``others``.
     """
-    if name not in (*_RENDERERS, *others):
-        raise UnknownNameError("format", name, (*_RENDERERS, *others))
+    if name not in (*_FORMATS, *others):
+        raise UnknownNameError("format", name, (*_FORMATS, *others))
 
 
-def render(content: Page, name: str, stream: TextIO) -> None:
-    """Write a page in the named format."""
-    _RENDERERS[name](content, stream)
+def render(content: Page, name: str, stream: TextIO, drawings: Callable[[], Iterable[Figure]] = tuple) -> None:
+    """Write a page in the named format.
+
+    Args:
+        content: the page.
+        name: of the format.
+        stream: where to.
+        drawings: returns what belongs to the page, for a format that has drawings.
+    """
+    if name == "html":
+        html.write_page(content, stream, drawings())
+    else:
+        _RENDERERS[name](content, stream)

@@ -12,12 +12,13 @@ from inference_bench.report import Report
 from inference_bench.reports import _findings
 from inference_bench.reports._content import page
 from inference_bench.reports._drawing import draw
+from inference_bench.reports._environment import tables
 from inference_bench.reports._page import Block, Cell, Page, Remarks, Table, Tone
 from inference_bench.result import Status
 from inference_bench.trust import grade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from inference_bench.reports._figure import Figure
     from inference_bench.run_folder import Run
@@ -33,14 +34,15 @@ class HtmlReport(Report):
         """Write the report."""
         from inference_bench.reports._figures import figures
 
-        content, drawings, trust = page(run), figures(run), _trust(run)
-        stream.writelines(f"{line}\n" for line in _lines(one_line(f"Run {run.record.id}"), content, drawings, trust))
+        title = one_line(f"Run {run.record.id}")
+        lines = _lines(title, page(run), figures(run), _trust(run), tables(run.record))
+        stream.writelines(f"{line}\n" for line in lines)
 
 
-def write_page(content: Page, stream: TextIO) -> None:
+def write_page(content: Page, stream: TextIO, drawings: Iterable[Figure] = ()) -> None:
     """Write any page, such as a comparison."""
     title = content.lines[0].text
-    stream.writelines(f"{line}\n" for line in _lines(title, content, (), None))
+    stream.writelines(f"{line}\n" for line in _lines(title, content, drawings, None, ()))
 
 
 def _trust(run: Run) -> Page:
@@ -48,7 +50,9 @@ def _trust(run: Run) -> Page:
     return _findings.page(replace(run, results=tuple(graded)), [grade(result, run.record) for result in graded])
 
 
-def _lines(title: str, content: Page, drawings: Iterable[Figure], trust: Page | None) -> Iterator[str]:
+def _lines(
+    title: str, content: Page, drawings: Iterable[Figure], trust: Page | None, facts: Sequence[Table]
+) -> Iterator[str]:
     folder = files("inference_bench.reports")
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -74,6 +78,9 @@ def _lines(title: str, content: Page, drawings: Iterable[Figure], trust: Page | 
         yield from _block(anchor, block)
     for remarks in content.remarks:
         yield from _remarks(remarks)
+    if facts:
+        yield '<section id="environment"><h2>Environment and overheads</h2>'
+        yield f"<details><summary>Every fact on record</summary>{''.join(map(_table, facts))}</details></section>"
     yield f"</main><footer><p>{escape(content.legend)}</p></footer>"
     yield f"<script>{(folder / '_page.js').read_text()}</script></body></html>"
 

@@ -1,0 +1,77 @@
+"""From comparisons to drawings: each change with its interval, against the margin within which it counts as none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference_bench.comparison import Comparison, Comparisons, fields_of, word
+from inference_bench.metrics import METRICS
+from inference_bench.plain import unit_of
+from inference_bench.reports._comparison import change_text, interval_text, size_text, varying_fields
+from inference_bench.reports._figure import Figure, Series
+from inference_bench.reports._page import Cell, Column, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_MOST_ROWS = 30
+
+
+def figures(compared: Sequence[Comparisons]) -> list[Figure]:
+    """Return a drawing for each candidate and benchmark that has intervals to draw."""
+    return [figure for found in compared for figure in _of_candidate(found, named=len(compared) > 1)]
+
+
+def _of_candidate(found: Comparisons, *, named: bool) -> Iterator[Figure]:
+    for benchmark in dict.fromkeys(row.before.benchmark for row in found.rows):
+        rows = [row for row in found.rows if row.before.benchmark == benchmark]
+        drawn = [row for row in rows if row.relative and row.low is not None and row.high is not None]
+        if drawn:
+            title = f"Change of {benchmark.replace('_', ' ')}" + (f", {found.after}" if named else "")
+            yield _figure(title, rows, drawn[:_MOST_ROWS])
+
+
+def _figure(title: str, rows: Sequence[Comparison], drawn: Sequence[Comparison]) -> Figure:
+    varying = varying_fields(rows)
+    names = tuple(_name(row, varying) for row in drawn)
+    percent = [(100 * row.change, 100 * (row.low or 0.0), 100 * (row.high or 0.0)) for row in drawn]
+    values, low, high = (tuple(column) for column in zip(*percent, strict=True))
+    margins = tuple(100 * row.margin for row in drawn)
+    left_out = len(rows) - len(drawn)
+    return Figure(
+        title=title,
+        kind="effects",
+        x_label="change of B against A, %",
+        y_label="",
+        series=(Series("change and interval", names, values, low, high), Series("margin", names, margins)),
+        data=_table(title, names, drawn),
+        note=f"{left_out} more, without an interval or not on a scale of ratios, are in the table." if left_out else "",
+    )
+
+
+def _name(row: Comparison, varying: Sequence[str]) -> str:
+    title = METRICS[row.metric].title if row.metric in METRICS else row.metric
+    fields = fields_of(row.before)
+    point = " × ".join(str(fields.get(name, "–")) for name in varying)
+    return " ".join(filter(None, (point, title, row.phase)))
+
+
+def _table(title: str, names: Sequence[str], rows: Sequence[Comparison]) -> Table:
+    columns = (
+        Column("figure"),
+        Column("change", numeric=True),
+        Column("interval", numeric=True),
+        Column("margin", numeric=True),
+        Column("verdict"),
+    )
+    cells = tuple(
+        (
+            Cell(name),
+            Cell(change_text(row, row.change)),
+            Cell(interval_text(row)),
+            Cell(f"±{size_text(row, row.margin)}"),
+            Cell(word(row.verdict, unit_of(row.metric))),
+        )
+        for name, row in zip(names, rows, strict=True)
+    )
+    return Table(title, columns, (cells,))

@@ -1,0 +1,60 @@
+"""What a run was measured on and with, and what measuring itself costs: tables of facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from inference_bench.metrics import METRICS
+from inference_bench.plain import unit_of
+from inference_bench.reports._page import Cell, Column, Table
+from inference_bench.units import format_value
+
+if TYPE_CHECKING:
+    from inference_bench.result import RunRecord
+
+
+def tables(record: RunRecord) -> list[Table]:
+    """Return the overheads, the clock, loading ahead, and the machine with its software; those that are known."""
+    found = (_floor(record), *(_facts(title, facts) for title, facts in _groups(record)))
+    return [table for table in found if any(table.sections)]
+
+
+def _groups(record: RunRecord) -> Iterator[tuple[str, Mapping[str, object]]]:
+    yield "Clock", record.clock
+    yield "Loading ahead", record.overlap
+    yield "Machine and software", record.environment
+
+
+def _floor(record: RunRecord) -> Table:
+    """The null model's readings: what the harness itself takes of each figure."""
+    names = list(dict.fromkeys(name for quantiles in record.floor.values() for name in quantiles))
+    rows = tuple(
+        (
+            Cell(METRICS[tag].title if tag in METRICS else tag),
+            *(Cell(_figure(quantiles.get(name), tag)) for name in names),
+        )
+        for tag, quantiles in record.floor.items()
+    )
+    columns = (Column("metric"), *(Column(name, numeric=True) for name in names))
+    return Table("Overhead of the harness (a model that does nothing)", columns, (rows,) if rows else ())
+
+
+def _figure(value: float | None, tag: str) -> str:
+    return "–" if value is None else format_value(value, unit_of(tag) or "")
+
+
+def _facts(title: str, facts: Mapping[str, object]) -> Table:
+    rows = tuple((Cell(name), Cell(text)) for name, text in _flat(facts))
+    return Table(title, (Column("fact"), Column("value")), (rows,) if rows else ())
+
+
+def _flat(facts: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in facts.items():
+        path = f"{prefix}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}, ")
+        elif isinstance(value, (list, tuple)):
+            yield path, ", ".join(map(str, value)) or "none"
+        else:
+            yield path, "unknown" if value is None else str(value)

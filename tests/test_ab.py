@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from inference_bench.ab import look_level, looks
+from inference_bench.run_folder import load_run
+from inference_bench.runs import read_pairing
+
+NULL = ("--model", "null", "--benchmark", "inference_speed", "--input-lengths", "16", "--new-tokens", "4")
+SHORT = ("--budget", "0.05", "--runs", "6", "--format", "json")
+
+
+def command(*words):
+    line = [sys.executable, "-m", "inference_bench", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    output = tmp_path_factory.mktemp("out")
+    return command("run", "--ab", "env:SIDE=1", "env:SIDE=2", *NULL, *SHORT, "--output", output), output
+
+
+def test_run_ab_is_ab_and_pairs_every_process(measured):
+    done, _ = measured
+
+    (compared,) = json.loads(done.stdout)["comparisons"]
+    assert done.returncode in (0, 1), done.stderr
+    assert (compared["before"], compared["after"]) == ("env:SIDE=1", "env:SIDE=2")
+    assert compared["paired"] is True
+    assert {tuple(row["runs"]) for row in compared["rows"]} == {(6, 6)}
+    assert all(row["low"] <= row["change"] <= row["high"] for row in compared["rows"])
+
+
+def test_the_sides_take_turns_a_b_b_a(measured):
+    _, output = measured
+    (folder,) = output.glob("*-ab")
+    pairing = read_pairing(folder)
+
+    begun = []
+    for name, place in zip("AB", pairing.folders, strict=True):
+        run = load_run(place)
+        samples = run.samples(run.results[0])
+        rows = zip(samples["start_ns"].to_pylist(), samples["run"].to_pylist(), strict=True)
+        first = {}
+        for start_ns, number in rows:
+            first[number] = min(first.get(number, start_ns), start_ns)
+        begun += [(start_ns, name) for start_ns in first.values()]
+
+    assert "".join(name for _, name in sorted(begun)) == "ABBA" * 3
+
+
+def test_compare_reads_what_ab_wrote(measured):
+    done, output = measured
+    (folder,) = output.glob("*-ab")
+
+    again = command("compare", folder, "--format", "json")
+
+    rows = [json.loads(of.stdout)["comparisons"][0]["rows"] for of in (done, again)]
+    assert [(row["metric"], row["low"], row["high"]) for row in rows[0]] == [
+        (row["metric"], row["low"], row["high"]) for row in rows[1]
+    ]
+
+
+@pytest.mark.parametrize("form", ["console", "markdown", "html"])
+def test_every_format_shows_the_grades_and_the_verdicts(measured, form):
+    _, output = measured
+    (folder,) = output.glob("*-ab")
+
+    shown = command("compare", folder, "--format", form).stdout
+
+    assert "grades" in shown
+    assert any(word in shown for word in ("SAME", "INCONCLUSIVE", "FASTER", "SLOWER"))
+    assert ('aria-labelledby="figure-1"' in shown) == (form == "html")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "--ab"), "two variants"),
+        (("run", "--ab", "dtype=float32"), "two variants"),
+        (("run", "--ab", "dtype=float32", "--dry-run"), "two variants"),
+        (("run", "--ab", "nonsense", "dtype=float32"), "NAME=VALUE"),
+        (("ab", "dtype=float32", "dtype=float31"), "float31"),
+        (("ab", "model=nobody", "model=null"), "nobody"),
+        (("ab", "dtype=float32", "dtype=bfloat16", "--resume", "x"), "--resume"),
+    ],
+)
+def test_what_is_no_question_is_refused_in_a_line(words, said):
+    done = command(*words)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_looks_grow_and_share_the_error_between_them():
+    assert looks(6) == [6]
+    assert looks(40) == [14, 20, 28, 40]
+    assert look_level(1) == pytest.approx(0.95)
+    assert look_level(4) > look_level(2) > look_level(1)

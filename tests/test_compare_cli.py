@@ -1,0 +1,174 @@
+"""``compare`` given what it should not be: each time a clear line, and the rest compared."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from inference_bench.observations import observe
+from inference_bench.orchestrator import run_benchmarks
+from inference_bench.run_folder import load_run
+from inference_bench.spec import Limits, Spec
+from inference_bench.units import NS_PER_S
+
+
+def measure(output, lengths, runs=1):
+    spec = Spec(
+        ("null",),
+        ("inference_speed",),
+        axes={"input_length": lengths, "new_tokens": (4,)},
+        limits=Limits(budget_ns=NS_PER_S // 20),
+        runs=runs,
+    )
+    return asyncio.run(run_benchmarks(spec, output=output)).folder
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    output = tmp_path_factory.mktemp("out")
+    return {
+        "a": measure(output / "a", (16, 32), runs=4),
+        "b": measure(output / "b", (16, 32), runs=4),
+        "one": measure(output / "one", (16, 32)),
+        "other": measure(output / "other", (64, 128)),
+    }
+
+
+@pytest.fixture
+def broken(folders, tmp_path):
+    """A copy of A that a test may spoil."""
+    return shutil.copytree(folders["a"], tmp_path / "broken")
+
+
+def compare(*words):
+    command = [sys.executable, "-m", "inference_bench", "compare", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def rows(done):
+    return json.loads(done.stdout)["comparisons"][0]["rows"]
+
+
+def test_runs_enough_are_compared_case_by_case(folders):
+    done = compare(folders["a"], folders["b"], "--format", "json")
+
+    assert done.returncode in (0, 1)
+    assert {row["before"]["parameters"]["input_length"] for row in rows(done)} == {16, 32}
+    assert all(row["low"] is not None and row["grades"][0] in "ABCDF" for row in rows(done))
+
+
+def test_one_run_each_gets_no_verdict_but_is_told_what_it_takes(folders):
+    done = compare(folders["one"], folders["b"])
+
+    assert done.returncode == 0
+    assert "cannot tell from 1 and 4 runs" in done.stdout
+    assert not any(word in done.stdout.split("change: B against A")[0] for word in ("FASTER", "SLOWER", "SAME"))
+
+
+def test_one_side_only_is_refused(folders):
+    done = compare(folders["a"])
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "one side only" in done.stderr
+
+
+def test_runs_without_common_cases_are_told_and_refused(folders):
+    done = compare(folders["a"], folders["other"])
+
+    assert done.returncode == 2
+    assert "nothing to compare" in done.stderr
+    assert "only in" in done.stdout
+
+
+def test_an_empty_folder_is_no_side(folders, tmp_path):
+    done = compare(folders["a"], tmp_path)
+
+    assert done.returncode == 2
+    assert str(tmp_path) in done.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"hello": 1}', b"\x00\xff" * 40],
+    ids=["empty", "truncated", "list", "foreign", "binary"],
+)
+@pytest.mark.parametrize("name", ["run.json", "results.json"])
+def test_a_truncated_or_foreign_file_is_named(folders, broken, name, content):
+    (broken / name).write_bytes(content)
+
+    done = compare(folders["a"], broken)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert name in done.stderr
+
+
+def test_a_file_is_no_run(folders, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("hello")
+
+    done = compare(folders["a"], path)
+
+    assert done.returncode == 2
+    assert "notes.txt" in done.stderr
+
+
+def test_a_newer_schema_is_refused_with_its_version(folders, broken):
+    document = json.loads((broken / "run.json").read_bytes())
+    (broken / "run.json").write_text(json.dumps({**document, "schema_version": 99}))
+
+    done = compare(folders["a"], broken)
+
+    assert done.returncode == 2
+    assert "99" in done.stderr
+
+
+def test_among_several_runs_a_bad_one_is_told_and_the_rest_compared(folders, tmp_path):
+    shutil.copytree(folders["b"], tmp_path / "good")
+    (shutil.copytree(folders["b"], tmp_path / "bad") / "results.json").write_bytes(b"{")
+
+    done = compare(folders["a"], tmp_path, "--format", "json")
+
+    assert done.returncode in (0, 1)
+    assert "bad" in done.stderr
+    assert len(rows(done)) > 0
+
+
+def test_a_case_whose_samples_cannot_be_read_is_told_and_the_rest_compared(folders, broken):
+    first, *_ = sorted((broken / "samples").iterdir())
+    first.write_bytes(first.read_bytes()[:100])
+
+    done = compare(folders["a"], broken, "--format", "json")
+
+    assert first.name in done.stderr
+    assert len({row["before"]["parameters"]["input_length"] for row in rows(done)}) == 1
+
+
+def test_a_baseline_that_failed_is_told_and_the_rest_compared(folders, broken):
+    document = json.loads((broken / "results.json").read_bytes())
+    document["results"][0] |= {"status": "crashed", "summaries": [], "failure": {"cause": "killed by SIGSEGV"}}
+    document["results"][0] |= {"samples": None, "memory": None}
+    (broken / "results.json").write_text(json.dumps(document))
+
+    done = compare(broken, folders["b"], "--format", "json")
+
+    assert len({row["before"]["parameters"]["input_length"] for row in rows(done)}) == 1
+    assert "killed by SIGSEGV" in done.stdout
+
+
+def test_scores_that_are_no_numbers_are_left_out_and_told(folders, monkeypatch):
+    items = [("accuracy", "task", "1", 1.0, 1.0), ("accuracy", "task", "2", math.nan, 1.0)]
+    monkeypatch.setattr("inference_bench.observations._items", lambda run, result: iter(items))
+    problems = []
+
+    side = observe("A", [load_run(folders["one"])], metrics=("accuracy",), problem=problems.append)
+
+    assert side.observations[0].scores == {"1": (1.0, 1.0)}
+    assert "accuracy is nan" in problems[0]
