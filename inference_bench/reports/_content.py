@@ -216,7 +216,9 @@ def _quantile_cell(summary: Summary, numbers: Numbers, name: str) -> Cell:
 
 
 def _phase_columns(metrics: Sequence[str]) -> tuple[Column, ...]:
-    figures = (Column(_title(metric), numeric=True) for metric in metrics)
+    # Where the screen is too narrow for all, what stands in the overview stays, and of the rest what comes first.
+    spare = [0 if metric in METRICS and METRICS[metric].overview else 1 + place for place, metric in enumerate(metrics)]
+    figures = (Column(_title(metric), numeric=True, spare=n) for metric, n in zip(metrics, spare, strict=True))
     return Column("phase"), *figures, Column("n", numeric=True), Column("conv.")
 
 

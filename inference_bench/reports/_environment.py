@@ -51,10 +51,21 @@ def _facts(title: str, facts: Mapping[str, object]) -> Table:
 
 def _flat(facts: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in facts.items():
-        path = f"{prefix}{name.replace('_', ' ')}"
+        unit = next((unit for unit in ("ns", "bytes") if name.endswith(f"_{unit}")), "")
+        path = prefix + name.removesuffix(f"_{unit}").replace("_", " ")
         if isinstance(value, Mapping):
             yield from _flat(value, f"{path}, ")
-        elif isinstance(value, (list, tuple)):
-            yield path, ", ".join(map(str, value)) or "none"
         else:
-            yield path, "unknown" if value is None else str(value)
+            yield path, _text(value, unit)
+
+
+def _text(value: object, unit: str) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return "; ".join(map(str, value)) or "none"
+    if isinstance(value, (int, float)) and unit:
+        return format_value(value, unit)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
