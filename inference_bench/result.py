@@ -185,6 +185,7 @@ class Summary:
         modes: places where samples gather, of the run that has most; empty where unknown.
         interfered: samples of iterations in which the kernel or the garbage collector interfered.
         outliers_interfered: of the severe outliers, those among them.
+        beside_loader: samples that were taken while another model loaded, on processors of its own.
     """
 
     metric: str
@@ -209,6 +210,7 @@ class Summary:
     modes: tuple[Mode, ...] = ()
     interfered: int = 0
     outliers_interfered: int = 0
+    beside_loader: int = 0
 
     @property
     def headline(self) -> Estimate:

@@ -44,6 +44,7 @@ def summarise(
     stop_reason: str = "",
     level: float = LEVEL,
     interfered: NDArray[np.bool_] | None = None,
+    beside_loader: int = 0,
 ) -> Summary:
     """Return the statistics of one metric in one phase.
 
@@ -61,6 +62,7 @@ def summarise(
         stop_reason: why sampling stopped.
         level: confidence level.
         interfered: of each value, whether something interfered with its iteration; None if nobody looked.
+        beside_loader: values that were taken while another model loaded.
     """
     ordered = np.sort(values)
     by_run = [values[runs == run] for run in np.unique(runs)]
@@ -97,6 +99,7 @@ def summarise(
         modes=max(map(modes, by_run), key=len),
         interfered=len(disturbed),
         outliers_interfered=int(np.count_nonzero((disturbed < low) | (disturbed > high))),
+        beside_loader=beside_loader,
     )
 
 
@@ -159,6 +162,7 @@ def summarise_samples(
             stop_reason=reasons.get(metric, ""),
             level=level,
             interfered=samples.interference[measured] != "",
+            beside_loader=int(np.count_nonzero(samples.loader[measured] == "running")),
         )
         for metric, phase, measured, cold in _groups(samples)
     )

@@ -57,9 +57,16 @@ class Grade:
     findings: tuple[Finding, ...]
 
 
-def grade(result: BenchmarkResult, record: RunRecord) -> Grade:
-    """Grade one case of a run."""
-    return graded([*_machine(record.environment), *_clock(record.clock), *_run(record), *_case(result, record)])
+def grade(result: BenchmarkResult, record: RunRecord, quantile: str = "") -> Grade:
+    """Grade one case of a run.
+
+    Args:
+        result: the case.
+        record: its run.
+        quantile: one that its samples must be able to support, such as ``p99``; none if empty.
+    """
+    of_case = [*_case(result, record), *_tail(result.summaries, quantile)]
+    return graded([*_machine(record.environment), *_clock(record.clock), *_run(record), *of_case])
 
 
 def case_grade(result: BenchmarkResult, record: RunRecord) -> Grade | None:
@@ -326,6 +333,16 @@ def _samples(summaries: Sequence[Summary]) -> Iterator[Finding]:
             "the median lies in one of them and the mean perhaps in none; a change may move only one",
             "look at the distribution, and for what switches: clock speed, a cache, a path of the code",
         )
+    beside = [s for s in summaries if s.beside_loader]
+    if beside:
+        share = max(s.beside_loader / s.n for s in beside)
+        yield Finding(
+            "beside_loader",
+            Severity.MINOR,
+            f"{_titles(beside)}: up to {share:.0%} of the samples were taken while another model loaded",
+            "it had processors of its own, but shares the memory bus and the last cache",
+            "--overlap freeze or off; `overlap` measures what it does on this machine",
+        )
     wild = [s for s in summaries if s.outliers_severe > 0.01 * s.n]
     if wild:
         worst = max(s.outliers_severe / s.n for s in wild)
@@ -337,6 +354,22 @@ def _samples(summaries: Sequence[Summary]) -> Iterator[Finding]:
             f"{sum(s.outliers_severe for s in wild):,} the kernel or the garbage collector interfered",
             "the tail belongs to what interfered as much as to the model",
             "stop other work; the median hardly feels it",
+        )
+
+
+def _tail(summaries: Iterable[Summary], quantile: str) -> Iterator[Finding]:
+    """Find what cannot support the quantile that was asked for; a single sample (a load) has no tail."""
+    short = [
+        s for s in summaries if s.n > 1 and not _is_derived(s) and (asked := s.quantiles.get(quantile)) and asked.needs
+    ]
+    if short:
+        most = max(s.quantiles[quantile].needs or 0 for s in short)
+        yield Finding(
+            "too_few_for_quantile",
+            Severity.SERIOUS,
+            f"{_titles(short)}: too few samples for {quantile} (needs {most:,})",
+            "the tail is not known from both sides, or not at all",
+            f"--min-samples {most} with a larger --budget, or more --runs",
         )
 
 
@@ -363,7 +396,8 @@ def _worst_of(workers: Sequence[Mapping[str, Any]], setup: Setup) -> Iterator[Fi
     """Yield each kind of disturbance once, with how many of the processes it struck."""
     found: dict[str, list[Finding]] = {}
     for worker in workers:
-        for finding in [*_usage(worker, setup), *_sampler(worker.get("sampler") or {})]:
+        spans, sampler = worker.get("spans") or {}, worker.get("sampler") or {}
+        for finding in [*_usage(worker, setup), *_sampler(sampler), *_spans(spans)]:
             found.setdefault(finding.code, []).append(finding)
     for same in found.values():
         where = f" (and likewise in {len(same) - 1} of {len(workers)} processes)" if len(same) > 1 else ""
@@ -413,6 +447,14 @@ def _usage(worker: Mapping[str, Any], setup: Setup) -> Iterator[Finding]:
             "other work shared the cores",
             "stop other work, or take fewer --threads",
         )
+    if usage.get("throttles", 0):
+        yield Finding(
+            "throttled",
+            Severity.SERIOUS,
+            f"processors were slowed down for their heat {usage['throttles']:,} times while measuring",
+            "the samples mix clock speeds",
+            "cool the machine, let it rest between cases, or lower the clock for all of the run",
+        )
     if usage.get("major_faults", 0):
         yield Finding(
             "major_faults",
@@ -456,6 +498,17 @@ def _sampler(sampler: Mapping[str, Any]) -> Iterator[Finding]:
             f"the memory sampler was full: {sampler['dropped']:,} readings lost",
             "the curve ends too early",
             "measure fewer tokens in one case",
+        )
+
+
+def _spans(spans: Mapping[str, Any]) -> Iterator[Finding]:
+    if spans.get("lost"):
+        yield Finding(
+            "dropped_spans",
+            Severity.SERIOUS,
+            f"{spans['lost']:,} spans were lost, {spans.get('recorded', 0):,} recorded, since the profiler began",
+            "requests are missing, most likely those of the busiest moments",
+            "give the recorder more memory, or collect more often",
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from inference_bench._native import now_ns
 from inference_bench.units import NS_PER_S, NS_PER_US
 
+_CPUS = Path("/sys/devices/system/cpu")
 _NS_PER_JIFFY = NS_PER_S // os.sysconf("SC_CLK_TCK")
 
 
@@ -31,6 +32,15 @@ def _cpu_pressure_ns() -> int | None:
         return None
 
 
+def _throttles() -> int | None:
+    """Return how often processors were slowed down for their heat since boot, or None where nobody counts."""
+    try:
+        found = [int(path.read_text()) for path in _CPUS.glob("cpu[0-9]*/thermal_throttle/*_throttle_count")]
+    except (OSError, ValueError):
+        return None
+    return sum(found) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Counters of this process, and of the machine where it says; a difference of two is a window."""
@@ -44,6 +54,7 @@ class Usage:
     gc_collections: int
     steal_ns: int | None
     cpu_pressure_ns: int | None
+    throttles: int | None
 
     @staticmethod
     def now() -> Usage:
@@ -59,6 +70,7 @@ class Usage:
             gc_collections=sum(generation["collections"] for generation in gc.get_stats()),
             steal_ns=_steal_ns(),
             cpu_pressure_ns=_cpu_pressure_ns(),
+            throttles=_throttles(),
         )
 
     def since(self, earlier: Usage) -> Usage:

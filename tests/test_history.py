@@ -91,3 +91,22 @@ def test_a_folder_without_runs_or_with_a_single_one_is_one_line(folder, tmp_path
     assert (single.returncode, single.stderr.count("\n")) == (2, 1) or single.returncode == 1
     assert "no case that two runs have in common" in single.stderr
     assert "no run in it" in report(tmp_path).stderr
+
+
+@pytest.mark.parametrize("form", ["console", "markdown"])
+def test_a_report_of_several_runs_has_each(folder, form):
+    runs = [run.folder for run in open_runs(folder, print)]
+    command = [sys.executable, "-m", "inference_bench", "report", *map(str, runs), "--format", form]
+    shown = subprocess.run(command, capture_output=True, text=True)
+
+    assert shown.returncode == 0, shown.stderr
+    assert all(run.name in shown.stdout for run in runs)
+
+
+def test_one_page_or_document_is_of_one_run(folder):
+    runs = [str(run.folder) for run in open_runs(folder, print)]
+    command = [sys.executable, "-m", "inference_bench", "report", *runs, "--format", "html"]
+    refused = subprocess.run(command, capture_output=True, text=True)
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "so does compare" in refused.stderr

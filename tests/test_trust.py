@@ -92,6 +92,9 @@ def test_an_undisturbed_result_gets_an_a():
         (result(summary(scope="run", runs=1)), "one_run", "B"),
         (result(summary(effective_n=10.0)), "dependent_samples", "B"),
         (result(summary(outliers_severe=30)), "outliers", "B"),
+        (result(summary(beside_loader=40)), "beside_loader", "B"),
+        (result(usage=QUIET | {"throttles": 3}), "throttled", "C"),
+        (result(workers=({"spans": {"recorded": 10**6, "lost": 3}},)), "dropped_spans", "C"),
         (result(summary(modes=(Mode(0.9e6, 0.6), Mode(1.4e6, 0.4)))), "modes", "B"),
         (result(status=Status.CRASHED, failure=Failure("SIGSEGV")), "failed", "F"),
         (result(model={"weights": {"source": "random", "trained": False}}), "random_weights", "B"),
@@ -207,3 +210,19 @@ def test_modes_are_told_with_their_places_and_shares():
     (found,) = (finding for finding in grade(of, RECORD).findings if finding.code == "modes")
 
     assert "900 µs (60%), 1.40 ms (40%)" in found.evidence
+
+
+def test_a_quantile_is_missed_only_where_it_is_asked_for(tmp_path, capsys):
+    median = Estimate(1e6, 0.99e6, 1.01e6, "order statistics")
+    few = result(summary(n=200, quantiles={"p50": median, "p99": Estimate(None, 0.9e6, None, "", 368)}))
+    folder = create_run_folder(tmp_path)
+    sink = open_sinks(folder)
+    sink.begin(RECORD)
+    sink.write(few, RECORD)
+    sink.finish(RECORD)
+
+    assert "too_few_for_quantile" not in codes(few)
+    assert main(["check", str(folder), "--quantile", "p50", "--at-least", "A"]) == 0
+    assert main(["check", str(folder), "--quantile", "p99", "--at-least", "B"]) == 1
+    assert "too few samples for p99 (needs 368)" in capsys.readouterr().out
+    assert main(["check", str(folder), "--quantile", "p98"]) == 2

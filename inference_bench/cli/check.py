@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
 GRADES = ("A", "B", "C", "D", "F")
+_QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
 
 
 class CheckCommand(Command):
@@ -34,6 +35,9 @@ class CheckCommand(Command):
         parser.add_argument(
             "--at-least", metavar="GRADE", default="D", help=f"worst grade allowed: {', '.join(GRADES)}"
         )
+        parser.add_argument(
+            "--quantile", metavar="NAME", default="", help=f"that there must be samples for: {', '.join(_QUANTILES)}"
+        )
         parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html or json")
 
     def run(self, args: argparse.Namespace) -> int:
@@ -47,12 +51,14 @@ class CheckCommand(Command):
 
         if args.at_least not in GRADES:
             raise UnknownNameError("grade", args.at_least, GRADES)
+        if args.quantile and args.quantile not in _QUANTILES:
+            raise UnknownNameError("quantile", args.quantile, _QUANTILES)
         check_format(args.format, "json")
         run = load_run(args.folder)
         # What does not apply has no figures that one could believe or not.
         applied = tuple(result for result in run.results if result.status is not Status.NOT_APPLICABLE)
         run = replace(run, results=applied)
-        grades = [grade(result, run.record) for result in applied]
+        grades = [grade(result, run.record, args.quantile) for result in applied]
         if args.format == "json":
             write_json(run, grades, sys.stdout)
         else:

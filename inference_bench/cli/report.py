@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
+from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
     import argparse
+
+
+_MANY = ("console", "markdown")
+"""Formats in which one report can stand below another."""
 
 
 class ReportCommand(Command):
@@ -27,7 +32,13 @@ class ReportCommand(Command):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the folder and the format."""
-        parser.add_argument("folder", metavar="RUN", type=Path, help="a run's folder; with --history a folder of runs")
+        parser.add_argument(
+            "folders",
+            metavar="RUN",
+            nargs="+",
+            type=Path,
+            help="a run's folder, or several, one after the other; with --history a folder of runs",
+        )
         parser.add_argument(
             "--history",
             action="store_true",
@@ -43,9 +54,21 @@ class ReportCommand(Command):
         from inference_bench.run_folder import load_run
 
         report = open_report(args.format)
-        run = load_run(args.folder)
-        report.render(run, sys.stdout)
-        return 1 if any(result.status.is_finding for result in run.results) else 0
+        if len(args.folders) > 1 and args.format not in _MANY:
+            raise InvalidValueError(
+                "runs",
+                len(args.folders),
+                f"one for {args.format}",
+                f"{' and '.join(_MANY)} take several; so does compare.",
+            )
+        runs = [load_run(folder) for folder in args.folders]
+        for run in runs:
+            report.render(run, sys.stdout)
+        return 1 if any(result.status.is_finding for run in runs for result in run.results) else 0
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def _history(args: argparse.Namespace) -> int:
@@ -56,8 +79,11 @@ def _history(args: argparse.Namespace) -> int:
     from inference_bench.runs import open_runs
 
     check_format(args.format)
-    tracks = history(open_runs(args.folder, lambda text: print(f"warning: {text}", file=sys.stderr)))
+    runs = [run for folder in args.folders for run in open_runs(folder, _warn)]
+    tracks = history(runs)
     if not tracks:
-        raise RunFormatError(f"{args.folder}: no case that two runs have in common; a history needs that.")
+        raise RunFormatError(
+            f"{', '.join(map(str, args.folders))}: no case that two runs have in common; a history needs that."
+        )
     render(page(tracks), args.format, sys.stdout)
     return 0

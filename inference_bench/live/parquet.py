@@ -86,12 +86,13 @@ class ParquetExporter(Exporter):
                 columns.add(self._open.pop(number))
 
     def _write(self, samples: Samples) -> None:
-        folder = create_run_folder(self._root)
+        folder, recording = create_run_folder(self._root), self.profiler.snapshot().recording
         result = BenchmarkResult(
             case=self._case,
             status=Status.OK,
             summaries=summarise_samples(samples),
             samples=samples,
+            workers=({"spans": {"recorded": recording.recorded, "lost": recording.lost + self._dropped.value}},),
             notes=("live traffic: prompts and lengths as they came, one process",),
         )
         cases = ({"id": self._case.id, "slug": self._case.slug, "status": Status.OK.value},)
