@@ -47,6 +47,14 @@ class Device(ABC):
             UsageError: it is not there or cannot be used.
         """
 
+    @abstractmethod
+    def free_bytes(self, index: int | None) -> int | None:
+        """Return the memory that a new process could take; None where nobody says.
+
+        Args:
+            index: which one, or None for the default.
+        """
+
 
 def load_device(kind: str) -> Device:
     """Return the kind of device with this name.
@@ -63,7 +71,22 @@ def check_device(device: str) -> None:
     Raises:
         UsageError: the kind is unknown, the number is none, or the device cannot be used.
     """
+    kind, index = _split(device)
+    load_device(kind).check(index)
+
+
+def free_bytes(device: str) -> int | None:
+    """Return the memory of ``cpu``, ``cuda`` or ``cuda:N`` that a new process could take; None where nobody says.
+
+    Raises:
+        InvalidValueError: no name of a device.
+    """
+    kind, index = _split(device)
+    return load_device(kind).free_bytes(index)
+
+
+def _split(device: str) -> tuple[str, int | None]:
     kind, colon, number = device.partition(":")
     if colon and not (number.isascii() and number.isdigit()):
         raise InvalidValueError("device", device, f"{kind} or {kind}:N, N being a number from 0 on")
-    load_device(kind).check(int(number) if colon else None)
+    return kind, int(number) if colon else None

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Any
 
 from inference_bench._native import now_ns
-from inference_bench.overlap import Overlap, Policy
+from inference_bench.overlap import Needs, Overlap, Policy
 from inference_bench.worker_process import WorkerProcess
 
+NOTHING = Needs()
 Span = tuple[int, int]
 """Begin and end on CLOCK_MONOTONIC_RAW."""
 
@@ -52,20 +53,27 @@ class Loading:
 
     Args:
         worker: not yet started.
-        load: boots and loads the model in it, and returns what the model says of itself.
+        load: boots and loads the model in it, and returns what the model says of itself; where the model parks, it
+            awaits what it is given.
         ahead: tells where a worker may run.
         name: of the model, for people.
+        device: that the model goes to.
+        needs: what it will hold there and on the host.
     """
 
     def __init__(
         self,
         worker: WorkerProcess,
-        load: Callable[[WorkerProcess], Awaitable[dict[str, Any]]],
+        load: Callable[[WorkerProcess, Callable[[], Awaitable[None]]], Awaitable[dict[str, Any]]],
         ahead: LookAhead,
         name: str = "",
+        device: str = "cpu",
+        needs: Needs = NOTHING,
     ) -> None:
         self.worker = worker
         self.name = name
+        self.device = device
+        self.needs = needs
         self.about: dict[str, Any] = {}
         self.alive = Stretches()
         self.running = Stretches()
@@ -75,7 +83,9 @@ class Loading:
         self._is_ahead = False
         self._is_frozen = False
         self._is_started = False
+        self._is_parked = False
         self._booted = asyncio.Event()
+        self._turn = asyncio.Event()
 
     @property
     def is_loading(self) -> bool:
@@ -84,9 +94,11 @@ class Loading:
 
     @property
     def state(self) -> str:
-        """Return ``loading``, ``frozen`` or ``loaded``, for people."""
+        """Return ``loading``, ``frozen``, ``on the host`` or ``loaded``, for people."""
         if not self.is_loading:
             return "loaded"
+        if self._is_parked:
+            return "on the host"
         return "frozen" if self._is_frozen else "loading"
 
     def begin(self, *, ahead: bool) -> None:
@@ -96,13 +108,22 @@ class Loading:
         self.running.begin()
         self._task = asyncio.create_task(self._run())
 
+    def begin_turn(self) -> None:
+        """Let it load to the end, where it is to be measured."""
+        self._is_ahead = False
+        self._turn.set()
+        if self._task is None:
+            self.begin(ahead=False)
+        self.thaw()
+        self._place()
+
     async def freeze(self) -> None:
         """Stop it, if it is loading; returns when none of its threads runs any more.
 
         Before it has booted it cannot be stopped: it would not yet end with this process.
         """
         await self._booted.wait()
-        if self.is_loading and not self._is_frozen:
+        if self.is_loading and not self._is_parked and not self._is_frozen:
             self._is_frozen = True
             await self.worker.freeze()
             self.running.end()
@@ -111,9 +132,17 @@ class Loading:
         """Let it go on."""
         if self._is_frozen:
             self._is_frozen = False
-            if self.is_loading:
+            if self.is_loading and not self._is_parked:
                 self.running.begin()
             self.worker.thaw()
+
+    async def _park(self) -> None:
+        """Wait, with everything on the host, until its turn has come; meanwhile it does nothing."""
+        self._is_parked = True
+        self.running.end()
+        await self._turn.wait()
+        self._is_parked = False
+        self.running.begin()
 
     async def __aenter__(self) -> Loading:
         """Take it: its turn has come. Returns when the model is loaded.
@@ -122,11 +151,7 @@ class Loading:
             WorkerLostError: the worker was lost on the way.
             LoadFailedError: the model could not be loaded.
         """
-        self._is_ahead = False
-        if self._task is None:
-            self.begin(ahead=False)
-        self.thaw()
-        self._place()
+        self.begin_turn()
         assert self._task is not None
         try:
             self.about = await self._task
@@ -159,7 +184,7 @@ class Loading:
             self._place()
             await self.worker.receive("hello")
             self._booted.set()
-            return await self._load(self.worker)
+            return await self._load(self.worker, self._park)
         finally:
             self._booted.set()
             self.running.end()
@@ -187,6 +212,7 @@ class LookAhead:
         self._room = 0 if overlap.policy is Policy.OFF else room
         self._waiting: dict[int, Loading] = {}
         self._all: list[Loading] = []
+        self._entering: Loading | None = None
         self._windows = Stretches()
         self._load_ns = 0
         self._hidden_ns = 0
@@ -210,24 +236,49 @@ class LookAhead:
         """Return what those that wait for their turn do, by the model's name."""
         return {loading.name: loading.state for loading in self._waiting.values()}
 
+    def promised(self, device: str) -> Needs:
+        """Return what those on their way will still take, of the host and of this device.
+
+        How much of it they have taken already nobody knows, so all of it counts until they are loaded.
+        """
+        on_their_way = [each for each in (self._entering, *self._waiting.values()) if each and each.is_loading]
+        return Needs(
+            sum(each.needs.host_bytes for each in on_their_way),
+            sum(each.needs.device_bytes for each in on_their_way if each.device == device),
+        )
+
     def take(self, job: int) -> Loading | None:
         """Return this job's worker, if it has begun ahead."""
         return self._waiting.pop(job, None)
 
     @asynccontextmanager
-    async def entered(self, loading: Loading, *, alone: bool) -> AsyncIterator[None]:
-        """Enter a worker and account for the wait; nobody runs beside one that loads alone."""
+    async def entered(
+        self, loading: Loading, *, alone: bool, load_ahead: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[None]:
+        """Enter a worker and account for the wait.
+
+        Args:
+            loading: whose turn has come.
+            alone: nobody runs beside it while it loads.
+            load_ahead: begins to load others; called while this one still loads, and when it is loaded.
+        """
         came_ns = now_ns()
         ran_before_ns = loading.running.total_ns()
+        self._entering = loading
         if alone:
             await self.open_window()
+        else:
+            loading.begin_turn()
+            load_ahead()
         try:
             await loading.__aenter__()
         finally:
+            self._entering = None
             self.close_window()
         if not alone:
             self._account(loading, came_ns, ran_before_ns)
         try:
+            load_ahead()
             yield
         except BaseException as error:
             await loading.__aexit__(type(error), error, None)
@@ -273,7 +324,7 @@ class LookAhead:
         self._waiting.clear()
 
     def _account(self, loading: Loading, came_ns: int, ran_before_ns: int) -> None:
-        """Add a load to the books: what ran before its turn came was hidden.
+        """Add a load to the books: what ran before its turn came was hidden, behind what was measured or loaded then.
 
         What could have been hidden is, with ``partition``, all of it; with ``freeze`` the gaps between timed windows
         from the loader's start to its turn, and whatever ran within one: a worker that still boots cannot be frozen.

@@ -7,7 +7,7 @@ library only; its framework is imported inside ``load``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,10 +86,15 @@ class LoadStep:
 
 
 class LoadSteps:
-    """Times the named steps of a load."""
+    """Times the named steps of a load.
 
-    def __init__(self) -> None:
+    Args:
+        wait: returns when the model's turn has come; None for one that need not wait.
+    """
+
+    def __init__(self, wait: Callable[[], None] | None = None) -> None:
         self.steps: list[LoadStep] = []
+        self.wait = wait
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -99,6 +104,12 @@ class LoadSteps:
         begin_ns = now_ns()
         yield
         self.steps.append(LoadStep(name, begin_ns, now_ns()))
+
+    def park(self) -> None:
+        """Say that all is on the host and the device comes next: a loader ahead of its turn waits here until it is."""
+        if self.wait is not None:
+            with self.step("park"):
+                self.wait()
 
 
 class TextGenerator(ABC):
@@ -254,6 +265,8 @@ class Model(ABC):
         needs_weights: False if there is nothing to load.
         abilities: those of ``ABILITIES`` that it has; a benchmark that needs another one does not apply, which is said
             before anything is loaded.
+        parks: whether ``load`` calls ``steps.park()`` before it touches the device, so that it may load ahead while
+            the device is being measured.
     """
 
     name: ClassVar[str] = ""
@@ -270,6 +283,7 @@ class Model(ABC):
     package: ClassVar[PackageWeights | None] = None
     needs_weights: ClassVar[bool] = True
     abilities: ClassVar[tuple[str, ...]] = ("generate", "score")
+    parks: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:

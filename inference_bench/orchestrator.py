@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -19,9 +19,9 @@ from typing import Any
 from inference_bench.environment import describe_environment, differences, warnings_of
 from inference_bench.errors import InferenceBenchError, InvalidValueError, PluginError
 from inference_bench.floor import FLOOR_LIMITS, floor_cases, floor_of
-from inference_bench.loading import Loading, LookAhead
+from inference_bench.loading import NOTHING, Loading, LookAhead
 from inference_bench.model import ResolvedWeights
-from inference_bench.overlap import choose_overlap, refusal_to_load_ahead
+from inference_bench.overlap import Until, choose_overlap, how_far_ahead, needs_of
 from inference_bench.plain import spec_from_plain
 from inference_bench.plan import Case, Group, Plan
 from inference_bench.preparation import Prepared, prepare
@@ -168,6 +168,8 @@ class Session:
         policy, lookahead = ("off", 0) if self._inline else (spec.overlap, spec.lookahead)
         self._overlap = choose_overlap(policy, spec.setups, sorted(os.sched_getaffinity(0)))
         self._ahead = LookAhead(self._overlap, lookahead)
+        self._park = spec.park
+        self._said: set[str] = set()
         self._weights: dict[tuple[str, Setup], ResolvedWeights | InferenceBenchError] = {}
         self._worker: WorkerProcess | None = None
         self._workers_started = len(list((folder / "logs").glob("*"))) if former else 0
@@ -312,8 +314,8 @@ class Session:
             loading = self._ahead.take(index) or self._loading_of(waiting[0])
             self._progress.loading_ahead(self._ahead.states())
             try:
-                async with self._ahead.entered(loading, alone=self._is_alone(self._jobs[index][1])):
-                    self._load_ahead(index)
+                alone = self._is_alone(self._jobs[index][1])
+                async with self._ahead.entered(loading, alone=alone, load_ahead=lambda: self._load_ahead(index)):
                     while waiting and not self.stopping:
                         case = waiting[0]
                         lost_with_worker = [case]
@@ -365,10 +367,15 @@ class Session:
             cases = [case for case in group.cases if self._refusal(case) is None]
             if self._is_alone(group) or not cases or not isinstance(weights, ResolvedWeights) or self._ahead.has(later):
                 continue
-            if isinstance(model, type) and (refusal := refusal_to_load_ahead(model, group.setup, weights.scale)):
-                self._progress.message(refusal)
+            if not isinstance(model, type):
+                continue  # its plugin is broken
+            until, reason = how_far_ahead(model, group.setup, weights.scale, self._park, self._ahead.promised)
+            if reason and reason not in self._said:
+                self._said.add(reason)
+                self._progress.message(reason)
+            if until is Until.NOTHING:
                 return
-            self._ahead.begin(later, self._loading_of(cases[0]))
+            self._ahead.begin(later, self._loading_of(cases[0], parks=until is Until.HOST))
 
     def _is_alone(self, group: Group) -> bool:
         """Whether a group's load is itself measured: nobody loads it ahead, and nobody runs beside it."""
@@ -399,14 +406,21 @@ class Session:
             return Status.INTERRUPTED, replace(error.failure, cause="stopped by the user")
         return error.status, error.failure
 
-    def _loading_of(self, case: Case) -> Loading:
+    def _loading_of(self, case: Case, *, parks: bool = False) -> Loading:
         weights = self._weights[case.model, case.setup]
         assert isinstance(weights, ResolvedWeights)
         file, path = self._prepared.files[case.model], self._prepared.benchmark_path(case)
-        return self._loading(case, path, file, weights, self._prepared.plan.limits)
+        return self._loading(case, path, file, weights, self._prepared.plan.limits, parks=parks)
 
     def _loading(
-        self, case: Case, path: str | None, file: ModelFile, weights: ResolvedWeights, limits: Limits
+        self,
+        case: Case,
+        path: str | None,
+        file: ModelFile,
+        weights: ResolvedWeights,
+        limits: Limits,
+        *,
+        parks: bool = False,
     ) -> Loading:
         """Return a worker, not yet started, that will load a model for this case and those that share it."""
         self._workers_started += 1
@@ -418,12 +432,24 @@ class Session:
             "HF_HUB_OFFLINE": "1",
         }
 
-        async def load(worker: WorkerProcess) -> dict[str, Any]:
-            with worker.limited("loading the model", limits.load_ns / NS_PER_S):
-                return await _load(worker, file, weights, case, path, limits)
+        async def load(worker: WorkerProcess, turn: Callable[[], Awaitable[None]]) -> dict[str, Any]:
+            limit_s = limits.load_ns / NS_PER_S
+            with worker.limited("loading the model", limit_s):
+                message = await _load(worker, file, weights, case, path, limits, parks=parks)
+            if message["kind"] == "parked":
+                await turn()
+                with worker.limited("loading the model", limit_s):
+                    await worker.send("proceed")
+                    message = await worker.receive("loaded", "failed")
+            if message["kind"] == "failed":
+                raise LoadFailedError(message)
+            about: dict[str, Any] = message["model"]
+            return about
 
         worker = WorkerThread(self._silence_s) if self._inline else WorkerProcess(log, environment, self._silence_s)
-        return Loading(worker, load, self._ahead, case.model)
+        model = self._prepared.models.get(case.model)
+        needs = needs_of(model, case.setup, weights.scale) if isinstance(model, type) else NOTHING
+        return Loading(worker, load, self._ahead, case.model, case.setup.device, needs)
 
     async def _measure(self, worker: WorkerProcess, case: Case, path: str | None, limits: Limits) -> dict[str, Any]:
         self._worker = worker
@@ -492,9 +518,16 @@ class LoadFailedError(InferenceBenchError):
 
 
 async def _load(
-    worker: WorkerProcess, file: ModelFile, weights: ResolvedWeights, case: Case, path: str | None, limits: Limits
+    worker: WorkerProcess,
+    file: ModelFile,
+    weights: ResolvedWeights,
+    case: Case,
+    path: str | None,
+    limits: Limits,
+    *,
+    parks: bool,
 ) -> dict[str, Any]:
-    """Load a model into a worker and return what it says of itself."""
+    """Have a worker load a model and return its answer."""
     await worker.send(
         "load",
         model_file={"name": file.name, "path": str(file.path)},
@@ -503,12 +536,9 @@ async def _load(
         case=_plain_case(case),
         benchmark_file=path,
         limits=asdict(limits),
+        parks=parks,
     )
-    message = await worker.receive("loaded", "failed")
-    if message["kind"] == "failed":
-        raise LoadFailedError(message)
-    about: dict[str, Any] = message["model"]
-    return about
+    return await worker.receive("loaded", "parked", "failed")
 
 
 def _plain_case(case: Case) -> dict[str, Any]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-from inference_bench.cgroup import memory_limit_bytes
+from inference_bench.device import free_bytes
 from inference_bench.errors import UnknownNameError
 from inference_bench.model import Model
 from inference_bench.spec import OVERLAPS, Setup
 from inference_bench.units import format_bytes
 
-_ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 4}
 _FRAMEWORK_BYTES = 700 << 20
 """What torch and transformers take before any weights: measured as 400 to 600 MiB, by version."""
 
+_CONTEXT_BYTES = 700 << 20
+"""What a process takes on a GPU before any weights: its context, its kernels, the workspaces of its libraries."""
+
 _WORKING_SHARE = 1.25
 """Room beside the weights for what loading and the first call need."""
+
+_DEVICE_THREADS = 2
+"""Threads that a model on a GPU keeps busy on the host: one that feeds the device, and one of the driver's."""
 
 
 class Policy(StrEnum):
@@ -27,6 +31,22 @@ class Policy(StrEnum):
     FREEZE = "freeze"
     PARTITION = "partition"
     OFF = "off"
+
+
+class Until(StrEnum):
+    """How far a model loads ahead of its turn; the value is what has been reached then."""
+
+    NOTHING = "nothing"
+    HOST = "host"
+    DEVICE = "device"
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Rough upper estimates of what a worker holds once its model is loaded."""
+
+    host_bytes: int = 0
+    device_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +83,7 @@ def choose_overlap(requested: str, setups: Sequence[Setup], cpus: Sequence[int])
     if requested not in OVERLAPS:
         raise UnknownNameError("overlap", requested, OVERLAPS)
     ordered = sorted(cpus)
-    threads = max(setup.threads for setup in setups)
+    threads = max(_busy_threads(setup) for setup in setups)
     spare = len(ordered) - threads
     halves = {"measure_cpus": frozenset(ordered[:-1]), "load_cpus": frozenset(ordered[-1:])}
     if requested == "partition":
@@ -78,31 +98,48 @@ def choose_overlap(requested: str, setups: Sequence[Setup], cpus: Sequence[int])
     return Overlap(Policy(requested), "asked for")
 
 
-def needed_bytes(model: type[Model], setup: Setup, scale: str) -> int:
-    """Return a rough upper estimate of what a worker holds once this model is loaded."""
-    parameters = model.parameters if scale == "full" else 0
-    return _FRAMEWORK_BYTES + round(parameters * _ELEMENT_BYTES[setup.dtype] * _WORKING_SHARE)
+def _busy_threads(setup: Setup) -> int:
+    return setup.threads if setup.device == "cpu" else min(setup.threads, _DEVICE_THREADS)
 
 
-def available_bytes(root: Path = Path("/")) -> int | None:
-    """Return what the kernel, and this process's control group, would still give; None where neither says."""
-    found = []
-    try:
-        fields = dict(line.split(":", 1) for line in (root / "proc/meminfo").read_text().splitlines())
-        found.append(int(fields["MemAvailable"].split()[0]) * 1024)
-    except (OSError, KeyError, ValueError):
-        pass
-    limit = memory_limit_bytes(root)
-    if limit is not None:
-        found.append(limit)
-    return min(found, default=None)
+def needs_of(model: type[Model], setup: Setup, scale: str) -> Needs:
+    """Estimate what a worker holds once this model is loaded; a reduced model is all framework."""
+    weights = round(model.memory_bytes(setup.dtype) * _WORKING_SHARE) if scale == "full" else 0
+    return Needs(_FRAMEWORK_BYTES + weights, 0 if setup.device == "cpu" else _CONTEXT_BYTES + weights)
 
 
-def refusal_to_load_ahead(model: type[Model], setup: Setup, scale: str) -> str:
-    """Return why this model must wait for its turn; empty if it may load ahead."""
-    if setup.device.startswith("cuda"):
-        return f"{model.name} is not loaded ahead: the device is being measured"
-    needs, has = needed_bytes(model, setup, scale), available_bytes()
-    if has is not None and needs > has:
-        return f"{model.name} is not loaded ahead: it may need {format_bytes(needs)}, {format_bytes(has)} are free"
-    return ""
+def how_far_ahead(
+    model: type[Model], setup: Setup, scale: str, park: str, promised: Callable[[str], Needs]
+) -> tuple[Until, str]:
+    """Return how far this model may load ahead of its turn, and why no further; empty where that needs no words.
+
+    Args:
+        model: its class.
+        setup: how it will be loaded.
+        scale: of its weights.
+        park: one of ``PARKS``; of a model on the CPU nothing is left to wait for.
+        promised: returns what loaders on their way will still take, of the host and of the device with this name.
+    """
+    needs, promised_bytes = needs_of(model, setup, scale), promised(setup.device)
+    short = _shortage(needs.host_bytes, promised_bytes.host_bytes, "cpu")
+    if short:
+        return Until.NOTHING, f"{model.name} is not loaded ahead: {short}"
+    if setup.device == "cpu":
+        return Until.DEVICE, ""
+    short = _shortage(needs.device_bytes, promised_bytes.device_bytes, setup.device) if park == "device" else ""
+    if park == "device" and not short:
+        return Until.DEVICE, ""
+    if not model.parks:
+        reason = short or "the device is being measured"
+        return Until.NOTHING, f"{model.name} is not loaded ahead: {reason}, and it cannot wait on the host"
+    return Until.HOST, f"{model.name} waits on the host: {short}" if short else ""
+
+
+def _shortage(needs: int, promised: int, device: str) -> str:
+    """Say what a device lacks, beside what others on their way to it will take; empty where it fits."""
+    free = free_bytes(device)
+    if free is None or needs + promised <= free:
+        return ""
+    others = f", {format_bytes(promised)} of them promised" if promised else ""
+    place = "" if device == "cpu" else f" on {device}"
+    return f"it may need {format_bytes(needs)}{place}, {format_bytes(free)} are free{others}"

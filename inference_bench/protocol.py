@@ -7,7 +7,9 @@ kind           from                fields
 =============  ==================  ====================================================================
 ``hello``      worker              ``version``, ``pid``, ``ready_ns``
 ``load``       orchestrator        ``model_file``, ``setup``, ``weights``, ``case`` (the first), ``benchmark_file``,
-                                   ``limits``
+                                   ``limits``, ``parks``: whether to wait before the copy to the device
+``parked``     worker              nothing; all is on the host
+``proceed``    orchestrator        nothing; the answer to it: its turn has come
 ``loaded``     worker              ``model``, ``steps``
 ``measure``    orchestrator        ``case``, ``benchmark_file``, ``limits``
 ``progress``   worker              ``iterations``, ``samples``, ``medians``, ``widths``
@@ -32,7 +34,7 @@ import orjson
 
 from inference_bench.errors import ProtocolError
 
-VERSION = 2
+VERSION = 3
 _HEADER = struct.Struct(">I")
 HEADER_BYTES = _HEADER.size
 MAX_FRAME_BYTES = 1 << 28

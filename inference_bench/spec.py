@@ -17,6 +17,8 @@ SETUP_AXES = ("device", "dtype", "threads", "attention", "compile")
 """The fields of a set-up that take several values, each a set-up of its own."""
 OVERLAPS = ("auto", "freeze", "partition", "off")
 """What may happen beside a measured worker; ``overlap`` has the meaning of each."""
+PARKS = ("auto", "host", "device")
+"""Where a model that loads ahead of its turn on a GPU waits for it; ``auto`` is ``host``."""
 ISOLATIONS = ("process", "inline")
 """Where a model runs: in a fresh process, or in the one that asks."""
 SUITES = ("performance", "accuracy", "full")
@@ -135,6 +137,7 @@ class Spec:
         suite: one of ``SUITES``, instead of benchmarks: whatever each model has for it.
         overlap: one of ``OVERLAPS``: how the next workers load while one is measured.
         lookahead: how many workers may load ahead.
+        park: one of ``PARKS``: before or after the copy to the device.
         isolation: one of ``ISOLATIONS``. ``inline`` measures in this very process: nothing is fresh, nothing can be
             killed, and what needs a process of its own does not apply.
     """
@@ -148,6 +151,7 @@ class Spec:
     suite: str | None = None
     overlap: str = "auto"
     lookahead: int = 1
+    park: str = "auto"
     isolation: str = "process"
 
     def __post_init__(self) -> None:
@@ -157,6 +161,8 @@ class Spec:
             raise InvalidValueError("models", "none", "at least one", "`list models` shows them.")
         if self.overlap not in OVERLAPS:
             raise UnknownNameError("overlap", self.overlap, OVERLAPS)
+        if self.park not in PARKS:
+            raise UnknownNameError("park", self.park, PARKS)
         if self.isolation not in ISOLATIONS:
             raise UnknownNameError("isolation", self.isolation, ISOLATIONS)
         if self.isolation == "inline" and self.runs > 1:

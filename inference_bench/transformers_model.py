@@ -36,6 +36,7 @@ class TransformersModel(Model):
     architecture: ClassVar[Mapping[str, Any]] = {}
     reduced: ClassVar[Mapping[str, Any]] = {}
     dtypes = DTYPES
+    parks = True
 
     def __init__(self) -> None:
         self.network: Any = None
@@ -88,6 +89,7 @@ class TransformersModel(Model):
             self._parameters = sum(parameter.numel() for parameter in network.parameters())
             if setup.dtype == "int8_dynamic":
                 network = quantize_int8(network)
+        steps.park()
         with steps.step("to_device"):
             self.network = network.to(device)
             if device.type == "cuda":

@@ -66,9 +66,16 @@ class Worker:
         if benchmark.own_process:
             self._prepared = self._measurement(message)
             benchmark.before_load(_case_from(message["case"]), self._prepared)
+        self._steps.wait = self._park if message["parks"] else None
         model.load(setup, weights, self._steps)
         self._model = model
         self._channel.send("loaded", model=self._describe(model, weights), steps=self._steps.steps)
+
+    def _park(self) -> None:
+        """Wait, with everything on the host, until it is this model's turn."""
+        self._channel.send("parked")
+        if self._channel.receive() is None:
+            raise SystemExit  # the orchestrator is gone
 
     def _describe(self, model: Model, weights: ResolvedWeights) -> dict[str, Any]:
         plain_weights = {

@@ -44,10 +44,14 @@ class Plugin(Model):
     parameters = 1
     max_input_length = 4096
     needs_weights = False
+    parks = True
 
     def load(self, setup, weights, steps):
         with steps.step("weights"):
             {load}
+        steps.park()
+        with steps.step("to_device"):
+            {to_device}
 
     def unload(self):
         {unload}
@@ -86,7 +90,9 @@ _BEHAVIOURS = {
 
 def write_model(folder: Path, name: str, **behaviour: str) -> None:
     """Write ``folder/name/model.py``; each behaviour is the body of one method."""
-    bodies = {part: behaviour.get(part, "pass") for part in ("prefill", "decode", "load", "unload", "generator")}
+    bodies = {
+        part: behaviour.get(part, "pass") for part in ("prefill", "decode", "load", "to_device", "unload", "generator")
+    }
     path = folder / name / "model.py"
     path.parent.mkdir(parents=True)
     path.write_text(textwrap.dedent(_TEMPLATE).format(**bodies))

@@ -96,7 +96,7 @@ def test_every_run_is_a_fresh_process(tmp_path, bad_models):
     assert (ttft.runs, ttft.scope) == (3, "runs")
     assert set(outcome.run.samples(result).column("run").to_pylist()) == {0, 1, 2}
     steps = [step["name"] for step in result.workers[0]["load_steps"]]
-    assert steps == ["boot", "weights"]
+    assert steps == ["boot", "weights", "to_device"]
 
 
 @pytest.mark.parametrize(

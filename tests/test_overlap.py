@@ -15,14 +15,17 @@ import pytest
 from conftest import write_model
 from processes import assert_no_worker_is_left, workers_alive
 
+from inference_bench.devices.cuda import Cuda
 from inference_bench.errors import UnknownNameError
+from inference_bench.headroom import headroom_bytes
+from inference_bench.loading import NOTHING
 from inference_bench.orchestrator import RunOutcome, run_benchmarks
-from inference_bench.overlap import Policy, available_bytes, choose_overlap, needed_bytes, refusal_to_load_ahead
+from inference_bench.overlap import Needs, Policy, Until, choose_overlap, how_far_ahead, needs_of
 from inference_bench.progress import Progress
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
-from inference_bench.units import NS_PER_MS, NS_PER_S
+from inference_bench.units import GIB, NS_PER_MS, NS_PER_S
 
 CPUS = sorted(os.sched_getaffinity(0))
 LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 2, relative_width=1e-9, silence_ns=5 * NS_PER_S)
@@ -32,8 +35,16 @@ _BUSY = "end = time.monotonic() + {}\n            while time.monotonic() < end: 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    for name in ("first", "second"):
-        write_model(folder, name, load=_BUSY.format(0.3), prefill="time.sleep(0.002)")
+    # The second takes longer than the first, beside which it begins: it has something left to do when that is timed.
+    for name, load_s in (("first", 0.3), ("second", 1.0), ("third", 0.3)):
+        write_model(folder, name, load=_BUSY.format(load_s), prefill="time.sleep(0.002)")
+    # A thread of its own ends the process at a moment when the main one has parked.
+    write_model(
+        folder,
+        "dies_while_it_waits",
+        load="import threading; threading.Timer(0.2, os._exit, (7,)).start()",
+        to_device="time.sleep(3600)",
+    )
     write_model(folder, "crashes", load="os.kill(os.getpid(), signal.SIGSEGV)")
     write_model(folder, "loads_for_ever", load="time.sleep(3600)")
     return folder
@@ -170,16 +181,123 @@ def test_a_policy_that_does_not_exist_is_refused():
 
 def test_a_model_that_would_not_fit_beside_another_waits_for_its_turn(models):
     model = load_model(find_models([models])["first"])
-    has = available_bytes()
+    has = headroom_bytes()
     assert has is not None
-    assert refusal_to_load_ahead(model, Setup(), "full") == ""
+    assert how_far_ahead(model, Setup(), "full", "auto", lambda _: NOTHING) == (Until.DEVICE, "")
 
     class Huge(model):
         parameters = has
 
-    assert needed_bytes(Huge, Setup(), "full") > has
-    assert "not loaded ahead: it may need" in refusal_to_load_ahead(Huge, Setup(), "full")
-    assert refusal_to_load_ahead(Huge, Setup(), "reduced") == ""
+    assert needs_of(Huge, Setup(), "full").host_bytes > has
+    until, reason = how_far_ahead(Huge, Setup(), "full", "auto", lambda _: NOTHING)
+    assert until is Until.NOTHING
+    assert "not loaded ahead: it may need" in reason
+    assert how_far_ahead(Huge, Setup(), "reduced", "auto", lambda _: NOTHING)[0] is Until.DEVICE
+
+
+def test_what_loaders_on_their_way_will_take_is_not_free(models):
+    model = load_model(find_models([models])["first"])
+    until, reason = how_far_ahead(model, Setup(), "full", "auto", lambda _: Needs(host_bytes=1 << 50))
+
+    assert until is Until.NOTHING
+    assert "promised" in reason
+
+
+@pytest.mark.parametrize(
+    ("park", "free", "promised", "parks", "until", "words"),
+    [
+        ("auto", 80 * GIB, 0, True, Until.HOST, ""),
+        ("host", 80 * GIB, 0, True, Until.HOST, ""),
+        ("device", 80 * GIB, 0, True, Until.DEVICE, ""),
+        ("device", None, 0, True, Until.DEVICE, ""),
+        ("device", 4 * GIB, 0, True, Until.HOST, "waits on the host: it may need 10.7 GiB on cuda, 4.00 GiB are free"),
+        ("device", 80 * GIB, 75 * GIB, True, Until.HOST, "75.0 GiB of them promised"),
+        ("device", 4 * GIB, 0, False, Until.NOTHING, "it cannot wait on the host"),
+        ("auto", 80 * GIB, 0, False, Until.NOTHING, "the device is being measured, and it cannot wait on the host"),
+    ],
+)
+def test_how_far_a_model_loads_ahead_on_a_gpu(monkeypatch, models, park, free, promised, parks, until, words):
+    monkeypatch.setattr(Cuda, "free_bytes", lambda self, index: free)  # the driver's answer, which this machine lacks
+    model = load_model(find_models([models])["first"])
+    sized = type("Sized", (model,), {"parameters": 2 * GIB, "parks": parks})
+
+    found, reason = how_far_ahead(sized, Setup(device="cuda"), "full", park, lambda _: Needs(device_bytes=promised))
+
+    assert found is until
+    assert (words in reason) if words else reason == ""
+
+
+@pytest.fixture
+def a_gpu_is_promised(monkeypatch):
+    """Let set-ups name a GPU; the models of these tests do not touch it, so nothing here needs the driver."""
+    monkeypatch.setattr(Cuda, "check", lambda self, index: None)
+    monkeypatch.setattr(Cuda, "free_bytes", lambda self, index: 80 * GIB)
+
+
+def steps_of(outcome: RunOutcome, case: int) -> dict[str, dict[str, int]]:
+    return {step["name"]: step for step in outcome.run.results[case].workers[0]["load_steps"]}
+
+
+def write_pair(folder: Path, step: str) -> Path:
+    """Write two models, of which the first is measured until the second has come to this step of its load."""
+    there = folder / "there"
+    wait = f"while not os.path.exists({str(there)!r}): time.sleep(0.005)"
+    write_model(folder, "waits", prefill=f"{wait}\n        time.sleep(0.002)")
+    write_model(folder, "tells", **{step: f"open({str(there)!r}, 'w').close()"})
+    return folder
+
+
+@pytest.mark.usefixtures("a_gpu_is_promised")
+@pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
+def test_a_model_on_a_gpu_waits_before_its_copy_until_the_other_is_measured(tmp_path):
+    models = write_pair(tmp_path / "models", "load")
+    setups = (Setup(device="cuda", threads=1),)
+
+    outcome = measure(models, tmp_path, "waits", "tells", overlap="partition", setups=setups)
+
+    assert [result.status for result in outcome.run.results] == [Status.OK, Status.OK]
+    last = max(outcome.run.samples(outcome.run.results[0]).column("start_ns").to_pylist())
+    second = steps_of(outcome, 1)
+    assert second["weights"]["end_ns"] < last < second["to_device"]["begin_ns"]
+    assert second["park"]["end_ns"] <= second["to_device"]["begin_ns"]
+    assert "park" not in steps_of(outcome, 0)
+
+
+@pytest.mark.usefixtures("a_gpu_is_promised")
+@pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
+def test_a_model_that_is_to_wait_on_the_device_is_copied_ahead(tmp_path):
+    models = write_pair(tmp_path / "models", "to_device")
+    setups = (Setup(device="cuda", threads=1),)
+
+    outcome = measure(models, tmp_path, "waits", "tells", overlap="partition", setups=setups, park="device")
+
+    assert [result.status for result in outcome.run.results] == [Status.OK, Status.OK]
+    last = max(outcome.run.samples(outcome.run.results[0]).column("start_ns").to_pylist())
+    assert steps_of(outcome, 1)["to_device"]["end_ns"] < last
+    assert "park" not in steps_of(outcome, 1)
+
+
+@pytest.mark.usefixtures("a_gpu_is_promised")
+def test_a_worker_that_dies_while_it_waits_costs_only_its_own_cases(tmp_path, models):
+    setups = (Setup(device="cuda", threads=1),)
+
+    outcome = measure(
+        models, tmp_path, "first", "dies_while_it_waits", "second", overlap="freeze", lookahead=2, setups=setups
+    )
+
+    assert [result.status for result in outcome.run.results] == [Status.OK, Status.CRASHED, Status.OK]
+    assert_no_worker_is_left()
+
+
+@pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
+def test_the_next_one_begins_while_one_whose_turn_has_come_still_loads(tmp_path, models):
+    limits = replace(LIMITS, budget_ns=1)
+    setups = (Setup(threads=1),)
+
+    outcome = measure(models, tmp_path, "first", "second", "third", overlap="partition", setups=setups, limits=limits)
+
+    assert [result.status for result in outcome.run.results] == [Status.OK] * 3
+    assert steps_of(outcome, 2)["boot"]["begin_ns"] < steps_of(outcome, 1)["weights"]["end_ns"]
 
 
 def test_a_load_that_takes_too_long_is_given_up_and_the_plan_goes_on(tmp_path, models):

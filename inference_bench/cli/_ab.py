@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _TEXTS = ("weights", "scale")
 OPTIONS_OF_RUNS = ("ab", "resume", "retry_failed", "force", "dry_run")
 """Options of ``run`` that speak of a single run."""
-OPTIONS_OF_SWEEPS = (*OPTIONS_OF_RUNS, "overlap", "lookahead")
+OPTIONS_OF_SWEEPS = (*OPTIONS_OF_RUNS, "overlap", "lookahead", "park")
 """And those that speak of loading ahead, which would disturb the other side."""
 
 

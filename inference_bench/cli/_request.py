@@ -44,6 +44,7 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
         suite=suite,
         overlap=args.overlap,
         lookahead=args.lookahead,
+        park=args.park,
         isolation=args.isolation,
     )
 

@@ -26,6 +26,7 @@ _OPTIONS = {
     "runs": "--runs",
     "overlap": "--overlap",
     "lookahead": "--lookahead",
+    "park": "--park",
     "isolation": "--isolation",
     "output": "--output",
     "format": "--format",

@@ -299,6 +299,13 @@ def _add_overlap(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--lookahead", metavar="N", type=values.whole_number("lookahead", 0), default=1, help="models loaded ahead"
     )
+    group.add_argument(
+        "--park",
+        metavar="WHERE",
+        default="auto",
+        help="where a model on a GPU waits for its turn: host (before its copy to the device), device (after it, if it "
+        "fits beside what is measured), or auto, which is host",
+    )
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

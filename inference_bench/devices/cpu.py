@@ -5,6 +5,7 @@ from __future__ import annotations
 from inference_bench.device import Device, FoundDevice
 from inference_bench.environment import describe_environment
 from inference_bench.errors import InvalidValueError
+from inference_bench.headroom import headroom_bytes
 
 
 class Cpu(Device):
@@ -18,3 +19,7 @@ class Cpu(Device):
         """Refuse a number: the processors of a host are one device."""
         if index is not None:
             raise InvalidValueError("device", f"cpu:{index}", "cpu", "Use --threads to choose how much of it is used.")
+
+    def free_bytes(self, index: int | None) -> int | None:
+        """Return what the machine, the control groups and this process's limits leave."""
+        return headroom_bytes()

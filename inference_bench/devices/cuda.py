@@ -27,6 +27,10 @@ class Cuda(Device):
         if reason:
             raise UsageError(f"device {'cuda' if index is None else f'cuda:{index}'!r}: {reason}. {_ADVICE}")
 
+    def free_bytes(self, index: int | None) -> int | None:
+        """Return what the driver calls free; None of a GPU that has no memory of its own or is not to be seen."""
+        return next((gpu.get("memory_free_bytes") for gpu in describe_gpus() if gpu.get("index") == (index or 0)), None)
+
 
 def describe_gpus() -> list[dict[str, Any]]:
     """Describe every GPU the driver manages; empty where there is no driver.
