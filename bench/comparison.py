@@ -38,7 +38,7 @@ from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 
 SLOWDOWN = 0.03
-PAIRS = 20
+PAIRS = 60
 MODELS = Path(__file__).parent / "models"
 VALUES = 3
 """Values that pyperf takes of a process."""

@@ -62,7 +62,10 @@ def interval_ranks(n: int, p: float, level: float = LEVEL) -> tuple[int | None, 
     """Return the ranks (from 1) whose values enclose the ``p`` quantile, whatever the distribution.
 
     With ``X ~ Binomial(n, p)``, the lower is the largest ``l`` with ``P(X <= l - 1) <= (1 - level) / 2`` and the upper
-    the smallest ``u`` with ``P(X >= u) <= (1 - level) / 2``; None where there is no such rank.
+    the smallest ``u`` with ``P(X >= u) <= (1 - level) / 2``; None where there is no such rank. Ranks are whole numbers,
+    and far out those two probabilities are often well below what is allowed: above the median the lower rank then
+    moves up as long as both together are not above ``1 - level``. The upper one, which service levels are stated by,
+    stays where it is.
 
     >>> interval_ranks(100, 0.5)
     (40, 61)
@@ -72,6 +75,10 @@ def interval_ranks(n: int, p: float, level: float = LEVEL) -> tuple[int | None, 
     tail = _tail(level)
     low = bisect_right(range(n), tail, key=lambda k: float(bdtr(k, n, p)))
     high = 1 + bisect_left(range(n), -tail, key=lambda k: -float(bdtrc(k, n, p)))
+    if low and high <= n and p > 0.5:
+        missed_above = float(bdtrc(high - 1, n, p))
+        while float(bdtr(low, n, p)) + missed_above <= 2 * tail:
+            low += 1
     return low or None, high if high <= n else None
 
 

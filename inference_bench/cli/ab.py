@@ -39,7 +39,7 @@ class AbCommand(Command):
         parser.add_argument("second", metavar="B", help="what the other side changes, such as dtype=bfloat16")
         add_question(parser)
         RunCommand().add_arguments(parser)
-        parser.set_defaults(runs=20)
+        parser.set_defaults(runs=60)
 
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and compare."""
