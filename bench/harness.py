@@ -1,7 +1,8 @@
 """What each harness adds to what it times, and how long it takes in all.
 
-A function that does nothing, under our engine (``iterations`` and a tick recorder, as every benchmark uses them),
-``timeit``, ``torch.utils.benchmark`` and a plain ``perf_counter_ns`` pair, in turns. *overhead* is the
+A function that does nothing, under our engine twice (``time_calls``, as the pytest fixture and ``@benchmark`` use it,
+and ``iterations`` with a tick recorder, as those of models do), ``timeit``, ``torch.utils.benchmark`` and a plain
+``perf_counter_ns`` pair, in turns. *overhead* is the
 median of what each reports for one call of nothing, where it times calls one by one; a harness that divides a loop by
 its count reports less, and cannot tell the calls apart. *cost* is the harness's own wall time for each sample it keeps.
 optimum-benchmark, where it is installed, times by its own tracker.
@@ -40,7 +41,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15, help="rounds (default: 15)")
     rounds = parser.parse_args().rounds
     ways: dict[str, Callable[[], tuple[float, float]]] = {
-        "inference_bench": ours,
+        "inference_bench, a function": ours,
+        "inference_bench, steps of a model": ours_by_steps,
         "perf_counter_ns pair": pair,
         "timeit, number=1": timeit_one_by_one,
         "torch.utils.benchmark, timeit(1)": torch_one_by_one,
@@ -67,12 +69,25 @@ def _timed(take: Callable[[], list[float]]) -> tuple[float, float]:
     return statistics.median(values), (now_ns() - began) / len(values)
 
 
+_LIMITS = Limits(min_samples=SAMPLES, max_samples=SAMPLES, warmup_iterations=0, budget_ns=60 * NS_PER_S)
+
+
 def ours() -> tuple[float, float]:
+    """One function, call by call."""
+
+    def take() -> list[float]:
+        measurement = Measurement(_LIMITS)
+        measurement.time_calls("call_time", nothing)
+        return [float(value) for value in measurement.columns()["value"]]
+
+    return _timed(take)
+
+
+def ours_by_steps() -> tuple[float, float]:
     """Iterations under the stopping rule, each recorded with its start."""
 
     def take() -> list[float]:
-        limits = Limits(min_samples=SAMPLES, max_samples=SAMPLES, warmup_iterations=0, budget_ns=60 * NS_PER_S)
-        measurement, recorder = Measurement(limits), TickRecorder(2)
+        measurement, recorder = Measurement(_LIMITS), TickRecorder(2)
         tick = recorder.tick
         for iteration in measurement.iterations(("call_time",)):
             recorder.clear()

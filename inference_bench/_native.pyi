@@ -433,6 +433,10 @@ class LoopTimes:
     def floor_ns(self) -> float:
         """What the same loop makes of a C function that does nothing, a call. Subtracted from nothing."""
 
+    @property
+    def returned(self) -> object:
+        """What the last call returned."""
+
 def loop(
     callable: Callable[..., object],
     n: int,
@@ -450,6 +454,9 @@ def loop(
     """
 
 # ---- thread and system counters
+
+def interruptions() -> tuple[int, int]:
+    """Involuntary context switches and major page faults of all threads of this process so far."""
 
 class ThreadReading:
     """A thread's counters at one moment or, as `later - earlier`, between two. What is absent is None, never 0."""

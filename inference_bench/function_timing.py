@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from inference_bench._native import TickRecorder
 from inference_bench.measurement import Measurement
 from inference_bench.result import Stage, Summary
 from inference_bench.spec import Limits
@@ -35,16 +35,7 @@ class FunctionTiming:
         An exception of the function ends the timing and passes on.
         """
         measurement = Measurement(self.limits)
-        recorder = TickRecorder(2)
-        tick = recorder.tick
-        returned = None
-        for iteration in measurement.iterations((METRIC,)):
-            recorder.clear()
-            tick()
-            returned = function(*args, **kwargs)
-            tick()
-            start_ns, end_ns = recorder.nanoseconds().tolist()
-            iteration.record(METRIC, end_ns - start_ns, start_ns=start_ns)
+        returned = measurement.time_calls(METRIC, partial(function, **kwargs) if kwargs else function, args)
         self.summary = _summary(measurement)
         return returned
 

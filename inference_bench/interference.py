@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-import resource
 from typing import TYPE_CHECKING
+
+from inference_bench._native import interruptions
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -15,7 +16,7 @@ PREEMPTED, DISK, COLLECTED = "preempted", "disk", "gc"
 class Interference:
     """Tells what happened to this process between ``begin`` and ``words``; a context manager.
 
-    Two readings of the process's counters, of about a microsecond each, outside of what is timed. The counters are
+    Two readings of the process's counters, of half a microsecond each, outside of what is timed. The counters are
     those of all threads, and speak of the iteration, not of the sample within it.
     """
 
@@ -34,17 +35,20 @@ class Interference:
 
     def begin(self) -> None:
         """Forget what has been."""
-        self._before = resource.getrusage(resource.RUSAGE_SELF)
+        self._before = interruptions()
         self._collections = 0
 
     def words(self) -> str:
         """Return what happened since: ``preempted`` (an involuntary context switch), ``disk`` (a page fault that waited
         for it), ``gc`` (a garbage collection), joined by ``+``; empty if nothing did.
         """
-        now, before = resource.getrusage(resource.RUSAGE_SELF), self._before
+        now = interruptions()
+        if now == self._before and not self._collections:
+            return ""
+        (preemptions, disk_faults), (preemptions_before, disk_faults_before) = now, self._before
         happened = {
-            PREEMPTED: now.ru_nivcsw > before.ru_nivcsw,
-            DISK: now.ru_majflt > before.ru_majflt,
+            PREEMPTED: preemptions > preemptions_before,
+            DISK: disk_faults > disk_faults_before,
             COLLECTED: self._collections > 0,
         }
         return "+".join(word for word, did in happened.items() if did)

@@ -7,11 +7,12 @@ import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from inference_bench._native import clock_describe, now_ns
+from inference_bench._native import clock_describe, loop, now_ns
 from inference_bench.errors import InvalidValueError
 from inference_bench.interference import Interference
 from inference_bench.metrics import get_metric
@@ -32,12 +33,26 @@ def _ignore(*, opens: bool) -> None:
     """Nobody needs to know."""
 
 
+@lru_cache
+def _clock_resolution_ns() -> float:
+    """Ask once: describing the clock takes a millisecond, for it measures what a reading costs."""
+    return float(clock_describe()["resolution_ns"])
+
+
 def _peak_rss_bytes() -> int:
     """Return the kernel's high-water mark of this process, for progress."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
 
 
-@dataclass(frozen=True, slots=True)
+_COLUMNS = ("iteration", "step", "metric", "phase", "stage", "start_ns", "value")
+_BLOCK_NS = NS_PER_MS
+"""Calls that are timed in one go take about this long: short enough to be undisturbed as a rule, long enough for what
+surrounds a block to be little."""
+_GROWTH = 8
+"""Most blocks' length over that of the one before: one call that was uncommonly fast must not make an endless block."""
+
+
+@dataclass(slots=True)
 class Iteration:
     """One iteration: where its samples go."""
 
@@ -84,9 +99,8 @@ class Measurement:
         self._on_window = on_window or _ignore
         self._reported_ns = 0
         self._rule: StoppingRule | None = None
-        self._columns: dict[str, list[Any]] = {
-            name: [] for name in ("iteration", "step", "metric", "phase", "stage", "start_ns", "value", "interference")
-        }
+        self._rows: list[tuple[Any, ...]] = []  # of _COLUMNS
+        self._interference: list[str] = []  # of the first rows
         self._scores: dict[str, list[Any]] = {
             name: [] for name in ("task", "item", "metric", "value", "weight", "detail")
         }
@@ -97,7 +111,7 @@ class Measurement:
         Args:
             targets: tags of the metrics whose medians must become precise.
         """
-        self._rule = StoppingRule(self.limits, targets, resolution_ns=clock_describe()["resolution_ns"])
+        self._rule = StoppingRule(self.limits, targets, resolution_ns=_clock_resolution_ns())
         warmups = self.limits.warmup_iterations
         with Interference() as interference:
             yield Iteration(0, Stage.COLD, self)
@@ -123,10 +137,46 @@ class Measurement:
                     return
                 index += 1
 
+    def time_calls(self, metric: str, call: Callable[..., object], args: tuple[Any, ...] = ()) -> Any:
+        """Time a callable call by call until the median is precise; the loop around it is native.
+
+        Short calls are timed in blocks of about a millisecond: the counters that tell what interfered are read, and the
+        stopping rule is asked, once a block, so that what this costs falls on many calls.
+
+        Args:
+            metric: tag of the duration.
+            call: what is timed; with arguments by name it takes a ``functools.partial``, which is timed, too.
+            args: what it is given.
+
+        Returns:
+            What the last call returned.
+        """
+        get_metric(metric)
+        calls, length, returned = 0, 1, None
+        for iteration in self.iterations((metric,)):
+            times = loop(call, length, args=args)
+            returned = times.returned
+            stage, indices = iteration.stage, range(calls, calls + length)
+            self._rows.extend(
+                (index, -1, metric, "", stage, start_ns, value)
+                for index, start_ns, value in zip(indices, times.begin_ns, times.duration_ns, strict=True)
+            )
+            calls += length
+            if iteration.stage is Stage.MEASURED and self._rule is not None:
+                self._rule.observe_all(metric, times.duration_ns)
+                length = self._next_block(times.duration_ns, self.limits.max_samples - self._rule.most)
+        return returned
+
+    @staticmethod
+    def _next_block(durations_ns: Sequence[int], most: int) -> int:
+        """Return how many calls like these to time next."""
+        wanted = _BLOCK_NS * len(durations_ns) // (sum(durations_ns) or 1)
+        return max(1, min(wanted, _GROWTH * len(durations_ns), most))
+
     def _mark(self, interference: Interference) -> None:
         """Write to the rows of the iteration that just ended what interfered with it."""
-        column = self._columns["interference"]
-        column.extend([interference.words()] * (len(self._columns["value"]) - len(column)))
+        column = self._interference
+        column.extend([interference.words()] * (len(self._rows) - len(column)))
 
     @contextmanager
     def window(self) -> Iterator[None]:
@@ -159,14 +209,7 @@ class Measurement:
         get_metric(metric)
         if not hasattr(value, "__index__") or not -(1 << 63) <= value < 1 << 63:
             raise InvalidValueError(metric, value, "a whole number of nanoseconds or bytes")
-        columns = self._columns
-        columns["iteration"].append(iteration.index)
-        columns["step"].append(step)
-        columns["metric"].append(metric)
-        columns["phase"].append(phase)
-        columns["stage"].append(iteration.stage.value)
-        columns["start_ns"].append(start_ns)
-        columns["value"].append(int(value))
+        self._rows.append((iteration.index, step, metric, phase, iteration.stage, start_ns, int(value)))
         if iteration.stage is Stage.MEASURED and self._rule is not None:
             self._rule.observe(metric, value)
 
@@ -214,9 +257,11 @@ class Measurement:
 
     def columns(self) -> dict[str, list[Any]]:
         """Return the samples as equally long columns (see ``result.Samples``; ``run`` is the orchestrator's)."""
-        column = self._columns["interference"]  # not known of what is taken once, nor of an iteration that was left
-        column.extend([""] * (len(self._columns["value"]) - len(column)))
-        return self._columns
+        columns: Sequence[Sequence[Any]] = list(zip(*self._rows, strict=True)) or [()] * len(_COLUMNS)
+        found = {name: list(column) for name, column in zip(_COLUMNS, columns, strict=True)}
+        # Not known of what is taken once, nor of an iteration that was left.
+        unknown = [""] * (len(self._rows) - len(self._interference))
+        return {**found, "interference": self._interference + unknown}
 
     def _report(self, index: int, elapsed_ns: int) -> None:
         if self._on_progress is None or self._rule is None or now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS:
@@ -224,7 +269,7 @@ class Measurement:
         self._on_progress(
             {
                 "iterations": index,
-                "samples": len(self._columns["value"]),
+                "samples": len(self._rows),
                 "medians": self._rule.medians(),
                 "widths": self._rule.relative_widths(),
                 "elapsed_ns": elapsed_ns,

@@ -43,15 +43,7 @@ class FunctionBenchmark(Benchmark):
         if inspect.iscoroutinefunction(function):
             asyncio.run(_measure_coroutine(function, given, measurement))
             return
-        recorder = TickRecorder(2)
-        tick = recorder.tick
-        for iteration in measurement.iterations(self.targets):
-            recorder.clear()
-            tick()
-            function(*given)
-            tick()
-            start_ns, end_ns = recorder.nanoseconds().tolist()
-            iteration.record("call_time", end_ns - start_ns, start_ns=start_ns)
+        measurement.time_calls("call_time", function, given)
 
 
 async def _measure_coroutine(function: Callable[..., Any], given: tuple[Any, ...], measurement: Measurement) -> None:

@@ -13,7 +13,7 @@ from inference_bench.errors import InvalidValueError
 from inference_bench.statistics import median_estimate, quantile, relative_width, split_halves_agree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -67,16 +67,26 @@ class StoppingRule:
         if samples is not None:
             samples.append(value)
 
+    def observe_all(self, metric: str, values: Iterable[int]) -> None:
+        """Add measured samples of a target."""
+        self._samples[metric].extend(values)
+
+    @property
+    def most(self) -> int:
+        """How many samples the target has that has most."""
+        return max(map(len, self._samples.values()))
+
     def decide(self, elapsed_ns: int) -> Decision | None:
         """Return why to stop, or None to go on.
 
         Args:
             elapsed_ns: time since the first measured iteration began.
         """
-        fewest = min(map(len, self._samples.values()))
-        exhausted = self._exhausted(fewest, elapsed_ns)
-        if fewest < self._next_look and not exhausted:
+        counts = [len(samples) for samples in self._samples.values()]
+        fewest, limits = min(counts), self._limits
+        if fewest < self._next_look and elapsed_ns < limits.budget_ns and max(counts) < limits.max_samples:
             return None
+        exhausted = self._exhausted(fewest, elapsed_ns)
         self._next_look = math.ceil(fewest * GROWTH)
         enough = fewest >= self._limits.min_samples
         reasons = {target: self._look(target) if enough else "" for target in self._samples}
@@ -98,7 +108,7 @@ class StoppingRule:
         if elapsed_ns >= self._limits.budget_ns:
             few = fewest < self._limits.min_samples
             return "time budget spent" + (f" before {self._limits.min_samples} samples" if few else "")
-        if max(map(len, self._samples.values())) >= self._limits.max_samples:
+        if self.most >= self._limits.max_samples:
             return f"limit of {self._limits.max_samples} samples reached"
         return ""
 

@@ -22,32 +22,37 @@ struct Call {
     std::size_t nargs;
 };
 
-// One call whose result nobody wants, and a look for signals: a loop of C functions never passes the interpreter's.
-bool discard(PyObject* result) {
+// Lets the result of a call go, but keeps that of the last one, and looks for signals: a loop of C functions never
+// passes the interpreter's look.
+bool settle(PyObject* result, bool last, py::object& returned) {
     if (result == nullptr) return false;
-    Py_DECREF(result);
+    if (last) {
+        returned = py::reinterpret_steal<py::object>(result);
+    } else {
+        Py_DECREF(result);
+    }
     return PyErr_CheckSignals() == 0;
 }
 
 // Both are false with an exception set if not all calls returned; `done` says how many did. Letting the result go and
 // looking for signals lies outside of the timed part where each call is timed, and inside where all are.
-bool time_each(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& done) {
+bool time_each(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& done, py::object& returned) {
     while (done < n) {
         times.begin();
         PyObject* const result = PyObject_Vectorcall(call.callable, call.args, call.nargs, nullptr);
         times.end();
         done += result != nullptr;
-        if (!discard(result)) return false;
+        if (!settle(result, done == n, returned)) return false;
     }
     return true;
 }
 
-bool time_all(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& done) {
+bool time_all(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& done, py::object& returned) {
     times.begin();
     while (done < n) {
         PyObject* const result = PyObject_Vectorcall(call.callable, call.args, call.nargs, nullptr);
         done += result != nullptr;
-        if (!discard(result)) return false;
+        if (!settle(result, done == n, returned)) return false;
     }
     times.end();
     return true;
@@ -74,6 +79,7 @@ struct LoopTimes {
     std::shared_ptr<const std::int64_t[]> begin_ns, duration_ns, warmup_ns;
     std::size_t rows, warmup_rows;
     double floor_ns;
+    py::object returned;
 };
 
 // What the same loop makes of a C function that does nothing, a call.
@@ -83,7 +89,8 @@ double floor_of(Call call, bool each) {
     call.callable = nothing.ptr();
     CallTimes times(kFloorCalls);
     std::int64_t done = 0;
-    if (!(each ? time_each : time_all)(call, kFloorCalls, times, done)) throw py::error_already_set();
+    py::object returned;
+    if (!(each ? time_each : time_all)(call, kFloorCalls, times, done, returned)) throw py::error_already_set();
     const auto ns = times.durations_ns();
     if (!each) return static_cast<double>(ns[0]) / static_cast<double>(kFloorCalls);
     std::vector<std::int64_t> sorted(ns.get(), ns.get() + kFloorCalls);
@@ -113,12 +120,18 @@ LoopTimes loop(const py::object& callable, std::int64_t n, std::int64_t warmup, 
     CallTimes warming(static_cast<std::size_t>(warmup));
     CallTimes times(each ? static_cast<std::size_t>(n) : 1);
     std::int64_t done = 0;
-    if (!time_each(call, warmup, warming, done)) throw_with_note(done, warmup, "warm-up calls");
+    py::object returned;
+    if (!time_each(call, warmup, warming, done, returned)) throw_with_note(done, warmup, "warm-up calls");
+    returned = py::none();
     done = 0;
-    if (!(each ? time_each : time_all)(call, n, times, done)) throw_with_note(done, n, "calls");
+    if (!(each ? time_each : time_all)(call, n, times, done, returned)) throw_with_note(done, n, "calls");
 
+    LoopTimes found{n, {}, {}, {}, times.size(), warming.size(), floor_ns, std::move(returned)};
     const py::gil_scoped_release released;
-    return {n, times.begin_ns(), times.durations_ns(), warming.durations_ns(), times.size(), warming.size(), floor_ns};
+    found.begin_ns = times.begin_ns();
+    found.duration_ns = times.durations_ns();
+    found.warmup_ns = warming.durations_ns();
+    return found;
 }
 
 template <typename Member>
@@ -134,6 +147,7 @@ void register_loop(py::module_& m) {
     py::class_<LoopTimes>(m, "LoopTimes", "What loop() measured.")
         .def_readonly("calls", &LoopTimes::calls)
         .def_readonly("floor_ns", &LoopTimes::floor_ns)
+        .def_readonly("returned", &LoopTimes::returned)
         .def_property_readonly("begin_ns", [](const LoopTimes& t) { return column(t, &LoopTimes::begin_ns, t.rows); })
         .def_property_readonly("duration_ns",
                                [](const LoopTimes& t) { return column(t, &LoopTimes::duration_ns, t.rows); })

@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include "process.hpp"
 #include "register.hpp"
 #include "system_counters.hpp"
 #include "thread_counters.hpp"
@@ -42,6 +43,13 @@ py::dict thread_limits(const ThreadCounters& counters) {
 }  // namespace
 
 void register_readings(py::module_& m) {
+    m.def(
+        "interruptions",
+        [] {
+            const Interruptions found = interruptions();
+            return std::make_pair(found.preemptions, found.disk_faults);
+        },
+        "Involuntary context switches and major page faults of this process so far.");
     register_reading<ThreadReading>(m, "ThreadReading", "A thread's counters at one moment, or between two.");
     register_reading<SystemReading>(m, "SystemReading", "The machine's counters at one moment, or between two.");
     py::class_<ThreadCounters>(m, "ThreadCounters", "What happened to the thread that makes it.")
