@@ -434,11 +434,11 @@ class Session:
 
         async def load(worker: WorkerProcess, turn: Callable[[], Awaitable[None]]) -> dict[str, Any]:
             limit_s = limits.load_ns / NS_PER_S
-            with worker.limited("loading the model", limit_s):
+            with worker.limited("loading the model", limit_s, quiet=True):
                 message = await _load(worker, file, weights, case, path, limits, parks=parks)
             if message["kind"] == "parked":
                 await turn()
-                with worker.limited("loading the model", limit_s):
+                with worker.limited("loading the model", limit_s, quiet=True):
                     await worker.send("proceed")
                     message = await worker.receive("loaded", "failed")
             if message["kind"] == "failed":

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import process_time
 from types import TracebackType
 from typing import Any
 
@@ -38,11 +39,16 @@ class WorkerLostError(InferenceBenchError):
         self.failure = failure
 
 
+_BUSY_SHARE = 0.01
+"""Of a CPU: what a worker that says nothing must use to pass for one at work; our own memory sampler takes less."""
+
+
 @dataclass(slots=True)
 class _Limit:
     what: str
     limit_s: float
     until: float
+    quiet: bool
 
 
 class WorkerProcess:
@@ -109,9 +115,16 @@ class WorkerProcess:
             self._process.kill()
 
     @contextmanager
-    def limited(self, what: str, limit_s: float) -> Iterator[None]:
-        """Kill the worker where what happens in this block takes longer; the time that it is frozen does not count."""
-        self._limit = _Limit(what, limit_s, _now() + limit_s)
+    def limited(self, what: str, limit_s: float, *, quiet: bool = False) -> Iterator[None]:
+        """Kill the worker where what happens in this block takes longer; the time that it is frozen does not count.
+
+        Args:
+            what: happens, for people.
+            limit_s: seconds that it may take.
+            quiet: it has nothing to say meanwhile, such as a load: silence alone is no sign that it hangs, but silence
+                of a worker that uses no processor is.
+        """
+        self._limit = _Limit(what, limit_s, _now() + limit_s, quiet)
         try:
             yield
         finally:
@@ -153,6 +166,18 @@ class WorkerProcess:
             with suppress(RuntimeError):  # over already: the worker has ended, and is being asked why
                 self._patience.reschedule(until)
 
+    async def _watch(self) -> None:
+        """Put the end of patience off while a worker that may be quiet is at work: its pulse, felt from outside."""
+        used_s = self._cpu_s()
+        while True:
+            await asyncio.sleep(self._silence_s / 2)
+            before_s, used_s = used_s, self._cpu_s()
+            if self._frozen_at is None and used_s - before_s >= _BUSY_SHARE * self._silence_s / 2:
+                self._be_patient(self._deadline())
+
+    def _cpu_s(self) -> float:
+        return process_time() if self._process is None else _cpu_s(self._process.pid)
+
     def place(self, cpus: Collection[int] | None, *, idle: bool) -> None:
         """Bind every thread of the worker to these CPUs; an idle one runs only where nobody else wants to.
 
@@ -186,6 +211,7 @@ class WorkerProcess:
             WorkerLostError: the worker ended, was silent for too long, or sent something else.
         """
         assert self._reader is not None
+        watch = asyncio.create_task(self._watch()) if self._limit is not None and self._limit.quiet else None
         try:
             async with asyncio.timeout_at(self._deadline()) as self._patience:
                 header = await self._reader.readexactly(protocol.HEADER_BYTES)
@@ -202,12 +228,15 @@ class WorkerProcess:
             raise WorkerLostError(Status.CRASHED, await self._failure(f"the worker sent {error}")) from None
         finally:
             self._patience = None
+            if watch is not None:
+                watch.cancel()
         return message
 
     def _overdue(self) -> str:
         if self._limit is not None and _now() >= self._limit.until:
             return f"{self._limit.what} took longer than {self._limit.limit_s:g} s, and the worker was killed"
-        return f"the worker said nothing for {self._silence_s:g} s and was killed"
+        idle = ", used no processor" if self._limit is not None and self._limit.quiet else ""
+        return f"the worker said nothing for {self._silence_s:g} s{idle} and was killed"
 
     async def _release(self) -> None:
         assert self._process is not None
@@ -253,6 +282,15 @@ def _states(pid: int) -> set[str]:
         with suppress(OSError, IndexError):
             found.add(Path(f"/proc/{pid}/task/{thread}/stat").read_text().rpartition(")")[2].split()[0])
     return found
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the processor time of all threads that a process has had."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _tail(log: Path) -> str:

@@ -46,6 +46,7 @@ def models(tmp_path_factory):
         to_device="time.sleep(3600)",
     )
     write_model(folder, "crashes", load="os.kill(os.getpid(), signal.SIGSEGV)")
+    write_model(folder, "loads_long", load=_BUSY.format(5))
     write_model(folder, "loads_for_ever", load="time.sleep(3600)")
     return folder
 
@@ -309,6 +310,15 @@ def test_a_load_that_takes_too_long_is_given_up_and_the_plan_goes_on(tmp_path, m
     assert (lost.status, other.status) == (Status.TIMEOUT, Status.OK)
     assert lost.failure.cause == "loading the model took longer than 1 s, and the worker was killed"
     assert_no_worker_is_left()
+
+
+def test_a_load_that_says_nothing_for_long_but_works_is_no_hang(tmp_path, models):
+    limits = replace(LIMITS, silence_ns=2 * NS_PER_S)
+    outcome = measure(models, tmp_path, "loads_long", overlap="off", limits=limits)
+
+    assert outcome.run.results[0].status is Status.OK
+    load = steps_of(outcome, 0)["weights"]
+    assert load["end_ns"] - load["begin_ns"] > 2 * limits.silence_ns
 
 
 def test_a_case_that_takes_too_long_is_given_up_though_its_worker_still_speaks(tmp_path, models):
