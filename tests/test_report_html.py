@@ -20,7 +20,7 @@ from inference_bench.reports._drawing import draw
 from inference_bench.reports._effects import figures as effects
 from inference_bench.reports._figure import Figure, Mark, Series
 from inference_bench.reports._figures import _extremes, figures
-from inference_bench.reports._page import Cell, Column, Table
+from inference_bench.reports._page import Block, Cell, Column, Page, Table
 from inference_bench.reports.html import write_page
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
@@ -139,6 +139,54 @@ def test_thinning_a_curve_hides_no_peak():
     assert {12_345, 77_777} <= set(kept.tolist())
 
 
+def test_memory_has_a_row_a_phase_and_the_time_outside_of_any_is_not_the_phases_before(run):
+    figure = next(figure for figure in figures(run) if figure.title.startswith("Memory over time"))
+    phases = [row[0].text for rows in figure.data.sections for row in rows]
+
+    assert len(phases) == len(set(phases))
+    assert "load" in phases
+    assert "" not in phases
+
+
+def test_what_is_left_out_of_a_drawing_is_said(run):
+    first = next(r for r in run.results if r.case.parameters.get("input_length") == 16)
+    last = next(r for r in run.results if r.case.parameters.get("input_length") == 64)
+    many = [replace(r, case=replace(r.case, model=f"m{place}")) for place in range(10) for r in (first, last)]
+    figure = next(f for f in figures(replace(run, results=tuple(many), files={})) if f.title.startswith("TTFT"))
+
+    assert [series.name for series in figure.series] == [f"m{place}" for place in range(8)]
+    assert figure.note == "Not drawn: 2 more."
+
+
+def test_a_model_looks_the_same_in_each_drawing_of_a_kind(run):
+    short, long = (next(r for r in run.results if r.case.parameters.get("input_length") == x) for x in (16, 64))
+    models = {"a": ("ttft",), "b": ("ttft", "tpot"), "c": ("tpot",)}
+    results = tuple(
+        replace(r, case=replace(r.case, model=m), summaries=tuple(s for s in r.summaries if s.metric in metrics))
+        for m, metrics in models.items()
+        for r in (short, long)
+    )
+    found = [f for f in figures(replace(run, results=results, files={})) if f.title.endswith("against input length")]
+
+    assert [[(s.name, s.look) for s in figure.series] for figure in found] == [
+        [("a", 0), ("b", 1)],
+        [("b", 1), ("c", 2)],
+    ]
+
+
+def test_the_links_lead_through_the_page_in_its_order_and_say_what_tells_parts_apart(run):
+    other = tuple(replace(r, case=replace(r.case, setup=replace(r.case.setup, dtype="bfloat16"))) for r in run.results)
+    text = html(replace(run, results=(*run.results, *other), files={}))
+    found = outline(text)
+    links = [value[1:] for tag, name, value in found.attributes if (tag, name) == ("a", "href")]
+    parts = [value for tag, name, value in found.attributes if (tag, name) == ("section", "id")]
+
+    assert links == parts
+    assert parts[:5] == ["trust", "part-3", "drawings", "part-1", "part-2"]
+    assert '<a href="#part-1">Null · float32</a>' in text
+    assert '<a href="#part-2">Null · bfloat16</a>' in text
+
+
 def test_hostile_names_are_text(run):
     hostile = tuple(
         replace(
@@ -240,7 +288,7 @@ def test_a_comparison_opens_without_a_complaint_or_a_request(browser, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser(run):  # the run first: none can begin once the browser's event loop is there
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium is installed (apt install chromium)")
@@ -285,6 +333,56 @@ def test_dark_mode_is_dark(browser, text, tmp_path):
     assert int(red) < 60
 
 
+def page_of(table, *drawings):
+    stream = io.StringIO()
+    write_page(Page((Cell("title"),), (Block(Cell("block"), (), (table,)),), (), ""), stream, drawings)
+    return stream.getvalue()
+
+
+def texts_of(page):
+    """Return each text of each drawing: its words, and its place within the drawing as shares of that."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("figure svg")].map((svg) => {
+          const all = svg.getBoundingClientRect();
+          return [...svg.querySelectorAll("text")].map((text) => {
+            const own = text.getBoundingClientRect();
+            const across = [own.left, own.right].map((x) => (x - all.left) / all.width);
+            const down = [own.top, own.bottom].map((y) => (y - all.top) / all.height);
+            return [text.textContent.trim(), ...across, ...down];
+          });
+        })"""
+    )
+
+
+@pytest.mark.parametrize("kind", ["line", "bars", "effects"])
+def test_no_text_of_a_drawing_is_cut_off(browser, tmp_path, kind):
+    names = [f"a model with a name of its own, number {number}, dtype bfloat16" for number in range(5)]
+    x = tuple(names) if kind != "line" else (1.0, 2.0, 4.0, 8.0, 16.0)
+    one = (100.0, 200.0, 300.0, 400.0, 20_000.0)
+    series = [Series(name, x, one, one, one) for name in (names[:2] if kind == "effects" else names)]
+    table = Table("t", (Column("c"),), (((Cell("v"),),),))
+    figure = Figure("title", kind, "x [s]", "y", series, table, log_x=kind == "line")
+    page = opened(browser, page_of(figure.data, figure), tmp_path)
+    (texts,) = texts_of(page)
+
+    assert len(texts) > 10
+    cut = [text for text in texts if min(text[1:]) < -0.01 or max(text[1:]) > 1.01]
+    assert cut == []
+    page.close()
+
+
+def test_marks_close_to_each_other_are_all_readable(browser, tmp_path):
+    marks = [Mark(1.0, "load", 9.0), Mark(9.0, "prefill", 9.1), Mark(9.1, "decode", 9.4)]
+    table = Table("t", (Column("c"),), (((Cell("v"),),),))
+    figure = Figure("title", "line", "x [s]", "y", [Series("s", (0.0, 20.0), (1.0, 2.0))], table, marks)
+    page = opened(browser, page_of(figure.data, figure), tmp_path)
+    boxes = {words: box for words, *box in texts_of(page)[0]}
+    (_, right, top, _), (left, _, _, bottom) = boxes["prefill"], boxes["decode"]
+
+    assert left >= right or bottom <= top + 0.01
+    page.close()
+
+
 def test_columns_sort_by_keyboard_up_down_and_back(browser, text, tmp_path):
     page = opened(browser, text, tmp_path)
     table = page.locator("section[id^=part] table").first
@@ -311,6 +409,18 @@ def test_columns_sort_by_keyboard_up_down_and_back(browser, text, tmp_path):
     assert orders[2][1] == measured
 
 
+def test_what_is_no_figure_stands_last_in_either_order(browser, tmp_path):
+    rows = tuple((Cell(text),) for text in ("–", "900 ms", "1.2 s", "–", "1,000 ms"))
+    page = opened(browser, page_of(Table("t", (Column("c", numeric=True),), (rows,))), tmp_path)
+    orders = []
+    for _ in range(2):
+        page.locator("th button").click()
+        orders.append(page.locator("tbody td").all_inner_texts())
+
+    assert orders == [["900 ms", "1,000 ms", "1.2 s", "–", "–"], ["1.2 s", "1,000 ms", "900 ms", "–", "–"]]
+    page.close()
+
+
 def test_ten_thousand_cases_are_still_a_page(browser, run, tmp_path):
     first = next(result for result in run.results if result.case.benchmark == "inference_speed")
     one = replace(first, summaries=first.summaries[:1])
@@ -322,5 +432,11 @@ def test_ten_thousand_cases_are_still_a_page(browser, run, tmp_path):
 
     assert page.complaints == []
     assert page.locator("section[id^=part] tbody tr").count() >= 10_000
-    page.locator("section[id^=part] th button").first.click()
-    assert page.locator("th[aria-sort=ascending]").count() == 1
+    rows = page.locator("section[id^=part] tbody tr:visible")
+    assert rows.count() < 1000
+    heading = page.locator("section[id^=part] th button").first
+    for first in ("0", "9999"):
+        heading.click()
+        assert rows.first.locator("td").first.inner_text() == first
+    page.get_by_role("button", name="Show all 10,000 rows").first.click()
+    assert rows.count() == 10_000

@@ -12,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_bench.errors import UnknownNameError
+from inference_bench.history import Point, Track
 from inference_bench.plan import Case
 from inference_bench.registry import names_in
 from inference_bench.report import open_report
 from inference_bench.reports._alike import alike
+from inference_bench.reports._history import page as history_page
 from inference_bench.reports._numbers import numbers_of
+from inference_bench.reports._places import Places
 from inference_bench.result import BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
 from inference_bench.run_folder import Run, create_run_folder, load_run
 from inference_bench.sink import open_sinks
@@ -510,3 +513,23 @@ def test_a_benchmark_that_never_applies_is_a_line_instead_of_a_table(name):
 
     assert "Inference speed: not applicable: it cannot generate text" in text
     assert "NOT APPLICABLE" not in text
+
+
+def test_a_curve_is_named_by_its_model_and_what_tells_it_from_the_models_others():
+    short, long, other = speed(32), speed(512), BenchmarkResult(case(64, model="other"), Status.OK)
+    places = Places([short, long, other])
+
+    assert places.curve(long.case) == "tiny input length 512"
+    assert places.curve(long.case, "input_length") == "tiny"
+    assert places.curve(other.case) == "other"
+    assert (places.point(long.case), places.point(other.case)) == ("input length 512", "other")
+
+
+def test_history_names_a_case_in_words_and_a_phase_where_there_are_several():
+    point = Point("a", "2026-11-23T20:15:30+00:00", Estimate(21.3e6, None, None))
+    metrics = [("ttft", "prefill"), ("rss_peak_hwm", "load"), ("rss_peak_hwm", "decode")]
+    content = history_page([Track(case(dtype="bfloat16"), metric, phase, (point,), {}) for metric, phase in metrics])
+    (block,) = content.blocks
+
+    assert block.heading.text == "tiny · inference speed · cpu · bfloat16 · threads 2 · input length 32"
+    assert [table.title for table in block.tables] == ["TTFT", "peak RSS (kernel), load", "peak RSS (kernel), decode"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench._native import now_ns
@@ -80,6 +80,7 @@ class LiveProgress(Progress):
         self._total = 0
         self._ended = 0
         self._began_ns = now_ns()
+        self._last_end_ns = 0
         self._present = "starting"
         self._detail = ""
         self._behind = ""
@@ -113,6 +114,7 @@ class LiveProgress(Progress):
         """Leave one line behind and advance."""
         self._console.print(f"{case_label(result.case)}: {outcome(result)}", markup=False)
         self._ended += 1
+        self._last_end_ns = now_ns() - self._began_ns
 
     def warn(self, text: str) -> None:
         """Print above the lines."""
@@ -126,24 +128,39 @@ class LiveProgress(Progress):
         from rich.console import Group
         from rich.text import Text
 
-        lines = [self._present, self._detail, self._behind and f"behind it: {self._behind}"]
-        cut = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines if line)
-        return Group(self._overall(), *cut)
+        lines = [
+            self._present,
+            *_rows(self._detail, self._console.width),
+            self._behind and f"behind it: {self._behind}",
+        ]
+        return Group(self._overall(), *(Text(line) for line in lines if line))
 
     def _overall(self) -> Text:
         """Draw the bar, and say how long it has taken and may still take, going by the cases so far."""
         from rich.text import Text
 
-        width = min(24, self._console.width // 4)
-        full = width * self._ended // max(self._total, 1)
-        stroke = "━" if self._console.encoding.startswith("utf") else "="
         elapsed_ns = now_ns() - self._began_ns
         words = [f"{self._ended}/{self._total}", _clock(elapsed_ns)]
         if 0 < self._ended < self._total:
-            words.append(f"about {_clock(elapsed_ns * (self._total - self._ended) // self._ended)} left")
-        bar = Text.assemble((stroke * full, "green"), (stroke * (width - full), "bright_black"), "  ", "  ".join(words))
-        bar.no_wrap, bar.overflow = True, "ellipsis"
-        return bar
+            mean_ns = self._last_end_ns // self._ended
+            of_present_ns = min(elapsed_ns - self._last_end_ns, mean_ns)  # so that it counts down while a case runs
+            words.append(f"about {_clock(mean_ns * (self._total - self._ended) - of_present_ns)} left")
+        text = "  ".join(words)
+        width = max(0, min(24, self._console.width // 4, self._console.width - 2 - len(text)))
+        full = width * self._ended // max(self._total, 1)
+        stroke = "━" if self._console.encoding.startswith("utf") else "="
+        return Text.assemble((stroke * full, "green"), (stroke * (width - full), "bright_black"), "  ", text)
+
+
+def _rows(text: str, width: int) -> Iterator[str]:
+    """Break a line between its parts, two spaces apart, so that no screen is too narrow for a whole figure."""
+    row = ""
+    for part in text.split("  "):
+        if row and len(row) + 2 + len(part) > width:
+            yield row
+            row = ""
+        row += f"  {part}" if row else part
+    yield row
 
 
 def _clock(duration_ns: int) -> str:

@@ -86,8 +86,7 @@ def _table(benchmark: str, rows: Sequence[Comparison]) -> Table:
     varying = varying_fields(rows)
     heads = tuple(Column(name.removeprefix("axis ").replace("_", " "), numeric=name != "model") for name in varying)
     cases = dict.fromkeys(row.before.id for row in rows)
-    phases = {(row.metric, row.phase) for row in rows}
-    in_phases = {metric for metric, _ in phases if sum(metric == other for other, _ in phases) > 1}
+    in_phases = metrics_in_phases(rows)
     sections = tuple(
         tuple(
             (
@@ -109,11 +108,22 @@ def varying_fields(rows: Sequence[Comparison]) -> list[str]:
     return [name for name in names if name.startswith("axis ") or len({one.get(name) for one in fields}) > 1]
 
 
+def metrics_in_phases(rows: Sequence[Comparison]) -> set[str]:
+    """Return the metrics whose phase has to be said: they stand in several."""
+    phases = {(row.metric, row.phase) for row in rows}
+    return {metric for metric, _ in phases if sum(metric == other for other, _ in phases) > 1}
+
+
+def metric_text(row: Comparison, in_phases: Container[str]) -> str:
+    """Write a row's metric, and its phase where that has to be said."""
+    title = METRICS[row.metric].title if row.metric in METRICS else row.metric
+    return f"{title}, {row.phase}" if row.metric in in_phases and row.phase else title
+
+
 def _cells(row: Comparison, in_phases: Container[str]) -> tuple[Cell, ...]:
     unit = unit_of(row.metric) or ""
-    title = METRICS[row.metric].title if row.metric in METRICS else row.metric
     return (
-        Cell(f"{title}, {row.phase}" if row.metric in in_phases and row.phase else title),
+        Cell(metric_text(row, in_phases)),
         Cell(format_value(row.values[0], unit)),
         Cell(format_value(row.values[1], unit)),
         Cell(change_text(row, row.change), Tone.STRONG),

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference_bench.comparison import Comparison, Comparisons, fields_of, word
-from inference_bench.metrics import METRICS
 from inference_bench.plain import unit_of
-from inference_bench.reports._comparison import change_text, interval_text, size_text, varying_fields
+from inference_bench.reports._comparison import (
+    change_text,
+    interval_text,
+    metric_text,
+    metrics_in_phases,
+    size_text,
+    varying_fields,
+)
 from inference_bench.reports._figure import Figure, Series
 from inference_bench.reports._page import Cell, Column, Table
 
@@ -19,21 +25,23 @@ _MOST_ROWS = 30
 
 def figures(compared: Sequence[Comparisons]) -> list[Figure]:
     """Return a drawing for each candidate and benchmark that has intervals to draw."""
-    return [figure for found in compared for figure in _of_candidate(found, named=len(compared) > 1)]
+    return [figure for found in compared for figure in _of_candidate(found)]
 
 
-def _of_candidate(found: Comparisons, *, named: bool) -> Iterator[Figure]:
+def _of_candidate(found: Comparisons) -> Iterator[Figure]:
     for benchmark in dict.fromkeys(row.before.benchmark for row in found.rows):
         rows = [row for row in found.rows if row.before.benchmark == benchmark]
         drawn = [row for row in rows if row.relative and row.low is not None and row.high is not None]
         if drawn:
-            title = f"Change of {benchmark.replace('_', ' ')}" + (f", {found.after}" if named else "")
+            title = f"Change of {benchmark.replace('_', ' ')} from A, {found.before}, to B, {found.after}"
             yield _figure(title, rows, drawn[:_MOST_ROWS])
 
 
 def _figure(title: str, rows: Sequence[Comparison], drawn: Sequence[Comparison]) -> Figure:
-    varying = varying_fields(rows)
-    names = tuple(_name(row, varying) for row in drawn)
+    fields = [fields_of(row.before) for row in rows]
+    differing = [name for name in varying_fields(rows) if len({one.get(name) for one in fields}) > 1]
+    in_phases = metrics_in_phases(rows)
+    names = tuple(", ".join((*_point(row, differing), metric_text(row, in_phases))) for row in drawn)
     percent = [(100 * row.change, 100 * (row.low or 0.0), 100 * (row.high or 0.0)) for row in drawn]
     values, low, high = (tuple(column) for column in zip(*percent, strict=True))
     margins = tuple(100 * row.margin for row in drawn)
@@ -49,11 +57,11 @@ def _figure(title: str, rows: Sequence[Comparison], drawn: Sequence[Comparison])
     )
 
 
-def _name(row: Comparison, varying: Sequence[str]) -> str:
-    title = METRICS[row.metric].title if row.metric in METRICS else row.metric
+def _point(row: Comparison, differing: Sequence[str]) -> Iterator[str]:
     fields = fields_of(row.before)
-    point = " × ".join(str(fields.get(name, "–")) for name in varying)
-    return " ".join(filter(None, (point, title, row.phase)))
+    for name in differing:
+        value = str(fields.get(name, "–"))
+        yield value if name == "model" else f"{name.removeprefix('axis ').replace('_', ' ')} {value}"
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Comparison]) -> Table:

@@ -27,6 +27,8 @@ class Series:
         x: positions, or categories.
         y: values in the drawing's unit.
         low, high: ends of the intervals; empty where there are none.
+        look: number of its colour, marker and stroke, for the same thing to look the same in several drawings; None
+            for its place in this one.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Series:
     y: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    look: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", one_line(self.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -31,6 +31,11 @@ _TIMED_ALONE = ("inference_speed", "serving_load")
 _BY_LENGTH = ("ttft", "tpot", "forward_time")
 _SHARES = {"accuracy", "accuracy_norm", "exact_match", "top1_agreement"}
 
+_FEWEST = 10
+"""Samples below which there is no distribution to speak of."""
+
+_HOW_TO_READ = "A steep curve is a steady one, a step is a second mode, and what trails off is the tail."
+
 
 def figures(run: Run) -> list[Figure]:
     """Return every drawing that this run has the data for."""
@@ -55,10 +60,8 @@ def _found(result: BenchmarkResult, metric: str) -> Summary | None:
     return next((summary for summary in same if summary.headline.value is not None), None)
 
 
-def _but(result: BenchmarkResult, axis: str, places: Places) -> str:
-    """Name a series: its cases, but for what the x axis shows."""
-    others = {name: value for name, value in result.case.parameters.items() if name != axis}
-    return places.name(replace(result.case, parameters=others))
+def _left_out(found: Sized, drawn: int = MOST_SERIES) -> str:
+    return f"Not drawn: {len(found) - drawn} more." if len(found) > drawn else ""
 
 
 def _estimates(name: str, points: Sequence[tuple[float | str, Summary]], divisor: float) -> Series:
@@ -85,12 +88,13 @@ def _estimate_table(title: str, x_name: str, rows: Iterable[tuple[str, float | s
 
 
 def _by_length(run: Run, places: Places) -> Iterator[Figure]:
+    looks: dict[str, int] = {}
     for metric in _BY_LENGTH:
         series: dict[str, list[tuple[float, Summary]]] = {}
         for result in run.results:
             length, summary = result.case.parameters.get("input_length"), _found(result, metric)
             if result.case.benchmark == "inference_speed" and summary is not None and length is not None:
-                series.setdefault(_but(result, "input_length", places), []).append((float(length), summary))
+                series.setdefault(places.curve(result.case, "input_length"), []).append((float(length), summary))
         lines = {name: sorted(points, key=lambda p: p[0]) for name, points in series.items() if len(points) > 1}
         if lines:
             title = f"{_title(metric)} against input length"
@@ -99,9 +103,13 @@ def _by_length(run: Run, places: Places) -> Iterator[Figure]:
                 "line",
                 "input length [tokens]",
                 f"{_title(metric)} [ms]",
-                [_estimates(name, points, NS_PER_MS) for name, points in lines.items()][:MOST_SERIES],
+                [
+                    replace(_estimates(name, points, NS_PER_MS), look=looks.setdefault(name, len(looks)))
+                    for name, points in list(lines.items())[:MOST_SERIES]
+                ],
                 _estimate_table(title, "input length", ((n, x, s) for n, points in lines.items() for x, s in points)),
                 log_x=True,
+                note=_left_out(lines),
             )
 
 
@@ -113,11 +121,13 @@ def _by_batch(run: Run, places: Places) -> Iterator[Figure]:
     for result in run.results:
         size, summary = result.case.parameters.get("batch_size"), _found(result, THROUGHPUT)
         if size is not None and summary is not None:
-            series.setdefault(_but(result, "batch_size", places), []).append((float(size), summary))
+            series.setdefault(places.curve(result.case, "batch_size"), []).append((float(size), summary))
     lines = {name: sorted(points, key=lambda p: p[0]) for name, points in series.items() if len(points) > 1}
-    for name, points in list(lines.items())[:MOST_SERIES]:
+    for drawn, (name, points) in enumerate(list(lines.items())[:MOST_SERIES], 1):
         positive = all(_value(summary) > 0 and (summary.headline.low or 1.0) > 0 for _, summary in points)
         found = knee(gains([(int(x), summary.headline) for x, summary in points])) if positive else None
+        notes = [] if found is None else [f"From batch size {found} on, doubling gains less than a tenth."]
+        notes += [_left_out(lines)] if drawn == MOST_SERIES else []
         title = f"Throughput against batch size: {name}"
         yield Figure(
             title,
@@ -128,7 +138,7 @@ def _by_batch(run: Run, places: Places) -> Iterator[Figure]:
             _estimate_table(title, "batch size", ((name, x, s) for x, s in points)),
             [] if found is None else [Mark(float(found), f"knee: {found}")],
             log_x=True,
-            note="" if found is None else f"From batch size {found} on, doubling gains less than a tenth.",
+            note=" ".join(notes),
         )
 
 
@@ -137,6 +147,7 @@ def _by_batch(run: Run, places: Places) -> Iterator[Figure]:
 
 def _distributions(run: Run, places: Places) -> Iterator[Figure]:
     """Draw each metric of each model apart: what is compared is the same work at other lengths or loads."""
+    note = _HOW_TO_READ
     for metric in _DISTRIBUTIONS:
         groups: dict[str, list[BenchmarkResult]] = {}
         for result in run.results:
@@ -147,15 +158,16 @@ def _distributions(run: Run, places: Places) -> Iterator[Figure]:
             rows: list[tuple[str, float | str, Summary]] = []
             for result in members[:MOST_SERIES]:
                 values, summary = _samples(run, result, metric), _found(result, metric)
-                if len(values) < 2 or summary is None:
+                if len(values) < _FEWEST or summary is None:
                     continue
                 shares = np.arange(1, len(values) + 1) / len(values)
                 keep = np.unique(np.linspace(0, len(values) - 1, _POINTS).astype(int))
-                name = " × ".join(str(value) for value in result.case.parameters.values())
+                name = places.point(result.case)
                 curves.append(Series(name, tuple(values[keep] / NS_PER_MS), tuple(100 * shares[keep])))
                 rows.append((name, float(len(values)), summary))
             if curves:
-                title = f"Distribution of {_title(metric)}: {owner}"
+                lone = f", {curves[0].name}" if len(curves) == 1 < len(members) else ""
+                title = f"Distribution of {_title(metric)}: {owner}{lone}"
                 yield Figure(
                     title,
                     "step",
@@ -163,8 +175,9 @@ def _distributions(run: Run, places: Places) -> Iterator[Figure]:
                     "samples at most this long [%]",
                     curves,
                     _estimate_table(title, "samples", rows),
-                    note="A steep curve is a steady one, a step is a second mode, and what trails off is the tail.",
+                    note=f"{note} {_left_out(members)}".strip(),
                 )
+                note = ""
 
 
 def _samples(run: Run, result: BenchmarkResult, metric: str) -> np.ndarray:
@@ -183,9 +196,10 @@ def _samples(run: Run, result: BenchmarkResult, metric: str) -> np.ndarray:
 
 def _memory(run: Run, places: Places) -> Iterator[Figure]:
     drawn = 0
-    for result in run.results:
-        if drawn == MOST_SERIES or not (run.files.get(result.case.id) or {}).get("memory"):
-            continue
+    recorded = [result for result in run.results if (run.files.get(result.case.id) or {}).get("memory")]
+    for result in recorded:
+        if drawn == MOST_SERIES:
+            return
         try:
             table = run.memory(result)
         except RunFormatError:
@@ -199,16 +213,17 @@ def _memory(run: Run, places: Places) -> Iterator[Figure]:
         seconds = (times - times[0]) / NS_PER_S
         keep = _extremes(sizes)
         drawn += 1
-        title = f"Memory over time: {places.name(result.case)}"
-        rows = _phase_rows(phases, seconds, sizes)
+        title = f"Memory over time: {places.curve(result.case)}"
         yield Figure(
             title,
             "line",
             "time since the worker began to load [s]",
             "resident memory [MiB]",
             [Series("resident set size", tuple(seconds[keep]), tuple(sizes[keep] / MIB))],
-            Table(title, (Column("phase"), *(Column(name, True) for name in ("from s", "to s", "peak MiB"))), (rows,)),
+            _phase_table(title, phases, seconds, sizes),
             _phase_marks(phases, seconds),
+            note="Each phase is marked where it first occurs."
+            + (f" {_left_out(recorded)}" if drawn == MOST_SERIES else ""),
         )
 
 
@@ -233,36 +248,40 @@ def _phase_marks(phases: np.ndarray, seconds: np.ndarray) -> list[Mark]:
     return marks
 
 
-def _phase_rows(phases: np.ndarray, seconds: np.ndarray, sizes: np.ndarray) -> tuple[tuple[Cell, ...], ...]:
-    return tuple(
+def _phase_table(title: str, phases: np.ndarray, seconds: np.ndarray, sizes: np.ndarray) -> Table:
+    """Return a row a phase, however often it occurs, and one for the time that belongs to none."""
+    where: dict[str, list[tuple[int, int]]] = {}
+    for phase, begin, end in _stretches(phases):
+        where.setdefault("" if phase == "between" else phase, []).append((begin, end))
+    rows = tuple(
         (
-            Cell(phase),
-            Cell(f"{seconds[begin]:.3f}"),
-            Cell(f"{seconds[end - 1]:.3f}"),
-            Cell(f"{sizes[begin:end].max() / MIB:,.1f}"),
+            Cell(phase or "none"),
+            Cell(f"{len(found):,}"),
+            Cell(f"{seconds[found[0][0]]:.3f} s"),
+            Cell(f"{seconds[found[-1][1] - 1]:.3f} s"),
+            Cell(f"{max(sizes[begin:end].max() for begin, end in found) / MIB:,.1f} MiB"),
         )
-        for phase, begin, end in _stretches(phases)
-        if phase != "between"
+        for phase, found in where.items()
     )
+    names = ("times", "first begins", "last ends", "peak")
+    return Table(title, (Column("phase"), *(Column(name, numeric=True) for name in names)), (rows,))
 
 
 # Loading
 
 
 def _loading(run: Run, places: Places) -> Iterator[Figure]:
-    results = [r for r in run.results if r.case.benchmark == "model_loading_time" and _found(r, "load_time")]
-    results = results[: 2 * MOST_SERIES]
+    loaded = [r for r in run.results if r.case.benchmark == "model_loading_time" and _found(r, "load_time")]
+    results = loaded[: 2 * MOST_SERIES]
     if not results:
         return
-    names = tuple(places.name(result.case) for result in results)
+    names = tuple(places.curve(result.case) for result in results)
     steps = [
         {s.phase: s for s in result.summaries if s.metric == "load_time" and s.headline.value is not None}
         for result in results
     ]
     phases = [phase for phase in dict.fromkeys(p for step in steps for p in step) if phase not in ("total", "compile")]
-    rows = [
-        (f"{name}, {phase}", phase, s) for name, step in zip(names, steps, strict=True) for phase, s in step.items()
-    ]
+    rows = [(name, phase, s) for name, step in zip(names, steps, strict=True) for phase, s in step.items()]
     title = "Where loading time goes"
     yield Figure(
         title,
@@ -275,7 +294,7 @@ def _loading(run: Run, places: Places) -> Iterator[Figure]:
             if any(_value(step.get(phase)) / NS_PER_S > 0.001 for step in steps)
         ],
         _estimate_table(title, "step", rows),
-        note="Steps of less than a millisecond are in the table only.",
+        note=f"Steps of less than a millisecond are in the table only. {_left_out(loaded, 2 * MOST_SERIES)}".strip(),
     )
 
 
@@ -303,4 +322,5 @@ def _accuracy(run: Run, places: Places) -> Iterator[Figure]:
         "",
         [_estimates("score", rows[: 3 * MOST_SERIES], 1.0)],
         _estimate_table(title, "items", ((name, float(s.n), s) for name, s in rows)),
+        note=_left_out(rows, 3 * MOST_SERIES),
     )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from inference_bench.history import LEAST
 from inference_bench.metrics import METRICS, Better
 from inference_bench.plain import unit_of
 from inference_bench.reports._page import EMPTY, Block, Cell, Column, Page, Table, Tone
+from inference_bench.spec import Setup
 from inference_bench.units import format_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.history import Track
+    from inference_bench.plan import Case
 
 _COLUMNS = (
     Column("run"),
@@ -26,10 +29,12 @@ _COLUMNS = (
 
 def page(tracks: Sequence[Track]) -> Page:
     """Say everything about the tracks."""
-    cases = dict.fromkeys(track.case.slug for track in tracks)
+    of_case: dict[str, list[Track]] = {}
+    for track in tracks:
+        of_case.setdefault(_heading(track.case), []).append(track)
     blocks = tuple(
-        Block(Cell(slug, Tone.STRONG), (), tuple(_table(track) for track in tracks if track.case.slug == slug))
-        for slug in cases
+        Block(Cell(heading, Tone.STRONG), (), tuple(_table(track, of_one) for track in of_one))
+        for heading, of_one in of_case.items()
     )
     count = sum(len(track.changes) for track in tracks)
     runs = len({point.run for track in tracks for point in track.points})
@@ -47,7 +52,23 @@ def _tone(count: int) -> Tone:
     return Tone.WARNING if count else Tone.PLAIN
 
 
-def _table(track: Track) -> Table:
+def _heading(case: Case) -> str:
+    """Name a case, and what of its set-up is not as usual."""
+    setup, usual = asdict(case.setup), asdict(Setup())
+    words = [
+        case.model,
+        case.benchmark.replace("_", " "),
+        setup["device"],
+        setup["dtype"],
+        f"threads {setup['threads']}",
+    ]
+    rest = ("attention", "compile", "weights", "scale", "seed")
+    words += [f"{name} {setup[name]}" for name in rest if setup[name] != usual[name]]
+    words += [f"{name.replace('_', ' ')} {value}" for name, value in case.parameters.items()]
+    return " · ".join(words)
+
+
+def _table(track: Track, of_case: Sequence[Track]) -> Table:
     unit = unit_of(track.metric)
 
     def text(value: float | None) -> str:
@@ -67,7 +88,8 @@ def _table(track: Track) -> Table:
             )
         )
     title = METRICS[track.metric].title if track.metric in METRICS else track.metric
-    return Table(f"{title} {track.phase}".strip(), _COLUMNS, (tuple(rows),))
+    in_phases = sum(other.metric == track.metric for other in of_case) > 1
+    return Table(f"{title}, {track.phase}" if in_phases and track.phase else title, _COLUMNS, (tuple(rows),))
 
 
 def _change(track: Track, place: int) -> Cell:

@@ -17,19 +17,24 @@ for (const table of document.querySelectorAll("table")) {
       heading.setAttribute("aria-sort", order);
       const key = ({ row }) => row.cells[place].textContent.trim();
       const sign = order === "ascending" ? 1 : -1;
-      const sorted = [...rows].sort((a, b) => sign * compare(key(a), key(b)) || 0);
+      const sorted = [...rows].sort((a, b) => compare(key(a), key(b), sign));
       for (const { row } of sorted) bodies[0].append(row);
     });
   });
 }
 
-// Figures with a unit compare as what they mean: 1.2 s is more than 900 ms. What is no figure stands last.
+// A long table shows its first rows, in any order, until all are asked for.
+for (const button of document.querySelectorAll(".long > button")) {
+  button.addEventListener("click", () => button.parentElement.classList.remove("long"));
+}
+
+// Figures with a unit compare as what they mean: 1.2 s is more than 900 ms. What is no figure stands last, either way.
 const scales = { ns: 1, "µs": 1e3, ms: 1e6, s: 1e9, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 };
-function compare(a, b) {
+function compare(a, b, sign) {
   const [x, y] = [figure(a), figure(b)];
-  if (x !== null && y !== null) return x - y;
+  if (x !== null && y !== null) return sign * (x - y);
   if (x !== null || y !== null) return x !== null ? -1 : 1;
-  return a.localeCompare(b);
+  return sign * a.localeCompare(b);
 }
 function figure(text) {
   const found = /^[±+]?(-?[\d,]*\.?\d+)\s*(\S*)/.exec(text);

@@ -22,14 +22,35 @@ class Places:
         self._cases = [result.case for result in results]
         setups = [asdict(case.setup) for case in self._cases]
         self._has_several_models = len({case.model for case in self._cases}) > 1
+        self._values: dict[tuple[object, ...], dict[str, set[object]]] = {}
+        for case in self._cases:
+            values = self._values.setdefault((case.model, case.setup, case.benchmark), {})
+            for name, value in case.parameters.items():
+                values.setdefault(name, set()).add(value)
         self._varying = [name for name in (setups[0] if setups else ()) if len({setup[name] for setup in setups}) > 1]
 
     def name(self, case: Case) -> str:
         """Name one case."""
         model = [case.model] if self._has_several_models else []
-        setup = [f"{name} {getattr(case.setup, name)}" for name in self._varying]
         parameters = " × ".join(str(value) for value in case.parameters.values())
-        return " ".join(filter(None, [*model, *setup, case.benchmark.replace("_", " "), parameters]))
+        return " ".join(filter(None, [*model, *self._setup(case), case.benchmark.replace("_", " "), parameters]))
+
+    def curve(self, case: Case, axis: str = "") -> str:
+        """Name a curve along an axis, or a point: its model, and what else tells it from the model's others."""
+        return " ".join((case.model, *self._setup(case), *self._parameters(case, axis)))
+
+    def point(self, case: Case) -> str:
+        """Name one of the cases that a model has in a benchmark; a lone one is named like a curve."""
+        return ", ".join(self._parameters(case)) or self.curve(case)
+
+    def _setup(self, case: Case) -> list[str]:
+        return [f"{name} {getattr(case.setup, name)}" for name in self._varying]
+
+    def _parameters(self, case: Case, axis: str = "") -> list[str]:
+        """Return the parameters, but for an axis, in which the cases of this model, set-up and benchmark differ."""
+        values = self._values[case.model, case.setup, case.benchmark]
+        differing = (item for item in case.parameters.items() if item[0] != axis and len(values[item[0]]) > 1)
+        return [f"{name.replace('_', ' ')} {value}" for name, value in differing]
 
     def names(self, cases: Iterable[Case]) -> str:
         """Name several cases, the first few in full; nothing where it would be all of them."""

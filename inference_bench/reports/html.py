@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from inference_bench.plain import one_line
 from inference_bench.report import Report
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """The page may load nothing: whatever a name in it tries, no request leaves it."""
+
+_LONG = 1000
+"""Rows above which a table shows its first only, until asked for all: laying out tens of thousands takes a minute."""
 
 
 class HtmlReport(Report):
@@ -59,62 +62,85 @@ def _lines(
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{escape(title)}</title><style>{(folder / '_page.css').read_text()}</style></head><body>"
     # The first line begins with the title.
-    lines = [Cell(content.lines[0].text.removeprefix(title).lstrip(" ·"), Tone.QUIET), *content.lines[1:]]
+    rest = Cell(content.lines[0].text.removeprefix(title).lstrip(" ·"), Tone.QUIET)
+    lines = [*([rest] if rest.text else []), *content.lines[1:]]
     yield f"<header><h1>{escape(title)}</h1>{_paragraphs(lines)}</header><main>"
-    parts = [(_anchor(number), block) for number, block in enumerate(content.blocks)]
-    yield '<nav aria-label="Parts"><ul>'
-    yield from (f'<li><a href="#{anchor}">{escape(_short(block))}</a></li>' for anchor, block in parts)
-    yield "</ul></nav>"
-    if trust is not None:
-        yield '<section id="trust"><h2>Can it be trusted?</h2>'
-        yield _paragraphs(trust.lines)
-        yield f"<details><summary>Grades and findings</summary>{''.join(_inside(trust))}</details></section>"
-    for anchor, block in reversed(parts[-1:]) if _is_overview(content) else ():
-        yield from _block(anchor, block)
-    shown = [_figure(number, figure) for number, figure in enumerate(drawings)]
-    if shown:
-        yield f'<section id="drawings"><h2>Drawings</h2><div class="figures">{"".join(shown)}</div></section>'
-    for anchor, block in parts[:-1] if _is_overview(content) else parts:
-        yield from _block(anchor, block)
-    for remarks in content.remarks:
-        yield from _remarks(remarks)
-    if facts:
-        yield '<section id="environment"><h2>Environment and overheads</h2>'
-        yield f"<details><summary>Every fact on record</summary>{''.join(map(_table, facts))}</details></section>"
+    parts = list(_parts(title, content, drawings, trust, facts))
+    links = "".join(f'<li><a href="#{part.anchor}">{escape(part.name)}</a></li>' for part in parts)
+    yield f'<nav aria-label="Parts"><ul>{links}</ul></nav>'
+    for part in parts:
+        yield f'<section id="{part.anchor}"><h2>{_text(part.heading)}</h2>'
+        yield from part.lines
+        yield "</section>"
     yield f"</main><footer><p>{escape(content.legend)}</p></footer>"
     yield f"<script>{(folder / '_page.js').read_text()}</script></body></html>"
 
 
-def _short(block: Block) -> str:
-    """Return a heading's first words: the model, without its set-up's every detail."""
-    return " · ".join(word for word in block.heading.text.split(" · ")[:3] if "parameters" not in word)
+class _Part(NamedTuple):
+    """A section: what links to it lead to and are called, its heading, and the HTML below that."""
+
+    anchor: str
+    name: str
+    heading: Cell
+    lines: Iterable[str]
 
 
-def _anchor(number: int) -> str:
-    return f"part-{number + 1}"
+def _parts(
+    title: str, content: Page, drawings: Iterable[Figure], trust: Page | None, facts: Sequence[Table]
+) -> Iterator[_Part]:
+    """Yield the sections in the order of reading: what it all comes to, then pictures, then every figure."""
+    blocks = [
+        _Part(f"part-{place}", name, block.heading, _block(block))
+        for place, (name, block) in enumerate(zip(_short_names(content.blocks), content.blocks, strict=True), 1)
+    ]
+    if trust is not None:
+        yield _titled("trust", "Can it be trusted?", _trusted(title, trust))
+    if _is_overview(content):
+        yield blocks.pop()
+    shown = "".join(_figure(number, figure) for number, figure in enumerate(drawings))
+    if shown:
+        yield _titled("drawings", "Drawings", [f'<div class="figures">{shown}</div>'])
+    yield from blocks
+    for place, remarks in enumerate(content.remarks, 1):
+        yield _titled(f"remarks-{place}", remarks.heading, [_list(remarks)])
+    if facts:
+        tables = "".join(map(_table, facts))
+        details = f"<details><summary>Every fact on record</summary>{tables}</details>"
+        yield _titled("environment", "Environment and overheads", [details])
+
+
+def _titled(anchor: str, title: str, lines: Iterable[str]) -> _Part:
+    return _Part(anchor, title, Cell(title), lines)
+
+
+def _trusted(title: str, trust: Page) -> Iterator[str]:
+    yield _paragraphs(replace(cell, text=cell.text.removeprefix(f"{title}: ")) for cell in trust.lines)
+    yield "<details><summary>Grades and findings</summary>"
+    yield from (_table(table) for block in trust.blocks for table in block.tables)
+    yield from (f"<h3>{escape(remarks.heading)}</h3>{_list(remarks)}" for remarks in trust.remarks)
+    yield f"<p>{escape(trust.legend)}</p></details>"
+
+
+def _short_names(blocks: Sequence[Block]) -> list[str]:
+    """Return headings' first words, and those further ones that tell apart blocks with the same first."""
+    headings = [block.heading.text.split(" · ") for block in blocks]
+    alike: dict[str, set[str]] = {}
+    for first, *others in headings:
+        alike[first] = alike[first].intersection(others) if first in alike else set(others)
+    return [" · ".join((first, *(word for word in others if word not in alike[first]))) for first, *others in headings]
 
 
 def _is_overview(content: Page) -> bool:
     return len(content.blocks) > 1 and content.blocks[-1].heading.text == "All together"
 
 
-def _inside(content: Page) -> Iterator[str]:
-    for block in content.blocks:
-        yield from (_table(table) for table in block.tables)
-    for remarks in content.remarks:
-        yield from _remarks(remarks)
-    yield f"<p>{escape(content.legend)}</p>"
-
-
-def _block(anchor: str, block: Block) -> Iterator[str]:
-    yield f'<section id="{anchor}"><h2>{_text(block.heading)}</h2>{_paragraphs(block.lines)}'
+def _block(block: Block) -> Iterator[str]:
+    yield _paragraphs(block.lines)
     yield from (_table(table) for table in block.tables)
-    yield "</section>"
 
 
-def _remarks(remarks: Remarks) -> Iterator[str]:
-    items = "".join(f"<li>{_text(cell)}</li>" for cell in remarks.lines)
-    yield f"<section><h3>{escape(remarks.heading)}</h3><ul>{items}</ul></section>"
+def _list(remarks: Remarks) -> str:
+    return f"<ul>{''.join(f'<li>{_text(cell)}</li>' for cell in remarks.lines)}</ul>"
 
 
 def _paragraphs(cells: Iterable[Cell]) -> str:
@@ -128,9 +154,11 @@ def _table(table: Table) -> str:
     )
     bodies = "".join(f"<tbody>{''.join(_rows(table, rows))}</tbody>" for rows in table.sections)
     title = escape(table.title)
+    count = sum(map(len, table.sections))
+    size, more = ("long ", f'<button type="button">Show all {count:,} rows</button>') if count > _LONG else ("", "")
     return (
-        f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table><caption>{title}</caption>'
-        f"<thead><tr>{heads}</tr></thead>{bodies}</table></div>"
+        f'<div class="{size}table" role="region" aria-label="{title}" tabindex="0"><table><caption>{title}</caption>'
+        f"<thead><tr>{heads}</tr></thead>{bodies}</table>{more}</div>"
     )
 
 
