@@ -3,7 +3,7 @@
 One real model, one process; the ways take turns, so each round gives a pair of every way with the bare model, which
 runs twice a round: by as much as these two differ, identical things differ here (the A/A floor). The OpenTelemetry way
 begins a span at every question of the decoding loop, ends the one before, and throws finished ones away in a batch
-processor. torch.profiler records CPU activity, and its starting and stopping are not counted.
+processor. torch.profiler records what the CPU does, and a GPU; its starting and stopping are not counted.
 
 What one token adds is far below what a generation scatters by, so it is also timed alone, in a tight loop.
 
@@ -49,8 +49,9 @@ def main() -> int:
     parser.add_argument("--model", default="smollm2_135m_instruct", help="default: smollm2_135m_instruct")
     parser.add_argument("--weights", default="auto", help="source or folder, as for `run` (default: auto)")
     parser.add_argument("--scale", default="full", help="as for `run` (default: full)")
+    parser.add_argument("--device", default="cpu", help="as for `run` (default: cpu)")
     given = parser.parse_args()
-    setup = Setup(threads=available_cpus(), weights=given.weights, scale=given.scale)
+    setup = Setup(given.device, threads=available_cpus(), weights=given.weights, scale=given.scale)
     model = _load(given.model, setup)
     with Profiler("bench", budget=1.0) as profiler:
         took = _generations(model, profiler, given.rounds, given.tokens)
@@ -82,7 +83,9 @@ def _generations(model: Any, profiler: Profiler, rounds: int, tokens: int) -> di
     import torch
 
     network = model.network
-    ids = torch.tensor([model.prompt_ids(32)])
+    ids = torch.tensor([model.prompt_ids(32)], device=network.device)
+    kinds = torch.profiler.ProfilerActivity
+    activities = [kinds.CPU, kinds.CUDA] if network.device.type == "cuda" else [kinds.CPU]
     eos, network.generation_config.eos_token_id = network.generation_config.eos_token_id, None
 
     def generate() -> int:
@@ -95,7 +98,7 @@ def _generations(model: Any, profiler: Profiler, rounds: int, tokens: int) -> di
         OURS: lambda: _instrumented(profiler, network),
         AGAIN: nullcontext,
         "OpenTelemetry, a span a token": _opentelemetry(network),
-        "torch.profiler": lambda: torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]),
+        "torch.profiler": lambda: torch.profiler.profile(activities=activities),
     }
     names = list(ways)
     took: dict[str, list[int]] = {name: [] for name in names}

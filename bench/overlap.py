@@ -13,7 +13,7 @@ from inference_bench.registry import find_models, load_model
 _SWEEP = (
     *("--weights", "random", "--scale", "reduced", "--benchmark", "inference_speed", "--overlap", "partition"),
     # 80 tokens is the least that all of them take; a second to measure each leaves a sweep that is mostly loading.
-    *("--input-lengths", "80", "--new-tokens", "16", "--budget", "1"),
+    *("--input-lengths", "80", "--new-tokens", "16", "--budget", "1", "--threads", "1"),
 )
 
 

@@ -265,13 +265,16 @@ class LookAhead:
         came_ns = now_ns()
         ran_before_ns = loading.running.total_ns()
         self._entering = loading
-        if alone:
-            await self.open_window()
-        else:
-            loading.begin_turn()
-            load_ahead()
         try:
+            if alone:
+                await self.open_window()
+            else:
+                loading.begin_turn()
+                load_ahead()
             await loading.__aenter__()
+        except BaseException:
+            await loading.discard()
+            raise
         finally:
             self._entering = None
             self.close_window()

@@ -16,6 +16,7 @@ from inference_bench.comparison import Comparisons, Observations, Side
 from inference_bench.errors import RunFormatError
 from inference_bench.noise_floor import Pairs, drift_floor, pair_floor
 from inference_bench.run_folder import write_atomically
+from inference_bench.units import counted
 
 SCHEMA_VERSION = 1
 OLD_DAYS = 30
@@ -166,4 +167,4 @@ def floor_sentence(noise: Noise | None, compared: Iterable[Comparisons], now: da
     known = any(row.margin_source == "A/A floor" for found in compared for row in found.rows)
     decisive = "" if known else "; nowhere above the margin asked for"
     old = f" That is old: measure it again with `noise` (after {OLD_DAYS} days)." if age > OLD_DAYS else ""
-    return f"A/A floor: of {noise.sessions} measurement(s), the latest {age:.0f} days old{decisive}.{old}"
+    return f"A/A floor: of {counted(noise.sessions, 'measurement')}, the latest {age:.0f} days old{decisive}.{old}"

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.errors import InferenceBenchError, InvalidValueError, RunFormatError
 from inference_bench.plain import record_from_plain, result_from_plain
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
+from inference_bench.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -282,4 +283,4 @@ def _not_a_run(folder: Path) -> str:
     if not runs:
         return f"{folder}: not a run, no {RECORD} in it; expected a folder that `python -m inference_bench run` wrote."
     more = f" and {len(runs) - _LISTED} older" if len(runs) > _LISTED else ""
-    return f"{folder}: holds {len(runs)} run(s), expected one. Name one of: {', '.join(runs[:_LISTED])}{more}."
+    return f"{folder}: holds {counted(len(runs), 'run')}, expected one. Name one of: {', '.join(runs[:_LISTED])}{more}."

@@ -60,3 +60,12 @@ def format_value(value: float, unit: str) -> str:
         return format_bytes(value)
     number = _three_digits(value)
     return number if unit in ("", "1", "fraction") else f"{number} {unit}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things whose plural ends in s.
+
+    >>> counted(1, "run"), counted(12_000, "run")
+    ('1 run', '12,000 runs')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference_bench._native import now_ns
+from inference_bench.spec import Setup
 from inference_bench.units import NS_PER_S, NS_PER_US
 
 _CPUS = Path("/sys/devices/system/cpu")
@@ -82,17 +83,17 @@ class Usage:
 
         return Usage(**{name: difference(name) for name in self.__slots__})  # type: ignore[arg-type]
 
-    def notes(self, threads: int, cpus: int) -> list[str]:
+    def notes(self, setup: Setup, cpus: int) -> list[str]:
         """Return a sentence for each reason to distrust timings of this window.
 
         Args:
-            threads: threads the framework was told to use.
+            setup: what was measured; threads that feed a GPU are meant to wait for it.
             cpus: processors of the machine, over which steal is summed.
         """
-        wall = max(self.wall_ns, 1)
+        wall, threads = max(self.wall_ns, 1), setup.threads
         found = []
         busy = self.cpu_ns / (wall * threads)
-        if busy < 0.8:
+        if busy < 0.8 and setup.device == "cpu":
             found.append(f"CPU time was {busy:.0%} of wall time × {threads} threads: the threads waited for something")
         if self.steal_ns is not None and self.steal_ns > 0.01 * wall * cpus:
             found.append(f"the hypervisor took {self.steal_ns / (wall * cpus):.1%} of the processors' time (steal)")

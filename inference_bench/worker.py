@@ -125,7 +125,7 @@ class Worker:
             rates=measurement.rates,
             memory=_timeline(measurement),
             decision=measurement.decision,
-            notes=measurement.notes + usage.notes(case.setup.threads, cpus),
+            notes=measurement.notes + usage.notes(case.setup, cpus),
             worker={
                 "pid": os.getpid(),
                 "first_case": not self._measured_before,
@@ -174,15 +174,21 @@ def _versions() -> dict[str, str]:
     return {"python": sys.version.split()[0], **found}
 
 
+_OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
+"""In the name or the words of an error: torch's allocators, CUDA before there is an allocator, torch on the CPU."""
+
+
 def _describe_failure(error: Exception) -> dict[str, Any]:
     """Sort an exception into a status and a one-line cause."""
     status = Status.FAILED
-    cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # CUDA's own errors go on for lines about how to look into them; the traceback has them.
+    said = str(error).strip().partition("\n")[0]
+    cause = f"{type(error).__name__}: {said}" if said else type(error).__name__
     if isinstance(error, NotApplicableError):
         status, cause = Status.NOT_APPLICABLE, str(error)
     elif isinstance(error, InferenceBenchError):
         cause = str(error)
-    elif isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "can't allocate memory" in cause:
+    elif isinstance(error, MemoryError) or any(words in cause for words in _OUT_OF_MEMORY):
         status = Status.OOM
     return {"status": status.value, "cause": " ".join(cause.split()), "detail": traceback.format_exc()}
 

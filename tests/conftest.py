@@ -74,6 +74,8 @@ _BEHAVIOURS = {
     "hangs_in_load": {"load": "time.sleep(3600)"},
     "hangs_in_unload": {"unload": "time.sleep(3600)"},
     "runs_out_of_memory": {"prefill": "raise MemoryError"},
+    # In torch's words, which name no type of error of their own.
+    "runs_out_of_gpu_memory": {"prefill": "raise RuntimeError('CUDA error: out of memory\\nSearch for ...')"},
     "allocates": {
         "prefill": "import resource; used = int(open('/proc/self/statm').read().split()[0]) * 4096; held = []\n"
         "        resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20),) * 2)\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -384,4 +385,5 @@ def test_progress_for_programs_is_one_object_a_line(tmp_path):
     assert (ended_case["case"], ended_case["status"], ended_case["cause"]) == (case["id"], "ok", None)
     ttft = next(figure for figure in ended_case["figures"] if figure["metric"] == "ttft")
     assert (ttft["unit"], ttft["phase"]) == ("ns", "prefill")
-    assert ttft["low"] <= ttft["value"] <= ttft["high"]
+    # On a busy machine the samples may be worth too few independent ones for an interval.
+    assert (ttft["low"] or 0) <= ttft["value"] <= (ttft["high"] or math.inf)

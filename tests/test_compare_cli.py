@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,9 @@ def broken(folders, tmp_path):
 
 def compare(*words):
     command = [sys.executable, "-m", "inference_bench", "compare", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    # Wide, for how long the figures are decides where a narrow table breaks its sentences.
+    wide = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=wide)
     assert "Traceback" not in done.stderr
     return done
 

@@ -333,7 +333,7 @@ GPUS = [{"index": 0, "name": "H100"}, {"index": 1, "name": "H100"}, {"name": "hi
     [
         (False, [], "2.9.0", "cuda", "no NVIDIA driver"),
         (True, [], "2.9.0", "cuda", "shows no GPU"),
-        (True, GPUS, "2.9.0", "cuda:2", r"shows 2 GPU\(s\)"),
+        (True, GPUS, "2.9.0", "cuda:2", "shows 2 GPUs"),
         (True, GPUS, "2.9.0+cpu", "cuda", r"torch 2\.9\.0\+cpu is built without CUDA"),
         (True, GPUS, "2.9.0+cu128", "cuda:1", None),
         (True, GPUS, None, "cuda", None),

@@ -111,6 +111,7 @@ def test_every_run_is_a_fresh_process(tmp_path, bad_models):
         ("hangs", Status.TIMEOUT, "said nothing for 2 s"),
         ("hangs_in_load", Status.TIMEOUT, "said nothing for 2 s"),
         ("runs_out_of_memory", Status.OOM, "MemoryError"),
+        ("runs_out_of_gpu_memory", Status.OOM, "RuntimeError: CUDA error: out of memory"),
         ("writes_to_every_descriptor", Status.CRASHED, "the worker sent"),
         ("generates_nothing", Status.NOT_APPLICABLE, "this one classifies"),
         ("broken", Status.FAILED, "model.py:1"),

@@ -15,6 +15,7 @@ import pytest
 from conftest import write_model
 from processes import assert_no_worker_is_left, workers_alive
 
+from inference_bench.device import load_device
 from inference_bench.devices.cuda import Cuda
 from inference_bench.errors import UnknownNameError
 from inference_bench.headroom import headroom_bytes
@@ -339,3 +340,32 @@ def test_the_time_that_a_loader_stands_still_is_not_held_against_it(tmp_path, mo
 
     assert outcome.run.record.overlap["loads_ahead"] == 1
     assert [result.status for result in outcome.run.results] == [Status.OK, Status.OK]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not load_device("cuda").find(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize(("park", "steps"), [("host", ["park", "to_device"]), ("device", ["to_device"])])
+def test_a_real_model_waits_for_a_real_gpu(tmp_path, park, steps):
+    setups = tuple(
+        Setup(device="cuda", dtype=dtype, threads=1, weights="random", scale="reduced")
+        for dtype in ("float32", "bfloat16")
+    )
+    # Long enough for the second to import its framework meanwhile.
+    limits = replace(LIMITS, budget_ns=30 * NS_PER_S, silence_ns=120 * NS_PER_S)
+    request = Spec(
+        models=("smollm2_135m_instruct",),
+        benchmarks=("inference_speed",),
+        setups=setups,
+        axes={"input_length": (16,), "new_tokens": (4,)},
+        limits=limits,
+        park=park,
+    )
+    outcome = asyncio.run(run_benchmarks(request, output=tmp_path))
+
+    assert [result.status for result in outcome.run.results] == [Status.OK, Status.OK]
+    assert outcome.run.record.overlap["loads_ahead"] == 1
+    last = max(outcome.run.samples(outcome.run.results[0]).column("start_ns").to_pylist())
+    second = steps_of(outcome, 1)
+    assert [name for name in second if name in ("park", "to_device")] == steps
+    copied_ahead = second["to_device"]["end_ns"] < last
+    assert copied_ahead is (park == "device")

@@ -30,16 +30,19 @@ class SamplingPace {
     [[nodiscard]] std::int64_t lengthened() const noexcept { return lengthened_; }
 
   private:
-    static constexpr int kMemory = 64;  // samples averaged over
+    // Samples averaged over: of the last second, but enough to be a mean and no more than tell it well.
+    [[nodiscard]] int memory() const noexcept {
+        return static_cast<int>(std::clamp<std::int64_t>(1'000'000'000 / interval_ns_, 16, 64));
+    }
     // What one sample may count for, in allowances: a hypervisor that takes the core away for 4 ms is not our cost.
     static constexpr double kDearest = 4;
 
     void spend(std::int64_t cpu_ns) noexcept {
         const double allowance = budget_ * static_cast<double>(interval_ns_);
         const double cost = std::min(static_cast<double>(cpu_ns), kDearest * allowance);
-        average_ns_ += (cost - average_ns_) / std::min(++seen_, kMemory);
-        if (seen_ < kMemory || interval_ns_ > kLongestIntervalNs / 2) return;
-        seen_ = kMemory;
+        average_ns_ += (cost - average_ns_) / std::min(++seen_, memory());
+        if (seen_ < memory() || interval_ns_ > kLongestIntervalNs / 2) return;
+        seen_ = memory();
         if (average_ns_ <= allowance) return;
         interval_ns_ *= 2;
         ++lengthened_;

@@ -385,7 +385,7 @@ def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
 def _name_files(folder: Path) -> None:
     """Name what was written: each file, but of a folder only how many it holds."""
     print(f"written to {folder}", file=sys.stderr)
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
         print(f"  {path.name}", file=sys.stderr)
     inside = Counter(path.parent.name for path in folder.glob("*/*"))
     for name, count in sorted(inside.items()):

@@ -10,6 +10,7 @@ from typing import Any
 from inference_bench.device import Device, FoundDevice
 from inference_bench.errors import UsageError
 from inference_bench.nvml import Gpu, read_nvml
+from inference_bench.units import counted
 
 _ADVICE = "Use --device cpu."
 
@@ -75,7 +76,11 @@ def _missing(index: int) -> str | None:
     if index < count:
         return None
     here = "" if chosen is None else f" with CUDA_VISIBLE_DEVICES={chosen!r}"
-    return f"the driver shows {count} GPU(s){here}, numbered from 0" if count else f"the driver shows no GPU{here}"
+    return (
+        f"the driver shows {counted(count, 'GPU')}{here}, numbered from 0"
+        if count
+        else f"the driver shows no GPU{here}"
+    )
 
 
 def _torch_version() -> str | None:

@@ -9,7 +9,7 @@ from inference_bench.metrics import METRICS
 from inference_bench.plain import unit_of
 from inference_bench.reports._findings import TONES as GRADE_TONES
 from inference_bench.reports._page import Block, Cell, Column, Page, Remarks, Table, Tone
-from inference_bench.units import format_value
+from inference_bench.units import counted, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -67,9 +67,11 @@ def _outcome(compared: Sequence[Comparisons]) -> Cell:
     count = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
     failed = sum(len(found.regressions) for found in compared)
     parts = [f"{number} {verdict.value}" for verdict, number in count.items() if number]
-    parts += [f"{failed} that fail(s) in B alone"] if failed else []
+    parts += [f"{failed} that {'fails' if failed == 1 else 'fail'} in B alone"] if failed else []
     worst = next((v for v in (Verdict.WORSE, Verdict.INCONCLUSIVE, Verdict.BETTER) if count[v]), Verdict.SAME)
-    return Cell(f"{len(rows)} comparison(s): {', '.join(parts) or 'none'}", Tone.ALARM if failed else TONES[worst])
+    return Cell(
+        f"{counted(len(rows), 'comparison')}: {', '.join(parts) or 'none'}", Tone.ALARM if failed else TONES[worst]
+    )
 
 
 def _block(found: Comparisons) -> Block:

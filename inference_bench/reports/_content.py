@@ -20,6 +20,7 @@ from inference_bench.reports._places import Places
 from inference_bench.reports._trust import doubts
 from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.trust import Grade, case_grade
+from inference_bench.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,8 +100,8 @@ def _heading(results: Sequence[BenchmarkResult]) -> str:
         setup.device,
         "" if setup.attention == "auto" else f"{setup.attention} attention",
         "" if setup.compile == "none" else f"compiled ({setup.compile})",
-        _count(setup.threads, "thread"),
-        _count(runs, "run") if runs else "",
+        counted(setup.threads, "thread"),
+        counted(runs, "run") if runs else "",
         "reduced size" if _scale(results) == "reduced" else "",
     ]
     return " · ".join(part for part in parts if part)
@@ -120,10 +121,6 @@ def _parameters(count: object) -> str:
         return ""
     divisor, unit = next((step for step in ((10**9, " G"), (10**6, " M"), (10**3, " k")) if count >= step[0]), (1, ""))
     return f"{count / divisor:.4g}{unit} parameters"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _weights_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from inference_bench.reports._page import Block, Cell, Column, Page, Remarks, Table, Tone
@@ -34,7 +35,10 @@ def page(run: Run, grades: Sequence[Grade]) -> Page:
         grades: of its results, in their order.
     """
     places = Places(run.results)
-    worst = max((grade.letter for grade in grades), default="A")
+    letters = Counter(grade.letter for grade in grades)
+    worst = max(letters, default="A")
+    each = ", ".join(f"{count} {letter}" for letter, count in sorted(letters.items()))
+    mixed = f" ({each})" if len(letters) > 1 else ""
     rows = tuple(
         (
             Cell(grade.letter, TONES[grade.letter]),
@@ -45,7 +49,7 @@ def page(run: Run, grades: Sequence[Grade]) -> Page:
     )
     table = Table("Cases", (Column("grade"), Column("case"), Column("findings")), (rows,))
     return Page(
-        lines=(Cell(f"Run {run.record.id}: worst grade {worst}", TONES[worst]),),
+        lines=(Cell(f"Run {run.record.id}: worst grade {worst}{mixed}", TONES[worst]),),
         blocks=(Block(Cell("Can it be trusted?", Tone.STRONG), (), (table,)),),
         remarks=tuple(_remarks(run, grades, places)),
         legend=_LEGEND,

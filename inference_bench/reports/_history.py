@@ -10,7 +10,7 @@ from inference_bench.metrics import METRICS, Better
 from inference_bench.plain import unit_of
 from inference_bench.reports._page import EMPTY, Block, Cell, Column, Page, Table, Tone
 from inference_bench.spec import Setup
-from inference_bench.units import format_value
+from inference_bench.units import counted, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def page(tracks: Sequence[Track]) -> Page:
     )
     count = sum(len(track.changes) for track in tracks)
     runs = len({point.run for track in tracks for point in track.points})
-    outcome = Cell(f"{runs} runs, {len(tracks)} metrics through time: {count} change(s)", _tone(count))
+    outcome = Cell(f"{runs} runs, {len(tracks)} metrics through time: {counted(count, 'change')}", _tone(count))
     return Page(
         (outcome,),
         blocks,

@@ -35,6 +35,17 @@ TEST_CASE("the interval doubles when sampling stays above its budget, and not fo
     CHECK(pace.lengthened() == 1);
 }
 
+TEST_CASE("a coarse grid does not wait for as many samples as a fine one to see that each is dear") {
+    SamplingPace pace(0, 100'000'000, 0.01);  // 1 ms a sample
+    std::int64_t now = 0;
+    for (int i = 0; i < 16; ++i) now = pace.next(now, 3'400'000);
+    CHECK(pace.interval_ns() == 200'000'000);
+    for (int i = 0; i < 16; ++i) now = pace.next(now, 3'400'000);
+    CHECK(pace.interval_ns() == 400'000'000);
+    for (int i = 0; i < 100; ++i) now = pace.next(now, 3'400'000);
+    CHECK(pace.interval_ns() == 400'000'000);
+}
+
 TEST_CASE("the interval is not lengthened beyond what could show anything") {
     SamplingPace pace(0, 400'000'000, 0.01);
     std::int64_t now = 0;
