@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
+from conftest import write_model
 
 from inference_bench.ab import look_level, looks
 from inference_bench.run_folder import load_run
@@ -96,6 +98,51 @@ def test_what_is_no_question_is_refused_in_a_line(words, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A git repository whose model waits 20 ms longer in its second commit."""
+    folder = tmp_path / "project"
+    for number, wait in enumerate(("0.001", "0.021")):
+        if number:
+            shutil.rmtree(folder / "my_models")
+        write_model(folder / "my_models", "mine", prefill=f"time.sleep({wait})")
+        git = ("git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org")
+        for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", f"{number}"), ("tag", f"v{number}")):
+            subprocess.run([*git, *words], check=True)
+    return folder
+
+
+def test_two_revisions_of_a_models_code(repository, tmp_path):
+    where = ("--models-dir", repository / "my_models", "--model", "mine", "--metric", "ttft", "--output", tmp_path)
+    done = command("ab", "revision=v0", "revision=HEAD", *where, *NULL[2:], *SHORT)
+
+    assert done.returncode == 1, done.stderr
+    (row,) = json.loads(done.stdout)["comparisons"][0]["rows"]
+    assert row["word"] == "SLOWER"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("revision=v7", "revision=HEAD"), "revision: got 'v7', expected a branch, tag or commit of project"),
+        (("revision=v0^", "revision=v0"), "expected a branch, tag or commit"),
+    ],
+)
+def test_a_revision_that_there_is_not(repository, words, said):
+    done = command("ab", *words, "--models-dir", repository / "my_models", "--model", "mine", *NULL[2:], *SHORT)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_revision_of_nothing_or_outside_of_a_repository(tmp_path):
+    write_model(tmp_path / "models", "mine")
+    folders = ("--models-dir", tmp_path / "models", "--model", "mine")
+
+    assert "whose revision is meant" in command("ab", "revision=a", "revision=b", *NULL, *SHORT).stderr
+    assert "in no git repository" in command("ab", "revision=a", "revision=b", *folders, *NULL[2:], *SHORT).stderr
 
 
 def test_looks_grow_and_share_the_error_between_them():

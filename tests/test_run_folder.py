@@ -209,7 +209,7 @@ def test_not_a_run(tmp_path, path):
 def test_a_parent_folder_lists_its_runs(tmp_path):
     names = [write_run(tmp_path).name for _ in range(2)]
 
-    with pytest.raises(RunFormatError, match=r"holds 2 run\(s\), expected one") as error:
+    with pytest.raises(RunFormatError, match=r"holds 2 runs, expected one") as error:
         load_run(tmp_path)
     assert all(name in str(error.value) for name in names)
 

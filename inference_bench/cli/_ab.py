@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.ab import AbOutcome, Question, Variant
+    from inference_bench.cli._revisions import Revisions
     from inference_bench.noise_store import Noise
 
 _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
@@ -42,8 +43,14 @@ def refuse_foreign(args: argparse.Namespace, command: Command, names: Sequence[s
             raise InvalidValueError(option, getattr(args, name), f"no {option} with {command.name}")
 
 
-def variant(change: str, args: argparse.Namespace, default_model: str) -> Variant:
+def variant(change: str, args: argparse.Namespace, default_model: str, revisions: Revisions) -> Variant:
     """Return the request with one side's changes, such as ``dtype=bfloat16,threads=4`` or ``env:NAME=value``.
+
+    Args:
+        change: in words.
+        args: the request.
+        default_model: where none is asked for.
+        revisions: that hold what a change of the revision names.
 
     Raises:
         UsageError: a change that cannot be read, or a name or value that is refused.
@@ -52,19 +59,19 @@ def variant(change: str, args: argparse.Namespace, default_model: str) -> Varian
     from inference_bench.cli._request import spec_of
 
     own = copy.copy(args)
-    own.axis, own.models_dir = list(args.axis), list(args.models_dir)
+    own.axis, own.models_dir, own.benchmarks_dir = list(args.axis), list(args.models_dir), list(args.benchmarks_dir)
     environment = {}
     found = _VARIABLE.fullmatch(change)
     if found:
         environment[found[1]] = found[2]
     else:
         for word in change.split(",") if change else ():
-            _apply(word, own)
+            _apply(word, own, revisions)
     spec = spec_of(own, default_model)
     return Variant(change, spec, environment, tuple(own.models_dir), tuple(own.benchmarks_dir))
 
 
-def _apply(word: str, args: argparse.Namespace) -> None:
+def _apply(word: str, args: argparse.Namespace, revisions: Revisions) -> None:
     name, equals, value = (part.strip() for part in word.partition("="))
     if not name or not equals or not value:
         raise InvalidValueError("variant", word, "NAME=VALUE", "Such as dtype=bfloat16, model=NAME or env:NAME=VALUE.")
@@ -72,6 +79,13 @@ def _apply(word: str, args: argparse.Namespace) -> None:
         args.model, args.all = [(value,)], False
     elif name == "models_dir":
         args.models_dir.append(Path(value))
+    elif name == "revision":
+        if not (args.models_dir or args.benchmarks_dir):
+            raise InvalidValueError(
+                "variant", word, "--models-dir (or --benchmarks-dir) with it: whose revision is meant"
+            )
+        args.models_dir = [revisions.copy_of(folder, value) for folder in args.models_dir]
+        args.benchmarks_dir = [revisions.copy_of(folder, value) for folder in args.benchmarks_dir]
     elif name in _TEXTS:
         setattr(args, name, value)
     elif name == "seed":

@@ -18,8 +18,9 @@ _INTERRUPTED = 130
 class AbCommand(Command):
     """Measure two variants in turn, A B B A, until it is settled which is better.
 
-    A variant is what it changes in the request: any axis, `model=NAME`, `weights=SOURCE`, `models_dir=DIR` (another
-    revision of a model's code) or an environment variable, `env:NAME=VALUE`; several changes have commas between them.
+    A variant is what it changes in the request: any axis, `model=NAME`, `weights=SOURCE`, `models_dir=DIR`,
+    `revision=REF` (the folders of --models-dir as a branch, tag or commit of their git repository has them) or an
+    environment variable, `env:NAME=VALUE`; several changes have commas between them.
     All options of `run` hold for both sides; --runs is the most pairs. Measuring stops when every comparison has a
     verdict, or out of pairs or time. Exits with 1 if B is worse than A beyond the margin, or fails where A did not.
     """
@@ -28,7 +29,7 @@ class AbCommand(Command):
         ("dtype=float32 dtype=bfloat16 --benchmark inference_speed", "two number formats"),
         ("threads=1 threads=2 --metric ttft,itl --margin 0.03", "one more thread, by what it does to two metrics"),
         ("env:OMP_WAIT_POLICY=active env:OMP_WAIT_POLICY=passive", "a variable of the environment"),
-        ("models_dir=../main/my_models models_dir=my_models --model mine", "two revisions of a model's code"),
+        ("revision=main revision=HEAD --models-dir my_models --model mine", "two revisions of a model's code"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,7 @@ class AbCommand(Command):
         """Check the whole request, then measure and compare."""
         from inference_bench.ab import Question
         from inference_bench.cli._request import check_output
+        from inference_bench.cli._revisions import Revisions
         from inference_bench.comparison import no_floor
         from inference_bench.environment import describe_environment
         from inference_bench.metrics import get_metric
@@ -56,10 +58,11 @@ class AbCommand(Command):
         check_output(args.output)
         for metric in args.metric:
             get_metric(metric)
-        first, second = (_ab.variant(change, args, DEFAULT_MODEL) for change in (args.first, args.second))
         noise = load_noise(str(describe_environment().get("fingerprint")))
         floor = no_floor if noise is None else noise.floor(paired=True)
-        outcome = _ab.measure(first, second, Question(args.metric, args.margin, floor), args)
+        with Revisions() as revisions:
+            first, second = (_ab.variant(each, args, DEFAULT_MODEL, revisions) for each in (args.first, args.second))
+            outcome = _ab.measure(first, second, Question(args.metric, args.margin, floor), args)
         _ab.show(outcome, noise, args.format)
         if outcome.interrupted:
             return _INTERRUPTED

@@ -47,6 +47,7 @@ class NoiseCommand(Command):
         """Measure, keep the result and say what the floors are now."""
         from inference_bench.ab import Question
         from inference_bench.cli._request import check_output
+        from inference_bench.cli._revisions import Revisions
         from inference_bench.noise_store import add_noise, load_noise
         from inference_bench.observations import observe
         from inference_bench.reports._render import check_format
@@ -54,7 +55,8 @@ class NoiseCommand(Command):
         _ab.refuse_foreign(args, self, _ab.OPTIONS_OF_SWEEPS)
         check_format(args.format, "json")
         check_output(args.output)
-        same = _ab.variant("", args, DEFAULT_MODEL)
+        with Revisions() as revisions:
+            same = _ab.variant("", args, DEFAULT_MODEL, revisions)
         outcome = _ab.measure(same, same, Question(may_stop=False), args)
         if outcome.interrupted:
             print("interrupted: nothing was added to what is known of this machine", file=sys.stderr)

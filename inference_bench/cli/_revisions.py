@@ -1,0 +1,62 @@
+"""Folders as other revisions of their git repository have them."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from inference_bench.errors import InvalidValueError, UsageError
+
+
+class Revisions:
+    """Copies folders out of a repository's history; the copies last as long as the block.
+
+    Neither the repository nor its working tree is touched.
+    """
+
+    def __enter__(self) -> Revisions:
+        self._temporary = tempfile.TemporaryDirectory(prefix="inference_bench-")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._temporary.cleanup()
+
+    def copy_of(self, folder: Path, revision: str) -> Path:
+        """Return a copy of the folder as it was in this branch, tag or commit.
+
+        Raises:
+            UsageError: git is missing, the folder is in no repository, or was not there.
+            InvalidValueError: there is no such revision.
+        """
+        top = Path(
+            _git(folder, "rev-parse", "--show-toplevel", what=f"{folder} is in no git repository").decode().strip()
+        )
+        try:
+            named = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+            commit = _git(top, *named, what="").decode().strip()
+        except UsageError:
+            raise InvalidValueError("revision", revision, f"a branch, tag or commit of {top.name}") from None
+        inside = folder.resolve().relative_to(top.resolve())
+        packed = _git(top, "archive", commit, "--", str(inside), what=f"{inside} is not in {revision}")
+        home = Path(self._temporary.name) / commit
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            archive.extractall(home, filter="data")
+        return home / inside
+
+
+def _git(folder: Path, *words: str, what: str) -> bytes:
+    """Return what git prints; ``what`` is said where it refuses."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=False)
+    except OSError as error:
+        raise UsageError(f"a revision needs git, which could not be started: {error.strerror}") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise UsageError(f"{what}{': ' if said else ''}{said}")
+    return done.stdout
