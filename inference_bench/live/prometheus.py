@@ -33,6 +33,11 @@ class PrometheusCollector:
     """
 
     def __init__(self, profiler: Profiler, *, native_histograms: bool = False) -> None:
+        # Here and not at the first scrape: a process that forks while another thread imports leaves its child a lock
+        # that nobody will ever release.
+        import prometheus_client.core
+        import prometheus_client.samples  # noqa: F401
+
         self._profiler = profiler
         self._native_histograms = native_histograms
 
