@@ -127,7 +127,9 @@ def test_drawn_numbers_are_those_of_the_summaries(run):
     (series,) = figure.series
 
     assert dict(zip(series.x, series.y, strict=True)) == {x: e.value / 1e6 for x, e in expected.items()}
-    assert dict(zip(series.x, series.low, strict=True)) == {x: e.low / 1e6 for x, e in expected.items()}
+    # On a busy machine the samples may be worth too few independent ones for an end; the drawing then has none.
+    ends = {x: (e.value if e.low is None else e.low) / 1e6 for x, e in expected.items()}
+    assert dict(zip(series.x, series.low, strict=True)) == ends
 
 
 def test_thinning_a_curve_hides_no_peak():
