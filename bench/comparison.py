@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu, ttest_ind
 
 from inference_bench.ab import Question, Variant, measure_interleaved
-from inference_bench.comparison import MARGIN, Comparison, Verdict, compare
+from inference_bench.analysis.comparison import MARGIN, Comparison, Verdict, compare
 from inference_bench.observations import observe
 from inference_bench.run_folder import Run, load_run
 from inference_bench.runs import PAIRING, read_pairing

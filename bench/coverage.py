@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from inference_bench.spec import Limits
-from inference_bench.statistics import (
+from inference_bench.analysis.quantiles import (
     DEPENDENT,
     MIN_BATCHES,
     QUANTILES,
@@ -27,8 +26,9 @@ from inference_bench.statistics import (
     median_estimate,
     quantile_estimate,
 )
-from inference_bench.stopping import StoppingRule
-from inference_bench.summaries import summarise
+from inference_bench.analysis.stopping import StoppingRule
+from inference_bench.analysis.summaries import summarise
+from inference_bench.spec import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

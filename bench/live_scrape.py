@@ -24,9 +24,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from inference_bench import _native
+from inference_bench.analysis.location_shift import paired_shift
 from inference_bench.live import Profiler
 from inference_bench.live.prometheus import PrometheusCollector
-from inference_bench.shift import paired_shift
 from inference_bench.units import NS_PER_S, format_ns
 
 HISTOGRAMS, WRITERS, VALUE_NS = 100, 4, 1 << 20

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inference_bench._native import now_ns
-from inference_bench.comparison import MARGIN, Comparisons, Floor, compare, no_floor
+from inference_bench.analysis.comparison import MARGIN, Comparisons, Floor, compare, no_floor
 from inference_bench.observations import observe
 from inference_bench.orchestrator import Session
 from inference_bench.preparation import prepare

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from inference_bench.analysis.summaries import summarise
 from inference_bench.measurement import Measurement
 from inference_bench.result import Stage, Summary
 from inference_bench.spec import Limits
-from inference_bench.summaries import summarise
 
 METRIC = "call_time"
 

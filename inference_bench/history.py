@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inference_bench.comparison import MARGIN
+from inference_bench.analysis.comparison import MARGIN
+from inference_bench.analysis.location_shift import separate_shift
+from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.metrics import METRICS
 from inference_bench.result import Status
-from inference_bench.shift import separate_shift
-from inference_bench.statistics import LEVEL
 
 if TYPE_CHECKING:
     from inference_bench.plan import Case

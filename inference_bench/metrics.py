@@ -442,3 +442,13 @@ def get_metric(tag: str) -> Metric:
         return METRICS[tag]
     except KeyError:
         raise UnknownNameError("metric", tag, METRICS) from None
+
+
+def unit_of(metric: str) -> str | None:
+    """Return a metric's unit, or None for a metric this version does not know."""
+    return METRICS[metric].unit if metric in METRICS else None
+
+
+def better_of(metric: str) -> str | None:
+    """Return ``lower`` or ``higher``, or None for a metric this version does not know."""
+    return METRICS[metric].better.value if metric in METRICS else None

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference_bench.comparison import Observations, Process, Side
+from inference_bench.analysis.comparison import Observations, Process, Side
+from inference_bench.analysis.quantiles import needed_samples, quantile
+from inference_bench.analysis.trust.case import case_grade
 from inference_bench.errors import RunFormatError
-from inference_bench.plain import unit_of
+from inference_bench.metrics import unit_of
 from inference_bench.result import Stage
-from inference_bench.statistics import needed_samples, quantile
-from inference_bench.trust import case_grade
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from inference_bench._native import now_ns
-from inference_bench.comparison import Comparisons, Floor, Side, compare, no_floor
+from inference_bench.analysis.comparison import Comparisons, Floor, Side, compare, no_floor
 from inference_bench.observations import observe
 from inference_bench.orchestrator import RunOutcome, run_benchmarks
 from inference_bench.progress import Progress

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
-from inference_bench.metrics import METRICS
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Estimate, Failure, Mode, RunRecord, Status, Summary
 from inference_bench.spec import Limits, Setup, Spec
@@ -47,14 +45,6 @@ def plain(value: object) -> Any:
     return plain(str(value))
 
 
-_COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-
-
-def one_line(text: str) -> str:
-    """Replace by spaces what would break a line, a table or a terminal: control codes, escapes, bidirectional marks."""
-    return " ".join("".join(c if c.isprintable() else " " for c in _COLOURS.sub("", text)).split())
-
-
 def case_to_plain(case: Case) -> dict[str, Any]:
     """Return a case with its id, so that nobody has to recompute the digest."""
     return {
@@ -88,16 +78,6 @@ def _summary_to_plain(summary: Summary) -> dict[str, Any]:
         "better": better_of(summary.metric),
         **{name: value for name, value in plain(summary).items() if name not in ("metric", "phase")},
     }
-
-
-def unit_of(metric: str) -> str | None:
-    """Return a metric's unit, or None for a metric this version does not know."""
-    return METRICS[metric].unit if metric in METRICS else None
-
-
-def better_of(metric: str) -> str | None:
-    """Return ``lower`` or ``higher``, or None for a metric this version does not know."""
-    return METRICS[metric].better.value if metric in METRICS else None
 
 
 def result_from_plain(data: Mapping[str, Any]) -> BenchmarkResult:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_bench.analysis.quantiles import relative_width
+from inference_bench.analysis.summaries import derived_summaries, summarise_samples, summarise_scores
 from inference_bench.metrics import METRICS
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary
 from inference_bench.spec import Limits
-from inference_bench.statistics import relative_width
-from inference_bench.summaries import derived_summaries, summarise_samples, summarise_scores
 
 _SAMPLE_TYPES = {
     "run": np.int32,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference_bench.knee import gains, knee, knee_remarks
+from inference_bench.analysis.batch_knee import gains, knee, knee_remarks
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Estimate, Status, Summary
 from inference_bench.spec import Setup

@@ -6,6 +6,7 @@ import mmap
 import numpy as np
 import pytest
 
+from inference_bench.analysis.summaries import summarise_scores
 from inference_bench.benchmarks import memory_usage
 from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark, _score_leak
 from inference_bench.device_memory import DeviceMemory
@@ -16,7 +17,6 @@ from inference_bench.plan import Case
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Scores
 from inference_bench.spec import Limits, Setup, Spec
-from inference_bench.summaries import summarise_scores
 from inference_bench.units import MIB
 from inference_bench.weights import resolve_weights
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_bench.modality import modes
+from inference_bench.analysis.modes import modes
 
 
 def two_places(n, apart, share, seed=0):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from inference_bench.comparison import Observations, Side
+from inference_bench.analysis.comparison import Observations, Side
 from inference_bench.environment import describe_environment
 from inference_bench.errors import RunFormatError
 from inference_bench.noise_store import add_noise, floor_sentence, load_noise, noise_file

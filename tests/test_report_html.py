@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from inference_bench.comparison import Observations, Side, compare
+from inference_bench.analysis.comparison import Observations, Side, compare
 from inference_bench.orchestrator import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.report import open_report

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inference_bench.analysis.trust.case import grade
 from inference_bench.batcher import Batcher
 from inference_bench.benchmarks.serving_load import ServingLoadBenchmark, _score
 from inference_bench.errors import InvalidValueError, UnknownNameError
@@ -17,7 +18,6 @@ from inference_bench.orchestrator import prepare, run_benchmarks
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
-from inference_bench.trust import grade
 from inference_bench.units import NS_PER_MS, NS_PER_S
 
 

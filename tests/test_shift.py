@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from inference_bench.shift import needed_runs, paired_shift, score_shift, separate_shift, smallest_effect
+from inference_bench.analysis.location_shift import (
+    needed_runs,
+    paired_shift,
+    score_shift,
+    separate_shift,
+    smallest_effect,
+)
 
 FEW = st.lists(st.floats(-5, 5), min_size=4, max_size=9, unique=True)
 

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from inference_bench.result import Estimate, Samples, Summary
-from inference_bench.statistics import (
+from inference_bench.analysis.quantiles import (
     QUANTILES,
     Dependence,
     dependence,
@@ -26,7 +25,8 @@ from inference_bench.statistics import (
     split_halves_agree,
     tukey_outliers,
 )
-from inference_bench.summaries import derived_summaries, derived_summary, summarise, summarise_samples
+from inference_bench.analysis.summaries import derived_summaries, derived_summary, summarise, summarise_samples
+from inference_bench.result import Estimate, Samples, Summary
 
 PROBABILITIES = tuple(QUANTILES.values())
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)

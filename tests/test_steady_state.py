@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_bench.steady_state import Steadiness, steadiness
+from inference_bench.analysis.steady_state import Steadiness, steadiness
 
 
 def _class_of(*levels: float, spread: float = 0.01, each: int = 100, seed: int = 0) -> Steadiness:

@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
-from inference_bench import stopping
+from inference_bench.analysis import stopping
+from inference_bench.analysis.quantiles import median_estimate
+from inference_bench.analysis.stopping import Decision, StoppingRule
 from inference_bench.errors import InvalidValueError
 from inference_bench.spec import Limits
-from inference_bench.statistics import median_estimate
-from inference_bench.stopping import Decision, StoppingRule
 
 BUDGET_NS = 1000
 NARROW = "interval narrow enough"

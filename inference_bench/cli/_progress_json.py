@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import orjson
 
 from inference_bench._native import now_ns
-from inference_bench.plain import case_to_plain, plain, unit_of
+from inference_bench.metrics import unit_of
+from inference_bench.plain import case_to_plain, plain
 from inference_bench.progress import Progress
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from inference_bench.plain import one_line
+from inference_bench.text import one_line
 from inference_bench.units import NS_PER_S, format_bytes, format_ns
 
 _BARS = "▁▂▃▄▅▆▇█"

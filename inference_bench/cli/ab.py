@@ -45,9 +45,9 @@ class AbCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and compare."""
         from inference_bench.ab import Question
+        from inference_bench.analysis.comparison import no_floor
         from inference_bench.cli._request import check_output
         from inference_bench.cli._revisions import Revisions
-        from inference_bench.comparison import no_floor
         from inference_bench.environment import describe_environment
         from inference_bench.metrics import get_metric
         from inference_bench.noise_store import load_noise

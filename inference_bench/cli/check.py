@@ -42,12 +42,12 @@ class CheckCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Grade every case and say why."""
+        from inference_bench.analysis.trust.case import grade
         from inference_bench.reports._findings import page
         from inference_bench.reports._findings_json import write_json
         from inference_bench.reports._render import check_format, render
         from inference_bench.result import Status
         from inference_bench.run_folder import load_run
-        from inference_bench.trust import grade
 
         if args.at_least not in GRADES:
             raise UnknownNameError("grade", args.at_least, GRADES)

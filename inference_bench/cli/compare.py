@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
 
-    from inference_bench.comparison import Comparisons, Side
-    from inference_bench.differences import Difference
+    from inference_bench.analysis.comparison import Comparisons, Side
+    from inference_bench.analysis.environment_differences import Difference
     from inference_bench.noise_store import Noise
     from inference_bench.run_folder import Run
 
@@ -106,7 +106,7 @@ def _warn(text: str) -> None:
 
 
 def _differences(before: Sequence[Run], after: Sequence[Run]) -> Sequence[Difference]:
-    from inference_bench.differences import environment_differences
+    from inference_bench.analysis.environment_differences import environment_differences
 
     return environment_differences(
         [run.record.environment for run in before], [run.record.environment for run in after]
@@ -130,10 +130,10 @@ def _noise(runs: Sequence[Run]) -> Noise | None:
 
 
 def _compared(sides: Sequence[Sided], args: argparse.Namespace, noise: Noise | None) -> Iterator[Comparisons]:
-    from inference_bench.comparison import compare, no_floor
+    from inference_bench.analysis.comparison import compare, no_floor
+    from inference_bench.analysis.quantiles import LEVEL
     from inference_bench.observations import observe
     from inference_bench.runs import pairing_of
-    from inference_bench.statistics import LEVEL
 
     def side(sided: Sided, *, paired: bool) -> Side:
         p = QUANTILES[args.quantile]

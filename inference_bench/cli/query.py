@@ -61,7 +61,7 @@ def _write_table(answer: pa.Table) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from inference_bench.plain import one_line
+    from inference_bench.text import one_line
 
     table = Table(box=SIMPLE_HEAD, show_edge=False)
     for field in answer.schema:

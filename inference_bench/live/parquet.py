@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench import _native
+from inference_bench.analysis.summaries import summarise_samples
 from inference_bench.live.export import Exporter
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, RunRecord, Samples, Stage, Status
 from inference_bench.run_folder import create_run_folder
 from inference_bench.sink import open_sinks
 from inference_bench.spec import Setup
-from inference_bench.summaries import summarise_samples
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.comparison import Comparison, Comparisons, Verdict, fields_of, word
-from inference_bench.metrics import METRICS
-from inference_bench.plain import unit_of
+from inference_bench.analysis.comparison import Comparison, Comparisons, Verdict, fields_of, word
+from inference_bench.metrics import METRICS, unit_of
 from inference_bench.reports._findings import TONES as GRADE_TONES
 from inference_bench.reports._page import Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.units import counted, format_value
@@ -14,7 +13,7 @@ from inference_bench.units import counted, format_value
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from inference_bench.differences import Difference
+    from inference_bench.analysis.environment_differences import Difference
 
 TONES = {
     Verdict.BETTER: Tone.GOOD,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
-from inference_bench.comparison import Comparison, Comparisons, word
-from inference_bench.plain import better_of, case_to_plain, plain, unit_of
+from inference_bench.analysis.comparison import Comparison, Comparisons, word
+from inference_bench.metrics import better_of, unit_of
+from inference_bench.plain import case_to_plain, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference_bench.differences import Difference
+    from inference_bench.analysis.environment_differences import Difference
 
 VERSION = 1
 

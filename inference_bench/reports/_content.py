@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.metrics import METRICS
-from inference_bench.plain import unit_of
+from inference_bench.analysis.trust.case import Grade, case_grade
+from inference_bench.metrics import METRICS, unit_of
 from inference_bench.reports._findings import TONES
 from inference_bench.reports._numbers import Numbers, numbers_of
 from inference_bench.reports._overview import overview
@@ -19,7 +19,6 @@ from inference_bench.reports._page import EMPTY, Block, Cell, Column, Page, Rema
 from inference_bench.reports._places import Places
 from inference_bench.reports._trust import doubts
 from inference_bench.result import BenchmarkResult, Status, Summary
-from inference_bench.trust import Grade, case_grade
 from inference_bench.units import counted
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.comparison import Comparison, Comparisons, fields_of, word
-from inference_bench.plain import unit_of
+from inference_bench.analysis.comparison import Comparison, Comparisons, fields_of, word
+from inference_bench.metrics import unit_of
 from inference_bench.reports._comparison import (
     change_text,
     interval_text,

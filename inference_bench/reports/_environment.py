@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from inference_bench.metrics import METRICS
-from inference_bench.plain import unit_of
+from inference_bench.metrics import METRICS, unit_of
 from inference_bench.reports._page import Cell, Column, Table
 from inference_bench.units import format_value
 

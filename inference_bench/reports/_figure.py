@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inference_bench.plain import one_line
+from inference_bench.text import one_line
 
 if TYPE_CHECKING:
     from inference_bench.reports._page import Table

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inference_bench.analysis.batch_knee import THROUGHPUT, gains, knee
 from inference_bench.errors import RunFormatError
-from inference_bench.knee import THROUGHPUT, gains, knee
-from inference_bench.metrics import METRICS
-from inference_bench.plain import unit_of
+from inference_bench.metrics import METRICS, unit_of
 from inference_bench.reports._figure import MOST_SERIES, Figure, Mark, Series
 from inference_bench.reports._numbers import numbers_of
 from inference_bench.reports._page import Cell, Column, Table

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from inference_bench.analysis.trust.case import Finding, Grade, Severity
 from inference_bench.reports._page import Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._places import Places
-from inference_bench.trust import Finding, Grade, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

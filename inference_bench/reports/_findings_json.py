@@ -9,8 +9,8 @@ from inference_bench.plain import case_to_plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inference_bench.analysis.trust.case import Grade
     from inference_bench.run_folder import Run
-    from inference_bench.trust import Grade
 
 VERSION = 1
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inference_bench.metrics import METRICS
-from inference_bench.plain import unit_of
+from inference_bench.metrics import METRICS, unit_of
 from inference_bench.reports._findings import TONES
 from inference_bench.reports._numbers import numbers_of
 from inference_bench.reports._page import Block, Cell, Column, Table, Tone
@@ -15,9 +14,9 @@ from inference_bench.spec import SETUP_AXES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from inference_bench.analysis.trust.case import Grade
     from inference_bench.result import BenchmarkResult, Summary
     from inference_bench.spec import Setup
-    from inference_bench.trust import Grade
 
 Key = tuple[str, "Setup"]
 """A row: a model in one set-up."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from inference_bench.plain import one_line
+from inference_bench.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from inference_bench.plain import one_line
+from inference_bench.analysis.trust.case import grade
 from inference_bench.report import Report
 from inference_bench.reports import _findings
 from inference_bench.reports._content import page
@@ -15,7 +15,7 @@ from inference_bench.reports._drawing import draw
 from inference_bench.reports._environment import tables
 from inference_bench.reports._page import Block, Cell, Page, Remarks, Table, Tone
 from inference_bench.result import Status
-from inference_bench.trust import grade
+from inference_bench.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -6,11 +6,13 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any, TextIO
 
-from inference_bench.plain import better_of, one_line, plain, unit_of
+from inference_bench.analysis.trust.case import case_grade
+from inference_bench.metrics import better_of, unit_of
+from inference_bench.plain import plain
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
 from inference_bench.run_folder import TABLE, write_atomically
 from inference_bench.sink import Sink
-from inference_bench.trust import case_grade
+from inference_bench.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

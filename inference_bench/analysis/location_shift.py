@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binomtest
 
-from inference_bench.statistics import LEVEL
+from inference_bench.analysis.quantiles import LEVEL
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import binom
 
+from inference_bench.analysis.quantiles import MIN_BATCHES, Values, effective_sample_size, quantile
 from inference_bench.result import Mode
-from inference_bench.statistics import MIN_BATCHES, Values, effective_sample_size, quantile
 
 SMALLEST_SHARE = 0.05
 """Fewer samples are outliers, not a mode."""

@@ -13,9 +13,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from inference_bench.metrics import METRICS, Better, Statistic
-from inference_bench.plan import Case
-from inference_bench.shift import (
+from inference_bench.analysis.location_shift import (
     MeanShift,
     Shift,
     needed_runs,
@@ -24,7 +22,9 @@ from inference_bench.shift import (
     separate_shift,
     smallest_effect,
 )
-from inference_bench.statistics import LEVEL
+from inference_bench.analysis.quantiles import LEVEL
+from inference_bench.metrics import METRICS, Better, Statistic
+from inference_bench.plan import Case
 
 MARGIN = 0.01
 """Changes of less than one per cent are nobody's business unless somebody says so."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inference_bench.analysis.quantiles import median_estimate, quantile, relative_width, split_halves_agree
 from inference_bench.errors import InvalidValueError
-from inference_bench.statistics import median_estimate, quantile, relative_width, split_halves_agree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

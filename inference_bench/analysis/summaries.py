@@ -9,10 +9,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_bench.metrics import METRICS, Statistic, get_metric
-from inference_bench.modality import modes
-from inference_bench.result import Estimate, Mode, Samples, Scores, Stage, Summary
-from inference_bench.statistics import (
+from inference_bench.analysis.modes import modes
+from inference_bench.analysis.quantiles import (
     LEVEL,
     QUANTILES,
     SEVERE,
@@ -29,7 +27,9 @@ from inference_bench.statistics import (
     tukey_outliers,
     worth_of,
 )
-from inference_bench.steady_state import Steadiness, steadiness
+from inference_bench.analysis.steady_state import Steadiness, steadiness
+from inference_bench.metrics import METRICS, Statistic, get_metric
+from inference_bench.result import Estimate, Mode, Samples, Scores, Stage, Summary
 from inference_bench.units import NS_PER_S
 
 

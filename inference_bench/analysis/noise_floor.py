@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_bench.shift import paired_shift
+from inference_bench.analysis.location_shift import paired_shift
 
 QUANTILE = 0.95
 _ASSIGNMENTS = 1000

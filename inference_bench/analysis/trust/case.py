@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from inference_bench.metrics import METRICS
-from inference_bench.plain import unit_of
+from inference_bench.metrics import METRICS, unit_of
 from inference_bench.result import BenchmarkResult, RunRecord, Status, Summary
 from inference_bench.spec import Setup
 from inference_bench.units import NS_PER_S, format_ns, format_value

@@ -1,0 +1,1 @@
+"""What samples say: estimates, intervals, grades, verdicts. Pure functions: no files, no machine."""
