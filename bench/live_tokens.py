@@ -27,9 +27,9 @@ from bench.peers import opentelemetry_provider
 from inference_bench._native import now_ns
 from inference_bench.analysis.location_shift import Shift, paired_shift
 from inference_bench.analysis.noise_floor import pair_floor
-from inference_bench.environment import available_cpus
 from inference_bench.live import Profiler
 from inference_bench.live.generation import Generation, GenerationSeries
+from inference_bench.machine.environment import available_cpus
 from inference_bench.model import LoadSteps
 from inference_bench.registry import find_models, load_model
 from inference_bench.spec import Setup

@@ -30,7 +30,6 @@ from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel, Field
 from transformers import AsyncTextIteratorStreamer, StoppingCriteria, StoppingCriteriaList
 
-from inference_bench.environment import available_cpus
 from inference_bench.errors import InferenceBenchError, UnknownNameError, UsageError
 from inference_bench.live import Profiler, current_request
 from inference_bench.live.asgi import ProfilerMiddleware
@@ -38,6 +37,7 @@ from inference_bench.live.parquet import ParquetExporter
 from inference_bench.live.prometheus import PrometheusCollector
 from inference_bench.live.watch_endpoint import WatchEndpoint
 from inference_bench.live.watch_socket import WatchSocket
+from inference_bench.machine.environment import available_cpus
 from inference_bench.model import LoadSteps
 from inference_bench.registry import find_models, load_model
 from inference_bench.spec import Setup

@@ -15,7 +15,7 @@ import orjson
 from inference_bench._native import clock_describe, loop, now_ns
 from inference_bench.analysis.stopping import Decision, StoppingRule
 from inference_bench.errors import InvalidValueError
-from inference_bench.interference import Interference
+from inference_bench.machine.interference import Interference
 from inference_bench.metrics import get_metric
 from inference_bench.result import Stage
 from inference_bench.spec import Limits

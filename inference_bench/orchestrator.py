@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from inference_bench.environment import describe_environment, differences, warnings_of
 from inference_bench.errors import InferenceBenchError, InvalidValueError, PluginError
 from inference_bench.floor import FLOOR_LIMITS, floor_cases, floor_of
 from inference_bench.loading import NOTHING, Loading, LookAhead
+from inference_bench.machine.environment import describe_environment, differences, warnings_of
 from inference_bench.model import ResolvedWeights
 from inference_bench.overlap import Until, choose_overlap, how_far_ahead, needs_of
 from inference_bench.plain import spec_from_plain

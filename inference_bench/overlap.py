@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inference_bench.device import free_bytes
 from inference_bench.errors import UnknownNameError
+from inference_bench.machine.device import free_bytes
 from inference_bench.model import Model
 from inference_bench.spec import OVERLAPS, Setup
 from inference_bench.units import format_bytes

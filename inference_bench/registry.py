@@ -35,7 +35,10 @@ def names_in(package: str) -> list[str]:
 
 
 def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
-    """Import ``package.name``, or the entry point of this name in the group ``package``, and return its class.
+    """Import ``package.name``, or the entry point of this name in the package's group, and return its class.
+
+    The group is named after the last word of the package: ``inference_bench.devices`` for
+    ``inference_bench.machine.devices``.
 
     Raises:
         UnknownNameError: no such plugin.
@@ -43,7 +46,7 @@ def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
     """
     names = names_in(package)
     # Looking through every installed distribution takes some 10 ms: only for what is not here.
-    outside = {} if name in names else {point.name: point for point in entry_points(group=package)}
+    outside = {} if name in names else {point.name: point for point in entry_points(group=_group(package))}
     if name not in names and name not in outside:
         raise UnknownNameError(kind, name, [*names, *outside])
     found: Any
@@ -67,6 +70,10 @@ def _the_class(module: ModuleType, base: type[T], kind: str, name: str) -> type[
         )
     found[0].name = name  # type: ignore[attr-defined]
     return found[0]
+
+
+def _group(package: str) -> str:
+    return f"inference_bench.{package.rpartition('.')[2]}"
 
 
 @dataclass(frozen=True, slots=True)

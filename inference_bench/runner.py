@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from inference_bench.environment import available_cpus
+from inference_bench.machine.environment import available_cpus
 from inference_bench.orchestrator import RunOutcome, run_benchmarks
 from inference_bench.progress import Progress
 from inference_bench.registry import find_models

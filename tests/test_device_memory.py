@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from inference_bench import device_memory
-from inference_bench.device_memory import DeviceMemory, read_device_memory, reset_device_peak
+from inference_bench.machine import device_memory
+from inference_bench.machine.device_memory import DeviceMemory, read_device_memory, reset_device_peak
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_the_cpu_has_no_device_memory(torch_double):
 
 def test_nobody_imports_torch_to_ask(monkeypatch):
     code = (
-        "import sys; from inference_bench.device_memory import read_device_memory, reset_device_peak;"
+        "import sys; from inference_bench.machine.device_memory import read_device_memory, reset_device_peak;"
         "reset_device_peak('cuda'); print(read_device_memory('cuda'), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -77,7 +77,7 @@ def test_the_names_are_those_of_the_installed_torch(torch_double):
 
 def test_nvml_says_what_the_whole_device_uses(nvml_folder):
     code = (
-        "from inference_bench._native import NvmlProbe; from inference_bench.device_memory import _used_bytes;"
+        "from inference_bench._native import NvmlProbe; from inference_bench.machine.device_memory import _used_bytes;"
         "used = _used_bytes('GPU-00000000-0000-0000-0000-000000000000');"
         "print(used == NvmlProbe(0).read()['memory_used_bytes'], _used_bytes('GPU-of-nobody'))"
     )

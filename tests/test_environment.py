@@ -7,12 +7,12 @@ from dataclasses import fields
 
 import pytest
 
-from inference_bench import environment
-from inference_bench.device import check_device, load_device
-from inference_bench.devices import cuda
-from inference_bench.environment import available_cpus, describe_environment, warnings_of
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
-from inference_bench.nvml import Gpu, Nvml
+from inference_bench.machine import environment
+from inference_bench.machine.device import check_device, load_device
+from inference_bench.machine.devices import cuda
+from inference_bench.machine.environment import available_cpus, describe_environment, warnings_of
+from inference_bench.machine.nvml import Gpu, Nvml
 
 CPUINFO = """\
 processor\t: 0

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from inference_bench.headroom import headroom_bytes
+from inference_bench.machine.available_memory import headroom_bytes
 from inference_bench.units import GIB, KIB
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from inference_bench.interference import Interference
+from inference_bench.machine.interference import Interference
 from inference_bench.measurement import Measurement
 from inference_bench.spec import Limits
 

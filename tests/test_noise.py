@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from inference_bench.analysis.comparison import Observations, Side
-from inference_bench.environment import describe_environment
 from inference_bench.errors import RunFormatError
+from inference_bench.machine.environment import describe_environment
 from inference_bench.noise_store import add_noise, floor_sentence, load_noise, noise_file
 from inference_bench.plan import Case
 from inference_bench.spec import Setup

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from inference_bench.nvml import Nvml, read_nvml
+from inference_bench.machine.nvml import Nvml, read_nvml
 
 
 def read_in_new_process(folder: Path, preparation: str = "") -> str:
     """pynvml opens libnvidia-ml.so.1 by that name alone, once in a process: the loader must find the double first."""
-    code = f"{preparation}\nfrom inference_bench.nvml import *\nprint(repr(read_nvml()))"
+    code = f"{preparation}\nfrom inference_bench.machine.nvml import *\nprint(repr(read_nvml()))"
     environment = {**os.environ, "LD_LIBRARY_PATH": str(folder)}
     environment.pop("INFERENCE_BENCH_LIBNVML", None)
     command = [sys.executable, "-c", code]

@@ -15,11 +15,11 @@ import pytest
 from conftest import write_model
 from processes import assert_no_worker_is_left, workers_alive
 
-from inference_bench.device import load_device
-from inference_bench.devices.cuda import Cuda
 from inference_bench.errors import UnknownNameError
-from inference_bench.headroom import headroom_bytes
 from inference_bench.loading import NOTHING
+from inference_bench.machine.available_memory import headroom_bytes
+from inference_bench.machine.device import load_device
+from inference_bench.machine.devices.cuda import Cuda
 from inference_bench.orchestrator import RunOutcome, run_benchmarks
 from inference_bench.overlap import Needs, Policy, Until, choose_overlap, how_far_ahead, needs_of
 from inference_bench.progress import Progress

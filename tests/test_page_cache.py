@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from inference_bench.page_cache import cached_bytes, evict, fill
+from inference_bench.machine.page_cache import cached_bytes, evict, fill
 
 _PAGES = 64
 

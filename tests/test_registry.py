@@ -8,8 +8,8 @@ import pytest
 
 from inference_bench import registry
 from inference_bench.benchmark import Benchmark
-from inference_bench.device import Device
 from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
+from inference_bench.machine.device import Device
 from inference_bench.registry import (
     ModelFile,
     find_benchmarks,
@@ -27,7 +27,7 @@ MODEL = "from inference_bench.model import Model\nclass Own(Model):\n    title =
 
 KINDS = [
     ("benchmark", "inference_bench.benchmarks", Benchmark),
-    ("device", "inference_bench.devices", Device),
+    ("device", "inference_bench.machine.devices", Device),
     ("report", "inference_bench.reports", Report),
     ("sink", "inference_bench.sinks", Sink),
 ]
@@ -60,7 +60,7 @@ def test_every_model_loads_and_bears_the_name_of_its_folder():
 
 
 def test_the_devices_of_a_spec_are_those_that_have_a_file():
-    assert sorted(DEVICES) == names_in("inference_bench.devices")
+    assert sorted(DEVICES) == names_in("inference_bench.machine.devices")
 
 
 def test_every_benchmark_belongs_to_suites_that_exist():
@@ -137,14 +137,14 @@ def test_private_modules_are_no_plugins():
 
 def test_an_unknown_plugin_names_the_known_ones():
     with pytest.raises(UnknownNameError, match="did you mean 'cuda'"):
-        load_class("device", "inference_bench.devices", "cuba", Device)
+        load_class("device", "inference_bench.machine.devices", "cuba", Device)
 
 
 def test_an_entry_point_adds_a_plugin(monkeypatch):
-    point = EntryPoint("tpu", "inference_bench.devices.cpu:Cpu", "inference_bench.devices")
+    point = EntryPoint("tpu", "inference_bench.machine.devices.cpu:Cpu", "inference_bench.devices")
     monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
 
-    assert load_class("device", "inference_bench.devices", "tpu", Device).__name__ == "Cpu"
+    assert load_class("device", "inference_bench.machine.devices", "tpu", Device).__name__ == "Cpu"
 
 
 def test_a_folder_adds_models(models_dir):

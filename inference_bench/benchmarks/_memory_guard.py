@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference_bench._native import hwm_bytes, reset_hwm, rss_bytes
-from inference_bench.device_memory import read_device_memory, reset_device_peak
-from inference_bench.headroom import headroom_bytes
+from inference_bench.machine.available_memory import headroom_bytes
+from inference_bench.machine.device_memory import read_device_memory, reset_device_peak
 from inference_bench.units import format_bytes
 
 if TYPE_CHECKING:

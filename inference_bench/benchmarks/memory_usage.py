@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from inference_bench._native import MemorySampler, rss_bytes
 from inference_bench.benchmark import Benchmark
 from inference_bench.benchmarks._lengths import check_length, fitting
-from inference_bench.device_memory import DeviceMemory, read_device_memory, reset_device_peak
+from inference_bench.machine.device_memory import DeviceMemory, read_device_memory, reset_device_peak
 from inference_bench.spec import Axis
 from inference_bench.units import NS_PER_MS, format_bytes
 

@@ -8,7 +8,7 @@ from inference_bench._native import now_ns
 from inference_bench.benchmark import Benchmark
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.errors import NotApplicableError, UnknownNameError
-from inference_bench.page_cache import cached_bytes, evict, fill
+from inference_bench.machine.page_cache import cached_bytes, evict, fill
 from inference_bench.spec import Axis
 from inference_bench.units import format_bytes
 

@@ -48,7 +48,7 @@ class AbCommand(Command):
         from inference_bench.analysis.comparison import no_floor
         from inference_bench.cli._request import check_output
         from inference_bench.cli._revisions import Revisions
-        from inference_bench.environment import describe_environment
+        from inference_bench.machine.environment import describe_environment
         from inference_bench.metrics import get_metric
         from inference_bench.noise_store import load_noise
         from inference_bench.reports._render import check_format

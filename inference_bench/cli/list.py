@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.benchmark import Benchmark
 from inference_bench.cli._command import Command, summary_of
 from inference_bench.cli._table import aligned
-from inference_bench.device import Device
 from inference_bench.errors import PluginError, UnknownNameError
+from inference_bench.machine.device import Device
 from inference_bench.metrics import METRICS
 from inference_bench.registry import (
     BenchmarkFile,
@@ -177,7 +177,7 @@ _KINDS: dict[str, Callable[[Sequence[Path], ModelFile | None], list[Row]]] = {
     "benchmarks": _benchmarks,
     "suites": _suites,
     "metrics": _metrics,
-    "devices": _plugins("device", "inference_bench.devices", Device, _describe_device),
+    "devices": _plugins("device", "inference_bench.machine.devices", Device, _describe_device),
     "formats": _plugins("report", "inference_bench.reports", Report, _describe_by_docstring),
     "sinks": _plugins("sink", "inference_bench.sinks", Sink, _describe_by_docstring),
 }

@@ -50,7 +50,7 @@ class OverlapCommand(Command):
         from inference_bench.analysis.comparison import no_floor
         from inference_bench.cli._progress import make_progress
         from inference_bench.cli._request import check_output, spec_of
-        from inference_bench.environment import describe_environment
+        from inference_bench.machine.environment import describe_environment
         from inference_bench.noise_store import floor_sentence, load_noise
         from inference_bench.overlap_check import check_overlap
         from inference_bench.reports._comparison import page

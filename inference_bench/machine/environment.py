@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.cgroup import cpu_quota, memory_limit_bytes
+from inference_bench.machine.cgroup import cpu_quota, memory_limit_bytes
 from inference_bench.units import GIB, KIB, MIB
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def _variables(_: Path) -> dict[str, Any]:
 
 
 def _gpus(_: Path) -> list[dict[str, Any]]:
-    from inference_bench.devices.cuda import describe_gpus
+    from inference_bench.machine.devices.cuda import describe_gpus
 
     return describe_gpus()
 

@@ -7,9 +7,9 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from inference_bench.device import Device, FoundDevice
 from inference_bench.errors import UsageError
-from inference_bench.nvml import Gpu, read_nvml
+from inference_bench.machine.device import Device, FoundDevice
+from inference_bench.machine.nvml import Gpu, read_nvml
 from inference_bench.units import counted
 
 _ADVICE = "Use --device cpu."

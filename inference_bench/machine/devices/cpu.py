@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from inference_bench.device import Device, FoundDevice
-from inference_bench.environment import describe_environment
 from inference_bench.errors import InvalidValueError
-from inference_bench.headroom import headroom_bytes
+from inference_bench.machine.available_memory import headroom_bytes
+from inference_bench.machine.device import Device, FoundDevice
+from inference_bench.machine.environment import describe_environment
 
 
 class Cpu(Device):

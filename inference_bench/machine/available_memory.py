@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-from inference_bench.cgroup import memory_room_bytes
+from inference_bench.machine.cgroup import memory_room_bytes
 from inference_bench.units import KIB
 
 

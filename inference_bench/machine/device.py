@@ -1,6 +1,6 @@
 """A kind of device that models run on.
 
-A kind lives in ``inference_bench/devices/<name>.py`` as one subclass of ``Device``. The file imports no framework:
+A kind lives in ``inference_bench/machine/devices/<name>.py`` as one subclass of ``Device``. The file imports no framework:
 whether a device is there must be known before anything heavy starts.
 """
 
@@ -62,7 +62,7 @@ def load_device(kind: str) -> Device:
     Raises:
         UnknownNameError: there is no such kind.
     """
-    return load_class("device", "inference_bench.devices", kind, Device)()  # type: ignore[type-abstract]
+    return load_class("device", "inference_bench.machine.devices", kind, Device)()  # type: ignore[type-abstract]
 
 
 def check_device(device: str) -> None:
