@@ -27,11 +27,11 @@ from inference_bench.accuracy.task import sample
 from inference_bench.accuracy.tasks import find_task
 from inference_bench.analysis.quantiles import mean_estimate
 from inference_bench.machine.environment import available_cpus
-from inference_bench.model import LoadSteps, Model, ResolvedWeights, TextScorer
+from inference_bench.model.model import LoadSteps, Model, ResolvedWeights, TextScorer
+from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Estimate
 from inference_bench.spec import Setup
-from inference_bench.weights import resolve_weights
 
 MODEL = "smollm2_135m_instruct"
 METRICS = ("accuracy", "accuracy_norm")

@@ -30,11 +30,11 @@ from inference_bench.analysis.noise_floor import pair_floor
 from inference_bench.live import Profiler
 from inference_bench.live.generation import Generation, GenerationSeries
 from inference_bench.machine.environment import available_cpus
-from inference_bench.model import LoadSteps
+from inference_bench.model.model import LoadSteps
+from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.registry import find_models, load_model
 from inference_bench.spec import Setup
 from inference_bench.units import format_ns
-from inference_bench.weights import resolve_weights
 
 TARGET = 0.003
 BARE, AGAIN, OURS = "bare", "bare, again", "inference_bench"

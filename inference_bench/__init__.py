@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inference_bench.benchmark import Benchmark
-    from inference_bench.causal_lm import CausalLM
     from inference_bench.errors import InferenceBenchError
     from inference_bench.measurement import Measurement
-    from inference_bench.model import Model, TextEncoder, TextGenerator, TextServer
+    from inference_bench.model.engines.transformers.causal_lm import CausalLM
+    from inference_bench.model.model import Model, TextEncoder, TextGenerator, TextServer
     from inference_bench.orchestrator import RunOutcome, run_benchmarks
     from inference_bench.result import BenchmarkResult, Status
     from inference_bench.run_folder import Run, load_run
@@ -34,20 +34,20 @@ _HOMES = {
     "Benchmark": "benchmark",
     "BenchmarkResult": "result",
     "BenchmarkRunner": "runner",
-    "CausalLM": "causal_lm",
+    "CausalLM": "model.engines.transformers.causal_lm",
     "InferenceBenchError": "errors",
     "Limits": "spec",
     "Measurement": "measurement",
-    "Model": "model",
+    "Model": "model.model",
     "Run": "run_folder",
     "RunOutcome": "orchestrator",
     "RunTables": "run_tables",
     "Setup": "spec",
     "Spec": "spec",
     "Status": "result",
-    "TextEncoder": "model",
-    "TextGenerator": "model",
-    "TextServer": "model",
+    "TextEncoder": "model.model",
+    "TextGenerator": "model.model",
+    "TextServer": "model.model",
     "load_run": "run_folder",
     "load_runs": "run_tables",
     "run_benchmarks": "orchestrator",

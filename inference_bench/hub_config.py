@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from inference_bench.hub_download import PROBE_S, reason
+from inference_bench.model.weights.hub_download import PROBE_S, reason
 
 
 def read_config(repo_id: str, revision: str) -> dict[str, object]:

@@ -23,7 +23,7 @@ from inference_bench.units import KIB, NS_PER_MS
 
 if TYPE_CHECKING:
     from inference_bench._native import MemorySampler
-    from inference_bench.model import LoadStep, ResolvedWeights
+    from inference_bench.model.model import LoadStep, ResolvedWeights
 
 _PROGRESS_INTERVAL_NS = 200 * NS_PER_MS
 """Progress is sent between iterations only, and at most this often."""

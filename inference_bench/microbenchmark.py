@@ -22,7 +22,7 @@ from inference_bench.errors import PluginError
 
 if TYPE_CHECKING:
     from inference_bench.measurement import Measurement
-    from inference_bench.model import Model
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 

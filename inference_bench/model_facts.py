@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from inference_bench.architecture import architecture_of, is_encoder, reduced
-from inference_bench.causal_lm import CausalLM
 from inference_bench.errors import InvalidValueError, UsageError, WeightsError
-from inference_bench.hub_download import PROBE_S
-from inference_bench.model import HubWeights
+from inference_bench.model.engines.transformers.causal_lm import CausalLM
+from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
+from inference_bench.model.model import HubWeights
+from inference_bench.model.weights.hub_download import PROBE_S
 from inference_bench.spec import DTYPES
-from inference_bench.text_encoder import EmbeddingModel
 
 DEFAULT_CONFIG = Path(__file__).with_name("data") / "templates" / "config.json"
 

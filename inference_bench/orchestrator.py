@@ -20,7 +20,8 @@ from inference_bench.errors import InferenceBenchError, InvalidValueError, Plugi
 from inference_bench.floor import FLOOR_LIMITS, floor_cases, floor_of
 from inference_bench.loading import NOTHING, Loading, LookAhead
 from inference_bench.machine.environment import describe_environment, differences, warnings_of
-from inference_bench.model import ResolvedWeights
+from inference_bench.model.model import ResolvedWeights
+from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.overlap import Until, choose_overlap, how_far_ahead, needs_of
 from inference_bench.plain import spec_from_plain
 from inference_bench.plan import Case, Group, Plan
@@ -33,7 +34,6 @@ from inference_bench.sink import open_sinks
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.tally import Tally
 from inference_bench.units import NS_PER_S
-from inference_bench.weights import resolve_weights
 from inference_bench.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.worker_thread import WorkerThread
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from inference_bench.errors import UnknownNameError
 from inference_bench.machine.device import free_bytes
-from inference_bench.model import Model
+from inference_bench.model.model import Model
 from inference_bench.spec import OVERLAPS, Setup
 from inference_bench.units import format_bytes
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from inference_bench.transformers_model import import_transformers
+from inference_bench.model.engines.transformers.base import import_transformers
 
 
 def parameter_count(auto_class: str, config: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
+from inference_bench.metrics import better_of, unit_of
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Estimate, Failure, Mode, RunRecord, Status, Summary
 from inference_bench.spec import Limits, Setup, Spec

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from inference_bench.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
-from inference_bench.model import Model
+from inference_bench.model.model import Model
 from inference_bench.plan import Case, Plan, make_plan
 from inference_bench.registry import (
     BenchmarkFile,

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from inference_bench.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
-from inference_bench.model import Model
+from inference_bench.model.model import Model
 
 T = TypeVar("T")
 

@@ -128,11 +128,10 @@ def _described(facts: ModelFacts) -> dict[str, str]:
 def _model_words(facts: ModelFacts) -> dict[str, Any]:
     hub = facts.hub and f"HubWeights(repo_id={_literal(facts.hub.repo_id)}, revision={_literal(facts.hub.revision)})"
     encoder = is_encoder(facts.architecture)
-    base_import = f"from {'inference_bench.text_encoder' if encoder else 'inference_bench.causal_lm'} import "
     base = "EmbeddingModel" if encoder else "CausalLM"
-    imports = [base_import + base, *(["from inference_bench.model import HubWeights"] if hub else [])]
+    imports = f"from inference_bench import {base}" + (", HubWeights" if hub else "")
     return _described(facts) | {
-        "imports": "\n".join(sorted(imports)),
+        "imports": imports,
         "base": base,
         "parameters": f"{facts.parameters:_}",
         "dtype_literal": _literal(facts.dtype),

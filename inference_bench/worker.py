@@ -22,7 +22,7 @@ from inference_bench.benchmark import Benchmark
 from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError
 from inference_bench.machine.process_usage import Usage
 from inference_bench.measurement import Measurement
-from inference_bench.model import LoadStep, LoadSteps, Model, ResolvedWeights
+from inference_bench.model.model import LoadStep, LoadSteps, Model, ResolvedWeights
 from inference_bench.plan import Case
 from inference_bench.registry import BenchmarkFile, ModelFile, load_benchmark, load_model
 from inference_bench.result import Status

@@ -15,7 +15,7 @@ from inference_bench.accuracy.task import sample
 from inference_bench.analysis.summaries import summarise_scores
 from inference_bench.errors import InvalidValueError
 from inference_bench.measurement import Measurement
-from inference_bench.model import Likelihood
+from inference_bench.model.model import Likelihood
 from inference_bench.result import Scores
 from inference_bench.spec import Limits
 

@@ -11,11 +11,11 @@ from inference_bench.accuracy.divergence import compare_logits, first_difference
 from inference_bench.benchmarks.agreement import AgreementBenchmark
 from inference_bench.errors import InvalidValueError
 from inference_bench.measurement import Measurement
-from inference_bench.model import LoadSteps
+from inference_bench.model.model import LoadSteps
+from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.plan import Case
 from inference_bench.registry import find_models, load_model
 from inference_bench.spec import Limits, Setup
-from inference_bench.weights import resolve_weights
 
 MODEL = "smollm2_135m_instruct"
 
@@ -87,7 +87,7 @@ def test_a_coarser_number_format_is_seen() -> None:
 
 
 def test_logits_that_are_no_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from inference_bench.causal_lm_scorer import CausalLMScorer
+    from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
 
     monkeypatch.setattr(CausalLMScorer, "logits", lambda self, ids: np.full((len(ids), 4), np.nan, np.float32))
     with pytest.raises(InvalidValueError, match="logits: got 'NaN or infinity', expected finite numbers"):

@@ -15,14 +15,14 @@ from inference_bench.benchmarks.batch_processing import (
 from inference_bench.cli._values import axis
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnknownNameError
 from inference_bench.measurement import Measurement
-from inference_bench.model import BatchGenerator, LoadSteps, Model, TextGenerator
+from inference_bench.model.model import BatchGenerator, LoadSteps, Model, TextGenerator
+from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.orchestrator import prepare, run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_MS
-from inference_bench.weights import resolve_weights
 
 _QUICK = Limits(min_samples=30, budget_ns=50 * NS_PER_MS, relative_width=0.5)
 
@@ -192,7 +192,7 @@ def test_what_one_row_takes_is_measured():
 
 _HUNGRY = """
     import os, signal
-    from inference_bench.model import BatchGenerator, Model, TextGenerator
+    from inference_bench.model.model import BatchGenerator, Model, TextGenerator
 
     class Alone(TextGenerator):
         def prompt(self, length): return length

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scorers import byte_tokenizer
 
-from inference_bench.causal_lm import CausalLM
-from inference_bench.causal_lm_scorer import CausalLMScorer
 from inference_bench.errors import InvalidValueError, NotApplicableError
-from inference_bench.model import LoadSteps
+from inference_bench.model.engines.transformers.causal_lm import CausalLM
+from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
+from inference_bench.model.model import LoadSteps
+from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.registry import find_models, load_model
 from inference_bench.spec import Setup
-from inference_bench.weights import resolve_weights
 
 ARCHITECTURES = ("smollm2_135m_instruct", "glm_4_7_flash", "qwen3_coder_next", "qwen3_coder_30b_a3b_instruct")
 """Grouped-query, latent and linear attention, and mixtures of experts: each keeps another kind of cache."""
@@ -114,7 +114,7 @@ def test_a_long_text_is_read_in_windows(model: CausalLM, scorer: CausalLMScorer)
 
 def test_positions_are_run_in_pieces(model: CausalLM, scorer: CausalLMScorer, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = scorer.log_likelihoods(CONTEXT, CONTINUATIONS)
-    monkeypatch.setattr("inference_bench.causal_lm_scorer._POSITIONS", 7)
+    monkeypatch.setattr("inference_bench.model.engines.transformers.causal_lm_scorer._POSITIONS", 7)
     pieces = scorer.log_likelihoods(CONTEXT, CONTINUATIONS)
     values = [[likelihood.log_likelihood for likelihood in found] for found in (whole, pieces)]
     assert values[0] == pytest.approx(values[1], rel=1e-6)

@@ -19,7 +19,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from inference_bench.run_folder import load_run
 
 ROOT = Path(__file__).parent.parent
-TEXT = ROOT / "inference_bench" / "data" / "prompt.txt"
+TEXT = ROOT / "inference_bench" / "model" / "prompt.txt"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 """A script's own folder stands in for the current one, which has the package."""
 

@@ -94,4 +94,4 @@ def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr.strip()) == (0, "")
     api = (tmp_path / "site" / "api" / "index.html").read_text()
     assert "run_standardized_benchmarks" in api
-    assert "inference_bench.model.Model.load" in api
+    assert "inference_bench.model.model.Model.load" in api

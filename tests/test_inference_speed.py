@@ -9,14 +9,14 @@ from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.floor import floor_cases
 from inference_bench.measurement import Measurement
-from inference_bench.model import LoadSteps, Model, ResolvedWeights, TextEncoder
+from inference_bench.model.model import LoadSteps, Model, ResolvedWeights, TextEncoder
+from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.orchestrator import prepare, run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Status
 from inference_bench.spec import Axis, Limits, Setup, Spec
 from inference_bench.units import NS_PER_MS
-from inference_bench.weights import resolve_weights
 
 _QUICK = Limits(min_samples=30, budget_ns=50 * NS_PER_MS, relative_width=0.5)
 

@@ -12,7 +12,7 @@ from inference_bench.registry import ModelFile, find_benchmarks, load_benchmark
 from inference_bench.verification import verify_model
 
 MODEL = """
-from inference_bench.model import Model
+from inference_bench.model.model import Model
 
 
 class Plugin(Model):

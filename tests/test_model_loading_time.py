@@ -11,7 +11,7 @@ from inference_bench.benchmarks.model_loading_time import ModelLoadingTimeBenchm
 from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.machine.page_cache import cached_bytes
 from inference_bench.measurement import Measurement
-from inference_bench.model import LoadStep, LoadSteps, ResolvedWeights
+from inference_bench.model.model import LoadStep, LoadSteps, ResolvedWeights
 from inference_bench.orchestrator import prepare, run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.registry import find_models, load_model
@@ -176,7 +176,7 @@ def test_each_case_takes_three_processes(tmp_path):
 
 
 _FILES = """
-    from inference_bench.model import Model, TextGenerator
+    from inference_bench.model.model import Model, TextGenerator
 
     class Reader(Model):
         title = "reads its weights"
@@ -209,7 +209,7 @@ def test_cold_and_warm_starts_of_files(tmp_path):
     weights.mkdir()
     network = found()
     setup = Setup(weights="random", scale="reduced")
-    from inference_bench.weights import resolve_weights
+    from inference_bench.model.weights.origins import resolve_weights
 
     network.load(setup, resolve_weights(found, setup, print), LoadSteps())
     network.network.save_pretrained(weights)

@@ -23,7 +23,7 @@ from inference_bench.report import Report
 from inference_bench.sink import Sink
 from inference_bench.spec import DEVICES, SUITES
 
-MODEL = "from inference_bench.model import Model\nclass Own(Model):\n    title = 'own'\n"
+MODEL = "from inference_bench.model.model import Model\nclass Own(Model):\n    title = 'own'\n"
 
 KINDS = [
     ("benchmark", "inference_bench.benchmarks", Benchmark),

@@ -13,7 +13,7 @@ from inference_bench.benchmarks.serving_load import ServingLoadBenchmark, _score
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.load_generator import Load, Served, send
 from inference_bench.measurement import Measurement
-from inference_bench.model import BatchGenerator, TextServer
+from inference_bench.model.model import BatchGenerator, TextServer
 from inference_bench.orchestrator import prepare, run_benchmarks
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Status

@@ -20,10 +20,10 @@ from typing import Any, ClassVar
 import pytest
 
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UnknownNameError, WeightsError
-from inference_bench.model import HubWeights, LoadSteps, Model, PackageWeights, ResolvedWeights
+from inference_bench.model.model import HubWeights, LoadSteps, Model, PackageWeights, ResolvedWeights
+from inference_bench.model.weights.cache import Fetched, check_safetensors, combined_digest, find, store
+from inference_bench.model.weights.origins import Package, cache_dir, resolve_weights
 from inference_bench.spec import Setup
-from inference_bench.weights import Package, cache_dir, resolve_weights
-from inference_bench.weights_cache import Fetched, check_safetensors, combined_digest, find, store
 
 MEMBER = "tiny_weights/tiny.gguf"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -235,7 +235,7 @@ def test_a_killed_fetch_is_never_used_and_is_cleared_away(tmp_path: Path) -> Non
     """SIGKILL in mid-fetch: no clean-up of any kind runs."""
     code = (
         "import os, signal\n"
-        "from inference_bench.weights_cache import store\n"
+        "from inference_bench.model.weights.cache import store\n"
         "def fetch(scratch):\n"
         "    (scratch / 'model.safetensors').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -252,7 +252,7 @@ def test_two_processes_fetch_once(tmp_path: Path) -> None:
     """The second waits for the first and takes its entry: its own fetch would fail."""
     code = (
         "import sys\n"
-        "from inference_bench.weights_cache import store\n"
+        "from inference_bench.model.weights.cache import store\n"
         "def fetch(scratch):\n"
         "    raise SystemExit('fetched twice')\n"
         "print(store('entry', 'hub', fetch, lambda text: print(text, flush=True)).label)\n"

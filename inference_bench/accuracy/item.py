@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from inference_bench.model import Likelihood, TextScorer
+    from inference_bench.model.model import Likelihood, TextScorer
 
 
 @dataclass(frozen=True, slots=True)

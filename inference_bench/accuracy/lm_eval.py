@@ -22,7 +22,7 @@ from inference_bench.accuracy.task import Progress, Task
 from inference_bench.errors import InvalidValueError, TaskError
 
 if TYPE_CHECKING:
-    from inference_bench.model import TextScorer
+    from inference_bench.model.model import TextScorer
 
 _METRICS = {"acc": "accuracy", "acc_norm": "accuracy_norm"}
 """What the harness calls our metrics. Any other metric keeps its name."""

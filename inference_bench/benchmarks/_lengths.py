@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from inference_bench.model import Model
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
     from inference_bench.spec import Axis
 

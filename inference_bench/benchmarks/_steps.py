@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from inference_bench._native import TickRecorder
     from inference_bench.measurement import Iteration
-    from inference_bench.model import BatchGenerator, TextGenerator
+    from inference_bench.model.model import BatchGenerator, TextGenerator
 
 
 def time_steps(generator: TextGenerator | BatchGenerator, prompt: Any, new_tokens: int, recorder: TickRecorder) -> None:

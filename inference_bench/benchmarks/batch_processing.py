@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.measurement import Measurement
-    from inference_bench.model import BatchGenerator, Model, TextGenerator
+    from inference_bench.model.model import BatchGenerator, Model, TextGenerator
     from inference_bench.plan import Case
 
 _LENGTHS = ("mixed", "equal")

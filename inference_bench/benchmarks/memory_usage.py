@@ -16,7 +16,7 @@ from inference_bench.units import NS_PER_MS, format_bytes
 
 if TYPE_CHECKING:
     from inference_bench.measurement import Iteration, Measurement
-    from inference_bench.model import Model
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _INTERVAL_NS = 5 * NS_PER_MS

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference_bench.measurement import Measurement
-    from inference_bench.model import LoadStep, Model
+    from inference_bench.model.model import LoadStep, Model
     from inference_bench.plan import Case
 
 _PAGE_CACHE = ("warm", "cold")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.measurement import Iteration, Measurement
-    from inference_bench.model import Model, TextServer
+    from inference_bench.model.model import Model, TextServer
     from inference_bench.plan import Case
 
 _AUTO_LOAD = 0.5

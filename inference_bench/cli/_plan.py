@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._table import aligned
 from inference_bench.errors import PluginError, WeightsError
+from inference_bench.model.weights.cache import cache_dir, find
+from inference_bench.model.weights.origins import Hub, Origin, Package
 from inference_bench.units import NS_PER_S
-from inference_bench.weights import Hub, Origin, Package
-from inference_bench.weights_cache import cache_dir, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference_bench.model import Model
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case, Group, Plan
     from inference_bench.preparation import Prepared
     from inference_bench.spec import Setup

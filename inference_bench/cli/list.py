@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
 
-    from inference_bench.model import Model
+    from inference_bench.model.model import Model
 
 Row = dict[str, Any]
 """One entry: ``name``, and either ``problem`` or what the kind says of itself."""

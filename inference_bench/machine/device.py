@@ -1,7 +1,7 @@
 """A kind of device that models run on.
 
-A kind lives in ``inference_bench/machine/devices/<name>.py`` as one subclass of ``Device``. The file imports no framework:
-whether a device is there must be known before anything heavy starts.
+A kind lives in ``inference_bench/machine/devices/<name>.py`` as one subclass of ``Device``. The file imports no
+framework: whether a device is there must be known before anything heavy starts.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_bench.model import HubWeights, PackageWeights
-from inference_bench.text_encoder import EmbeddingModel
+from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
+from inference_bench.model.model import HubWeights, PackageWeights
 
 
 class AllMiniLM(EmbeddingModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.model import BatchGenerator, LoadSteps, Model, ResolvedWeights, TextEncoder, TextGenerator
+from inference_bench.model.model import BatchGenerator, LoadSteps, Model, ResolvedWeights, TextEncoder, TextGenerator
 from inference_bench.spec import Setup
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_bench.causal_lm import CausalLM
-from inference_bench.model import HubWeights
+from inference_bench.model.engines.transformers.causal_lm import CausalLM
+from inference_bench.model.model import HubWeights
 
 
 class Qwen3Small(CausalLM):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from inference_bench.causal_lm import CausalLM, CausalLMGenerator
-from inference_bench.causal_lm_batch import CausalLMBatchGenerator, PaddedPrompts
-from inference_bench.model import BatchGenerator, HubWeights, TextGenerator
+from inference_bench.model.engines.transformers.causal_lm import CausalLM, CausalLMGenerator
+from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator, PaddedPrompts
+from inference_bench.model.model import BatchGenerator, HubWeights, TextGenerator
 
 _SIDE = 256
 """Pixels of the test image's sides: the smallest image that the published settings do not enlarge."""

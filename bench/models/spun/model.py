@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_bench._native import now_ns
-from inference_bench.model import LoadSteps, Model, ResolvedWeights, TextEncoder
+from inference_bench.model.model import LoadSteps, Model, ResolvedWeights, TextEncoder
 from inference_bench.spec import Setup
 
 _WIDTH = 64

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from inference_bench.causal_lm import CausalLM
 from inference_bench.errors import NotApplicableError
 from inference_bench.microbenchmark import benchmark
+from inference_bench.model.engines.transformers.causal_lm import CausalLM
 
 
 @benchmark

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from inference_bench.causal_lm_batch import CausalLMBatchGenerator
-from inference_bench.causal_lm_scorer import CausalLMScorer
-from inference_bench.model import BatchGenerator, TextGenerator, TextScorer
-from inference_bench.transformers_model import TransformersModel, import_transformers
+from inference_bench.model.engines.transformers.base import TransformersModel, import_transformers
+from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator
+from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
+from inference_bench.model.model import BatchGenerator, TextGenerator, TextScorer
 
 
 class CausalLM(TransformersModel):

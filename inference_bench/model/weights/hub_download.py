@@ -1,6 +1,6 @@
 """Download the safetensors of a Hugging Face hub repository into the hub's own cache.
 
-    python -m inference_bench.hub_download REPOSITORY REVISION
+    python -m inference_bench.model.weights.hub_download REPOSITORY REVISION
 
 Prints one JSON object: ``folder``, ``commit`` and ``sha256`` by file name, as the hub states them. A process of its
 own, so that the caller imports no HTTP client and a name server that never answers can be cut off.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.model import BatchGenerator
+from inference_bench.model.model import BatchGenerator
 
 if TYPE_CHECKING:
-    from inference_bench.causal_lm import CausalLM
+    from inference_bench.model.engines.transformers.causal_lm import CausalLM
 
 
 @dataclass(frozen=True, slots=True)

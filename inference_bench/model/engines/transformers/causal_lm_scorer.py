@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import InvalidValueError, NotApplicableError
-from inference_bench.model import Likelihood, TextScorer
+from inference_bench.model.model import Likelihood, TextScorer
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,11 +21,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from inference_bench import hub_download
 from inference_bench.errors import InvalidValueError, UnknownNameError, WeightsError
-from inference_bench.model import HubWeights, Model, PackageWeights, ResolvedWeights
-from inference_bench.spec import Setup
-from inference_bench.weights_cache import (
+from inference_bench.model.model import HubWeights, Model, PackageWeights, ResolvedWeights
+from inference_bench.model.weights import hub_download
+from inference_bench.model.weights.cache import (
     CacheEntry,
     Fetched,
     Progress,
@@ -37,6 +36,7 @@ from inference_bench.weights_cache import (
     store,
     weights_files,
 )
+from inference_bench.spec import Setup
 
 __all__ = ["SOURCES", "cache_dir", "resolve_weights"]
 
@@ -109,7 +109,7 @@ class Hub(Origin):
         if _offline():
             raise WeightsError(f"{repo_id}: HF_HUB_OFFLINE is set")
         progress(f"fetching {repo_id} from the hub")
-        done = _python("inference_bench.hub_download", repo_id, self._weights.revision)
+        done = _python("inference_bench.model.weights.hub_download", repo_id, self._weights.revision)
         if done.returncode == -signal.SIGALRM:
             raise WeightsError(f"{repo_id}: no answer within {hub_download.PROBE_S} s")
         if done.returncode:
@@ -279,7 +279,7 @@ def _resolved(entry: CacheEntry, source: str) -> ResolvedWeights:
 
 
 def _convert(gguf: Path, folder: Path) -> Path:
-    done = _python("inference_bench.gguf_conversion", str(gguf), str(folder))
+    done = _python("inference_bench.model.weights.gguf_conversion", str(gguf), str(folder))
     if done.returncode:
         raise WeightsError(f"{gguf.name}: not converted: {_last_line(done)}")
     return folder

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from inference_bench.errors import InvalidValueError, WeightsError
-from inference_bench.model import LoadSteps, Model, ResolvedWeights
-from inference_bench.quantization import describe_int8, parameter_bytes, quantize_int8
+from inference_bench.model.engines.transformers.quantization import describe_int8, parameter_bytes, quantize_int8
+from inference_bench.model.model import LoadSteps, Model, ResolvedWeights
 from inference_bench.spec import DTYPES, Setup
 
 _RECOMPILE_LIMIT = 64
 """Variants of one function: each case has its own lengths, and the key-value cache another layout after a prefill."""
 
-PROMPT_FILE = Path(__file__).with_name("data") / "prompt.txt"
+PROMPT_FILE = Path(__file__).parents[2] / "prompt.txt"
 
 
 class TransformersModel(Model):

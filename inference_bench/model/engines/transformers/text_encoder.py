@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.model import TextEncoder
-from inference_bench.transformers_model import TransformersModel
+from inference_bench.model.engines.transformers.base import TransformersModel
+from inference_bench.model.model import TextEncoder
 
 _TEXTS_AT_ONCE = 32
 

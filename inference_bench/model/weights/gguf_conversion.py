@@ -1,6 +1,6 @@
 """Convert a GGUF file to a safetensors folder, dequantised to float32, which holds each of its values exactly.
 
-    python -m inference_bench.gguf_conversion SOURCE.gguf FOLDER
+    python -m inference_bench.model.weights.gguf_conversion SOURCE.gguf FOLDER
 
 A process of its own: it needs torch, which the caller does not import. transformers reads a GGUF file of 49 k words in
 half a minute and safetensors in a tenth of a second, so this is done once.
