@@ -24,7 +24,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from inference_bench._native import TickRecorder, now_ns
-from inference_bench.measurement import Measurement
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.spec import Limits
 from inference_bench.units import NS_PER_S
 

@@ -10,9 +10,9 @@ from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inference_bench.benchmark import Benchmark
+    from inference_bench.benchmark.benchmark import Benchmark
+    from inference_bench.benchmark.measurement import Measurement
     from inference_bench.errors import InferenceBenchError
-    from inference_bench.measurement import Measurement
     from inference_bench.model.engines.transformers.causal_lm import CausalLM
     from inference_bench.model.model import Model, TextEncoder, TextGenerator, TextServer
     from inference_bench.orchestrator import RunOutcome, run_benchmarks
@@ -31,13 +31,13 @@ __path__ = extend_path(__path__, __name__)
 
 _HOMES = {
     "Axis": "spec",
-    "Benchmark": "benchmark",
+    "Benchmark": "benchmark.benchmark",
     "BenchmarkResult": "result",
     "BenchmarkRunner": "runner",
     "CausalLM": "model.engines.transformers.causal_lm",
     "InferenceBenchError": "errors",
     "Limits": "spec",
-    "Measurement": "measurement",
+    "Measurement": "benchmark.measurement",
     "Model": "model.model",
     "Run": "run_folder",
     "RunOutcome": "orchestrator",

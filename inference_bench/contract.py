@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, PluginError
 from inference_bench.metrics import METRICS
 from inference_bench.model.model import ABILITIES, HubWeights, Model, PackageWeights

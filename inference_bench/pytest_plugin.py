@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from inference_bench.function_timing import FunctionTiming
+    from inference_bench.benchmark.function_timing import FunctionTiming
     from inference_bench.result import Summary
 
 _FIXTURE = "inference_bench"
@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(name=_FIXTURE)
 def _timing(request: pytest.FixtureRequest) -> Iterator[FunctionTiming]:
     """Time a function: ``inference_bench(function, *args, **kwargs)`` returns what its last call returned."""
-    from inference_bench.function_timing import FunctionTiming
+    from inference_bench.benchmark.function_timing import FunctionTiming
     from inference_bench.spec import Limits
     from inference_bench.units import NS_PER_S
 

@@ -10,7 +10,7 @@ from string import Template
 from typing import Any
 
 from inference_bench.architecture import is_encoder, max_input_length, reduced
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.model_facts import ModelFacts, title_of
 from inference_bench.registry import KINDS, STANDARD, load_class, names_in

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_bench.accuracy.tasks import SAMPLES
+from inference_bench.benchmark.accuracy.tasks import SAMPLES
 from inference_bench.errors import UnknownNameError
 from inference_bench.orchestrator import RunOutcome, run_benchmarks
 from inference_bench.registry import find_models, load_model
@@ -154,7 +154,7 @@ def test_random_weights_are_not_judged(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_trained_model_knows_more_than_chance(tmp_path: Path) -> None:
     """The real model on the sample; with so few items only gross errors of scoring show."""
-    from inference_bench.accuracy.tasks import find_task
+    from inference_bench.benchmark.accuracy.tasks import find_task
     from inference_bench.model.model import LoadSteps
     from inference_bench.model.weights.origins import resolve_weights
 

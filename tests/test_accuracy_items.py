@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scorers import BitScorer
 
-from inference_bench.accuracy.multiple_choice import MultipleChoice
-from inference_bench.accuracy.passage import Passage
-from inference_bench.accuracy.question import Question, normalise
-from inference_bench.accuracy.task import sample
 from inference_bench.analysis.summaries import summarise_scores
+from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
+from inference_bench.benchmark.accuracy.passage import Passage
+from inference_bench.benchmark.accuracy.question import Question, normalise
+from inference_bench.benchmark.accuracy.task import sample
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InvalidValueError
-from inference_bench.measurement import Measurement
 from inference_bench.model.model import Likelihood
 from inference_bench.result import Scores
 from inference_bench.spec import Limits

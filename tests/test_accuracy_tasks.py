@@ -11,14 +11,14 @@ from zipfile import ZipFile
 
 import pytest
 
-from inference_bench.accuracy import public_sets
-from inference_bench.accuracy.item import Item
-from inference_bench.accuracy.jsonl import JsonlTask
-from inference_bench.accuracy.multiple_choice import MultipleChoice
-from inference_bench.accuracy.passage import Passage
-from inference_bench.accuracy.public_sets import SETS, PublicTask
-from inference_bench.accuracy.question import Question
-from inference_bench.accuracy.tasks import SAMPLES, find_task
+from inference_bench.benchmark.accuracy import public_sets
+from inference_bench.benchmark.accuracy.item import Item
+from inference_bench.benchmark.accuracy.jsonl import JsonlTask
+from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
+from inference_bench.benchmark.accuracy.passage import Passage
+from inference_bench.benchmark.accuracy.public_sets import SETS, PublicTask
+from inference_bench.benchmark.accuracy.question import Question
+from inference_bench.benchmark.accuracy.tasks import SAMPLES, find_task
 from inference_bench.errors import InvalidValueError, TaskError, UnknownNameError
 
 

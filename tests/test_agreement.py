@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from inference_bench.accuracy.divergence import compare_logits, first_difference
+from inference_bench.benchmark.accuracy.divergence import compare_logits, first_difference
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks.agreement import AgreementBenchmark
 from inference_bench.errors import InvalidValueError
-from inference_bench.measurement import Measurement
 from inference_bench.model.model import LoadSteps
 from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.plan import Case

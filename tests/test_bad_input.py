@@ -51,7 +51,7 @@ MODELS: dict[str, tuple[str, str, Status, str]] = {
 """Model → what is replaced in a sound one, by what; what becomes of its case."""
 
 BENCHMARK = """
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.benchmark import Benchmark
 
 
 class Own(Benchmark):

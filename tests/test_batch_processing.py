@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks._memory_guard import needed_bytes, refuse_what_cannot_fit
 from inference_bench.benchmarks.batch_processing import (
     BatchProcessingBenchmark,
@@ -14,7 +15,6 @@ from inference_bench.benchmarks.batch_processing import (
 )
 from inference_bench.cli._values import axis
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnknownNameError
-from inference_bench.measurement import Measurement
 from inference_bench.model.model import BatchGenerator, LoadSteps, Model, TextGenerator
 from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.orchestrator import prepare, run_benchmarks

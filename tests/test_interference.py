@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.machine.interference import Interference
-from inference_bench.measurement import Measurement
 from inference_bench.spec import Limits
 
 

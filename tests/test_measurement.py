@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import UnknownNameError
-from inference_bench.measurement import Measurement
 from inference_bench.spec import Limits
 from inference_bench.units import NS_PER_MS, NS_PER_S
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from inference_bench.analysis.summaries import summarise_scores
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks import memory_usage
 from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark, _score_leak
 from inference_bench.machine.device_memory import DeviceMemory
-from inference_bench.measurement import Measurement
 from inference_bench.model.model import LoadStep, LoadSteps, ResolvedWeights, TextEncoder, TextGenerator
 from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.orchestrator import prepare, run_benchmarks

@@ -26,7 +26,7 @@ class Plugin(Model):
     def generator(self): ...
 """
 BENCHMARK = """
-from inference_bench.microbenchmark import benchmark
+from inference_bench.benchmark.function import benchmark
 
 
 @benchmark

@@ -6,11 +6,11 @@ import textwrap
 
 import pytest
 
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks import model_loading_time
 from inference_bench.benchmarks.model_loading_time import ModelLoadingTimeBenchmark, step_times_ns
 from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.machine.page_cache import cached_bytes
-from inference_bench.measurement import Measurement
 from inference_bench.model.model import LoadStep, LoadSteps, ResolvedWeights
 from inference_bench.orchestrator import prepare, run_benchmarks
 from inference_bench.plan import Case

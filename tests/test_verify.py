@@ -30,7 +30,7 @@ class Plugin(Model):
     def generator(self): ...
 """
 BENCHMARK = """
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.benchmark import Benchmark
 
 
 class Own(Benchmark):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inference_bench._native import TickRecorder
-    from inference_bench.measurement import Iteration
+    from inference_bench.benchmark.measurement import Iteration
     from inference_bench.model.model import BatchGenerator, TextGenerator
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from inference_bench.accuracy.divergence import first_difference
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.accuracy.divergence import first_difference
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmarks._lengths import check_length
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
-    from inference_bench.measurement import Measurement
+    from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.model import Model
     from inference_bench.plan import Case
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from inference_bench.accuracy.jsonl import JsonlTask
-from inference_bench.accuracy.tasks import SAMPLES, find_task
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.accuracy.jsonl import JsonlTask
+from inference_bench.benchmark.accuracy.tasks import SAMPLES, find_task
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
-    from inference_bench.accuracy.task import Task
-    from inference_bench.measurement import Measurement
+    from inference_bench.benchmark.accuracy.task import Task
+    from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.model import Model
     from inference_bench.plan import Case
 

@@ -6,8 +6,8 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench._native import TickRecorder
-from inference_bench.accuracy.divergence import first_difference
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.accuracy.divergence import first_difference
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._memory_guard import refuse_what_cannot_fit
 from inference_bench.benchmarks._steps import record_steps, time_steps
@@ -17,7 +17,7 @@ from inference_bench.spec import Axis
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference_bench.measurement import Measurement
+    from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.model import BatchGenerator, Model, TextGenerator
     from inference_bench.plan import Case
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import TickRecorder
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._steps import record_steps, time_steps
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
-    from inference_bench.measurement import Measurement
+    from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.model import Model
     from inference_bench.plan import Case
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import MemorySampler, rss_bytes
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.machine.device_memory import DeviceMemory, read_device_memory, reset_device_peak
 from inference_bench.spec import Axis
 from inference_bench.units import NS_PER_MS, format_bytes
 
 if TYPE_CHECKING:
-    from inference_bench.measurement import Iteration, Measurement
+    from inference_bench.benchmark.measurement import Iteration, Measurement
     from inference_bench.model.model import Model
     from inference_bench.plan import Case
 

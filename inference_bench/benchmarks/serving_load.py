@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench.batcher import Batcher
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnknownNameError
 from inference_bench.load_generator import OPEN, SCENARIOS, Load, Served, send
@@ -20,7 +20,7 @@ from inference_bench.units import NS_PER_MS, NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference_bench.measurement import Iteration, Measurement
+    from inference_bench.benchmark.measurement import Iteration, Measurement
     from inference_bench.model.model import Model, TextServer
     from inference_bench.plan import Case
 

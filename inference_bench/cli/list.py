@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.cli._command import Command, summary_of
 from inference_bench.cli._table import aligned
 from inference_bench.errors import PluginError, UnknownNameError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference_bench.accuracy.tasks import SAMPLES
+from inference_bench.benchmark.accuracy.tasks import SAMPLES
 from inference_bench.benchmarks.accuracy import AccuracyBenchmark
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from inference_bench.accuracy.tasks import SAMPLES
+from inference_bench.benchmark.accuracy.tasks import SAMPLES
 from inference_bench.benchmarks.accuracy import AccuracyBenchmark
 
 

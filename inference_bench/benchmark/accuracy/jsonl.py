@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from inference_bench.accuracy.item import Item
-from inference_bench.accuracy.multiple_choice import MultipleChoice
-from inference_bench.accuracy.passage import Passage
-from inference_bench.accuracy.question import Question
-from inference_bench.accuracy.task import ItemTask, Progress
+from inference_bench.benchmark.accuracy.item import Item
+from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
+from inference_bench.benchmark.accuracy.passage import Passage
+from inference_bench.benchmark.accuracy.question import Question
+from inference_bench.benchmark.accuracy.task import ItemTask, Progress
 from inference_bench.errors import TaskError
 
 

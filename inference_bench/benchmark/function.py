@@ -1,6 +1,6 @@
 """A benchmark that is one function: what it does is timed, call by call.
 
-    from inference_bench.microbenchmark import benchmark
+    from inference_bench.benchmark.function import benchmark
 
     @benchmark
     def tokenise(model):
@@ -17,11 +17,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench._native import TickRecorder
-from inference_bench.benchmark import Benchmark
+from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.errors import PluginError
 
 if TYPE_CHECKING:
-    from inference_bench.measurement import Measurement
+    from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.model import Model
     from inference_bench.plan import Case
 

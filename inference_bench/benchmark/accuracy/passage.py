@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inference_bench.accuracy.item import Item, Score, check_finite
+from inference_bench.benchmark.accuracy.item import Item, Score, check_finite
 
 if TYPE_CHECKING:
     from inference_bench.model.model import TextScorer

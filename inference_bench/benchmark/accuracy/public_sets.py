@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from inference_bench.accuracy.fetching import run_python
-from inference_bench.accuracy.item import Item
-from inference_bench.accuracy.multiple_choice import MultipleChoice
-from inference_bench.accuracy.passage import Passage
-from inference_bench.accuracy.question import Question
-from inference_bench.accuracy.task import ItemTask, Progress
+from inference_bench.benchmark.accuracy.fetching import run_python
+from inference_bench.benchmark.accuracy.item import Item
+from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
+from inference_bench.benchmark.accuracy.passage import Passage
+from inference_bench.benchmark.accuracy.question import Question
+from inference_bench.benchmark.accuracy.task import ItemTask, Progress
 from inference_bench.errors import TaskError, UnknownNameError
 from inference_bench.model.weights.cache import cache_dir, file_sha256
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from inference_bench.analysis.summaries import summarise
-from inference_bench.measurement import Measurement
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.result import Stage, Summary
 from inference_bench.spec import Limits
 

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inference_bench.accuracy.item import Item, Score
+from inference_bench.benchmark.accuracy.item import Item, Score
 
 if TYPE_CHECKING:
     from inference_bench.model.model import TextScorer

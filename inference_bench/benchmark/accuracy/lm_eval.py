@@ -1,6 +1,6 @@
 """Any task of lm-evaluation-harness, asked of the loaded model; needs the extra ``lm-eval``.
 
-    python -m inference_bench.accuracy.lm_eval TASK
+    python -m inference_bench.benchmark.accuracy.lm_eval TASK
 
 fetches a task's data sets, where the worker itself stays off the network.
 """
@@ -16,9 +16,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.accuracy.fetching import run_python
-from inference_bench.accuracy.item import Score
-from inference_bench.accuracy.task import Progress, Task
+from inference_bench.benchmark.accuracy.fetching import run_python
+from inference_bench.benchmark.accuracy.item import Score
+from inference_bench.benchmark.accuracy.task import Progress, Task
 from inference_bench.errors import InvalidValueError, TaskError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class HarnessTask(Task):
             raise TaskError(f"lm_eval task {self._task}: no such task; `lm_eval ls tasks` lists them.") from None
         except Exception:  # the harness and its data sets raise whatever they like when a file is not in their cache
             environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-            reason = run_python(["-m", "inference_bench.accuracy.lm_eval", self._task], environment, progress)
+            reason = run_python(["-m", "inference_bench.benchmark.accuracy.lm_eval", self._task], environment, progress)
             if reason is not None:
                 raise TaskError(f"lm_eval task {self._task}: its data cannot be had: {reason}.") from None
         return self._task

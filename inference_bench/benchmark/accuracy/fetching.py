@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from inference_bench.accuracy.task import Progress
+from inference_bench.benchmark.accuracy.task import Progress
 
 
 def run_python(arguments: list[str], environment: Mapping[str, str], progress: Progress) -> str | None:

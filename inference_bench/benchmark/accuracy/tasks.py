@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inference_bench.accuracy.jsonl import JsonlTask
-from inference_bench.accuracy.lm_eval import HarnessTask
-from inference_bench.accuracy.public_sets import SETS, PublicTask
-from inference_bench.accuracy.task import Task
+from inference_bench.benchmark.accuracy.jsonl import JsonlTask
+from inference_bench.benchmark.accuracy.lm_eval import HarnessTask
+from inference_bench.benchmark.accuracy.public_sets import SETS, PublicTask
+from inference_bench.benchmark.accuracy.task import Task
 from inference_bench.errors import InvalidValueError, UnknownNameError
 
-_DATA = Path(__file__).parent.parent / "data"
+_SAMPLES_FOLDER = Path(__file__).with_name("samples")
 
 SAMPLES = ("sample_choice", "sample_question", "sample_passage")
 """The tasks that come with this package: small, but offline and free of any terms."""
@@ -29,7 +29,7 @@ def find_task(name: str) -> Task:
         UsageError: nothing goes by this name.
     """
     if name in SAMPLES:
-        return JsonlTask(_DATA / f"{name}.jsonl")
+        return JsonlTask(_SAMPLES_FOLDER / f"{name}.jsonl")
     if name.startswith(_HARNESS):
         return HarnessTask(name.removeprefix(_HARNESS))
     if name.endswith(".jsonl"):

@@ -14,7 +14,7 @@ from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
-    from inference_bench.measurement import Measurement
+    from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.model import Model
     from inference_bench.plan import Case
 

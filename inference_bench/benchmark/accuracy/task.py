@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from inference_bench.accuracy.item import Item, Score
+from inference_bench.benchmark.accuracy.item import Item, Score
 
 if TYPE_CHECKING:
     from inference_bench.model.model import TextScorer
