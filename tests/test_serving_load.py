@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from inference_bench.analysis.trust.case import grade
-from inference_bench.batcher import Batcher
 from inference_bench.benchmark.measurement import Measurement
+from inference_bench.benchmarks._batcher import Batcher
+from inference_bench.benchmarks._load_generator import Load, Served, send
 from inference_bench.benchmarks.serving_load import ServingLoadBenchmark, _score
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.load_generator import Load, Served, send
 from inference_bench.model.model import BatchGenerator, TextServer
 from inference_bench.orchestrator import prepare, run_benchmarks
 from inference_bench.registry import find_models, load_model

@@ -9,11 +9,11 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, ClassVar
 
-from inference_bench.batcher import Batcher
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._batcher import Batcher
 from inference_bench.benchmarks._lengths import check_length, fitting
+from inference_bench.benchmarks._load_generator import OPEN, SCENARIOS, Load, Served, send
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnknownNameError
-from inference_bench.load_generator import OPEN, SCENARIOS, Load, Served, send
 from inference_bench.spec import Axis
 from inference_bench.units import NS_PER_MS, NS_PER_S
 
