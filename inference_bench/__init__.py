@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from inference_bench.model.model import Model, TextEncoder, TextGenerator, TextServer
     from inference_bench.orchestrator import RunOutcome, run_benchmarks
     from inference_bench.result import BenchmarkResult, Status
-    from inference_bench.run_folder import Run, load_run
-    from inference_bench.run_tables import RunTables, load_runs
+    from inference_bench.results.run_folder import Run, load_run
+    from inference_bench.results.tables import RunTables, load_runs
     from inference_bench.runner import (
         BenchmarkRunner,
         run_standardized_benchmarks,
@@ -39,17 +39,17 @@ _HOMES = {
     "Limits": "spec",
     "Measurement": "benchmark.measurement",
     "Model": "model.model",
-    "Run": "run_folder",
+    "Run": "results.run_folder",
     "RunOutcome": "orchestrator",
-    "RunTables": "run_tables",
+    "RunTables": "results.tables",
     "Setup": "spec",
     "Spec": "spec",
     "Status": "result",
     "TextEncoder": "model.model",
     "TextGenerator": "model.model",
     "TextServer": "model.model",
-    "load_run": "run_folder",
-    "load_runs": "run_tables",
+    "load_run": "results.run_folder",
+    "load_runs": "results.tables",
     "run_benchmarks": "orchestrator",
     "run_standardized_benchmarks": "runner",
     "run_standardized_benchmarks_async": "runner",

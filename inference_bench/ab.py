@@ -18,13 +18,13 @@ from pathlib import Path
 
 from inference_bench._native import now_ns
 from inference_bench.analysis.comparison import MARGIN, Comparisons, Floor, compare, no_floor
-from inference_bench.observations import observe
 from inference_bench.orchestrator import Session
 from inference_bench.preparation import prepare
 from inference_bench.progress import Progress
 from inference_bench.result import BenchmarkResult
-from inference_bench.run_folder import Run, create_run_folder, load_run, locked
-from inference_bench.runs import write_pairing
+from inference_bench.results.comparison_sides import observe
+from inference_bench.results.discovery import write_pairing
+from inference_bench.results.run_folder import Run, create_run_folder, load_run, locked
 from inference_bench.spec import Spec
 
 FIRST_LOOK = 10

@@ -23,14 +23,14 @@ from inference_bench.machine.environment import describe_environment, difference
 from inference_bench.model.model import ResolvedWeights
 from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.overlap import Until, choose_overlap, how_far_ahead, needs_of
-from inference_bench.plain import spec_from_plain
 from inference_bench.plan import Case, Group, Plan
 from inference_bench.preparation import Prepared, prepare
 from inference_bench.progress import Progress
 from inference_bench.registry import ModelFile, find_models
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
-from inference_bench.run_folder import Run, create_run_folder, load_run, locked
-from inference_bench.sink import open_sinks
+from inference_bench.results.run_folder import Run, create_run_folder, load_run, locked
+from inference_bench.results.serialization import spec_from_plain
+from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.tally import Tally
 from inference_bench.units import NS_PER_S

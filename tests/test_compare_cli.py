@@ -12,9 +12,9 @@ import sys
 
 import pytest
 
-from inference_bench.observations import observe
 from inference_bench.orchestrator import run_benchmarks
-from inference_bench.run_folder import load_run
+from inference_bench.results.comparison_sides import observe
+from inference_bench.results.run_folder import load_run
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
 
@@ -168,7 +168,7 @@ def test_a_baseline_that_failed_is_told_and_the_rest_compared(folders, broken):
 
 def test_scores_that_are_no_numbers_are_left_out_and_told(folders, monkeypatch):
     items = [("accuracy", "task", "1", 1.0, 1.0), ("accuracy", "task", "2", math.nan, 1.0)]
-    monkeypatch.setattr("inference_bench.observations._items", lambda run, result: iter(items))
+    monkeypatch.setattr("inference_bench.results.comparison_sides._items", lambda run, result: iter(items))
     problems = []
 
     side = observe("A", [load_run(folders["one"])], metrics=("accuracy",), problem=problems.append)

@@ -166,7 +166,7 @@ def test_the_rule_is_seen_to_work(tmp_path):
     path = tmp_path / "some.py"
     path.write_text(
         "import torch.nn\n"
-        "if TYPE_CHECKING:\n    from inference_bench.sinks.csv import CsvSink\n"
+        "if TYPE_CHECKING:\n    from inference_bench.results.sinks.csv import CsvSink\n"
         "def load():\n    from inference_bench import report\n    import transformers\n"
     )
 

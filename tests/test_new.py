@@ -17,7 +17,7 @@ from inference_bench.architecture import architecture_of, max_input_length, redu
 from inference_bench.cli import main
 from inference_bench.errors import InvalidValueError
 from inference_bench.registry import ModelFile, find_benchmarks, load_benchmark, load_model
-from inference_bench.run_folder import Run, load_run
+from inference_bench.results.run_folder import Run, load_run
 from inference_bench.skeleton import write_files
 
 QWEN3_MOE: dict[str, Any] = {

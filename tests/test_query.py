@@ -12,7 +12,7 @@ import pytest
 
 from inference_bench.cli import main
 from inference_bench.errors import InvalidValueError, RunFormatError, UsageError
-from inference_bench.run_tables import TABLES, load_runs
+from inference_bench.results.tables import TABLES, load_runs
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_every_row_says_its_run(root):
 
 
 def test_tables_are_read_when_they_are_used(root, monkeypatch):
-    monkeypatch.setattr("inference_bench.run_folder.Run._table", pytest.fail)
+    monkeypatch.setattr("inference_bench.results.run_folder.Run._table", pytest.fail)
 
     assert load_runs(root).summaries.num_rows > 0
 
@@ -131,7 +131,7 @@ def test_an_unknown_format(root, capsys):
 
 
 def test_without_duckdb_the_message_says_what_to_install(root, monkeypatch):
-    from inference_bench.query import query
+    from inference_bench.results.query import query
 
     monkeypatch.setitem(sys.modules, "duckdb", None)
 
@@ -142,8 +142,8 @@ def test_without_duckdb_the_message_says_what_to_install(root, monkeypatch):
 def test_axes_of_mixed_types_become_text():
     from inference_bench.plan import Case
     from inference_bench.result import BenchmarkResult, RunRecord, Status
-    from inference_bench.run_folder import Run
-    from inference_bench.run_tables import RunTables
+    from inference_bench.results.run_folder import Run
+    from inference_bench.results.tables import RunTables
     from inference_bench.spec import Setup
 
     case = Case("tiny", "speed", Setup(threads=1), {"size": 1})

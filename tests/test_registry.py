@@ -20,7 +20,7 @@ from inference_bench.registry import (
     names_in,
 )
 from inference_bench.report import Report
-from inference_bench.sink import Sink
+from inference_bench.results.sink import Sink
 from inference_bench.spec import DEVICES, SUITES
 
 MODEL = "from inference_bench.model.model import Model\nclass Own(Model):\n    title = 'own'\n"
@@ -29,7 +29,7 @@ KINDS = [
     ("benchmark", "inference_bench.benchmarks", Benchmark),
     ("device", "inference_bench.machine.devices", Device),
     ("report", "inference_bench.reports", Report),
-    ("sink", "inference_bench.sinks", Sink),
+    ("sink", "inference_bench.results.sinks", Sink),
 ]
 
 

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_bench.errors import UnknownNameError
-from inference_bench.history import Point, Track
 from inference_bench.plan import Case
 from inference_bench.registry import names_in
 from inference_bench.report import open_report
@@ -21,8 +20,9 @@ from inference_bench.reports._history import page as history_page
 from inference_bench.reports._numbers import numbers_of
 from inference_bench.reports._places import Places
 from inference_bench.result import BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
-from inference_bench.run_folder import Run, create_run_folder, load_run
-from inference_bench.sink import open_sinks
+from inference_bench.results.history import Point, Track
+from inference_bench.results.run_folder import Run, create_run_folder, load_run
+from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 
 PEOPLE = ("console", "markdown")
@@ -446,7 +446,7 @@ def test_reports_know_no_measuring_module():
 import sys
 from inference_bench.registry import names_in
 from inference_bench.report import open_report
-from inference_bench.sink import open_sinks
+from inference_bench.results.sink import open_sinks
 [open_report(name) for name in names_in("inference_bench.reports")]
 open_sinks(None)
 measuring = {"benchmarks", "orchestrator", "worker", "floor", "_native"}

@@ -15,7 +15,7 @@ from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.orchestrator import resume_run, run_benchmarks
 from inference_bench.progress import Progress
 from inference_bench.result import Status
-from inference_bench.run_folder import load_run, locked
+from inference_bench.results.run_folder import load_run, locked
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
 
@@ -118,7 +118,7 @@ def test_the_command_line_resumes_and_refuses_other_settings(tmp_path, bad_model
 
 
 def test_a_spec_survives_its_file(tmp_path, bad_models):
-    from inference_bench.plain import plain, spec_from_plain
+    from inference_bench.results.serialization import plain, spec_from_plain
 
     request = replace(
         Spec(("a", "b"), suite="full", axes={"input_length": (8, 16), "view": ("steps",)}), limits=LIMITS, runs=3

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_bench import run_folder
 from inference_bench.errors import InferenceBenchError, InvalidValueError, RunFormatError
-from inference_bench.plain import plain, result_from_plain, result_to_plain
 from inference_bench.plan import Case
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
-from inference_bench.run_folder import create_run_folder, load_run, memory_file, samples_file, write_atomically
-from inference_bench.sink import open_sinks
+from inference_bench.results import run_folder
+from inference_bench.results.run_folder import create_run_folder, load_run, memory_file, samples_file, write_atomically
+from inference_bench.results.serialization import plain, result_from_plain, result_to_plain
+from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 from inference_bench.text import one_line
 

@@ -26,8 +26,8 @@ from inference_bench.result import (
     Status,
     Summary,
 )
-from inference_bench.run_folder import create_run_folder, load_run
-from inference_bench.sink import open_sinks
+from inference_bench.results.run_folder import create_run_folder, load_run
+from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 
 RECORD = RunRecord("20261123T201530Z-3fa9c1", "2026-11-23T20:15:30+00:00", {}, {}, clock={"source": "tsc"})
@@ -130,7 +130,7 @@ def test_unknown_sink_is_named(folder):
         open_sinks(folder, ["parket"])
 
 
-@pytest.mark.parametrize("name", names_in("inference_bench.sinks"))
+@pytest.mark.parametrize("name", names_in("inference_bench.results.sinks"))
 def test_each_sink_works_alone(folder, name):
     sink = open_sinks(folder, [name])
     sink.begin(RECORD)

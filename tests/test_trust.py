@@ -10,8 +10,8 @@ from inference_bench.analysis.trust.case import Severity, grade
 from inference_bench.cli._main import main
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Estimate, Failure, Mode, RunRecord, Status, Summary
-from inference_bench.run_folder import create_run_folder
-from inference_bench.sink import open_sinks
+from inference_bench.results.run_folder import create_run_folder
+from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 
 RECORD = RunRecord(id="r", created_utc="2026-11-24T00:00:00+00:00", spec={}, environment={}, finished=True)

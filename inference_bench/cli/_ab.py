@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from inference_bench.ab import AbOutcome, Question, Variant
     from inference_bench.cli._revisions import Revisions
-    from inference_bench.noise_store import Noise
+    from inference_bench.results.noise_store import Noise
 
 _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _TEXTS = ("weights", "scale")
@@ -114,11 +114,11 @@ def measure(first: Variant, second: Variant, question: Question, args: argparse.
 
 def show(outcome: AbOutcome, noise: Noise | None, form: str) -> None:
     """Print the comparison, and where its runs are."""
-    from inference_bench.noise_store import floor_sentence
     from inference_bench.reports._comparison import page
     from inference_bench.reports._comparison_json import write_json
     from inference_bench.reports._effects import figures
     from inference_bench.reports._render import render
+    from inference_bench.results.noise_store import floor_sentence
 
     pairs = max((max(row.runs) for row in outcome.compared.rows), default=0)
     remarks = [

@@ -10,8 +10,8 @@ import orjson
 
 from inference_bench._native import now_ns
 from inference_bench.metrics import unit_of
-from inference_bench.plain import case_to_plain, plain
 from inference_bench.progress import Progress
+from inference_bench.results.serialization import case_to_plain, plain
 
 if TYPE_CHECKING:
     from inference_bench.plan import Case, Plan

@@ -50,8 +50,8 @@ class AbCommand(Command):
         from inference_bench.cli._revisions import Revisions
         from inference_bench.machine.environment import describe_environment
         from inference_bench.metrics import get_metric
-        from inference_bench.noise_store import load_noise
         from inference_bench.reports._render import check_format
+        from inference_bench.results.noise_store import load_noise
 
         _ab.refuse_foreign(args, self, _ab.OPTIONS_OF_SWEEPS, positionals=2)
         check_format(args.format, "json")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from inference_bench.analysis.comparison import Comparisons, Side
     from inference_bench.analysis.environment_differences import Difference
-    from inference_bench.noise_store import Noise
-    from inference_bench.run_folder import Run
+    from inference_bench.results.noise_store import Noise
+    from inference_bench.results.run_folder import Run
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
@@ -89,7 +89,7 @@ def _read(args: argparse.Namespace) -> list[Sided]:
     """Return the sides, the baseline first."""
     from pathlib import Path
 
-    from inference_bench.runs import open_runs, read_pairing
+    from inference_bench.results.discovery import open_runs, read_pairing
 
     places: list[str] = [*([args.baseline] if args.baseline else []), *args.places]
     if len(places) == 1:
@@ -124,7 +124,7 @@ def _check_machines(sides: Sequence[Sided], *, across: bool) -> None:
 
 
 def _noise(runs: Sequence[Run]) -> Noise | None:
-    from inference_bench.noise_store import load_noise
+    from inference_bench.results.noise_store import load_noise
 
     return load_noise(str(runs[0].record.environment.get("fingerprint", "unknown")))
 
@@ -132,8 +132,8 @@ def _noise(runs: Sequence[Run]) -> Noise | None:
 def _compared(sides: Sequence[Sided], args: argparse.Namespace, noise: Noise | None) -> Iterator[Comparisons]:
     from inference_bench.analysis.comparison import compare, no_floor
     from inference_bench.analysis.quantiles import LEVEL
-    from inference_bench.observations import observe
-    from inference_bench.runs import pairing_of
+    from inference_bench.results.comparison_sides import observe
+    from inference_bench.results.discovery import pairing_of
 
     def side(sided: Sided, *, paired: bool) -> Side:
         p = QUANTILES[args.quantile]
@@ -152,10 +152,10 @@ def _compared(sides: Sequence[Sided], args: argparse.Namespace, noise: Noise | N
 def _write(
     compared: Sequence[Comparisons], differences: Sequence[Sequence[Difference]], noise: Noise | None, form: str
 ) -> None:
-    from inference_bench.noise_store import floor_sentence
     from inference_bench.reports._comparison import page
     from inference_bench.reports._effects import figures
     from inference_bench.reports._render import render
+    from inference_bench.results.noise_store import floor_sentence
 
     sentence = floor_sentence(noise, compared)
     if form == "json":

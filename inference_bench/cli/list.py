@@ -27,7 +27,7 @@ from inference_bench.registry import (
     names_in,
 )
 from inference_bench.report import Report
-from inference_bench.sink import Sink
+from inference_bench.results.sink import Sink
 from inference_bench.spec import SUITES
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ _KINDS: dict[str, Callable[[Sequence[Path], ModelFile | None], list[Row]]] = {
     "metrics": _metrics,
     "devices": _plugins("device", "inference_bench.machine.devices", Device, _describe_device),
     "formats": _plugins("report", "inference_bench.reports", Report, _describe_by_docstring),
-    "sinks": _plugins("sink", "inference_bench.sinks", Sink, _describe_by_docstring),
+    "sinks": _plugins("sink", "inference_bench.results.sinks", Sink, _describe_by_docstring),
 }
 
 

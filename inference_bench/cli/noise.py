@@ -13,7 +13,7 @@ from inference_bench.cli.run import DEFAULT_MODEL, RunCommand
 if TYPE_CHECKING:
     import argparse
 
-    from inference_bench.noise_store import Noise
+    from inference_bench.results.noise_store import Noise
 
 _INTERRUPTED = 130
 
@@ -48,9 +48,9 @@ class NoiseCommand(Command):
         from inference_bench.ab import Question
         from inference_bench.cli._request import check_output
         from inference_bench.cli._revisions import Revisions
-        from inference_bench.noise_store import add_noise, load_noise
-        from inference_bench.observations import observe
         from inference_bench.reports._render import check_format
+        from inference_bench.results.comparison_sides import observe
+        from inference_bench.results.noise_store import add_noise, load_noise
 
         _ab.refuse_foreign(args, self, _ab.OPTIONS_OF_SWEEPS)
         check_format(args.format, "json")

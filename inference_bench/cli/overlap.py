@@ -51,11 +51,11 @@ class OverlapCommand(Command):
         from inference_bench.cli._progress import make_progress
         from inference_bench.cli._request import check_output, spec_of
         from inference_bench.machine.environment import describe_environment
-        from inference_bench.noise_store import floor_sentence, load_noise
         from inference_bench.overlap_check import check_overlap
         from inference_bench.reports._comparison import page
         from inference_bench.reports._comparison_json import write_json
         from inference_bench.reports._render import check_format, render
+        from inference_bench.results.noise_store import floor_sentence, load_noise
 
         _ab.refuse_foreign(args, self, _ab.OPTIONS_OF_RUNS)
         check_format(args.format, "json")

@@ -36,8 +36,8 @@ class QueryCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Answer the query."""
         from inference_bench.errors import UnknownNameError, UsageError
-        from inference_bench.query import query
-        from inference_bench.run_tables import load_runs
+        from inference_bench.results.query import query
+        from inference_bench.results.tables import load_runs
 
         if args.format not in _WRITERS:
             raise UnknownNameError("format", args.format, _WRITERS)

@@ -51,7 +51,7 @@ class ReportCommand(Command):
         if args.history:
             return _history(args)
         from inference_bench.report import open_report
-        from inference_bench.run_folder import load_run
+        from inference_bench.results.run_folder import load_run
 
         report = open_report(args.format)
         if len(args.folders) > 1 and args.format not in _MANY:
@@ -73,10 +73,10 @@ def _warn(text: str) -> None:
 
 def _history(args: argparse.Namespace) -> int:
     from inference_bench.errors import RunFormatError
-    from inference_bench.history import history
     from inference_bench.reports._history import page
     from inference_bench.reports._render import check_format, render
-    from inference_bench.runs import open_runs
+    from inference_bench.results.discovery import open_runs
+    from inference_bench.results.history import history
 
     check_format(args.format)
     runs = [run for folder in args.folders for run in open_runs(folder, _warn)]

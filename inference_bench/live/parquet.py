@@ -12,8 +12,8 @@ from inference_bench.analysis.summaries import summarise_samples
 from inference_bench.live.export import Exporter
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, RunRecord, Samples, Stage, Status
-from inference_bench.run_folder import create_run_folder
-from inference_bench.sink import open_sinks
+from inference_bench.results.run_folder import create_run_folder
+from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 
 if TYPE_CHECKING:

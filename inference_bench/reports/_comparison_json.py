@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench.analysis.comparison import Comparison, Comparisons, word
 from inference_bench.metrics import better_of, unit_of
-from inference_bench.plain import case_to_plain, plain
+from inference_bench.results.serialization import case_to_plain, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from inference_bench.plain import case_to_plain
+from inference_bench.results.serialization import case_to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.analysis.trust.case import Grade
-    from inference_bench.run_folder import Run
+    from inference_bench.results.run_folder import Run
 
 VERSION = 1
 

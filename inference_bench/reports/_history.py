@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from inference_bench.history import LEAST
 from inference_bench.metrics import METRICS, Better, unit_of
 from inference_bench.reports._page import EMPTY, Block, Cell, Column, Page, Table, Tone
+from inference_bench.results.history import LEAST
 from inference_bench.spec import Setup
 from inference_bench.units import counted, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference_bench.history import Track
     from inference_bench.plan import Case
+    from inference_bench.results.history import Track
 
 _COLUMNS = (
     Column("run"),

@@ -18,7 +18,7 @@ from inference_bench.reports._content import page
 from inference_bench.reports._page import Block, Cell, Page, Remarks, Table, Tone
 
 if TYPE_CHECKING:
-    from inference_bench.run_folder import Run
+    from inference_bench.results.run_folder import Run
 
 _STYLES = {
     Tone.PLAIN: "",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.report import Report
-from inference_bench.sinks.csv import rows, write_table
+from inference_bench.results.sinks.csv import rows, write_table
 
 if TYPE_CHECKING:
-    from inference_bench.run_folder import Run
+    from inference_bench.results.run_folder import Run
 
 
 class CsvReport(Report):

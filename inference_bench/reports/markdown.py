@@ -12,7 +12,7 @@ from inference_bench.reports._page import Block, Cell, Page, Remarks, Table, Ton
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from inference_bench.run_folder import Run
+    from inference_bench.results.run_folder import Run
 
 _LOUD = (Tone.STRONG, Tone.ALARM)
 

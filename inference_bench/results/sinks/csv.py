@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench.analysis.trust.case import case_grade
 from inference_bench.metrics import better_of, unit_of
-from inference_bench.plain import plain
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
-from inference_bench.run_folder import TABLE, write_atomically
-from inference_bench.sink import Sink
+from inference_bench.results.run_folder import TABLE, write_atomically
+from inference_bench.results.serialization import plain
+from inference_bench.results.sink import Sink
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Where results go as they are measured.
 
-A sink lives in ``inference_bench/sinks/<name>.py`` as one subclass of ``Sink``, or in another distribution behind an
-entry point of the group ``inference_bench.sinks``.
+A sink lives in ``inference_bench/results/sinks/<name>.py`` as one subclass of ``Sink``, or in another distribution behind
+an entry point of the group ``inference_bench.sinks``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from inference_bench.result import BenchmarkResult, RunRecord
 
-PACKAGE = "inference_bench.sinks"
+PACKAGE = "inference_bench.results.sinks"
 
 
 class Sink(ABC):

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import UsageError
-from inference_bench.run_tables import TABLES
+from inference_bench.results.tables import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from inference_bench.run_tables import RunTables
+    from inference_bench.results.tables import RunTables
 
 
 def query(sql: str, tables: RunTables) -> pa.Table:

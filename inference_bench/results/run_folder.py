@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import InferenceBenchError, InvalidValueError, RunFormatError
-from inference_bench.plain import record_from_plain, result_from_plain
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
+from inference_bench.results.serialization import record_from_plain, result_from_plain
 from inference_bench.units import counted
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import InvalidValueError, RunFormatError
-from inference_bench.run_folder import MEMORY, SAMPLES, SCORES, Run
-from inference_bench.runs import open_runs
+from inference_bench.results.discovery import open_runs
+from inference_bench.results.run_folder import MEMORY, SAMPLES, SCORES, Run
 
 if TYPE_CHECKING:
     import os
@@ -37,7 +37,7 @@ class RunTables:
         """One row a summary, with the columns of ``results.csv`` and ``created_utc``."""
         import pyarrow as pa
 
-        from inference_bench.sinks.csv import rows
+        from inference_bench.results.sinks.csv import rows
 
         table: list[Mapping[str, Any]] = [
             {"created_utc": run.record.created_utc, **row}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inference_bench.errors import RunFormatError
-from inference_bench.run_folder import RECORD, Run, load_run, write_atomically
+from inference_bench.results.run_folder import RECORD, Run, load_run, write_atomically
 
 _PAIRING_VERSION = 1
 PAIRING = "ab.json"

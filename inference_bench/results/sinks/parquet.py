@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.plain import case_to_plain, plain
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, MemoryTimeline, RunRecord, Samples, Scores
-from inference_bench.run_folder import TABLES, memory_file, samples_file, scores_file, write_atomically
-from inference_bench.sink import Sink
+from inference_bench.results.run_folder import TABLES, memory_file, samples_file, scores_file, write_atomically
+from inference_bench.results.serialization import case_to_plain, plain
+from inference_bench.results.sink import Sink
 
 if TYPE_CHECKING:
     from pathlib import Path

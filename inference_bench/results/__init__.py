@@ -1,0 +1,1 @@
+"""Runs on disk: written as they are measured, read back, queried."""
