@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inference_bench.orchestrator import run_benchmarks
-from inference_bench.reports._history import page
+from inference_bench.reports._pages.history import page
 from inference_bench.results.discovery import open_runs
 from inference_bench.results.history import changes, history
 from inference_bench.spec import Limits, Spec

@@ -167,7 +167,7 @@ def test_the_rule_is_seen_to_work(tmp_path):
     path.write_text(
         "import torch.nn\n"
         "if TYPE_CHECKING:\n    from inference_bench.results.sinks.csv import CsvSink\n"
-        "def load():\n    from inference_bench import report\n    import transformers\n"
+        "def load():\n    from inference_bench.reports import _report as report\n    import transformers\n"
     )
 
     assert own(imports(path)) == {"sinks.csv", "report"}

@@ -19,7 +19,7 @@ from inference_bench.registry import (
     load_model,
     names_in,
 )
-from inference_bench.report import Report
+from inference_bench.reports._report import Report
 from inference_bench.results.sink import Sink
 from inference_bench.spec import DEVICES, SUITES
 

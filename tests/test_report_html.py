@@ -14,13 +14,13 @@ import pytest
 from inference_bench.analysis.comparison import Observations, Side, compare
 from inference_bench.orchestrator import run_benchmarks
 from inference_bench.plan import Case
-from inference_bench.report import open_report
-from inference_bench.reports._comparison import page as comparison_page
-from inference_bench.reports._drawing import draw
-from inference_bench.reports._effects import figures as effects
-from inference_bench.reports._figure import Figure, Mark, Series
-from inference_bench.reports._figures import _extremes, figures
-from inference_bench.reports._page import Block, Cell, Column, Page, Table
+from inference_bench.reports._figures.figure import Figure, Mark, Series
+from inference_bench.reports._figures.of_comparison import figures as effects
+from inference_bench.reports._figures.of_run import _extremes, figures
+from inference_bench.reports._figures.svg import draw
+from inference_bench.reports._pages.comparison import page as comparison_page
+from inference_bench.reports._pages.document import Block, Cell, Column, Page, Table
+from inference_bench.reports._report import open_report
 from inference_bench.reports.html import write_page
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S

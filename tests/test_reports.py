@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from inference_bench.errors import UnknownNameError
 from inference_bench.plan import Case
 from inference_bench.registry import names_in
-from inference_bench.report import open_report
-from inference_bench.reports._alike import alike
-from inference_bench.reports._history import page as history_page
-from inference_bench.reports._numbers import numbers_of
-from inference_bench.reports._places import Places
+from inference_bench.reports._pages.case_names import Places
+from inference_bench.reports._pages.history import page as history_page
+from inference_bench.reports._pages.merging import alike
+from inference_bench.reports._pages.numbers import numbers_of
+from inference_bench.reports._report import open_report
 from inference_bench.result import BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
 from inference_bench.results.history import Point, Track
 from inference_bench.results.run_folder import Run, create_run_folder, load_run
@@ -445,7 +445,7 @@ def test_reports_know_no_measuring_module():
     code = """
 import sys
 from inference_bench.registry import names_in
-from inference_bench.report import open_report
+from inference_bench.reports._report import open_report
 from inference_bench.results.sink import open_sinks
 [open_report(name) for name in names_in("inference_bench.reports")]
 open_sinks(None)

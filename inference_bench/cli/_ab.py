@@ -114,9 +114,9 @@ def measure(first: Variant, second: Variant, question: Question, args: argparse.
 
 def show(outcome: AbOutcome, noise: Noise | None, form: str) -> None:
     """Print the comparison, and where its runs are."""
-    from inference_bench.reports._comparison import page
-    from inference_bench.reports._comparison_json import write_json
-    from inference_bench.reports._effects import figures
+    from inference_bench.reports._figures.of_comparison import figures
+    from inference_bench.reports._pages.comparison import page
+    from inference_bench.reports._pages.comparison_json import write_json
     from inference_bench.reports._render import render
     from inference_bench.results.noise_store import floor_sentence
 

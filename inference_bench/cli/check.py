@@ -43,8 +43,8 @@ class CheckCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Grade every case and say why."""
         from inference_bench.analysis.trust.case import grade
-        from inference_bench.reports._findings import page
-        from inference_bench.reports._findings_json import write_json
+        from inference_bench.reports._pages.findings import page
+        from inference_bench.reports._pages.findings_json import write_json
         from inference_bench.reports._render import check_format, render
         from inference_bench.result import Status
         from inference_bench.results.run_folder import load_run

@@ -152,14 +152,14 @@ def _compared(sides: Sequence[Sided], args: argparse.Namespace, noise: Noise | N
 def _write(
     compared: Sequence[Comparisons], differences: Sequence[Sequence[Difference]], noise: Noise | None, form: str
 ) -> None:
-    from inference_bench.reports._comparison import page
-    from inference_bench.reports._effects import figures
+    from inference_bench.reports._figures.of_comparison import figures
+    from inference_bench.reports._pages.comparison import page
     from inference_bench.reports._render import render
     from inference_bench.results.noise_store import floor_sentence
 
     sentence = floor_sentence(noise, compared)
     if form == "json":
-        from inference_bench.reports._comparison_json import write_json
+        from inference_bench.reports._pages.comparison_json import write_json
 
         write_json(compared, differences, [sentence], sys.stdout)
         return

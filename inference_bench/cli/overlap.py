@@ -52,8 +52,8 @@ class OverlapCommand(Command):
         from inference_bench.cli._request import check_output, spec_of
         from inference_bench.machine.environment import describe_environment
         from inference_bench.overlap_check import check_overlap
-        from inference_bench.reports._comparison import page
-        from inference_bench.reports._comparison_json import write_json
+        from inference_bench.reports._pages.comparison import page
+        from inference_bench.reports._pages.comparison_json import write_json
         from inference_bench.reports._render import check_format, render
         from inference_bench.results.noise_store import floor_sentence, load_noise
 

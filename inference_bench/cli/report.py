@@ -50,7 +50,7 @@ class ReportCommand(Command):
         """Read the run, or all of them, and render it."""
         if args.history:
             return _history(args)
-        from inference_bench.report import open_report
+        from inference_bench.reports._report import open_report
         from inference_bench.results.run_folder import load_run
 
         report = open_report(args.format)
@@ -73,7 +73,7 @@ def _warn(text: str) -> None:
 
 def _history(args: argparse.Namespace) -> int:
     from inference_bench.errors import RunFormatError
-    from inference_bench.reports._history import page
+    from inference_bench.reports._pages.history import page
     from inference_bench.reports._render import check_format, render
     from inference_bench.results.discovery import open_runs
     from inference_bench.results.history import history

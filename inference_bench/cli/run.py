@@ -77,7 +77,7 @@ class RunCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and report."""
         from inference_bench.cli._request import check_output, check_resumed, spec_of
-        from inference_bench.report import open_report
+        from inference_bench.reports._report import open_report
 
         if hasattr(args, "second"):
             from inference_bench.cli.ab import AbCommand

@@ -12,8 +12,8 @@ from inference_bench.reports.markdown import write_page
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from inference_bench.reports._figure import Figure
-    from inference_bench.reports._page import Page
+    from inference_bench.reports._figures.figure import Figure
+    from inference_bench.reports._pages.document import Page
 
 _RENDERERS = {"console": print_page, "markdown": write_page}
 _FORMATS = (*_RENDERERS, "html")

@@ -13,9 +13,9 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from inference_bench.report import Report
-from inference_bench.reports._content import page
-from inference_bench.reports._page import Block, Cell, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.run import page
+from inference_bench.reports._report import Report
 
 if TYPE_CHECKING:
     from inference_bench.results.run_folder import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from inference_bench.report import Report
+from inference_bench.reports._report import Report
 from inference_bench.results.sinks.csv import rows, write_table
 
 if TYPE_CHECKING:

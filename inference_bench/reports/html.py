@@ -8,19 +8,19 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from inference_bench.analysis.trust.case import grade
-from inference_bench.report import Report
-from inference_bench.reports import _findings
-from inference_bench.reports._content import page
-from inference_bench.reports._drawing import draw
-from inference_bench.reports._environment import tables
-from inference_bench.reports._page import Block, Cell, Page, Remarks, Table, Tone
+from inference_bench.reports._figures.svg import draw
+from inference_bench.reports._pages import findings
+from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.environment import tables
+from inference_bench.reports._pages.run import page
+from inference_bench.reports._report import Report
 from inference_bench.result import Status
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from inference_bench.reports._figure import Figure
+    from inference_bench.reports._figures.figure import Figure
     from inference_bench.results.run_folder import Run
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -35,7 +35,7 @@ class HtmlReport(Report):
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write the report."""
-        from inference_bench.reports._figures import figures
+        from inference_bench.reports._figures.of_run import figures
 
         title = one_line(f"Run {run.record.id}")
         lines = _lines(title, page(run), figures(run), _trust(run), tables(run.record))
@@ -50,17 +50,17 @@ def write_page(content: Page, stream: TextIO, drawings: Iterable[Figure] = ()) -
 
 def _trust(run: Run) -> Page:
     graded = [result for result in run.results if result.status is not Status.NOT_APPLICABLE]
-    return _findings.page(replace(run, results=tuple(graded)), [grade(result, run.record) for result in graded])
+    return findings.page(replace(run, results=tuple(graded)), [grade(result, run.record) for result in graded])
 
 
 def _lines(
     title: str, content: Page, drawings: Iterable[Figure], trust: Page | None, facts: Sequence[Table]
 ) -> Iterator[str]:
-    folder = files("inference_bench.reports")
+    folder = files("inference_bench.reports._pages")
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>{escape(title)}</title><style>{(folder / '_page.css').read_text()}</style></head><body>"
+    yield f"<title>{escape(title)}</title><style>{(folder / 'document.css').read_text()}</style></head><body>"
     # The first line begins with the title.
     rest = Cell(content.lines[0].text.removeprefix(title).lstrip(" ·"), Tone.QUIET)
     lines = [*([rest] if rest.text else []), *content.lines[1:]]
@@ -73,7 +73,7 @@ def _lines(
         yield from part.lines
         yield "</section>"
     yield f"</main><footer><p>{escape(content.legend)}</p></footer>"
-    yield f"<script>{(folder / '_page.js').read_text()}</script></body></html>"
+    yield f"<script>{(folder / 'document.js').read_text()}</script></body></html>"
 
 
 class _Part(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TextIO
 
-from inference_bench.report import Report
-from inference_bench.reports._content import page
-from inference_bench.reports._page import Block, Cell, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.run import page
+from inference_bench.reports._report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
 """Where results go as they are measured.
 
-A sink lives in ``inference_bench/results/sinks/<name>.py`` as one subclass of ``Sink``, or in another distribution behind
-an entry point of the group ``inference_bench.sinks``.
+A sink lives in ``inference_bench/results/sinks/<name>.py`` as one subclass of ``Sink``, or in another distribution
+behind an entry point of the group ``inference_bench.sinks``.
 """
 
 from __future__ import annotations

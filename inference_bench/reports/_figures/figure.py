@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:
-    from inference_bench.reports._page import Table
+    from inference_bench.reports._pages.document import Table
 
 MOST_SERIES = 8
 """Curves in one drawing: more cannot be told apart."""

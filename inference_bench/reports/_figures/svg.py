@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import UsageError
-from inference_bench.reports._figure import Figure
+from inference_bench.reports._figures.figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

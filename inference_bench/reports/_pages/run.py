@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from inference_bench.analysis.trust.case import Grade, case_grade
 from inference_bench.metrics import METRICS, unit_of
-from inference_bench.reports._findings import TONES
-from inference_bench.reports._numbers import Numbers, numbers_of
-from inference_bench.reports._overview import overview
-from inference_bench.reports._page import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
-from inference_bench.reports._places import Places
-from inference_bench.reports._trust import doubts
+from inference_bench.reports._pages.case_names import Places
+from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.doubts import doubts
+from inference_bench.reports._pages.findings import TONES
+from inference_bench.reports._pages.numbers import Numbers, numbers_of
+from inference_bench.reports._pages.overview import overview
 from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import counted
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference_bench.metrics import METRICS, unit_of
-from inference_bench.reports._findings import TONES
-from inference_bench.reports._numbers import numbers_of
-from inference_bench.reports._page import Block, Cell, Column, Table, Tone
+from inference_bench.reports._pages.document import Block, Cell, Column, Table, Tone
+from inference_bench.reports._pages.findings import TONES
+from inference_bench.reports._pages.numbers import numbers_of
 from inference_bench.spec import SETUP_AXES
 
 if TYPE_CHECKING:

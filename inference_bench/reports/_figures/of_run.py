@@ -12,10 +12,10 @@ import numpy as np
 from inference_bench.analysis.batch_knee import THROUGHPUT, gains, knee
 from inference_bench.errors import RunFormatError
 from inference_bench.metrics import METRICS, unit_of
-from inference_bench.reports._figure import MOST_SERIES, Figure, Mark, Series
-from inference_bench.reports._numbers import numbers_of
-from inference_bench.reports._page import Cell, Column, Table
-from inference_bench.reports._places import Places
+from inference_bench.reports._figures.figure import MOST_SERIES, Figure, Mark, Series
+from inference_bench.reports._pages.case_names import Places
+from inference_bench.reports._pages.document import Cell, Column, Table
+from inference_bench.reports._pages.numbers import numbers_of
 from inference_bench.result import BenchmarkResult, Stage, Summary
 from inference_bench.units import MIB, NS_PER_MS, NS_PER_S
 

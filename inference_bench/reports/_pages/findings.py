@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.trust.case import Finding, Grade, Severity
-from inference_bench.reports._page import Block, Cell, Column, Page, Remarks, Table, Tone
-from inference_bench.reports._places import Places
+from inference_bench.reports._pages.case_names import Places
+from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from inference_bench.analysis.comparison import Comparison, Comparisons, Verdict, fields_of, word
 from inference_bench.metrics import METRICS, unit_of
-from inference_bench.reports._findings import TONES as GRADE_TONES
-from inference_bench.reports._page import Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.findings import TONES as GRADE_TONES
 from inference_bench.units import counted, format_value
 
 if TYPE_CHECKING:

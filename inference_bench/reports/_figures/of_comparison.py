@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from inference_bench.analysis.comparison import Comparison, Comparisons, fields_of, word
 from inference_bench.metrics import unit_of
-from inference_bench.reports._comparison import (
+from inference_bench.reports._figures.figure import Figure, Series
+from inference_bench.reports._pages.comparison import (
     change_text,
     interval_text,
     metric_text,
@@ -14,8 +15,7 @@ from inference_bench.reports._comparison import (
     size_text,
     varying_fields,
 )
-from inference_bench.reports._figure import Figure, Series
-from inference_bench.reports._page import Cell, Column, Table
+from inference_bench.reports._pages.document import Cell, Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

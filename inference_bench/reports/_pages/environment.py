@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from inference_bench.metrics import METRICS, unit_of
-from inference_bench.reports._page import Cell, Column, Table
+from inference_bench.reports._pages.document import Cell, Column, Table
 from inference_bench.units import format_value
 
 if TYPE_CHECKING:

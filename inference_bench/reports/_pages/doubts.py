@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.metrics import METRICS
-from inference_bench.reports._alike import alike
-from inference_bench.reports._page import Cell, Remarks, Tone
-from inference_bench.reports._places import Places, first_few
+from inference_bench.reports._pages.case_names import Places, first_few
+from inference_bench.reports._pages.document import Cell, Remarks, Tone
+from inference_bench.reports._pages.merging import alike
 from inference_bench.result import BenchmarkResult, Summary
 from inference_bench.units import format_ns
 

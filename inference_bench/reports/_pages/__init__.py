@@ -1,0 +1,1 @@
+"""What the reports say, as data that each format renders."""
