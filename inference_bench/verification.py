@@ -19,7 +19,7 @@ from pathlib import Path
 
 from inference_bench.contract import Finding, findings, own_benchmarks
 from inference_bench.errors import InferenceBenchError
-from inference_bench.preparation import prepare
+from inference_bench.orchestration.planning import prepare
 from inference_bench.registry import KINDS, ModelFile, load_model, model_files, models_root
 from inference_bench.spec import Setup, Spec
 

@@ -24,7 +24,7 @@ def workers_alive() -> list[int]:
             inherited = (entry / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"inference_bench.worker" in words and mark in inherited:
+        if b"inference_bench.orchestration.worker" in words and mark in inherited:
             found.append(int(entry.name))
     return found
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import write_model
 
-from inference_bench.ab import look_level, looks
+from inference_bench.orchestration.interleaved import look_level, looks
 from inference_bench.results.discovery import read_pairing
 from inference_bench.results.run_folder import load_run
 

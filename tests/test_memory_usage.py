@@ -13,7 +13,7 @@ from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark, _score
 from inference_bench.machine.device_memory import DeviceMemory
 from inference_bench.model.model import LoadStep, LoadSteps, ResolvedWeights, TextEncoder, TextGenerator
 from inference_bench.model.weights.origins import resolve_weights
-from inference_bench.orchestrator import prepare, run_benchmarks
+from inference_bench.orchestration.session import prepare, run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Scores

@@ -12,7 +12,7 @@ from inference_bench.benchmarks.model_loading_time import ModelLoadingTimeBenchm
 from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.machine.page_cache import cached_bytes
 from inference_bench.model.model import LoadStep, LoadSteps, ResolvedWeights
-from inference_bench.orchestrator import prepare, run_benchmarks
+from inference_bench.orchestration.session import prepare, run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Status

@@ -17,9 +17,9 @@ import pytest
 from processes import assert_no_worker_is_left, workers_alive
 
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.orchestrator import RunOutcome, run_benchmarks
-from inference_bench.preparation import prepare
-from inference_bench.progress import Progress
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.session import RunOutcome, run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
@@ -141,7 +141,7 @@ def test_output_of_a_model_goes_to_its_log_only(tmp_path, bad_models, capfd):
 
 
 def test_a_worker_that_does_not_leave_is_ended(tmp_path, bad_models, monkeypatch):
-    monkeypatch.setattr("inference_bench.worker_process._EXIT_GRACE_S", 0.2)
+    monkeypatch.setattr("inference_bench.orchestration.worker_process._EXIT_GRACE_S", 0.2)
     outcome = run(spec("hangs_in_unload"), tmp_path, bad_models)
 
     assert outcome.run.results[0].status == Status.OK
@@ -175,7 +175,7 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_written(tmp_path,
 
 def test_preparing_loads_no_framework(bad_models):
     code = (
-        "import sys; from pathlib import Path; from inference_bench.preparation import prepare;"
+        "import sys; from pathlib import Path; from inference_bench.orchestration.planning import prepare;"
         "from inference_bench.spec import Spec;"
         "prepare(Spec(('smollm2_135m_instruct', 'null'), ('inference_speed', 'memory_usage')));"
         "print([m for m in ('torch', 'transformers') if m in sys.modules])"
@@ -248,7 +248,7 @@ def test_ctrl_c_keeps_what_has_ended(tmp_path, bad_models, presses, status):
 
 def test_workers_die_with_their_orchestrator(tmp_path, bad_models):
     code = (
-        "import asyncio, sys; from pathlib import Path; from inference_bench.orchestrator import run_benchmarks;"
+        "import asyncio, sys; from pathlib import Path; from inference_bench.orchestration.session import run_benchmarks;"
         "from inference_bench.spec import Spec;"
         "asyncio.run(run_benchmarks(Spec(('hangs',), ('inference_speed',)), output=Path(sys.argv[1]),"
         " models_dirs=[Path(sys.argv[2])]))"

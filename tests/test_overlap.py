@@ -16,13 +16,13 @@ from conftest import write_model
 from processes import assert_no_worker_is_left, workers_alive
 
 from inference_bench.errors import UnknownNameError
-from inference_bench.loading import NOTHING
 from inference_bench.machine.available_memory import headroom_bytes
 from inference_bench.machine.device import load_device
 from inference_bench.machine.devices.cuda import Cuda
-from inference_bench.orchestrator import RunOutcome, run_benchmarks
-from inference_bench.overlap import Needs, Policy, Until, choose_overlap, how_far_ahead, needs_of
-from inference_bench.progress import Progress
+from inference_bench.orchestration.loading import NOTHING
+from inference_bench.orchestration.overlap_policy import Needs, Policy, Until, choose_overlap, how_far_ahead, needs_of
+from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.session import RunOutcome, run_benchmarks
 from inference_bench.registry import find_models, load_model
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
@@ -131,7 +131,7 @@ def test_a_run_that_is_stopped_ends_its_loaders_too(tmp_path, models):
 
 def test_a_frozen_loader_dies_with_its_orchestrator(tmp_path, models):
     code = (
-        "import asyncio, sys; from pathlib import Path; from inference_bench.orchestrator import run_benchmarks;"
+        "import asyncio, sys; from pathlib import Path; from inference_bench.orchestration.session import run_benchmarks;"
         "from inference_bench.spec import Limits, Spec;"
         "asyncio.run(run_benchmarks(Spec(('first', 'loads_for_ever'), ('inference_speed',), overlap='freeze',"
         " limits=Limits(budget_ns=60 * 10**9, relative_width=1e-9)), output=Path(sys.argv[1]),"

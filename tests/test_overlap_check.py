@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from inference_bench.overlap_check import _changes, check_overlap
+from inference_bench.orchestration.overlap_study import _changes, check_overlap
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 

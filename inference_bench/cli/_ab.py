@@ -18,8 +18,8 @@ from inference_bench.units import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference_bench.ab import AbOutcome, Question, Variant
     from inference_bench.cli._revisions import Revisions
+    from inference_bench.orchestration.interleaved import AbOutcome, Question, Variant
     from inference_bench.results.noise_store import Noise
 
 _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
@@ -55,8 +55,8 @@ def variant(change: str, args: argparse.Namespace, default_model: str, revisions
     Raises:
         UsageError: a change that cannot be read, or a name or value that is refused.
     """
-    from inference_bench.ab import Variant
     from inference_bench.cli._request import spec_of
+    from inference_bench.orchestration.interleaved import Variant
 
     own = copy.copy(args)
     own.axis, own.models_dir, own.benchmarks_dir = list(args.axis), list(args.models_dir), list(args.benchmarks_dir)
@@ -96,8 +96,8 @@ def _apply(word: str, args: argparse.Namespace, revisions: Revisions) -> None:
 
 def measure(first: Variant, second: Variant, question: Question, args: argparse.Namespace) -> AbOutcome:
     """Measure two variants in turn."""
-    from inference_bench.ab import measure_interleaved
     from inference_bench.cli._progress import make_progress
+    from inference_bench.orchestration.interleaved import measure_interleaved
 
     return asyncio.run(
         measure_interleaved(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference_bench.model.model import Model
+    from inference_bench.orchestration.planning import Prepared
     from inference_bench.plan import Case, Group, Plan
-    from inference_bench.preparation import Prepared
     from inference_bench.spec import Setup
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench._native import now_ns
 from inference_bench.metrics import METRICS, Statistic, get_metric
-from inference_bench.progress import Progress
+from inference_bench.orchestration.progress import Progress
 from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import NS_PER_S, format_value
 

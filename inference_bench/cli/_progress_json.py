@@ -10,7 +10,7 @@ import orjson
 
 from inference_bench._native import now_ns
 from inference_bench.metrics import unit_of
-from inference_bench.progress import Progress
+from inference_bench.orchestration.progress import Progress
 from inference_bench.results.serialization import case_to_plain, plain
 
 if TYPE_CHECKING:

@@ -44,12 +44,12 @@ class AbCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and compare."""
-        from inference_bench.ab import Question
         from inference_bench.analysis.comparison import no_floor
         from inference_bench.cli._request import check_output
         from inference_bench.cli._revisions import Revisions
         from inference_bench.machine.environment import describe_environment
         from inference_bench.metrics import get_metric
+        from inference_bench.orchestration.interleaved import Question
         from inference_bench.reports._render import check_format
         from inference_bench.results.noise_store import load_noise
 

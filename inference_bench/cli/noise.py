@@ -45,9 +45,9 @@ class NoiseCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Measure, keep the result and say what the floors are now."""
-        from inference_bench.ab import Question
         from inference_bench.cli._request import check_output
         from inference_bench.cli._revisions import Revisions
+        from inference_bench.orchestration.interleaved import Question
         from inference_bench.reports._render import check_format
         from inference_bench.results.comparison_sides import observe
         from inference_bench.results.noise_store import add_noise, load_noise

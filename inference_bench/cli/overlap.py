@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from inference_bench.overlap_check import OverlapCheck
+    from inference_bench.orchestration.overlap_study import OverlapCheck
 
 _INTERRUPTED = 130
 
@@ -51,7 +51,7 @@ class OverlapCommand(Command):
         from inference_bench.cli._progress import make_progress
         from inference_bench.cli._request import check_output, spec_of
         from inference_bench.machine.environment import describe_environment
-        from inference_bench.overlap_check import check_overlap
+        from inference_bench.orchestration.overlap_study import check_overlap
         from inference_bench.reports._pages.comparison import page
         from inference_bench.reports._pages.comparison_json import write_json
         from inference_bench.reports._render import check_format, render

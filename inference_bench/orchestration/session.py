@@ -17,25 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from inference_bench.errors import InferenceBenchError, InvalidValueError, PluginError
-from inference_bench.floor import FLOOR_LIMITS, floor_cases, floor_of
-from inference_bench.loading import NOTHING, Loading, LookAhead
 from inference_bench.machine.environment import describe_environment, differences, warnings_of
 from inference_bench.model.model import ResolvedWeights
 from inference_bench.model.weights.origins import resolve_weights
-from inference_bench.overlap import Until, choose_overlap, how_far_ahead, needs_of
+from inference_bench.orchestration.aggregation import Tally
+from inference_bench.orchestration.harness_floor import FLOOR_LIMITS, floor_cases, floor_of
+from inference_bench.orchestration.loading import NOTHING, Loading, LookAhead
+from inference_bench.orchestration.overlap_policy import Until, choose_overlap, how_far_ahead, needs_of
+from inference_bench.orchestration.planning import Prepared, prepare
+from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
+from inference_bench.orchestration.worker_thread import WorkerThread
 from inference_bench.plan import Case, Group, Plan
-from inference_bench.preparation import Prepared, prepare
-from inference_bench.progress import Progress
 from inference_bench.registry import ModelFile, find_models
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
 from inference_bench.results.run_folder import Run, create_run_folder, load_run, locked
 from inference_bench.results.serialization import spec_from_plain
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Limits, Setup, Spec
-from inference_bench.tally import Tally
 from inference_bench.units import NS_PER_S
-from inference_bench.worker_process import WorkerLostError, WorkerProcess
-from inference_bench.worker_thread import WorkerThread
 
 _INLINE = (
     "measured inside the process that asked (isolation inline): it was not fresh, other threads of it may have run, "

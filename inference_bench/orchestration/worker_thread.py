@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from inference_bench import protocol
 from inference_bench._native import now_ns
+from inference_bench.orchestration import protocol
+from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.result import Failure, Status
-from inference_bench.worker_process import WorkerLostError, WorkerProcess
 
 _EXIT_GRACE_S = 5.0
 
@@ -72,7 +72,7 @@ def _serve(connection: socket.socket, spawned_ns: int) -> None:
     import gc
 
     from inference_bench.model.model import LoadStep
-    from inference_bench.worker import Worker
+    from inference_bench.orchestration.worker import Worker
 
     with connection:
         channel = protocol.Channel(connection)

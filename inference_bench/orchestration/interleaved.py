@@ -18,9 +18,9 @@ from pathlib import Path
 
 from inference_bench._native import now_ns
 from inference_bench.analysis.comparison import MARGIN, Comparisons, Floor, compare, no_floor
-from inference_bench.orchestrator import Session
-from inference_bench.preparation import prepare
-from inference_bench.progress import Progress
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.session import Session
 from inference_bench.result import BenchmarkResult
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.discovery import write_pairing

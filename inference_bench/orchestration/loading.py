@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from inference_bench._native import now_ns
-from inference_bench.overlap import Needs, Overlap, Policy
-from inference_bench.worker_process import WorkerProcess
+from inference_bench.orchestration.overlap_policy import Needs, Overlap, Policy
+from inference_bench.orchestration.worker_process import WorkerProcess
 
 NOTHING = Needs()
 Span = tuple[int, int]

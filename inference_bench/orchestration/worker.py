@@ -1,6 +1,6 @@
 """One run of a model in a fresh process: boot, load, measure, release.
 
-Started by the orchestrator as ``python -m inference_bench.worker DESCRIPTOR SPAWNED_NS PARENT``; see ``protocol``.
+Started by the orchestrator as ``python -m inference_bench.orchestration.worker DESCRIPTOR SPAWNED_NS PARENT``; see ``protocol``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from inference_bench import protocol
 from inference_bench._native import clock_describe, die_with_parent, now_ns
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError
 from inference_bench.machine.process_usage import Usage
 from inference_bench.model.model import LoadStep, LoadSteps, Model, ResolvedWeights
+from inference_bench.orchestration import protocol
 from inference_bench.plan import Case
 from inference_bench.registry import BenchmarkFile, ModelFile, load_benchmark, load_model
 from inference_bench.result import Status

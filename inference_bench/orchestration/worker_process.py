@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any
 
 import inference_bench
-from inference_bench import protocol
 from inference_bench._native import now_ns
 from inference_bench.errors import InferenceBenchError, ProtocolError
+from inference_bench.orchestration import protocol
 from inference_bench.result import Failure, Status
 
 _STDERR_TAIL_BYTES = 4096
@@ -79,7 +79,7 @@ class WorkerProcess:
                     sys.executable,
                     "-P",
                     "-m",
-                    "inference_bench.worker",
+                    "inference_bench.orchestration.worker",
                     str(theirs.fileno()),
                     str(now_ns()),
                     str(os.getpid()),
