@@ -29,7 +29,7 @@ from inference_bench.live.generation import Generation, GenerationSeries
 from inference_bench.live.otlp import _metrics_data
 from inference_bench.live.parquet import ParquetExporter
 from inference_bench.live.prometheus import PrometheusCollector
-from inference_bench.live.watch_line import encode
+from inference_bench.live.watch_encoding import encode
 
 ROOT = Path(__file__).parent.parent
 PROMETHEUS = shutil.which("prometheus")

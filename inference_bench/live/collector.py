@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench._native import Histogram, SpanRecorder, SpanRecords, Table, now_ns
 from inference_bench.errors import InvalidValueError
-from inference_bench.live.flight import FlightRecorder
+from inference_bench.live.flight_recorder import FlightRecorder
 from inference_bench.live.series import SeriesTable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inference_bench import _native
 from inference_bench.errors import InvalidValueError
 from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
-from inference_bench.live.export import Exporter
+from inference_bench.live.exporter import Exporter
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench import _native
 from inference_bench.analysis.summaries import summarise_samples
-from inference_bench.live.export import Exporter
+from inference_bench.live.exporter import Exporter
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, RunRecord, Samples, Stage, Status
 from inference_bench.results.run_folder import create_run_folder

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from inference_bench import _native
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.live.collector import Collector
-from inference_bench.live.flight import RECORD_BYTES, FlightRecorder
+from inference_bench.live.flight_recorder import RECORD_BYTES, FlightRecorder
 from inference_bench.live.requests import Request
 from inference_bench.live.sampling import Sampling
 from inference_bench.live.series import LastSeen, SeriesKey, SeriesLimit, SeriesTable, make_key
@@ -27,7 +27,7 @@ from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     from inference_bench.live.instrument import Instruments
-    from inference_bench.live.memory import AttachedMemory
+    from inference_bench.live.memory_gauges import AttachedMemory
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -291,7 +291,7 @@ class Profiler:
         Raises:
             UsageError: it is attached already.
         """
-        from inference_bench.live.memory import AttachedMemory
+        from inference_bench.live.memory_gauges import AttachedMemory
 
         if self._memory is not None:
             raise UsageError("memory is attached already: expected one sampler a profiler. Use the one there is.")
@@ -330,7 +330,7 @@ class Profiler:
 
     def chrome_trace(self, seconds: float = 30.0) -> bytes:
         """Return the last seconds as a Chrome trace (JSON), which Perfetto opens."""
-        from inference_bench.live.trace import chrome_trace
+        from inference_bench.live.chrome_trace import chrome_trace
 
         self._collector.collect()
         return chrome_trace(self._flight.batches(), self.name, int(seconds * NS_PER_S))

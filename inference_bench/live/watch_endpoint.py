@@ -6,7 +6,7 @@ import hmac
 import ipaddress
 from typing import TYPE_CHECKING
 
-from inference_bench.live.watch_line import encode
+from inference_bench.live.watch_encoding import encode
 
 if TYPE_CHECKING:
     from inference_bench.live.asgi import Receive, Scope, Send

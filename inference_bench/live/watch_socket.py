@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from inference_bench.errors import UsageError
-from inference_bench.live.watch_line import encode
+from inference_bench.live.watch_encoding import encode
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
