@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from inference_bench.cli import main
-from inference_bench.migration import State, apply_migration, default_target, plan_migration
 from inference_bench.registry import ModelFile, find_benchmarks, load_benchmark
-from inference_bench.verification import verify_model
+from inference_bench.scaffold.migration import State, apply_migration, default_target, plan_migration
+from inference_bench.scaffold.verification import verify_model
 
 MODEL = """
 from inference_bench.model.model import Model

@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from inference_bench.architecture import architecture_of, max_input_length, reduced
 from inference_bench.cli import main
 from inference_bench.errors import InvalidValueError
 from inference_bench.registry import ModelFile, find_benchmarks, load_benchmark, load_model
 from inference_bench.results.run_folder import Run, load_run
-from inference_bench.skeleton import write_files
+from inference_bench.scaffold.architecture import architecture_of, max_input_length, reduced
+from inference_bench.scaffold.skeleton import write_files
 
 QWEN3_MOE: dict[str, Any] = {
     "architectures": ["Qwen3MoeForCausalLM"],
@@ -80,7 +80,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting parameters imports torch, which takes seconds; the tests that need no true number do without."""
-    monkeypatch.setattr("inference_bench.model_facts._count_parameters", lambda found: [1] * len(found))
+    monkeypatch.setattr("inference_bench.scaffold.model_facts._count_parameters", lambda found: [1] * len(found))
 
 
 def test_a_new_model_runs_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

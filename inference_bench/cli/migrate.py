@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command, program
 from inference_bench.cli._table import aligned
-from inference_bench.migration import State, apply_migration, default_target, plan_migration
+from inference_bench.scaffold.migration import State, apply_migration, default_target, plan_migration
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from inference_bench.migration import Migration
+    from inference_bench.scaffold.migration import Migration
 
 
 class MigrateCommand(Command):

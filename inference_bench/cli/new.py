@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command, program
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
-from inference_bench.model_facts import ModelFacts, read_facts
 from inference_bench.registry import KINDS, STANDARD, find_models, load_model, models_root, names_in
-from inference_bench.skeleton import (
+from inference_bench.scaffold.model_facts import ModelFacts, read_facts
+from inference_bench.scaffold.skeleton import (
     check_kind,
     check_name,
     model_files,

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from inference_bench.cli._command import Command
 from inference_bench.cli._table import aligned
 from inference_bench.registry import KINDS
-from inference_bench.verification import verify_models
+from inference_bench.scaffold.verification import verify_models
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from inference_bench.verification import Verification
+    from inference_bench.scaffold.verification import Verification
 
 
 class VerifyCommand(Command):

@@ -1,6 +1,6 @@
 """Count the parameters of models from their configurations alone, on the meta device.
 
-    python -m inference_bench.parameter_count AUTO_CLASS < CONFIGURATIONS
+    python -m inference_bench.scaffold.parameter_count AUTO_CLASS < CONFIGURATIONS
 
 Reads a JSON list of configurations, builds each with this auto class of transformers, and prints a JSON list of
 numbers. A process of its own, so that the caller imports no framework. A number also says that transformers can build

@@ -1,6 +1,6 @@
 """Read the configuration of a model in a Hugging Face hub repository.
 
-    python -m inference_bench.hub_config REPOSITORY REVISION
+    python -m inference_bench.scaffold.hub_config REPOSITORY REVISION
 
 Prints one JSON object: ``config``, ``commit`` and ``license`` (empty if the repository states none). A process of its
 own, as ``hub_download`` is and for the same reasons.

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inference_bench.architecture import architecture_of, is_encoder, reduced
 from inference_bench.errors import InvalidValueError, UsageError, WeightsError
 from inference_bench.model.engines.transformers.causal_lm import CausalLM
 from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
 from inference_bench.model.model import HubWeights
 from inference_bench.model.weights.hub_download import PROBE_S
+from inference_bench.scaffold.architecture import architecture_of, is_encoder, reduced
 from inference_bench.spec import DTYPES
 
-DEFAULT_CONFIG = Path(__file__).with_name("data") / "templates" / "config.json"
+DEFAULT_CONFIG = Path(__file__).with_name("templates") / "config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _ask_hub(hub: HubWeights) -> dict[str, Any]:
-    done = _python("inference_bench.hub_config", hub.repo_id, hub.revision)
+    done = _python("inference_bench.scaffold.hub_config", hub.repo_id, hub.revision)
     if done.returncode:
         slow = done.returncode == -signal.SIGALRM
         why = f"no answer within {PROBE_S} s" if slow else _last_line(done)
@@ -111,7 +111,7 @@ def _ask_hub(hub: HubWeights) -> dict[str, Any]:
 def _count_parameters(architectures: Sequence[Mapping[str, Any]]) -> list[int]:
     """Count the parameters of each, which also shows that transformers can build it."""
     base = EmbeddingModel if is_encoder(architectures[0]) else CausalLM
-    done = _python("inference_bench.parameter_count", base.auto_class, text=json.dumps(architectures))
+    done = _python("inference_bench.scaffold.parameter_count", base.auto_class, text=json.dumps(architectures))
     if done.returncode:
         kind = architectures[0]["model_type"]
         raise UsageError(f"config.json: transformers cannot build this {kind!r} model: {_last_line(done)}.")

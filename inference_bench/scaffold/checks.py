@@ -14,7 +14,7 @@ from inference_bench.errors import InvalidValueError, PluginError
 from inference_bench.metrics import METRICS
 from inference_bench.model.model import ABILITIES, HubWeights, Model, PackageWeights
 from inference_bench.registry import KINDS, BenchmarkFile, ModelFile, load_benchmark, load_model
-from inference_bench.skeleton import check_name
+from inference_bench.scaffold.skeleton import check_name
 from inference_bench.spec import DEVICES, DTYPES, SUITES, Axis
 
 _FRAMEWORKS = ("torch", "transformers", "tensorflow", "jax", "onnxruntime", "vllm", "accelerate", "safetensors")

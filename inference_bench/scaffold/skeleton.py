@@ -1,4 +1,4 @@
-"""Skeletons of models and benchmarks: complete files that run as they are, from templates in ``data/templates``."""
+"""Skeletons of models and benchmarks: complete files that run as they are, from templates in ``templates``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from inference_bench.architecture import is_encoder, max_input_length, reduced
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.model_facts import ModelFacts, title_of
 from inference_bench.registry import KINDS, STANDARD, load_class, names_in
+from inference_bench.scaffold.architecture import is_encoder, max_input_length, reduced
+from inference_bench.scaffold.model_facts import ModelFacts, title_of
 
-TEMPLATES = Path(__file__).with_name("data") / "templates"
+TEMPLATES = Path(__file__).with_name("templates")
 LINE = 120
 
 _OWN = {

@@ -1,6 +1,6 @@
 """Whether a model keeps the structure and the contract, and what to do where it does not.
 
-    python -m inference_bench.verification NAME PATH [FOLDER…]
+    python -m inference_bench.scaffold.verification NAME PATH [FOLDER…]
 
 Prints one JSON object. Each model is looked at in a process of its own: whatever its files do when they are imported,
 the others are still verified, and what one of them imports is not blamed on the next.
@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from inference_bench.contract import Finding, findings, own_benchmarks
 from inference_bench.errors import InferenceBenchError
 from inference_bench.orchestration.planning import prepare
 from inference_bench.registry import KINDS, ModelFile, load_model, model_files, models_root
+from inference_bench.scaffold.checks import Finding, findings, own_benchmarks
 from inference_bench.spec import Setup, Spec
 
 _TIMEOUT_S = 60
@@ -75,7 +75,14 @@ def verify_model(file: ModelFile, models_dirs: Sequence[Path] = ()) -> Verificat
 
 
 def _verify_apart(file: ModelFile, models_dirs: Sequence[Path]) -> Verification:
-    command = [sys.executable, "-m", "inference_bench.verification", file.name, str(file.path), *map(str, models_dirs)]
+    command = [
+        sys.executable,
+        "-m",
+        "inference_bench.scaffold.verification",
+        file.name,
+        str(file.path),
+        *map(str, models_dirs),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
         plain = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
