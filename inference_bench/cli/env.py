@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
-from inference_bench.cli._table import aligned
 from inference_bench.machine.environment import describe_environment, warnings_of
 from inference_bench.units import format_bytes, format_ns
 

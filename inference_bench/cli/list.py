@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command, summary_of
-from inference_bench.cli._table import aligned
 from inference_bench.errors import PluginError, UnknownNameError
 from inference_bench.machine.device import Device
 from inference_bench.metrics import METRICS

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command, program
-from inference_bench.cli._table import aligned
 from inference_bench.scaffold.migration import State, apply_migration, default_target, plan_migration
 
 if TYPE_CHECKING:

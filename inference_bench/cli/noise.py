@@ -73,7 +73,7 @@ class NoiseCommand(Command):
 
 
 def _print_floors(noise: Noise) -> None:
-    from inference_bench.cli._table import aligned
+    from inference_bench.cli._columns import aligned
 
     heading = ("benchmark", "metric", "phase", "interleaved", "separate")
     rows = [

@@ -370,7 +370,7 @@ def _resume(args: argparse.Namespace) -> RunOutcome:
 
 
 def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
-    from inference_bench.cli._plan import broken_plugins, plan_lines
+    from inference_bench.cli._dry_run import broken_plugins, plan_lines
     from inference_bench.orchestration.planning import prepare
 
     prepared = prepare(spec, args.models_dir, args.benchmarks_dir)

@@ -35,7 +35,7 @@ class WatchCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Look and draw until the watched process ends, or Ctrl-C."""
-        from inference_bench.cli._watched import Watched
+        from inference_bench.cli._watch_client import Watched
 
         if not 0.05 <= args.interval <= 3600:
             raise InvalidValueError("interval", args.interval, "0.05 to 3600 seconds")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.cli._table import aligned
+from inference_bench.cli._columns import aligned
 from inference_bench.errors import PluginError, WeightsError
 from inference_bench.model.weights.cache import cache_dir, find
 from inference_bench.model.weights.origins import Hub, Origin, Package
