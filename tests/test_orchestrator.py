@@ -248,7 +248,8 @@ def test_ctrl_c_keeps_what_has_ended(tmp_path, bad_models, presses, status):
 
 def test_workers_die_with_their_orchestrator(tmp_path, bad_models):
     code = (
-        "import asyncio, sys; from pathlib import Path; from inference_bench.orchestration.session import run_benchmarks;"
+        "import asyncio, sys; from pathlib import Path;"
+        "from inference_bench.orchestration.session import run_benchmarks;"
         "from inference_bench.spec import Spec;"
         "asyncio.run(run_benchmarks(Spec(('hangs',), ('inference_speed',)), output=Path(sys.argv[1]),"
         " models_dirs=[Path(sys.argv[2])]))"

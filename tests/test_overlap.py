@@ -131,7 +131,8 @@ def test_a_run_that_is_stopped_ends_its_loaders_too(tmp_path, models):
 
 def test_a_frozen_loader_dies_with_its_orchestrator(tmp_path, models):
     code = (
-        "import asyncio, sys; from pathlib import Path; from inference_bench.orchestration.session import run_benchmarks;"
+        "import asyncio, sys; from pathlib import Path;"
+        "from inference_bench.orchestration.session import run_benchmarks;"
         "from inference_bench.spec import Limits, Spec;"
         "asyncio.run(run_benchmarks(Spec(('first', 'loads_for_ever'), ('inference_speed',), overlap='freeze',"
         " limits=Limits(budget_ns=60 * 10**9, relative_width=1e-9)), output=Path(sys.argv[1]),"

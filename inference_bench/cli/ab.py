@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.cli import _ab
+from inference_bench.cli import _interleaved
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import Command
 from inference_bench.cli.run import DEFAULT_MODEL, RunCommand
@@ -53,7 +53,7 @@ class AbCommand(Command):
         from inference_bench.reports._render import check_format
         from inference_bench.results.noise_store import load_noise
 
-        _ab.refuse_foreign(args, self, _ab.OPTIONS_OF_SWEEPS, positionals=2)
+        _interleaved.refuse_foreign(args, self, _interleaved.OPTIONS_OF_SWEEPS, positionals=2)
         check_format(args.format, "json")
         check_output(args.output)
         for metric in args.metric:
@@ -61,9 +61,10 @@ class AbCommand(Command):
         noise = load_noise(str(describe_environment().get("fingerprint")))
         floor = no_floor if noise is None else noise.floor(paired=True)
         with Revisions() as revisions:
-            first, second = (_ab.variant(each, args, DEFAULT_MODEL, revisions) for each in (args.first, args.second))
-            outcome = _ab.measure(first, second, Question(args.metric, args.margin, floor), args)
-        _ab.show(outcome, noise, args.format)
+            words = (args.first, args.second)
+            first, second = (_interleaved.variant(each, args, DEFAULT_MODEL, revisions) for each in words)
+            outcome = _interleaved.measure(first, second, Question(args.metric, args.margin, floor), args)
+        _interleaved.show(outcome, noise, args.format)
         if outcome.interrupted:
             return _INTERRUPTED
         return 1 if outcome.compared.is_worse else 0

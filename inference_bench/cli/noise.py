@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from inference_bench.cli import _ab
+from inference_bench.cli import _interleaved
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import Command
 from inference_bench.cli.run import DEFAULT_MODEL, RunCommand
@@ -52,12 +52,12 @@ class NoiseCommand(Command):
         from inference_bench.results.comparison_sides import observe
         from inference_bench.results.noise_store import add_noise, load_noise
 
-        _ab.refuse_foreign(args, self, _ab.OPTIONS_OF_SWEEPS)
+        _interleaved.refuse_foreign(args, self, _interleaved.OPTIONS_OF_SWEEPS)
         check_format(args.format, "json")
         check_output(args.output)
         with Revisions() as revisions:
-            same = _ab.variant("", args, DEFAULT_MODEL, revisions)
-        outcome = _ab.measure(same, same, Question(may_stop=False), args)
+            same = _interleaved.variant("", args, DEFAULT_MODEL, revisions)
+        outcome = _interleaved.measure(same, same, Question(may_stop=False), args)
         if outcome.interrupted:
             print("interrupted: nothing was added to what is known of this machine", file=sys.stderr)
             return _INTERRUPTED
@@ -65,7 +65,7 @@ class NoiseCommand(Command):
         fingerprint = str(outcome.runs[0].record.environment.get("fingerprint", "unknown"))
         path = add_noise(before, after, fingerprint)
         noise = load_noise(fingerprint)
-        _ab.show(outcome, noise, args.format)
+        _interleaved.show(outcome, noise, args.format)
         if noise is not None and args.format != "json":
             _print_floors(noise)
         print(f"added to {path}", file=sys.stderr)

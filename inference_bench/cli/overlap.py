@@ -7,7 +7,7 @@ import sys
 from statistics import median
 from typing import TYPE_CHECKING
 
-from inference_bench.cli import _ab
+from inference_bench.cli import _interleaved
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import Command
 from inference_bench.cli.run import DEFAULT_MODEL, RunCommand
@@ -57,7 +57,7 @@ class OverlapCommand(Command):
         from inference_bench.reports._render import check_format, render
         from inference_bench.results.noise_store import floor_sentence, load_noise
 
-        _ab.refuse_foreign(args, self, _ab.OPTIONS_OF_RUNS)
+        _interleaved.refuse_foreign(args, self, _interleaved.OPTIONS_OF_RUNS)
         check_format(args.format, "json")
         check_output(args.output)
         noise = load_noise(str(describe_environment().get("fingerprint")))

@@ -1,6 +1,6 @@
 """One run of a model in a fresh process: boot, load, measure, release.
 
-Started by the orchestrator as ``python -m inference_bench.orchestration.worker DESCRIPTOR SPAWNED_NS PARENT``; see ``protocol``.
+Started as ``python -m inference_bench.orchestration.worker DESCRIPTOR SPAWNED_NS PARENT``; see ``protocol``.
 """
 
 from __future__ import annotations
