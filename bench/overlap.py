@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from inference_bench.cli import main as command_line
-from inference_bench.registry import find_models, load_model
+from inference_bench.model.discovery import find_models, load_model
 
 _SWEEP = (
     *("--weights", "random", "--scale", "reduced", "--benchmark", "inference_speed", "--overlap", "partition"),

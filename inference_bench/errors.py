@@ -33,7 +33,7 @@ class UsageError(InferenceBenchError):
 
 
 class UnknownNameError(UsageError):
-    """A name that no registry entry has."""
+    """An unknown name."""
 
     def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
         names = sorted(known)

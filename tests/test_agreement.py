@@ -11,10 +11,10 @@ from inference_bench.benchmark.accuracy.divergence import compare_logits, first_
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks.agreement import AgreementBenchmark
 from inference_bench.errors import InvalidValueError
+from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.model import LoadSteps
 from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.plan import Case
-from inference_bench.registry import find_models, load_model
 from inference_bench.spec import Limits, Setup
 
 MODEL = "smollm2_135m_instruct"

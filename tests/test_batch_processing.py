@@ -15,11 +15,11 @@ from inference_bench.benchmarks.batch_processing import (
 )
 from inference_bench.cli._values import axis
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnknownNameError
+from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.model import BatchGenerator, LoadSteps, Model, TextGenerator
 from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.orchestration.session import prepare, run_benchmarks
 from inference_bench.plan import Case
-from inference_bench.registry import find_models, load_model
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_MS

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from inference_bench.errors import InvalidValueError, WeightsError
+from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.engines.transformers.base import PROMPT_FILE, read_network
 from inference_bench.model.engines.transformers.causal_lm import CausalLM, kv_bytes_per_token
 from inference_bench.model.model import LoadSteps, TextGenerator
 from inference_bench.model.weights.origins import resolve_weights
-from inference_bench.registry import find_models, load_model
 from inference_bench.spec import Setup
 
 REDUCED = Setup(weights="random", scale="reduced", threads=2)

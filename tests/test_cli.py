@@ -17,7 +17,7 @@ from inference_bench.cli import Command, _main, main
 from inference_bench.cli._command import Parser
 from inference_bench.errors import UsageError
 from inference_bench.machine.devices import cuda
-from inference_bench.registry import load_class, names_in
+from inference_bench.plugins import load_class, names_in
 
 COMMANDS = names_in("inference_bench.cli")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from inference_bench.benchmark.discovery import find_benchmarks, load_benchmark
 from inference_bench.cli import main
-from inference_bench.registry import ModelFile, find_benchmarks, load_benchmark
+from inference_bench.model.discovery import ModelFile
 from inference_bench.scaffold.migration import State, apply_migration, default_target, plan_migration
 from inference_bench.scaffold.verification import verify_model
 

@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 
 import pytest
 
+from inference_bench.benchmark.discovery import find_benchmarks, load_benchmark
 from inference_bench.cli import main
 from inference_bench.errors import InvalidValueError
-from inference_bench.registry import ModelFile, find_benchmarks, load_benchmark, load_model
+from inference_bench.model.discovery import ModelFile, load_model
 from inference_bench.results.run_folder import Run, load_run
 from inference_bench.scaffold.architecture import architecture_of, max_input_length, reduced
 from inference_bench.scaffold.skeleton import write_files
@@ -110,7 +111,7 @@ def test_a_new_encoder_encodes_at_once(here: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from inference_bench.model.model import LoadSteps, ResolvedWeights\n"
-        "from inference_bench.registry import ModelFile, load_model\n"
+        "from inference_bench.model.discovery import ModelFile, load_model\n"
         "from inference_bench.spec import Setup\n"
         "model = load_model(ModelFile('sentences', Path('models/sentences/model.py')))()\n"
         "model.load(Setup(), ResolvedWeights('random', '', trained=False, scale='reduced'), LoadSteps())\n"

@@ -19,11 +19,11 @@ from inference_bench.errors import UnknownNameError
 from inference_bench.machine.available_memory import headroom_bytes
 from inference_bench.machine.device import load_device
 from inference_bench.machine.devices.cuda import Cuda
+from inference_bench.model.discovery import find_models, load_model
 from inference_bench.orchestration.loading import NOTHING
 from inference_bench.orchestration.overlap_policy import Needs, Policy, Until, choose_overlap, how_far_ahead, needs_of
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import RunOutcome, run_benchmarks
-from inference_bench.registry import find_models, load_model
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import GIB, NS_PER_MS, NS_PER_S

@@ -6,19 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from inference_bench import registry
+from inference_bench import plugins
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.discovery import find_benchmarks, load_benchmark
 from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
 from inference_bench.machine.device import Device
-from inference_bench.registry import (
-    ModelFile,
-    find_benchmarks,
-    find_models,
-    load_benchmark,
-    load_class,
-    load_model,
-    names_in,
-)
+from inference_bench.model.discovery import ModelFile, find_models, load_model
+from inference_bench.plugins import load_class, names_in
 from inference_bench.reports._report import Report
 from inference_bench.results.sink import Sink
 from inference_bench.spec import DEVICES, SUITES
@@ -144,7 +138,7 @@ def test_an_unknown_plugin_names_the_known_ones():
 
 def test_an_entry_point_adds_a_plugin(monkeypatch):
     point = EntryPoint("tpu", "inference_bench.machine.devices.cpu:Cpu", "inference_bench.devices")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == point.group else [])
 
     assert load_class("device", "inference_bench.machine.devices", "tpu", Device).__name__ == "Cpu"
 

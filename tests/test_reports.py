@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inference_bench.errors import UnknownNameError
 from inference_bench.plan import Case
-from inference_bench.registry import names_in
+from inference_bench.plugins import names_in
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.history import page as history_page
 from inference_bench.reports._pages.merging import alike
@@ -444,7 +444,7 @@ def test_unknown_report_is_named():
 def test_reports_know_no_measuring_module():
     code = """
 import sys
-from inference_bench.registry import names_in
+from inference_bench.plugins import names_in
 from inference_bench.reports._report import open_report
 from inference_bench.results.sink import open_sinks
 [open_report(name) for name in names_in("inference_bench.reports")]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from inference_bench.errors import RunFormatError, UnknownNameError
 from inference_bench.plan import Case
-from inference_bench.registry import names_in
+from inference_bench.plugins import names_in
 from inference_bench.result import (
     BenchmarkResult,
     Estimate,

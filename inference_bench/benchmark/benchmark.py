@@ -23,7 +23,7 @@ class Benchmark(ABC):
     """A way of measuring.
 
     Class attributes:
-        name: file name, set by the registry.
+        name: file name, set when it is found.
         title: heading for people.
         axes: parameters with their default values.
         targets: tags of the metrics that the stopping rule watches.

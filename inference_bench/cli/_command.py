@@ -20,7 +20,7 @@ class Command(ABC):
     """A command. The docstring of a subclass is its help, the first line its summary.
 
     Class attributes:
-        name: file name, set by the registry.
+        name: file name, set when it is found.
         examples: (arguments, what that does), shown below the help.
     """
 

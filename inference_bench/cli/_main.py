@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command, Parser, program, summary_of
 from inference_bench.errors import InferenceBenchError, UsageError
-from inference_bench.registry import load_class, names_in
+from inference_bench.plugins import load_class, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,21 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command, summary_of
 from inference_bench.errors import PluginError, UnknownNameError
 from inference_bench.machine.device import Device
 from inference_bench.metrics import METRICS
-from inference_bench.registry import (
-    BenchmarkFile,
-    ModelFile,
-    find_benchmarks,
-    find_models,
-    load_benchmark,
-    load_class,
-    load_model,
-    names_in,
-)
+from inference_bench.model.discovery import ModelFile, find_models, load_model
+from inference_bench.plugins import load_class, names_in
 from inference_bench.reports._report import Report
 from inference_bench.results.sink import Sink
 from inference_bench.spec import SUITES

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_bench.benchmark.discovery import KINDS, STANDARD
 from inference_bench.cli._command import Command, program
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
-from inference_bench.registry import KINDS, STANDARD, find_models, load_model, models_root, names_in
+from inference_bench.model.discovery import find_models, load_model, models_root
+from inference_bench.plugins import names_in
 from inference_bench.scaffold.model_facts import ModelFacts, read_facts
 from inference_bench.scaffold.skeleton import (
     check_kind,

@@ -108,7 +108,7 @@ def _read_ab(words: Sequence[str]) -> argparse.Namespace:
         UsageError: there are not two variants.
     """
     from inference_bench.errors import UsageError
-    from inference_bench.registry import load_class
+    from inference_bench.plugins import load_class
 
     place = list(words).index(_AB)
     variants = list(words[place + 1 : place + 3])

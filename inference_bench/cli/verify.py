@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_bench.benchmark.discovery import KINDS
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
-from inference_bench.registry import KINDS
 from inference_bench.scaffold.verification import verify_models
 
 if TYPE_CHECKING:

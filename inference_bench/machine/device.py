@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.registry import load_class
+from inference_bench.plugins import load_class
 
 
 @dataclass(frozen=True, slots=True)

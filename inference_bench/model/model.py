@@ -251,7 +251,7 @@ class Model(ABC):
     """A system under test. Class attributes describe it without importing its framework.
 
     Class attributes:
-        name: folder name, set by the registry.
+        name: folder name, set when it is found.
         title: heading for people.
         description: one line for ``list``.
         license: SPDX name of the weights' licence.

@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
+from inference_bench.model.discovery import ModelFile, find_models, load_model
 from inference_bench.model.model import Model
 from inference_bench.plan import Case, Plan, make_plan
-from inference_bench.registry import (
-    BenchmarkFile,
-    ModelFile,
-    find_benchmarks,
-    find_models,
-    load_benchmark,
-    load_model,
-)
 from inference_bench.spec import Axis, Spec
 
 F = TypeVar("F", ModelFile, BenchmarkFile)

@@ -18,6 +18,7 @@ from typing import Any
 
 from inference_bench.errors import InferenceBenchError, InvalidValueError, PluginError
 from inference_bench.machine.environment import describe_environment, differences, warnings_of
+from inference_bench.model.discovery import ModelFile, find_models
 from inference_bench.model.model import ResolvedWeights
 from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.orchestration.aggregation import Tally
@@ -29,7 +30,6 @@ from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.orchestration.worker_thread import WorkerThread
 from inference_bench.plan import Case, Group, Plan
-from inference_bench.registry import ModelFile, find_models
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
 from inference_bench.results.run_folder import Run, create_run_folder, load_run, locked
 from inference_bench.results.serialization import spec_from_plain

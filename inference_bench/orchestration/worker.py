@@ -18,13 +18,14 @@ from typing import Any
 
 from inference_bench._native import clock_describe, die_with_parent, now_ns
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.discovery import BenchmarkFile, load_benchmark
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError
 from inference_bench.machine.process_usage import Usage
+from inference_bench.model.discovery import ModelFile, load_model
 from inference_bench.model.model import LoadStep, LoadSteps, Model, ResolvedWeights
 from inference_bench.orchestration import protocol
 from inference_bench.plan import Case
-from inference_bench.registry import BenchmarkFile, ModelFile, load_benchmark, load_model
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
-from inference_bench.registry import load_class
+from inference_bench.plugins import load_class
 
 if TYPE_CHECKING:
     from inference_bench.results.run_folder import Run

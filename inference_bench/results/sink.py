@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from inference_bench.registry import load_class, names_in
+from inference_bench.plugins import load_class, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.discovery import KINDS, BenchmarkFile, load_benchmark
 from inference_bench.errors import InvalidValueError, PluginError
 from inference_bench.metrics import METRICS
+from inference_bench.model.discovery import ModelFile, load_model
 from inference_bench.model.model import ABILITIES, HubWeights, Model, PackageWeights
-from inference_bench.registry import KINDS, BenchmarkFile, ModelFile, load_benchmark, load_model
 from inference_bench.scaffold.skeleton import check_name
 from inference_bench.spec import DEVICES, DTYPES, SUITES, Axis
 

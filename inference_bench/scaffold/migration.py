@@ -19,8 +19,8 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from inference_bench.benchmark.discovery import KINDS
 from inference_bench.errors import InvalidValueError
-from inference_bench.registry import KINDS
 
 _IGNORED = {"__pycache__", "build", "dist", "node_modules", "site-packages", "venv"}
 _WORDS_OF_KIND = {

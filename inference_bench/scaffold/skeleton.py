@@ -10,8 +10,9 @@ from string import Template
 from typing import Any
 
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.discovery import KINDS, STANDARD
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.registry import KINDS, STANDARD, load_class, names_in
+from inference_bench.plugins import load_class, names_in
 from inference_bench.scaffold.architecture import is_encoder, max_input_length, reduced
 from inference_bench.scaffold.model_facts import ModelFacts, title_of
 

@@ -17,9 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from inference_bench.benchmark.discovery import KINDS
 from inference_bench.errors import InferenceBenchError
+from inference_bench.model.discovery import ModelFile, load_model, model_files, models_root
 from inference_bench.orchestration.planning import prepare
-from inference_bench.registry import KINDS, ModelFile, load_model, model_files, models_root
 from inference_bench.scaffold.checks import Finding, findings, own_benchmarks
 from inference_bench.spec import Setup, Spec
 
