@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from inference_bench import _native
+import inference_bench._native as _native
 
 _US = 1_000
 

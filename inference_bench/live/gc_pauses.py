@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING
 
-from inference_bench import _native
+import inference_bench._native as _native
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler

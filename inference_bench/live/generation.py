@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from inference_bench import _native
+import inference_bench._native as _native
 from inference_bench.live.gpu_time import NONE, GpuTimer
 from inference_bench.live.requests import current_request
 from inference_bench.live.series import make_key

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from inference_bench import _native
+import inference_bench._native as _native
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler

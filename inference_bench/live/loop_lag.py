@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from inference_bench import _native
+import inference_bench._native as _native
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference_bench import _native
+import inference_bench._native as _native
 
 _CAPACITY = 65_536
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from inference_bench import _native
+import inference_bench._native as _native
 from inference_bench.errors import InvalidValueError
 from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
 from inference_bench.live.exporter import Exporter

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference_bench import _native
+import inference_bench._native as _native
 from inference_bench.analysis.summaries import summarise_samples
 from inference_bench.live.exporter import Exporter
 from inference_bench.plan import Case

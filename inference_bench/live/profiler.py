@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from inference_bench import _native
+import inference_bench._native as _native
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.live.collector import Collector
 from inference_bench.live.flight_recorder import RECORD_BYTES, FlightRecorder

@@ -6,7 +6,7 @@ from itertools import count
 from statistics import median
 from time import perf_counter_ns
 
-from inference_bench import _native
+import inference_bench._native as _native
 from inference_bench.live.snapshot import Cost
 
 _LEAST = 1 << 16

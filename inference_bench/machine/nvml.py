@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from inference_bench import _native
+import inference_bench._native as _native
 
 _T = TypeVar("_T")
 

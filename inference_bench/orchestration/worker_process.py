@@ -15,7 +15,6 @@ from time import process_time
 from types import TracebackType
 from typing import Any
 
-import inference_bench
 from inference_bench._native import now_ns
 from inference_bench.errors import InferenceBenchError, ProtocolError
 from inference_bench.orchestration import protocol
@@ -304,7 +303,7 @@ def _tail(log: Path) -> str:
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return our environment with ``extra``, and with this package importable whatever made it so here."""
-    home = str(Path(inference_bench.__file__).parent.parent)
+    home = str(Path(__file__).parents[2])
     inherited = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([home, inherited] if inherited else [home])
     return {**os.environ, **extra, "PYTHONPATH": path}

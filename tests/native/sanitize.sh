@@ -69,7 +69,7 @@ assert native.__file__.startswith('$dir'), f'{native.__file__} is not the saniti
     sanitized "$dir" "$runtime" "$python" -m pytest -q -p no:cacheprovider -m 'not gpu and not slow' ${PYTEST_ARGS:-} "$@"
 }
 
-native_tests() { (cd "$root" && ls tests/test_native_*.py); }
+native_tests() { (cd "$root" && ls tests/native/test_*.py | grep -v "native_cpp\|gpu_events"); }
 
 address() {
     local dir=$root/build/sanitize-address

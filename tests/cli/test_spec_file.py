@@ -145,7 +145,7 @@ def test_what_the_command_line_says_wrong_is_not_blamed_on_the_file(file: str) -
     assert file not in str(caught.value)
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parent.parent / "examples" / "specs").glob("*.toml")))
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "examples" / "specs").glob("*.toml")))
 def test_the_examples_can_be_carried_out(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--spec", str(path), "--dry-run"]) == 0
     assert "nothing was measured" in capsys.readouterr().out

@@ -59,7 +59,7 @@ QUICK = ("--budget", "0.2", "--min-samples", "1", "--warmup", "0")
 
 
 def ruff(*words: str) -> subprocess.CompletedProcess[str]:
-    config = str(Path(__file__).parent.parent / "pyproject.toml")
+    config = str(Path(__file__).parents[2] / "pyproject.toml")
     return subprocess.run(
         [sys.executable, "-m", "ruff", *words, "--config", config, "."], capture_output=True, text=True, check=False
     )
@@ -73,7 +73,7 @@ def measured(output: Path) -> Run:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, from which this package can be imported by other processes, too."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

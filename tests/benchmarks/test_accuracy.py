@@ -57,7 +57,7 @@ def models(tmp_path: Path) -> Path:
         parts = {"likelihood": "super().text_likelihood(text)", "scorer": "Scorer('Paris')", **changed}
         path = tmp_path / "models" / name / "model.py"
         path.parent.mkdir(parents=True)
-        path.write_text(_MODEL.format(tests=str(Path(__file__).parent), **parts))
+        path.write_text(_MODEL.format(tests=str(Path(__file__).parents[1]), **parts))
     return tmp_path / "models"
 
 

@@ -1,4 +1,4 @@
-"""What test_native_cuda.py has against a double, on a real device and against torch.cuda.Event."""
+"""What test_cuda.py has against a double, on a real device and against torch.cuda.Event."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from inference_bench.live.parquet import ParquetExporter
 from inference_bench.live.prometheus import PrometheusCollector
 from inference_bench.live.watch_encoding import encode
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROMETHEUS = shutil.which("prometheus")
 
 
