@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+INTERRUPTED = 130
+"""Exit code: 128 + the number of SIGINT, as a shell reports it."""
+
+
 class Command(ABC):
     """A command. The docstring of a subclass is its help, the first line its summary.
 
@@ -77,6 +81,14 @@ class Parser(argparse.ArgumentParser):
         """
         self._refuse_unknown_options(words)
         return self.parse_args(words)
+
+    def placeholders(self) -> list[str]:
+        """Return a word for each argument that must be given, so that the options alone can be read."""
+        return ["_" for action in self._get_positional_actions() if action.required]
+
+    def defaults(self) -> argparse.Namespace:
+        """Return the values of all options if none is given."""
+        return self.parse_args(self.placeholders())
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage, which would bury the message."""

@@ -12,7 +12,7 @@ import traceback
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from inference_bench.cli._command import Command, Parser, program, summary_of
+from inference_bench.cli._command import INTERRUPTED, Command, Parser, program, summary_of
 from inference_bench.errors import InferenceBenchError, UsageError
 from inference_bench.plugins import load_class, names_in
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _COMMANDS = "inference_bench.cli"
-_INTERRUPTED = 130
 _BROKEN_PIPE = 141
-"""128 + the signal's number, as a shell reports a process that SIGINT or SIGPIPE ended."""
+"""Exit code: 128 + the number of SIGPIPE, as a shell reports it."""
 
 _HELP = """\
 usage: {program} COMMAND [options]
@@ -37,7 +36,7 @@ options:
   --version      show the version
 
 examples:
-  {program} run                    the performance suite on the default model
+  {program} run                    speed and memory of the default model
   {program} run --dry-run          what that would do
   {program} list                   models, benchmarks, metrics …
   {program} report RUN             show a run again; RUN is a folder in benchmark_results
@@ -66,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     except Exception as error:
         _explain(error, verbose)
         return error.exit_code if isinstance(error, InferenceBenchError) else 1

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_bench.cli._run_options import DEFAULT_MODEL
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.machine.device import check_device
 from inference_bench.machine.environment import available_cpus
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
+def spec_of(args: argparse.Namespace) -> Spec:
     """Return what was asked for.
 
     Raises:
@@ -28,7 +29,7 @@ def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
     """
     suite = None if args.benchmark else args.suite
     return Spec(
-        models=_models(args, default_model),
+        models=_models(args),
         benchmarks=() if suite is not None else _distinct(args.benchmark or [DEFAULT_BENCHMARKS]),
         setups=_setups(args),
         axes=_axes(args),
@@ -97,10 +98,10 @@ def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> Non
         )
 
 
-def _models(args: argparse.Namespace, default: str) -> tuple[str, ...]:
+def _models(args: argparse.Namespace) -> tuple[str, ...]:
     if args.all:
         return tuple(find_models(args.models_dir))
-    return _distinct(args.model or [(default,)])
+    return _distinct(args.model or [(DEFAULT_MODEL,)])
 
 
 def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:

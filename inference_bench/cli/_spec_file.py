@@ -62,14 +62,14 @@ def parse_with_file(parser: Parser, words: Sequence[str], path: Path) -> argpars
         InvalidValueError: the file cannot be read, or a value is not allowed.
         UnknownNameError: a key that is none.
     """
-    written = _said(parser, list(_words(path)), path)
+    written = _said(parser, [*parser.placeholders(), *_words(path)], path)
     told = _said(parser, words)
     for name in told:
         written.pop(_INSTEAD.get(name, ""), None)
     axes_told = {axis for name, axis in _OPTIONS_OF_AXES.items() if name in told}
     axes_told |= {name for name, _ in told.get("axis", ())}
     axes = [axis for axis in written.pop("axis", ()) if axis[0] not in axes_told] + told.pop("axis", [])
-    defaults = vars(parser.parse_args([]))
+    defaults = vars(parser.defaults())
     return argparse.Namespace(**{**defaults, **written, **told, "axis": axes})
 
 

@@ -17,13 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inference_bench._native import now_ns
-from inference_bench.analysis.comparison import MARGIN, Comparisons, Floor, compare, no_floor
+from inference_bench.analysis.comparison import MARGIN
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.result import BenchmarkResult
-from inference_bench.results.comparison_sides import observe
 from inference_bench.results.discovery import write_pairing
+from inference_bench.results.noise_store import Noise
+from inference_bench.results.run_comparison import ComparisonOptions, RunComparison, RunSide, compare_runs
 from inference_bench.results.run_folder import Run, create_run_folder, load_run, locked
 from inference_bench.spec import Spec
 
@@ -60,13 +61,13 @@ class Question:
     Attributes:
         metrics: tags; all if empty.
         margin: changes up to this fraction count as none.
-        floor: the A/A floor.
+        noise: the A/A floors of this machine, or None if unknown.
         may_stop: whether to look meanwhile and stop when every comparison has a verdict.
     """
 
     metrics: Collection[str] = ()
     margin: float = MARGIN
-    floor: Floor = no_floor
+    noise: Noise | None = None
     may_stop: bool = True
 
 
@@ -76,14 +77,14 @@ class AbOutcome:
 
     Attributes:
         folder: that holds both runs.
-        compared: B against A.
+        comparison: B against A.
         runs: A's and B's.
         stop_reason: why there are no more pairs.
         interrupted: whether it was asked to stop.
     """
 
     folder: Path
-    compared: Comparisons
+    comparison: RunComparison
     runs: tuple[Run, Run]
     stop_reason: str
     interrupted: bool
@@ -240,13 +241,13 @@ class _Pairing:
                 return "time spent"
         return "settled" if self.compared().is_settled else "limit of pairs reached"
 
-    def compared(self) -> Comparisons:
+    def compared(self) -> RunComparison:
         """Compare B with A, as far as they are measured."""
-        sides = [
-            observe(turn.variant.name, [load_run(turn.folder)], metrics=self._question.metrics, paired=True)
-            for turn in self._turns
-        ]
-        return compare(*sides, margin=self._question.margin, floor=self._question.floor, paired=True, level=self._level)
+        sides = [RunSide(turn.variant.name, (load_run(turn.folder),)) for turn in self._turns]
+        of = self._question
+        return compare_runs(
+            sides, ComparisonOptions(of.metrics, of.margin, noise=of.noise, paired=True, level=self._level)
+        )
 
     def outcome(self, reason: str) -> AbOutcome:
         """Return how it ended."""

@@ -17,17 +17,15 @@ from pathlib import Path
 from statistics import median
 
 from inference_bench._native import now_ns
-from inference_bench.analysis.comparison import Comparisons, Floor, Side, compare, no_floor
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import RunOutcome, run_benchmarks
-from inference_bench.results.comparison_sides import observe
+from inference_bench.results.noise_store import Noise
+from inference_bench.results.run_comparison import ComparisonOptions, RunComparison, RunSide, compare_runs
 from inference_bench.results.run_folder import Run
 from inference_bench.spec import Spec
 
 TIMED = ("ttft", "itl", "forward_time")
 """Metrics that a loader could disturb, each the time of one step."""
-
-_MARGIN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class OverlapCheck:
         policy: the one that the sweeps with it followed, and why that one.
         ahead: sweeps with it.
         off: sweeps without it.
-        compared: the medians with it against those without it.
+        comparison: the medians with it against those without it.
         interrupted: whether it was asked to stop.
     """
 
@@ -60,7 +58,7 @@ class OverlapCheck:
     policy: str
     ahead: tuple[Sweep, ...]
     off: tuple[Sweep, ...]
-    compared: Comparisons
+    comparison: RunComparison
     interrupted: bool
 
     @property
@@ -101,7 +99,7 @@ async def check_overlap(
     output: Path,
     models_dirs: Sequence[Path] = (),
     benchmarks_dirs: Sequence[Path] = (),
-    floor: Floor = no_floor,
+    noise: Noise | None = None,
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> OverlapCheck | None:
@@ -113,7 +111,7 @@ async def check_overlap(
         output: where the folder of all runs is created.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
-        floor: the A/A floor of this machine.
+        noise: the A/A floors of this machine, or None if unknown.
         progress: who is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
@@ -149,10 +147,11 @@ async def check_overlap(
     if not whole:
         return None
     ahead, off = (tuple(sides[is_ahead][:whole]) for is_ahead in (True, False))
-    compared = compare(_side("off", off), _side("on", ahead), margin=_MARGIN, floor=floor, paired=True)
+    options = ComparisonOptions(TIMED, noise=noise, paired=True)
+    comparison = compare_runs([_side("off", off), _side("on", ahead)], options)
     overlap = ahead[0].run.record.overlap
     policy = f"{overlap.get('policy', 'unknown')}: {overlap.get('reason', 'no reason given')}"
-    return OverlapCheck(folder, policy, ahead, off, compared, interrupted)
+    return OverlapCheck(folder, policy, ahead, off, comparison, interrupted)
 
 
 class _Warner(Progress):
@@ -166,8 +165,8 @@ class _Warner(Progress):
         self._progress.warn(text)
 
 
-def _side(name: str, sweeps: Sequence[Sweep]) -> Side:
-    return observe(name, [sweep.run for sweep in sweeps], metrics=TIMED, paired=True)
+def _side(name: str, sweeps: Sequence[Sweep]) -> RunSide:
+    return RunSide(name, tuple(sweep.run for sweep in sweeps))
 
 
 def _changes(pairs: Sequence[tuple[Run, Run]]) -> list[float]:

@@ -10,7 +10,7 @@ import pytest
 from inference_bench.cli import main
 from inference_bench.cli._command import Parser
 from inference_bench.cli._request import spec_of
-from inference_bench.cli.run import DEFAULT_MODEL, RunCommand
+from inference_bench.cli.run import RunCommand
 from inference_bench.errors import UsageError
 from inference_bench.spec import Spec
 
@@ -52,7 +52,7 @@ def read(*words: str) -> argparse.Namespace:
 
 
 def asked(*words: str) -> Spec:
-    return spec_of(read(*words), DEFAULT_MODEL)
+    return spec_of(read(*words))
 
 
 @pytest.fixture
