@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_bench.analysis.comparison import Observations, Side, Verdict, compare, holm, word
+from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.comparison_result import Verdict, word
 from inference_bench.analysis.environment_differences import environment_differences
+from inference_bench.analysis.holm import holm
+from inference_bench.analysis.observations import Observations, Side
 from inference_bench.plan import Case
 from inference_bench.spec import Setup
 

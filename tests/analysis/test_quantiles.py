@@ -10,22 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from inference_bench.analysis.quantiles import (
-    QUANTILES,
-    Dependence,
-    dependence,
-    effective_sample_size,
-    interval_ranks,
+from inference_bench.analysis.dependence import Dependence, dependence, effective_sample_size
+from inference_bench.analysis.derived_summaries import derived_summaries, derived_summary
+from inference_bench.analysis.estimates import (
     median_estimate,
-    needed_samples,
-    quantile,
     quantile_estimate,
     relative_width,
     run_medians_estimate,
     split_halves_agree,
-    tukey_outliers,
 )
-from inference_bench.analysis.summaries import derived_summaries, derived_summary, summarise, summarise_samples
+from inference_bench.analysis.outliers import tukey_outliers
+from inference_bench.analysis.quantiles import interval_ranks, needed_samples, quantile
+from inference_bench.analysis.summaries import MetricSamples, summarise, summarise_samples
+from inference_bench.metrics import QUANTILES
 from inference_bench.result import Estimate, Samples, Summary
 
 PROBABILITIES = tuple(QUANTILES.values())
@@ -45,8 +42,9 @@ def nanoseconds(values: np.ndarray) -> np.ndarray:
     return np.rint(values * 1e6).astype(np.int64)
 
 
-def one_run(values: np.ndarray, **fields: object) -> Summary:
-    return summarise("ttft", "prefill", values, np.zeros(len(values), np.int32), **fields)  # type: ignore[arg-type]
+def one_run(values: np.ndarray, cold: float | None = None, stop_reason: str = "") -> Summary:
+    samples = MetricSamples("ttft", "prefill", values, np.zeros(len(values), np.int32), cold)
+    return summarise(samples, stop_reason=stop_reason)
 
 
 # Quantiles
@@ -344,7 +342,7 @@ def test_summary_of_dependent_samples_says_so():
 @pytest.mark.parametrize("runs", [1, 2])
 def test_summary_of_odd_samples(values, runs):
     array = np.array(values, np.int64)
-    summary = summarise("rss_growth", "", array, np.arange(len(array), dtype=np.int32) % runs)
+    summary = summarise(MetricSamples("rss_growth", "", array, np.arange(len(array), dtype=np.int32) % runs))
     assert summary.minimum <= summary.mean <= summary.maximum
     assert summary.minimum <= summary.quantiles["p50"].value <= summary.maximum
     assert 1 <= summary.effective_n <= summary.n
@@ -354,7 +352,9 @@ def test_summary_of_odd_samples(values, runs):
 @settings(deadline=None, max_examples=50)
 @given(samples_of_any_kind, st.integers(1, 8))
 def test_summary_never_contradicts_itself(values, runs):
-    summary = summarise("rss_growth", "", values, np.sort(np.arange(len(values)) % runs).astype(np.int32))
+    summary = summarise(
+        MetricSamples("rss_growth", "", values, np.sort(np.arange(len(values)) % runs).astype(np.int32))
+    )
     assert summary.scope == ("run" if summary.runs == 1 else "runs")
     for name, estimate in summary.quantiles.items():
         centre = estimate.value
@@ -368,7 +368,7 @@ def test_summary_of_runs_speaks_of_runs():
     rng = np.random.default_rng(7)
     run = np.repeat(np.arange(8, dtype=np.int32), 100)
     values = nanoseconds(100 * np.exp(rng.normal(0, 0.05, 8)[run] + rng.normal(0, 0.01, 800)))
-    summary = summarise("ttft", "", values, run)
+    summary = summarise(MetricSamples("ttft", "", values, run))
     assert (summary.n, summary.runs, summary.scope) == (800, 8, "runs")
     medians = [np.quantile(values[run == r], 0.5, method="inverted_cdf") for r in range(8)]
     p50 = summary.quantiles["p50"]
@@ -384,14 +384,14 @@ def test_summary_of_runs_speaks_of_runs():
 
 def test_pooled_quantile_without_any_interval_says_so():
     run = np.repeat(np.array([0, 1], np.int32), 100)
-    summary = summarise("ttft", "", np.arange(200) + 1, run)
+    summary = summarise(MetricSamples("ttft", "", np.arange(200) + 1, run))
     assert summary.quantiles["p90"].value == 180.0
     assert summary.quantiles["p90"].method == "pooled over runs, no interval"
 
 
 def test_runs_that_agree_keep_an_interval():
     values = nanoseconds(np.random.default_rng(8).lognormal(3, 0.05, 1000))
-    p90 = summarise("ttft", "", values, np.repeat(np.arange(10, dtype=np.int32), 100)).quantiles["p90"]
+    p90 = summarise(MetricSamples("ttft", "", values, np.repeat(np.arange(10, dtype=np.int32), 100))).quantiles["p90"]
     assert p90.low < p90.value < p90.high
     assert p90.needs is None
 
@@ -470,7 +470,10 @@ def test_derived_rate_refuses_what_it_is_not_derived_from():
 
 
 def test_derived_summaries_come_from_what_is_there():
-    bases = [one_run(np.array([10**9])), summarise("itl", "decode", np.array([0]), np.array([0], np.int32))]
+    bases = [
+        one_run(np.array([10**9])),
+        summarise(MetricSamples("itl", "decode", np.array([0]), np.array([0], np.int32))),
+    ]
     rates = derived_summaries(bases, {"prefill_rate": 8, "decode_rate": 1})
     assert [(s.metric, s.quantiles["p50"].value) for s in rates] == [("prefill_rate", 8.0)]
     assert derived_summaries(bases, {}) == ()
@@ -505,7 +508,8 @@ def test_coverage_over_runs(runs):
     hits = {"p50": 0, "p90": 0}
     for _ in range(repetitions):
         offsets = rng.normal(0, 0.03, runs)
-        summary = summarise("ttft", "", nanoseconds(100 * np.exp(offsets[run] + rng.normal(0, 0.03, len(run)))), run)
+        values = nanoseconds(100 * np.exp(offsets[run] + rng.normal(0, 0.03, len(run))))
+        summary = summarise(MetricSamples("ttft", "", values, run))
         for name in hits:
             truth = 1e8 * np.exp(0.03 * np.sqrt(2) * stats.norm.ppf(QUANTILES[name]))
             hits[name] += covers(summary.quantiles[name], truth)
