@@ -431,6 +431,9 @@ _ALL = (
 
 METRICS: dict[str, Metric] = {metric.tag: metric for metric in _ALL}
 
+QUANTILES: dict[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+"""The quantiles of a summary: name → probability."""
+
 
 def get_metric(tag: str) -> Metric:
     """Return the metric with this tag.
@@ -452,3 +455,13 @@ def unit_of(metric: str) -> str | None:
 def better_of(metric: str) -> str | None:
     """Return ``lower`` or ``higher``, or None for a metric this version does not know."""
     return METRICS[metric].better.value if metric in METRICS else None
+
+
+def title_of(metric: str) -> str:
+    """Return a metric's heading for people, or its tag for a metric this version does not know."""
+    return METRICS[metric].title if metric in METRICS else metric
+
+
+def is_derived(metric: str) -> bool:
+    """Return whether a metric is computed from the summary of another one; False for an unknown metric."""
+    return metric in METRICS and METRICS[metric].derived_from is not None

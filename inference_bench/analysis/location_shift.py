@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binomtest
 
-from inference_bench.analysis.quantiles import LEVEL
+from inference_bench.analysis.quantiles import LEVEL, tail_of
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class Shift:
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
         """Return both ends, or None where the values are too few for this level."""
-        allowed = np.flatnonzero(self.tail <= _half(level))
+        allowed = np.flatnonzero(self.tail <= tail_of(level))
         if len(allowed) == 0:
             return None
         outside = len(self.contrasts) - int(allowed[0])
@@ -127,7 +127,7 @@ def separate_shift(before: Floats, after: Floats) -> Shift:
     spread = sum(part**2 / (size - 1) for part, size in parts)
     return Shift(
         contrasts=np.sort(np.subtract.outer(after, before), axis=None),
-        tail=_tail(_mann_whitney(m, n)),
+        tail=_upper_sums(_mann_whitney(m, n)),
         error=math.sqrt(variance) if m > 1 and n > 1 else math.inf,
         freedom=variance**2 / spread if spread > 0 else float(max(1, m + n - 2)),  # Welch and Satterthwaite
         method="Hodges-Lehmann shift of run medians, exact interval (Mann-Whitney)",
@@ -144,7 +144,7 @@ def paired_shift(differences: Floats) -> Shift:
     first, second = np.triu_indices(n)
     return Shift(
         contrasts=np.sort((differences[first] + differences[second]) / 2),
-        tail=_tail(_signed_rank(n)),
+        tail=_upper_sums(_signed_rank(n)),
         error=float(differences.std(ddof=1)) / math.sqrt(n) if n > 1 else math.inf,
         freedom=float(max(1, n - 1)),
         method="Hodges-Lehmann shift of interleaved pairs, exact interval (Wilcoxon signed ranks)",
@@ -182,7 +182,7 @@ def needed_runs(level: float, *, paired: bool) -> int:
     (4, 6)
     """
     n = 1
-    while (2.0**-n if paired else 1 / math.comb(2 * n, n)) > _half(level):
+    while (2.0**-n if paired else 1 / math.comb(2 * n, n)) > tail_of(level):
         n += 1
     return n
 
@@ -197,12 +197,7 @@ def smallest_effect(shift: Shift | MeanShift, level: float = LEVEL) -> float | N
     return float(stdtrit(shift.freedom, (1 + level) / 2) + stdtrit(shift.freedom, POWER)) * shift.error
 
 
-def _half(level: float) -> float:
-    # The slack keeps a tail that is exactly allowed from failing in the last bit.
-    return (1 - level) / 2 * (1 + 1e-9)
-
-
-def _tail(mass: Floats) -> Floats:
+def _upper_sums(mass: Floats) -> Floats:
     return np.minimum(np.cumsum(mass[::-1])[::-1], 1.0)
 
 

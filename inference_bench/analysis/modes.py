@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import binom
 
-from inference_bench.analysis.quantiles import MIN_BATCHES, Values, effective_sample_size, quantile
+from inference_bench.analysis.dependence import MIN_BATCHES, effective_sample_size
+from inference_bench.analysis.quantiles import Values, quantile
 from inference_bench.result import Mode
 
 SMALLEST_SHARE = 0.05

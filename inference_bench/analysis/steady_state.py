@@ -8,7 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_bench.analysis.quantiles import DEPENDENT, MIN_BATCHES, Values, batches_of, lag1, midranks, quantile
+from inference_bench.analysis.dependence import DEPENDENT, MIN_BATCHES, batches_of, lag1, midranks
+from inference_bench.analysis.quantiles import Values, quantile
 
 LEVEL_STEP = 0.01
 """Levels that differ by less, relative to the earlier one, count as the same."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inference_bench.analysis.quantiles import median_estimate, quantile, relative_width, split_halves_agree
+from inference_bench.analysis.estimates import median_estimate, relative_width, split_halves_agree
+from inference_bench.analysis.quantiles import quantile
 from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:

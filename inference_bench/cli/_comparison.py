@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from inference_bench.analysis.margin import MARGIN
 from inference_bench.cli import _values as values
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 def add_comparison_options(parser: argparse._ActionsContainer) -> None:
     """Declare the margin and the metrics."""
-    from inference_bench.analysis.comparison import MARGIN
-
     parser.add_argument(
         "--margin",
         metavar="FRACTION",

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from inference_bench.cli._command import Command
 from inference_bench.cli._comparison import add_comparison_options, check_comparison_options, write_comparison
 from inference_bench.errors import UnknownNameError, UsageError
+from inference_bench.metrics import QUANTILES
 
 if TYPE_CHECKING:
     import argparse
-
-_P = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
 class CompareCommand(Command):
@@ -37,7 +36,10 @@ class CompareCommand(Command):
         parser.add_argument("--baseline", metavar="RUN", help="the baseline (default: the first RUN)")
         add_comparison_options(parser)
         parser.add_argument(
-            "--quantile", metavar="NAME", default="p50", help=f"compared quantile of each process: {', '.join(_P)}"
+            "--quantile",
+            metavar="NAME",
+            default="p50",
+            help=f"compared quantile of each process: {', '.join(QUANTILES)}",
         )
         parser.add_argument("--across-machines", action="store_true", help="compare runs of different machines")
         parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html or json")
@@ -53,13 +55,13 @@ class CompareCommand(Command):
         )
 
         check_comparison_options(args)
-        if args.quantile not in _P:
-            raise UnknownNameError("quantile", args.quantile, _P)
+        if args.quantile not in QUANTILES:
+            raise UnknownNameError("quantile", args.quantile, QUANTILES)
         sides = read_sides([*([args.baseline] if args.baseline else []), *args.places], _warn)
         if not args.across_machines:
             check_same_machine(sides)
         noise = load_noise(str(sides[0].runs[0].record.environment.get("fingerprint", "unknown")))
-        options = ComparisonOptions(args.metric, args.margin, _P[args.quantile], noise, problem=_warn)
+        options = ComparisonOptions(args.metric, args.margin, QUANTILES[args.quantile], noise, problem=_warn)
         found = compare_runs(sides, options)
         for each in found.unrelated:
             _warn(f"{each.before} and {each.after} have no case in common")

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_bench.analysis.quantiles import relative_width
-from inference_bench.analysis.summaries import derived_summaries, summarise_samples, summarise_scores
+from inference_bench.analysis.derived_summaries import derived_summaries
+from inference_bench.analysis.estimates import relative_width
+from inference_bench.analysis.score_summaries import summarise_scores
+from inference_bench.analysis.summaries import summarise_samples
 from inference_bench.metrics import METRICS
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inference_bench._native import now_ns
-from inference_bench.analysis.comparison import MARGIN
+from inference_bench.analysis.margin import MARGIN
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session

@@ -7,8 +7,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference_bench.analysis.comparison import MARGIN, Comparison, Comparisons, Side, compare, no_floor
+from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.comparison_result import Comparison, Comparisons
 from inference_bench.analysis.environment_differences import Difference, environment_differences
+from inference_bench.analysis.margin import MARGIN, no_aa_floor
+from inference_bench.analysis.observations import Side
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.errors import UsageError
 from inference_bench.results.comparison_sides import observe
@@ -157,7 +160,7 @@ def _compare(
         before,
         after,
         margin=options.margin,
-        floor=no_floor if options.noise is None else options.noise.floor(paired=paired),
+        floor=no_aa_floor if options.noise is None else options.noise.floor(paired=paired),
         paired=paired,
         level=options.level or (LEVEL if pairing is None else pairing.level),
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inference_bench.analysis import stopping
-from inference_bench.analysis.quantiles import median_estimate
+from inference_bench.analysis.estimates import median_estimate
 from inference_bench.analysis.stopping import Decision, StoppingRule
 from inference_bench.errors import InvalidValueError
 from inference_bench.spec import Limits

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.comparison import Comparison, Comparisons, Verdict, fields_of, word
+from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict, word
+from inference_bench.analysis.matching import fields_of
 from inference_bench.metrics import METRICS, unit_of
 from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.findings import TONES as GRADE_TONES
