@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from inference_bench.columns import MemoryColumns, SampleColumns, ScoreColumns
 
+if TYPE_CHECKING:
     from inference_bench.plan import Case
 
 SCHEMA_VERSION = 1
@@ -42,88 +41,22 @@ class Stage(StrEnum):
     MEASURED = "measured"
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Raw observations of one case as equally long columns.
+class Samples(SampleColumns):
+    """Raw observations of one case."""
 
-    Attributes:
-        run: int32, the fresh process, from 0.
-        iteration: int32, the iteration within the run, from 0 (the cold one).
-        step: int32, position within the iteration (a decode step), or -1.
-        metric: str, tag of a sampled metric.
-        phase: str, ``prefill``, ``decode``, ``load`` … or empty for the whole.
-        stage: str, a ``Stage`` value.
-        start_ns: int64, when the interval began, on CLOCK_MONOTONIC_RAW; -1 where that has no meaning.
-        value: int64, nanoseconds or bytes, as the metric's unit says.
-        loader: str, what the next worker did meanwhile: ``none`` existed, it was ``still`` (frozen or loaded), or it
-            was ``running``; empty where the sample has no time.
-        interference: str, what came between in its iteration: ``preempted``, ``disk``, ``gc``, joined by ``+``; empty
-            where nothing did, or nobody looked.
-    """
-
-    run: NDArray[np.int32]
-    iteration: NDArray[np.int32]
-    step: NDArray[np.int32]
-    metric: NDArray[np.str_]
-    phase: NDArray[np.str_]
-    stage: NDArray[np.str_]
-    start_ns: NDArray[np.int64]
-    value: NDArray[np.int64]
-    loader: NDArray[np.str_]
-    interference: NDArray[np.str_]
-
-    def __len__(self) -> int:
-        return len(self.value)
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Scores of one case, one row for each item and metric, as equally long columns.
+class MemoryTimeline(MemoryColumns):
+    """Readings of the memory sampler during one case."""
 
-    Attributes:
-        run: int32, the fresh process, from 0.
-        task: str, the data set or question that the item belongs to.
-        item: str, names the item within its task; the same in every run and configuration.
-        metric: str, tag of a scored metric.
-        value: float64, in the metric's unit.
-        weight: float64, what the item counts for in a mean: 1, or such as its bytes.
-        detail: str, JSON of what led to the score (answer given, answer expected …), or empty.
-    """
-
-    run: NDArray[np.int32]
-    task: NDArray[np.str_]
-    item: NDArray[np.str_]
-    metric: NDArray[np.str_]
-    value: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    detail: NDArray[np.object_]
-
-    def __len__(self) -> int:
-        return len(self.value)
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryTimeline:
-    """The sampler's columns, on the clock of the samples.
+class Scores(ScoreColumns):
+    """Scores of the items of one case."""
 
-    Attributes:
-        run: int32, the fresh process, from 0.
-        time_ns: int64, CLOCK_MONOTONIC_RAW.
-        phase: str, phase in force.
-        rss_bytes: int64.
-        cgroup_bytes: int64, -1 where it could not be read (null in files).
-        probe_cost_ns: int64, what this reading cost.
-    """
-
-    run: NDArray[np.int32]
-    time_ns: NDArray[np.int64]
-    phase: NDArray[np.str_]
-    rss_bytes: NDArray[np.int64]
-    cgroup_bytes: NDArray[np.int64]
-    probe_cost_ns: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.time_ns)
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from inference_bench._native import now_ns
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import RunOutcome, run_benchmarks
 from inference_bench.results.noise_store import Noise
+from inference_bench.results.run import Run
 from inference_bench.results.run_comparison import ComparisonOptions, RunComparison, RunSide, compare_runs
-from inference_bench.results.run_folder import Run
 from inference_bench.spec import Spec
 
 TIMED = ("ttft", "itl", "forward_time")

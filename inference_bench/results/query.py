@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import UsageError
-from inference_bench.results.tables import TABLES
+from inference_bench.results.tables import TABLE_NAMES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,7 @@ def query(sql: str, tables: RunTables) -> pa.Table:
         with duckdb.connect() as connection:
             # An answer comes from the runs alone: an extension that is not there is an error, not a download.
             connection.execute("SET autoinstall_known_extensions = false")
-            for name in words.intersection(TABLES):
+            for name in words.intersection(TABLE_NAMES):
                 table = getattr(tables, name)
                 if table.num_columns:  # DuckDB has no table without a column
                     connection.register(name, table)
@@ -37,7 +37,7 @@ def query(sql: str, tables: RunTables) -> pa.Table:
                 raise UsageError("a statement without an answer: expected a query, such as SELECT … FROM summaries.")
             return answer.to_arrow_table()
     except duckdb.Error as error:
-        raise UsageError(f"DuckDB refuses the query: {_first_line(error)} Tables: {', '.join(TABLES)}.") from error
+        raise UsageError(f"DuckDB refuses the query: {_first_line(error)} Tables: {', '.join(TABLE_NAMES)}.") from error
 
 
 def _duckdb() -> Any:

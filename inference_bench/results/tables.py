@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.columns import TABLES
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.results.discovery import open_runs
-from inference_bench.results.run_folder import MEMORY, SAMPLES, SCORES, Run
+from inference_bench.results.run import Run
 
 if TYPE_CHECKING:
     import os
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-TABLES = ("summaries", "samples", "memory", "scores")
-"""The attributes of ``RunTables`` that are tables; also what SQL calls them."""
+TABLE_NAMES = ("summaries", *TABLES)
+"""Attributes of ``RunTables`` that are tables, and their names in SQL."""
 
 
 class RunTables:
@@ -51,31 +52,31 @@ class RunTables:
     @cached_property
     def samples(self) -> pa.Table:
         """One row a raw observation."""
-        return self._joined(SAMPLES)
+        return self._joined("samples")
 
     @cached_property
     def memory(self) -> pa.Table:
         """One row a reading of the memory sampler."""
-        return self._joined(MEMORY)
+        return self._joined("memory")
 
     @cached_property
     def scores(self) -> pa.Table:
         """One row an item's score."""
-        return self._joined(SCORES)
+        return self._joined("scores")
 
-    def _joined(self, kind: str) -> pa.Table:
+    def _joined(self, name: str) -> pa.Table:
         import pyarrow as pa
 
-        tables = list(self._tables(kind))
+        tables = list(self._tables(name))
         return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
 
-    def _tables(self, kind: str) -> Iterator[pa.Table]:
+    def _tables(self, name: str) -> Iterator[pa.Table]:
         import pyarrow as pa
 
-        read = {SAMPLES: Run.samples, MEMORY: Run.memory, SCORES: Run.scores}[kind]
+        read = {"samples": Run.samples, "memory": Run.memory, "scores": Run.scores}[name]
         for run in self._runs:
             for case_id, files in run.files.items():
-                if files[kind] is None:
+                if files[name] is None:
                     continue
                 try:
                     table = read(run, case_id)

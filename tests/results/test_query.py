@@ -12,7 +12,7 @@ import pytest
 
 from inference_bench.cli import main
 from inference_bench.errors import InvalidValueError, RunFormatError, UsageError
-from inference_bench.results.tables import TABLES, load_runs
+from inference_bench.results.tables import TABLE_NAMES, load_runs
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_every_row_says_its_run(root):
 
 
 def test_tables_are_read_when_they_are_used(root, monkeypatch):
-    monkeypatch.setattr("inference_bench.results.run_folder.Run._table", pytest.fail)
+    monkeypatch.setattr("inference_bench.results.run.Run._table", pytest.fail)
 
     assert load_runs(root).summaries.num_rows > 0
 
@@ -123,7 +123,7 @@ def test_a_wrong_query_is_one_line(root, capsys, sql, told):
 
     assert (code, out) == (2, "")
     assert told in err and err.count("\n") == 1
-    assert all(name in err for name in TABLES)
+    assert all(name in err for name in TABLE_NAMES)
 
 
 def test_an_unknown_format(root, capsys):
@@ -142,7 +142,7 @@ def test_without_duckdb_the_message_says_what_to_install(root, monkeypatch):
 def test_axes_of_mixed_types_become_text():
     from inference_bench.plan import Case
     from inference_bench.result import BenchmarkResult, RunRecord, Status
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
     from inference_bench.results.tables import RunTables
     from inference_bench.spec import Setup
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from inference_bench.analysis.trust.case import case_grade
 from inference_bench.metrics import QUANTILES, better_of, unit_of
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
-from inference_bench.results.run_folder import TABLE, write_atomically
+from inference_bench.results.atomic_file import write_atomically
+from inference_bench.results.run_folder import SUMMARIES
 from inference_bench.results.serialization import plain
 from inference_bench.results.sink import Sink
 from inference_bench.text import one_line
@@ -57,7 +58,7 @@ class CsvSink(Sink):
     def begin(self, record: RunRecord) -> None:
         """Write the heading; rows of an earlier, unfinished process of the same run stay."""
         self._rows: dict[str, list[dict[str, Any]]] = {}
-        path = self.folder / TABLE
+        path = self.folder / SUMMARIES
         if path.exists():
             for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")):
                 self._rows.setdefault(row["case_id"], []).append(row)
@@ -71,7 +72,7 @@ class CsvSink(Sink):
     def _write(self) -> None:
         text = io.StringIO(newline="")
         write_table(text, [row for rows in self._rows.values() for row in rows])
-        write_atomically(self.folder / TABLE, text.getvalue().encode())
+        write_atomically(self.folder / SUMMARIES, text.getvalue().encode())
 
 
 def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from inference_bench.analysis.trust.case import case_grade
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
-from inference_bench.results.run_folder import RECORD, RESULTS, files_of, write_atomically
+from inference_bench.results.atomic_file import write_atomically
+from inference_bench.results.run_folder import RECORD, RESULTS, files_of
 from inference_bench.results.serialization import record_to_plain, result_to_plain
 from inference_bench.results.sink import Sink
 
