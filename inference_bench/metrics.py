@@ -457,6 +457,11 @@ def better_of(metric: str) -> str | None:
     return METRICS[metric].better.value if metric in METRICS else None
 
 
+def statistic_of(metric: str) -> Statistic | None:
+    """Return which figure is made of a metric's values, or None for a metric this version does not know."""
+    return METRICS[metric].statistic if metric in METRICS else None
+
+
 def title_of(metric: str) -> str:
     """Return a metric's heading for people, or its tag for a metric this version does not know."""
     return METRICS[metric].title if metric in METRICS else metric

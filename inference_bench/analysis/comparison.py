@@ -16,7 +16,7 @@ from inference_bench.analysis.matching import match
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.analysis.verdict import Terms, judge
-from inference_bench.metrics import METRICS, Statistic
+from inference_bench.metrics import Statistic, statistic_of
 
 
 def compare(
@@ -89,7 +89,7 @@ def _row(before: Observations, after: Observations, found: Evidence, margin: Mar
 
 def _untested(before: Observations, after: Observations) -> Comparison:
     """Return the row of a metric for which there is no test."""
-    largest = before.metric in METRICS and METRICS[before.metric].statistic is Statistic.MAXIMUM
+    largest = statistic_of(before.metric) is Statistic.MAXIMUM
     a, b = (max((score for score, _ in of.scores.values()), default=math.nan) for of in (before, after))
     return Comparison(
         before=before.case,

@@ -10,7 +10,7 @@ import numpy as np
 from inference_bench.analysis.estimates import MAX_EXPONENT
 from inference_bench.analysis.location_shift import MeanShift, Shift, paired_shift, score_shift, separate_shift
 from inference_bench.analysis.observations import Observations
-from inference_bench.metrics import METRICS, Statistic
+from inference_bench.metrics import Statistic, statistic_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,8 @@ def evidence(before: Observations, after: Observations, *, paired: bool) -> Evid
 
 
 def _of_scores(before: Observations, after: Observations) -> Evidence | None:
-    metric = METRICS.get(before.metric)
     items = [item for item in before.scores if item in after.scores]
-    if not items or (metric is not None and metric.statistic is Statistic.MAXIMUM):
+    if not items or statistic_of(before.metric) is Statistic.MAXIMUM:
         return None
     a, b = (np.array([of.scores[item][0] for item in items]) for of in (before, after))
     weights = np.array([before.scores[item][1] for item in items])

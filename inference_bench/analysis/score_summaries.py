@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inference_bench.analysis.estimates import mean_estimate, slope_estimate
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.analysis.summaries import distinct
-from inference_bench.metrics import METRICS, Statistic, unit_of
+from inference_bench.metrics import Statistic, statistic_of, unit_of
 from inference_bench.result import Estimate, Scores, Summary
 
 
@@ -65,7 +65,7 @@ def _summary(
 
 def _score(metric: str, values: NDArray[np.float64], weights: NDArray[np.float64], level: float) -> Estimate:
     """Return the figure over all items that the metric's statistic asks for."""
-    statistic = METRICS[metric].statistic if metric in METRICS else Statistic.MEAN
+    statistic = statistic_of(metric)
     if statistic is Statistic.MAXIMUM:
         return Estimate(float(values.max()), None, None, "largest of the items")
     if statistic is Statistic.SLOPE:
