@@ -11,6 +11,7 @@ from inference_bench.errors import RunFormatError
 from inference_bench.results.atomic_file import write_atomically
 
 if TYPE_CHECKING:
+    from inference_bench.results.documents import PairingDocument
     from inference_bench.results.run import Run
 
 PAIRING = "ab.json"
@@ -61,7 +62,7 @@ def read_pairing(folder: Path) -> PairedRuns | None:
     if not path.is_file():
         return None
     try:
-        document = orjson.loads(path.read_bytes())
+        document: PairingDocument = orjson.loads(path.read_bytes())
         first, second = document["sides"]
         # Only the name counts: a description cannot lead out of its folder.
         folders = tuple(folder / Path(side["run"]).name for side in (first, second))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import UsageError
 from inference_bench.results.tables import TABLE_NAMES
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import pyarrow as pa
 
     from inference_bench.results.tables import RunTables
@@ -40,7 +42,7 @@ def query(sql: str, tables: RunTables) -> pa.Table:
         raise UsageError(f"DuckDB refuses the query: {_first_line(error)} Tables: {', '.join(TABLE_NAMES)}.") from error
 
 
-def _duckdb() -> Any:
+def _duckdb() -> ModuleType:
     try:
         import duckdb
     except ImportError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from inference_bench.columns import TABLES
 from inference_bench.errors import RunFormatError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow as pa
+
+    from inference_bench.results.documents import RecordDocument, ResultsDocument
 
 _LISTED = 8
 """Runs that an error message names before it says how many more there are."""
@@ -89,20 +91,23 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     folder = Path(path)
     if not (folder / RECORD).is_file():
         raise RunFormatError(_not_a_run(folder))
-    record, results = _read(folder / RECORD), _read(folder / RESULTS)
+    record = cast("RecordDocument", _read(folder / RECORD))
+    results = cast("ResultsDocument", _read(folder / RESULTS))
     try:
         return Run(
             record=record_from_plain(record),
             results=tuple(result_from_plain(entry) for entry in results["results"]),
             folder=folder,
-            files={e["case"]["id"]: {name: e.get(name) for name in TABLES} for e in results["results"]},
+            files={
+                e["case"]["id"]: {name: cast("str | None", e.get(name)) for name in TABLES} for e in results["results"]
+            },
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         advice = "It was changed by hand or by another tool: restore it, or measure again."
         raise RunFormatError(f"{folder}: a field is missing or has another type ({error!r}). {advice}") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> object:
     import orjson
 
     try:
@@ -112,7 +117,7 @@ def _read(path: Path) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise RunFormatError(f"{path}: not whole JSON ({error}). Restore the file, or measure again.") from error
     check_version(path, data.get("schema_version") if isinstance(data, dict) else None)
-    return data  # type: ignore[no-any-return]
+    return data
 
 
 def _not_a_run(folder: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from inference_bench.metrics import better_of, unit_of
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Estimate, Failure, Mode, RunRecord, Status, Summary
+from inference_bench.results.documents import CaseEntry, RecordDocument, ResultEntry, SummaryEntry
 from inference_bench.spec import Limits, Setup, Spec
 
 T = TypeVar("T")
@@ -46,8 +47,8 @@ def plain(value: object) -> Any:
     return plain(str(value))
 
 
-def case_to_plain(case: Case) -> dict[str, Any]:
-    """Return a case with its id, so that nobody has to recompute the digest."""
+def case_to_plain(case: Case) -> CaseEntry:
+    """Return a case as plain data."""
     return {
         "id": case.id,
         "slug": case.slug,
@@ -58,7 +59,16 @@ def case_to_plain(case: Case) -> dict[str, Any]:
     }
 
 
-def result_to_plain(result: BenchmarkResult) -> dict[str, Any]:
+def case_from_plain(data: CaseEntry) -> Case:
+    """Rebuild a case.
+
+    Raises:
+        KeyError, TypeError, ValueError: the data are no case.
+    """
+    return Case(data["model"], data["benchmark"], _build(Setup, data["setup"]), dict(data["parameters"]))
+
+
+def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
     """Return a result without its samples; units and directions are written out, so that a reader needs no table."""
     return {
         "case": case_to_plain(result.case),
@@ -71,7 +81,7 @@ def result_to_plain(result: BenchmarkResult) -> dict[str, Any]:
     }
 
 
-def _summary_to_plain(summary: Summary) -> dict[str, Any]:
+def _summary_to_plain(summary: Summary) -> dict[str, object]:
     return {
         "metric": summary.metric,
         "phase": summary.phase,
@@ -81,15 +91,15 @@ def _summary_to_plain(summary: Summary) -> dict[str, Any]:
     }
 
 
-def result_from_plain(data: Mapping[str, Any]) -> BenchmarkResult:
+def result_from_plain(data: ResultEntry) -> BenchmarkResult:
     """Rebuild a result; its samples and memory stay None.
 
     Raises:
         KeyError, TypeError, ValueError: the data are no result.
     """
-    case, failure = data["case"], data["failure"]
+    failure = data["failure"]
     return BenchmarkResult(
-        case=Case(case["model"], case["benchmark"], _build(Setup, case["setup"]), dict(case["parameters"])),
+        case=case_from_plain(data["case"]),
         status=Status(data["status"]),
         summaries=tuple(_summary_from_plain(summary) for summary in data["summaries"]),
         model=dict(data["model"]),
@@ -99,7 +109,7 @@ def result_from_plain(data: Mapping[str, Any]) -> BenchmarkResult:
     )
 
 
-def _summary_from_plain(data: Mapping[str, Any]) -> Summary:
+def _summary_from_plain(data: SummaryEntry) -> Summary:
     quantiles = {name: _build(Estimate, estimate) for name, estimate in data["quantiles"].items()}
     score = data.get("score")
     return _build(
@@ -111,13 +121,13 @@ def _summary_from_plain(data: Mapping[str, Any]) -> Summary:
     )
 
 
-def record_to_plain(record: RunRecord) -> dict[str, Any]:
-    """Return a run's record as plain data."""
-    data: dict[str, Any] = plain(record)
+def record_to_plain(record: RunRecord) -> dict[str, object]:
+    """Return the record of a run as plain data."""
+    data: dict[str, object] = plain(record)
     return data
 
 
-def record_from_plain(data: Mapping[str, Any]) -> RunRecord:
+def record_from_plain(data: RecordDocument) -> RunRecord:
     """Rebuild a run's record.
 
     Raises:
@@ -144,7 +154,7 @@ def spec_from_plain(data: Mapping[str, Any]) -> Spec:
     )
 
 
-def _build(cls: type[T], data: Mapping[str, Any], **replaced: Any) -> T:
+def _build(cls: type[T], data: Mapping[str, object], **replaced: object) -> T:
     """Call ``cls`` with those entries that it has fields for; a later minor version may have added others."""
     names: Iterable[str] = (field.name for field in fields(cls))  # type: ignore[arg-type]
     return cls(**({name: data[name] for name in names if name in data} | replaced))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.columns import TABLES
 from inference_bench.errors import InvalidValueError, RunFormatError
@@ -40,7 +40,7 @@ class RunTables:
 
         from inference_bench.results.sinks.csv import rows
 
-        table: list[Mapping[str, Any]] = [
+        table: list[Mapping[str, object]] = [
             {"created_utc": run.record.created_utc, **row}
             for run in self._runs
             for result in run.results
@@ -103,7 +103,7 @@ def load_runs(*places: str | os.PathLike[str]) -> RunTables:
     return RunTables(list(runs.values()), problems)
 
 
-def _array(column: list[Any]) -> Any:
+def _array(column: list[object]) -> pa.Array:
     """Turn a column into an array; one of mixed types (an axis of numbers here, names there) becomes text."""
     import pyarrow as pa
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.analysis.trust.case import case_grade
 from inference_bench.metrics import QUANTILES, better_of, unit_of
@@ -57,7 +57,7 @@ class CsvSink(Sink):
 
     def begin(self, record: RunRecord) -> None:
         """Write the heading; rows of an earlier, unfinished process of the same run stay."""
-        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._rows: dict[str, list[dict[str, object]]] = {}
         path = self.folder / SUMMARIES
         if path.exists():
             for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")):
@@ -75,7 +75,7 @@ class CsvSink(Sink):
         write_atomically(self.folder / SUMMARIES, text.getvalue().encode())
 
 
-def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, Any]]:
+def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, object]]:
     """Yield a row per summary; a case without any yields one row too, so that no failure is missing from the table."""
     grade = case_grade(result, record)
     common = {**_case_cells(result, record), **_text_cells(result), "grade": grade.letter if grade else None}
@@ -85,7 +85,7 @@ def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, Any]]
         yield common | _summary_cells(summary)
 
 
-def write_table(stream: TextIO, table: Iterable[Mapping[str, Any]]) -> None:
+def write_table(stream: TextIO, table: Iterable[Mapping[str, object]]) -> None:
     """Write rows under the union of their columns; what a row lacks stays empty."""
     table = list(table)
     axes = dict.fromkeys(name for row in table for name in row if name.startswith(AXIS_PREFIX))
@@ -102,7 +102,7 @@ def _cell(value: object) -> object:
     return one_line(value) if isinstance(value, str) else value
 
 
-def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, Any]:
+def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, object]:
     case, setup = result.case, result.case.setup
     weights = result.model.get("weights") or {}
     return {
@@ -120,12 +120,12 @@ def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _text_cells(result: BenchmarkResult) -> dict[str, Any]:
+def _text_cells(result: BenchmarkResult) -> dict[str, object]:
     failure = None if result.failure is None else plain(result.failure.cause)
     return {"notes": plain("; ".join(result.notes)), "failure": failure}
 
 
-def _summary_cells(summary: Summary) -> dict[str, Any]:
+def _summary_cells(summary: Summary) -> dict[str, object]:
     cells = {name: plain(getattr(summary, name)) for name in ("metric", "phase", "n", "runs", "scope", "level", "cold")}
     cells |= {"unit": unit_of(summary.metric), "better": better_of(summary.metric)}
     cells |= {"min": plain(summary.minimum), "mean": plain(summary.mean), "max": plain(summary.maximum)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.analysis.trust.case import case_grade
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
@@ -20,7 +20,7 @@ class JsonSink(Sink):
 
     def begin(self, record: RunRecord) -> None:
         """Write both files; entries of an earlier, unfinished process of the same run stay."""
-        self._entries: dict[str, dict[str, Any]] = {}
+        self._entries: dict[str, dict[str, object]] = {}
         path = self.folder / RESULTS
         if path.exists():
             import orjson
@@ -43,7 +43,7 @@ class JsonSink(Sink):
         write_atomically(self.folder / RECORD, encode({"schema_version": SCHEMA_VERSION, **record_to_plain(record)}))
 
 
-def entry(result: BenchmarkResult, files: Mapping[str, str | None], record: RunRecord) -> dict[str, Any]:
+def entry(result: BenchmarkResult, files: Mapping[str, str | None], record: RunRecord) -> dict[str, object]:
     """Return what ``results.json`` says of one case."""
     found = case_grade(result, record)
     codes = [] if found is None else [finding.code for finding in found.findings]
@@ -51,12 +51,12 @@ def entry(result: BenchmarkResult, files: Mapping[str, str | None], record: RunR
     return {**result_to_plain(result), "trust": trust, **files}
 
 
-def results_document(record: RunRecord, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def results_document(record: RunRecord, entries: Iterable[Mapping[str, object]]) -> dict[str, object]:
     """Return the whole of ``results.json``."""
     return {"schema_version": SCHEMA_VERSION, "run": record.id, "results": list(entries)}
 
 
-def encode(document: Mapping[str, Any]) -> bytes:
+def encode(document: Mapping[str, object]) -> bytes:
     """Encode a document, indented: people read these files and compare them with ``diff``."""
     import orjson
 
