@@ -183,6 +183,7 @@ class BenchmarkResult:
         workers: one entry per run: process, versions, load steps, CPU time over wall time, faults, context switches.
         notes: what lowers the trust in this result, one sentence each.
         failure: why there is no (whole) result, or None.
+        headline: tags of the benchmark's headline metrics, in order; empty in runs stored before they were recorded.
     """
 
     case: Case
@@ -195,6 +196,7 @@ class BenchmarkResult:
     workers: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
+    headline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Benchmark(ABC):
         title: heading for people.
         axes: parameters with their default values.
         targets: tags of the metrics that the stopping rule watches.
-        headline: tags shown in the console table, in order.
+        headline: tags of the metrics that reports show first, in order, and that the summary of models has as columns.
         suites: those of ``spec.SUITES`` that it belongs to.
         own_process: True if the cases need a worker to themselves, from before the load on (a memory pass).
         processes: fresh processes that a case takes at least, for what can be seen only once in each.

@@ -46,8 +46,16 @@ class Revisions:
         packed = _git(top, "archive", commit, "--", str(inside), what=f"{inside} is not in {revision}")
         home = Path(self._temporary.name) / commit
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(home, filter="data")
+            _extract(archive, home)
         return home / inside
+
+
+def _extract(archive: tarfile.TarFile, home: Path) -> None:
+    """Unpack what ``git archive`` wrote. The filter, new in Python 3.11.4, refuses members outside of ``home``."""
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(home, filter="data")
+    else:
+        archive.extractall(home)  # git archive writes neither absolute paths nor ".."
 
 
 def _git(folder: Path, *words: str, what: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import platform
 import re
@@ -246,6 +247,7 @@ def _memory(root: Path) -> dict[str, Any]:
         "available_bytes": bytes_of.get("MemAvailable"),
         "swap_total_bytes": swap_bytes,
         "swap_used_bytes": swap_bytes - bytes_of["SwapFree"] if swap_bytes and "SwapFree" in bytes_of else None,
+        "page_bytes": mmap.PAGESIZE,
         "transparent_huge_pages": _chosen(root / "sys/kernel/mm/transparent_hugepage/enabled"),
         "numa_nodes": len(list((root / "sys/devices/system/node").glob("node[0-9]*"))) or None,
     }

@@ -176,7 +176,9 @@ class Session:
         self._workers_started = len(list((folder / "logs").glob("*"))) if former else 0
         self._silence_s = spec.limits.silence_ns / NS_PER_S
         notes = [_INLINE] if self._inline else []
-        self._tallies = {case.id: Tally(case, spec.limits, notes=notes[:]) for case in prepared.plan.cases}
+        self._tallies = {
+            case.id: Tally(case, spec.limits, prepared.headline(case), notes=notes[:]) for case in prepared.plan.cases
+        }
         done = {} if former is None else _done(former, prepared.plan, retry_failed)
         self._jobs = _jobs(prepared.plan, done)
         environment = describe_environment()

@@ -12,6 +12,7 @@ from inference_bench.reports._figures.svg import draw
 from inference_bench.reports._pages import findings
 from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.environment import tables
+from inference_bench.reports._pages.overview import HEADING
 from inference_bench.reports._pages.run import page
 from inference_bench.reports._report import Report
 from inference_bench.result import Status
@@ -131,7 +132,7 @@ def _short_names(blocks: Sequence[Block]) -> list[str]:
 
 
 def _is_overview(content: Page) -> bool:
-    return len(content.blocks) > 1 and content.blocks[-1].heading.text == "All together"
+    return len(content.blocks) > 1 and content.blocks[-1].heading.text == HEADING
 
 
 def _block(block: Block) -> Iterator[str]:

@@ -35,6 +35,7 @@ class ResultEntry(TypedDict):
     notes: Sequence[str]
     workers: Sequence[Mapping[str, object]]
     failure: Mapping[str, object] | None
+    headline: NotRequired[Sequence[str]]
     samples: NotRequired[str | None]
     memory: NotRequired[str | None]
     scores: NotRequired[str | None]

@@ -78,6 +78,7 @@ def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
         "notes": plain(result.notes),
         "workers": plain(result.workers),
         "failure": plain(result.failure),
+        "headline": list(result.headline),
     }
 
 
@@ -106,6 +107,7 @@ def result_from_plain(data: ResultEntry) -> BenchmarkResult:
         workers=tuple(data["workers"]),
         notes=tuple(data["notes"]),
         failure=None if failure is None else _build(Failure, failure),
+        headline=tuple(data.get("headline", ())),
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import time
 from dataclasses import fields
@@ -115,6 +116,7 @@ def test_memory(machine):
         "available_bytes": 8 << 20,
         "swap_total_bytes": 4 << 20,
         "swap_used_bytes": 3 << 20,
+        "page_bytes": mmap.PAGESIZE,
         "transparent_huge_pages": "madvise",
     }
 

@@ -474,7 +474,7 @@ def test_setups_stand_side_by_side_with_what_they_gain_and_lose(name):
     ]
     text = words(render(name, *results))
 
-    assert "All together" in text
+    assert "Summary" in text
     assert "10.65 ms ×0.50" in text
     assert "TTFT: prefill, input length 32" in text
 
@@ -493,8 +493,37 @@ def test_a_model_with_lengths_of_its_own_is_not_left_out(name):
     assert "°: with the model's own parameters instead" in text
 
 
+def test_headline_metrics_come_first_in_the_order_of_the_benchmark(name):
+    result = speed(headline=("prefill_rate", "ttft"))
+    text, as_measured = words(render(name, result)), words(render(name, speed()))
+
+    assert text.index("1,502") < text.index("21.3") < text.index("1.500")
+    assert as_measured.index("21.3") < as_measured.index("1.500") < as_measured.index("1,502")
+
+
+def test_every_benchmark_has_its_headline_metrics_in_the_summary(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(benchmark, median, **setup):
+        of = case(benchmark=benchmark, **setup)
+        return BenchmarkResult(of, Status.OK, (summary("call_time", "", median),), headline=("call_time",))
+
+    results = [
+        speed(headline=("itl", "ttft")),
+        call("tokenise", 3e6),
+        call("parse_answer", 5e6),
+        BenchmarkResult(case(dtype="bfloat16"), Status.OK, (summary(median=10.65e6),), headline=("itl", "ttft")),
+        call("tokenise", 6e6, dtype="bfloat16"),
+    ]
+    text = words(render(name, *results))
+    columns = ("ITL: decode", "TTFT: prefill", "call, tokenise: input length", "call, parse answer: input length")
+
+    assert sorted(columns, key=text.index) == list(columns)
+    assert "6.00 ms ×2.00" in text
+
+
 def test_a_lone_setup_needs_no_overview(name):
-    assert "All together" not in words(render(name, speed()))
+    assert "Summary" not in words(render(name, speed()))
 
 
 def test_sentences_of_one_shape_are_said_once_with_the_range_of_each_figure():

@@ -22,7 +22,7 @@ from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from inference_bench.plan import Case
     from inference_bench.results.run import Run
@@ -138,12 +138,12 @@ def _table(benchmark: str, results: Sequence[BenchmarkResult], grades: Grades) -
     by_phase = any(len({s.phase for s in group}) > 1 for result in results for group in _by_metric(result).values())
     axes = list(dict.fromkeys(name for result in results for name in result.case.parameters))
     axis_columns = tuple(Column(name.replace("_", " "), numeric=True) for name in axes)
-    metrics = list(dict.fromkeys(s.metric for result in results for s in result.summaries))
+    metrics = _headline_first(dict.fromkeys(s.metric for result in results for s in result.summaries), results)
     with_phase = not METRICS.keys() >= set(metrics)  # a known metric's formula says which phase it speaks of
     columns = _phase_columns(metrics) if by_phase else tuple(_metric_columns(results, with_phase))
     sections = []
     for result in results:
-        rows = list(_phase_rows(result, metrics) if by_phase else _metric_rows(result, with_phase))
+        rows = list(_phase_rows(result, metrics) if by_phase else _metric_rows(result, metrics, with_phase))
         if result.status is not Status.OK:
             rows.append(_status_row(result, len(columns)))
         blanks = repeat(tuple(EMPTY for _ in axes))
@@ -188,8 +188,15 @@ def _metric_columns(results: Sequence[BenchmarkResult], with_phase: bool) -> Ite
     yield Column("conv.")
 
 
-def _metric_rows(result: BenchmarkResult, with_phase: bool) -> Iterator[Row]:
-    for summary in result.summaries:
+def _headline_first(metrics: Iterable[str], results: Iterable[BenchmarkResult]) -> list[str]:
+    """Return the headline metrics in the benchmark's order, then the others as they come."""
+    headline = dict.fromkeys(tag for result in results for tag in result.headline)
+    known = list(metrics)
+    return [*(tag for tag in headline if tag in known), *(tag for tag in known if tag not in headline)]
+
+
+def _metric_rows(result: BenchmarkResult, metrics: Sequence[str], with_phase: bool) -> Iterator[Row]:
+    for summary in sorted(result.summaries, key=lambda summary: metrics.index(summary.metric)):
         numbers, median = numbers_of(summary, unit_of(summary.metric)), summary.headline
         yield (
             Cell(title_of(summary.metric)),
