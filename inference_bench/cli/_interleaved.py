@@ -79,12 +79,12 @@ def variant(change: str, args: argparse.Namespace, revisions: Revisions) -> Vari
     """Return the request with one side's changes, such as ``dtype=bfloat16,threads=4`` or ``env:NAME=value``.
 
     Args:
-        change: in words.
+        change: the changes as text.
         args: the request.
-        revisions: that hold what a change of the revision names.
+        revisions: copies folders of a named revision.
 
     Raises:
-        UsageError: a change that cannot be read, or a name or value that is refused.
+        UsageError: an unreadable change, or a name or value that is refused.
     """
     from inference_bench.cli._request import spec_of
     from inference_bench.orchestration.interleaved import Variant
@@ -113,7 +113,7 @@ def _apply(word: str, args: argparse.Namespace, revisions: Revisions) -> None:
     elif name == "revision":
         if not (args.models_dir or args.benchmarks_dir):
             raise InvalidValueError(
-                "variant", word, "--models-dir (or --benchmarks-dir) with it: whose revision is meant"
+                "variant", word, "--models-dir or --benchmarks-dir with it, whose revision is meant"
             )
         args.models_dir = [revisions.copy_of(folder, value) for folder in args.models_dir]
         args.benchmarks_dir = [revisions.copy_of(folder, value) for folder in args.benchmarks_dir]

@@ -1,6 +1,6 @@
-"""Finds the command, runs it, and turns what goes wrong into one line and an exit code.
+"""Find the command, run it, and report an error as one line and an exit code.
 
-In a module of its own: importing the command ``list`` binds that name in the package, over the builtin.
+Not in ``__init__``: importing the command ``list`` binds that name in the package, over the builtin.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ _BROKEN_PIPE = 141
 _HELP = """\
 usage: {program} COMMAND [options]
 
-Measure how fast a model infers and what memory it takes, with the uncertainty of every figure.
+Measure the inference speed and memory use of models, with the uncertainty of every figure.
 
 commands:
 {commands}
 
 options:
-  -h, --help     show this; `{program} COMMAND --help` explains a command
+  -h, --help     show this help; `{program} COMMAND --help` explains a command
   --version      show the version
 
 examples:
   {program} run                    speed and memory of the default model
-  {program} run --dry-run          what that would do
+  {program} run --dry-run          show the plan, measure nothing
   {program} list                   models, benchmarks, metrics …
-  {program} report RUN             show a run again; RUN is a folder in benchmark_results
-  {program} new model NAME         a model to start from; it runs as it is
+  {program} report RUN             show a stored run; RUN is a folder in benchmark_results
+  {program} new model NAME         write a model to start from; it runs as it is
 
 exit codes:
-  0 all is well · 1 a case failed or a plugin is broken · 2 the request cannot be carried out · 130 interrupted
+  0 success · 1 a case failed or a plugin is broken · 2 the request cannot be carried out · 130 interrupted
 """
 
 
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse, after it printed the help
         return int(stop.code or 0)
     except BrokenPipeError:
-        # The reader (head, less) has left. Without a valid stdout, the interpreter would complain when it flushes.
+        # The reader (head, less) has closed the pipe. Without a valid stdout, the interpreter would fail to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except KeyboardInterrupt:
@@ -103,7 +103,7 @@ def _print_version() -> int:
 
 
 def _explain(error: Exception, verbose: bool) -> None:
-    """Print one line, and the traceback if asked for."""
+    """Print one line, and the traceback if requested."""
     if verbose:
         traceback.print_exception(error)
     text = " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""A request in a TOML file, in the words of the command line; what the command line says comes before it."""
+"""A request in a TOML file, with the options of the command line, which override it."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _LIMITS = {
 """Key → option; times are in seconds, as there."""
 
 _REPEATED = ("models_dirs", "benchmarks_dirs")
-"""Keys whose option takes one value at a time, which may hold a comma."""
+"""Keys whose option takes one value at a time; the value may contain a comma."""
 
 _INSTEAD = {"model": "all", "all": "model", "suite": "benchmark", "benchmark": "suite"}
-"""Of each pair, what the command line names stands for both."""
+"""Options that exclude each other: one on the command line replaces the other in the file."""
 
 _OPTIONS_OF_AXES = {"input_lengths": "input_length"} | {
     name: name for name in ("new_tokens", "device", "dtype", "threads", "attention", "compile")
@@ -56,11 +56,11 @@ _UNSAID = object()
 
 
 def parse_with_file(parser: Parser, words: Sequence[str], path: Path) -> argparse.Namespace:
-    """Read the words over those of a file.
+    """Return the parsed words; they override those of a file.
 
     Raises:
         InvalidValueError: the file cannot be read, or a value is not allowed.
-        UnknownNameError: a key that is none.
+        UnknownNameError: an unknown key.
     """
     written = _said(parser, [*parser.placeholders(), *_words(path)], path)
     told = _said(parser, words)
@@ -74,7 +74,7 @@ def parse_with_file(parser: Parser, words: Sequence[str], path: Path) -> argpars
 
 
 def _said(parser: Parser, words: Sequence[str], path: Path | None = None) -> dict[str, Any]:
-    """Return destination → value of what the words say, without any default."""
+    """Return destination → value of the given words, without defaults."""
     blank = argparse.Namespace(**{action.dest: _unsaid(action) for action in parser._actions})
     try:
         found = parser.parse_args(words, blank)
@@ -86,7 +86,7 @@ def _said(parser: Parser, words: Sequence[str], path: Path | None = None) -> dic
 
 
 def _unsaid(action: argparse.Action) -> object:
-    """Return what stands for silence; an option that collects its values begins with None."""
+    """Return the mark of an option that is not given; one that collects values starts with None."""
     return None if isinstance(action, argparse._AppendAction) else _UNSAID
 
 

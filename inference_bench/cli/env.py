@@ -28,15 +28,15 @@ _UNITS: dict[str, Callable[[float], str]] = {
 
 
 class EnvCommand(Command):
-    """Describe the machine, the software and the clock, and what there disturbs a measurement.
+    """Describe the machine, the software and the clock, and what may disturb a measurement.
 
-    The same description is kept with every run. What could not be read is left out.
+    Every run stores the same description. Facts that cannot be read are left out.
     """
 
     examples = (("", "for people"), ("--json", "for another program"))
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the form."""
+        """Declare the format."""
         parser.add_argument("--json", action="store_true", help="as JSON")
 
     def run(self, args: argparse.Namespace) -> int:
@@ -52,7 +52,7 @@ class EnvCommand(Command):
 
 
 def _clock() -> dict[str, Any]:
-    """Return the clock's description; without the native module, the rest is worth showing all the more."""
+    """Return the clock's description, or the error if the native module is missing."""
     try:
         from inference_bench._native import clock_describe
     except ImportError as error:

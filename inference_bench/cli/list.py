@@ -1,4 +1,4 @@
-"""``list``: what there is to choose from."""
+"""``list``: models, benchmarks, metrics and other plugins."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from inference_bench.model.model import Model
 
 Row = dict[str, Any]
-"""One entry: ``name``, and either ``problem`` or what the kind says of itself."""
+"""One entry: ``name``, and either ``problem`` or the facts of its kind."""
 
 
 class ListCommand(Command):
     """List models, benchmarks, suites, metrics, devices, formats and sinks.
 
-    Each plugin's file is imported, but no framework. A plugin that cannot be used is listed with the file and line
-    that is to blame, and makes the command exit with 1.
+    Imports the file of each plugin, but no framework. A plugin that cannot be used is listed with the file and line of
+    the error. Exits with 1 if there is one.
     """
 
     examples = (
         ("", "everything, in brief"),
         ("models", "one kind, in full"),
-        ("benchmarks --model smollm2_135m_instruct", "with this model's own, which take the place of standard ones"),
+        ("benchmarks --model smollm2_135m_instruct", "with this model's own, which replace standard ones"),
         ("metrics --json", "for another program"),
     )
 
@@ -52,9 +52,14 @@ class ListCommand(Command):
         parser.add_argument("kind", metavar="KIND", nargs="?", help=f"one of {', '.join(_KINDS)}")
         parser.add_argument("--json", action="store_true", help="as JSON")
         parser.add_argument(
-            "--models-dir", metavar="DIR", action="append", type=Path, default=[], help="look for models here as well"
+            "--models-dir",
+            metavar="DIR",
+            action="append",
+            type=Path,
+            default=[],
+            help="also look for models here",
         )
-        parser.add_argument("--model", metavar="NAME", help="benchmarks and suites as this model has them")
+        parser.add_argument("--model", metavar="NAME", help="show the benchmarks and suites of this model")
 
     def run(self, args: argparse.Namespace) -> int:
         """Collect the rows of each kind and print them."""
@@ -85,7 +90,7 @@ def _models(models_dirs: Sequence[Path], _: ModelFile | None) -> list[Row]:
 
 
 def _benchmarks(_: Sequence[Path], model: ModelFile | None) -> list[Row]:
-    """Describe the standard benchmarks; of a model's, say also which file of its own takes the place of one."""
+    """Return the standard benchmarks; with a model, also the file of each benchmark of its own."""
     rows = []
     for name, file in sorted(find_benchmarks(model).items()):
         row = _row(name, _describe_benchmark, partial(load_benchmark, file))
@@ -126,7 +131,7 @@ def _suites(_: Sequence[Path], model: ModelFile | None) -> list[Row]:
 
 
 def _or_none(file: BenchmarkFile) -> type[Benchmark] | None:
-    """Return a benchmark's class; why one has none is said where benchmarks are listed."""
+    """Return a benchmark's class, or None if it is broken, which the list of benchmarks shows."""
     try:
         return load_benchmark(file)
     except PluginError:
@@ -177,7 +182,7 @@ _KINDS: dict[str, Callable[[Sequence[Path], ModelFile | None], list[Row]]] = {
 
 
 def _row(name: str, describe: Callable[[Any], Row], load: Callable[[], Any]) -> Row:
-    """Describe one plugin; whatever is wrong with it must not hide the others."""
+    """Return the description of one plugin; an error in it must not hide the others."""
     try:
         return {"name": name, **describe(load())}
     except Exception as error:
@@ -194,7 +199,7 @@ def _problem(error: Exception) -> str:
 
 
 def _brief(found: dict[str, list[Row]]) -> Iterator[str]:
-    """Yield one line an entry, all kinds in the same columns."""
+    """Yield one line per entry, all kinds in the same columns."""
     width = max(len(row["name"]) for rows in found.values() for row in rows)
     for kind, rows in found.items():
         yield kind
@@ -208,7 +213,7 @@ def _gist(row: Row) -> str:
 
 
 def _full(rows: list[Row]) -> Iterator[str]:
-    """Yield a table of the sound entries, then the broken ones."""
+    """Yield a table of the usable entries, then the broken ones."""
     sound = [row for row in rows if "problem" not in row]
     if sound:
         heads = list(sound[0])

@@ -1,4 +1,4 @@
-"""Comparisons as JSON, for a gate or a dashboard."""
+"""Comparisons as JSON, for a CI gate or a dashboard."""
 
 from __future__ import annotations
 

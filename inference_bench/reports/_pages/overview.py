@@ -23,7 +23,7 @@ Key = tuple[str, "Setup"]
 """A row: a model in one set-up."""
 
 Point = tuple[str, str, tuple[tuple[str, object], ...]]
-"""Where a figure comes from: benchmark, phase, parameters."""
+"""The origin of a figure: benchmark, phase, parameters."""
 
 
 HEADING = "Summary"
@@ -37,9 +37,9 @@ class Figures:
     Attributes:
         tag: of the metric.
         heading: of the column.
-        point: where they come from: the point that most rows have.
+        point: the origin that most rows have.
         summaries: of each row.
-        elsewhere: row → its own parameters, for a model that was measured with others only.
+        elsewhere: row → its own parameters, if it was not measured with the common ones.
     """
 
     tag: str
@@ -50,7 +50,7 @@ class Figures:
 
 
 def overview(results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | None]) -> Block | None:
-    """Return the table, or None where there is a single row.
+    """Return the table, or None if there is a single row.
 
     Args:
         results: of a run.
@@ -84,9 +84,9 @@ def overview(results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | No
         ),
     )
     lines = [text for found in figures if (text := _where(found))]
-    lines += ["×: against the model's first row"] if len(rows) > len(baselines) else []
+    lines += ["×: ratio to the model's first row"] if len(rows) > len(baselines) else []
     if any(found.elsewhere for found in figures):
-        lines.append(f"{_ELSEWHERE}: with the model's own parameters instead")
+        lines.append(f"{_ELSEWHERE}: measured with the model's own parameters")
     return Block(Cell(HEADING, Tone.STRONG), tuple(Cell(line, Tone.QUIET) for line in lines), (table,))
 
 
@@ -123,9 +123,9 @@ def _spare(tags: Sequence[str]) -> list[int]:
 
 
 def _figures(tag: str, results: Sequence[BenchmarkResult]) -> Figures | None:
-    """Return a metric's summaries by row, from the point that most rows have; of equals a total, else the first.
+    """Return a metric's summaries by row, from the origin that most rows have; of equals a total, else the first.
 
-    A row without that point takes its first one of the same benchmark and phase: models have lengths of their own.
+    A row without that origin takes its first one of the same benchmark and phase: models have their own lengths.
     """
     points: dict[Point, dict[Key, Summary]] = {}
     for result in results:
@@ -164,7 +164,7 @@ def _weights(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
 
 
 def _grade(row: Key, results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | None]) -> Cell:
-    """Show the worst grade of a row's cases."""
+    """Return the worst grade of a row's cases."""
     own = (grades[result.case.id] for result in results if (result.case.model, result.case.setup) == row)
     worst = max((grade.letter for grade in own if grade is not None), default="")
     return Cell(worst, TONES[worst]) if worst else Cell("–", Tone.QUIET)
