@@ -77,7 +77,7 @@ class JsonProgress(Progress):
         """Print the last event."""
         self._say("end")
 
-    def _say(self, event: str, **fields: Any) -> None:
+    def _say(self, event: str, **fields: object) -> None:
         when = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {"event": event, "time_utc": when, "elapsed_ns": now_ns() - self._began_ns, **fields}
         print(orjson.dumps(plain(line)).decode(), file=self._stream, flush=True)

@@ -32,6 +32,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Declare what to measure, how to load it, how long to measure, and where results go."""
     _add_subject(parser)
     _add_setup(parser)
+    _add_weights(parser)
     _add_parameters(parser)
     _add_effort(parser)
     _add_output(parser)
@@ -147,6 +148,16 @@ def _add_setup(parser: argparse.ArgumentParser) -> None:
         help="mode of torch.compile: " + ", ".join(COMPILE_MODES),
     )
     group.add_argument(
+        "--isolation",
+        metavar="WHERE",
+        default="process",
+        help="process: each run of a model in a fresh process; inline: in this process, for debuggers",
+    )
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("weights")
+    group.add_argument(
         "--weights",
         metavar="SOURCE",
         help="auto (cache, hub, then package), cache, hub, package, random, any (auto, then random), or the path of a "
@@ -160,12 +171,6 @@ def _add_setup(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--seed", metavar="N", type=values.whole_number("seed", 0), default=0, help="seed of all random generators"
-    )
-    group.add_argument(
-        "--isolation",
-        metavar="WHERE",
-        default="process",
-        help="process: each run of a model in a fresh process; inline: in this process, for debuggers",
     )
 
 

@@ -93,17 +93,20 @@ def _unsaid(action: argparse.Action) -> object:
 def _words(path: Path) -> Iterator[str]:
     """Yield the file's content as words of the command line."""
     table = _read(path)
-    axes, limits = (table.pop(name, {}) for name in ("axes", "limits"))
-    for name, section in (("axes", axes), ("limits", limits)):
-        if not isinstance(section, dict):
-            raise InvalidValueError(f"{name} of {path}", section, f"a table: [{name}]")
+    axes, limits = (_section(name, table.pop(name, {}), path) for name in ("axes", "limits"))
     yield from _options(table, _OPTIONS, ("axes", "limits"), path)
     yield from _options(limits, _LIMITS, (), path)
     for name, values in axes.items():
         yield f"--axis={name}={_joined(name, values, path)}"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _section(name: str, value: object, path: Path) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise InvalidValueError(f"{name} of {path}", value, f"a table: [{name}]")
+    return value
+
+
+def _read(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -111,7 +114,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _options(
-    table: Mapping[str, Any], options: Mapping[str, str], sections: Sequence[str], path: Path
+    table: Mapping[str, object], options: Mapping[str, str], sections: Sequence[str], path: Path
 ) -> Iterator[str]:
     for name, value in table.items():
         if name not in options:
@@ -126,18 +129,18 @@ def _options(
             yield f"{options[name]}={_joined(name, value, path)}"
 
 
-def _joined(name: str, values: Any, path: Path) -> str:
+def _joined(name: str, values: object, path: Path) -> str:
     words = [_word(name, value, path) for value in _listed(values)]
     if any("," in word for word in words):
         raise InvalidValueError(f"{name} of {path}", values, "a list with one value an entry")
     return ",".join(words)
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def _word(name: str, value: Any, path: Path) -> str:
+def _word(name: str, value: object, path: Path) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise InvalidValueError(f"{name} of {path}", value, "text, a number, or a list of these")
     return str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
@@ -12,7 +12,7 @@ from inference_bench.units import format_bytes, format_ns
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 _UNITS: dict[str, Callable[[float], str]] = {
@@ -51,7 +51,7 @@ class EnvCommand(Command):
         return 0
 
 
-def _clock() -> dict[str, Any]:
+def _clock() -> dict[str, object]:
     """Return the clock's description, or the error if the native module is missing."""
     try:
         from inference_bench._native import clock_describe
@@ -60,7 +60,7 @@ def _clock() -> dict[str, Any]:
     return dict(clock_describe())
 
 
-def _lines(found: dict[str, Any]) -> Iterator[str]:
+def _lines(found: Mapping[str, object]) -> Iterator[str]:
     for name, section in found.items():
         if not section:
             continue
@@ -71,11 +71,11 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
             yield from (f"  {item if isinstance(item, str) else _joined(item)}" for item in section)
 
 
-def _joined(facts: dict[str, Any]) -> str:
+def _joined(facts: Mapping[str, object]) -> str:
     return ", ".join(" ".join(_row(key, value)) for key, value in facts.items())
 
 
-def _row(name: str, value: Any) -> tuple[str, str]:
+def _row(name: str, value: object) -> tuple[str, str]:
     stem, _, unit = name.rpartition("_")
     if unit in _UNITS and isinstance(value, (int, float)):
         return stem.replace("_", " "), _UNITS[unit](value)

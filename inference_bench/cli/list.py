@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import traceback
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
@@ -25,12 +26,18 @@ from inference_bench.spec import SUITES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from inference_bench.model.model import Model
 
 Row = dict[str, Any]
 """One entry: ``name``, and either ``problem`` or the facts of its kind."""
+
+
+Lister = Callable[[Sequence[Path], ModelFile | None], list[Row]]
+"""Returns the entries of a kind, given further folders with models, and a model or None."""
+
+T = TypeVar("T")
 
 
 class ListCommand(Command):
@@ -156,7 +163,7 @@ def _describe_device(device: type[Device]) -> Row:
     return {"found": [f"{found.name} ({found.title})" for found in device().find()], "description": summary_of(device)}
 
 
-def _plugins(kind: str, package: str, base: type[Any], describe: Callable[[Any], Row]) -> Callable[..., list[Row]]:
+def _plugins(kind: str, package: str, base: type[Any], describe: Callable[[type[Any]], Row]) -> Lister:
     """Return a lister of the modules of a package and the entry points of the group of this name."""
 
     def rows(_: Sequence[Path], __: ModelFile | None) -> list[Row]:
@@ -166,11 +173,11 @@ def _plugins(kind: str, package: str, base: type[Any], describe: Callable[[Any],
     return rows
 
 
-def _describe_by_docstring(plugin: type[Any]) -> Row:
+def _describe_by_docstring(plugin: type[object]) -> Row:
     return {"description": summary_of(plugin)}
 
 
-_KINDS: dict[str, Callable[[Sequence[Path], ModelFile | None], list[Row]]] = {
+_KINDS: dict[str, Lister] = {
     "models": _models,
     "benchmarks": _benchmarks,
     "suites": _suites,
@@ -181,7 +188,7 @@ _KINDS: dict[str, Callable[[Sequence[Path], ModelFile | None], list[Row]]] = {
 }
 
 
-def _row(name: str, describe: Callable[[Any], Row], load: Callable[[], Any]) -> Row:
+def _row(name: str, describe: Callable[[type[T]], Row], load: Callable[[], type[T]]) -> Row:
     """Return the description of one plugin; an error in it must not hide the others."""
     try:
         return {"name": name, **describe(load())}
@@ -223,7 +230,7 @@ def _full(rows: list[Row]) -> Iterator[str]:
     yield from (f"{row['name']}  BROKEN: {row['problem']}" for row in rows if "problem" in row)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, dict):
         return " ".join(f"{name}={_cell(item)}" for name, item in value.items())
     if isinstance(value, list):

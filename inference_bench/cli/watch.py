@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
     import argparse
+
+    from inference_bench.cli._watch_client import Watched
 
 
 class WatchCommand(Command):
@@ -58,7 +60,7 @@ class WatchCommand(Command):
         finally:
             watched.close()
 
-    def _follow(self, watched: Any, interval: float) -> int:
+    def _follow(self, watched: Watched, interval: float) -> int:
         from rich.console import Console
         from rich.live import Live
 

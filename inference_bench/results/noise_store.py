@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -26,6 +26,23 @@ OLD_DAYS = 30
 
 Slot = tuple[str, str, str]
 """Benchmark, metric and phase."""
+
+
+class EntryDocument(TypedDict):
+    """The pairs of one metric in one phase of one case, as stored."""
+
+    case: str
+    benchmark: str
+    metric: str
+    phase: str
+    pairs: Sequence[tuple[float, float]]
+
+
+class SessionDocument(TypedDict):
+    """One A/A measurement, as stored."""
+
+    measured_utc: str
+    entries: Sequence[EntryDocument]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +142,10 @@ def add_noise(
 
     path = noise_file(fingerprint, folder)
     stamp = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-    session = {"measured_utc": stamp, "entries": list(_entries(before.observations, after.observations))}
+    session: SessionDocument = {
+        "measured_utc": stamp,
+        "entries": list(_entries(before.observations, after.observations)),
+    }
     document = {
         "schema_version": SCHEMA_VERSION,
         "fingerprint": fingerprint,
@@ -136,17 +156,18 @@ def add_noise(
     return path
 
 
-def _entries(before: Iterable[Observations], after: Iterable[Observations]) -> Iterator[dict[str, Any]]:
+def _entries(before: Iterable[Observations], after: Iterable[Observations]) -> Iterator[EntryDocument]:
     others = {(of.case.id, of.metric, of.phase): of for of in after}
     for of in before:
         other = others.get((of.case.id, of.metric, of.phase))
         pairs = [(of.values[p], other.values[p]) for p in of.values if p in other.values] if other else []
         if pairs and min(min(pair) for pair in pairs) > 0:
-            names = {"case": of.case.id, "benchmark": of.case.benchmark, "metric": of.metric, "phase": of.phase}
-            yield {**names, "pairs": pairs}
+            yield EntryDocument(
+                case=of.case.id, benchmark=of.case.benchmark, metric=of.metric, phase=of.phase, pairs=pairs
+            )
 
 
-def _sessions(path: Path) -> list[dict[str, Any]]:
+def _sessions(path: Path) -> list[SessionDocument]:
     import orjson
 
     try:

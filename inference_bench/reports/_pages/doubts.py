@@ -28,7 +28,12 @@ def doubts(run: Run) -> Remarks:
     """Return what raises or lowers the trust in a run."""
     observed = [(result, summary) for result in run.results for summary in result.summaries]
     places = Places(run.results)
-    lines = [*_scope(observed), *_floor(run, observed), *_clock(run.record.clock), *_machine(run.record.environment)]
+    lines = [
+        *_scope(observed),
+        *_floor(run, observed),
+        *_clock(run.record.clock),
+        *_machine(run.record.environment.get("warnings") or ()),
+    ]
     lines += _overlap(run.record.overlap)
     lines += [*_unconverged(observed, places), *_outliers(observed, places), *_notes(run.results, places)]
     return Remarks("Reliability", tuple(lines))
@@ -63,7 +68,7 @@ def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
     yield Cell(f"Harness floor (null model, same path, not subtracted): {', '.join(parts)}{share}.", tone)
 
 
-def _clock(clock: Mapping[str, Any]) -> Iterator[Cell]:
+def _clock(clock: Mapping[str, object]) -> Iterator[Cell]:
     if not clock:
         return
     costs = {"resolution": "resolution_ns", "one reading costs": "read_cost_ns"}
@@ -88,9 +93,9 @@ def _overlap(overlap: Mapping[str, Any]) -> Iterator[Cell]:
     )
 
 
-def _machine(environment: Mapping[str, Any]) -> Iterator[Cell]:
+def _machine(warnings: Iterable[str]) -> Iterator[Cell]:
     """Yield the warnings of the machine's description."""
-    for warning in environment.get("warnings") or ():
+    for warning in warnings:
         yield Cell(f"Machine: {warning}", Tone.WARNING)
 
 

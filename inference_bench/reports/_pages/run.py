@@ -53,7 +53,7 @@ def _run_lines(run: Run) -> Iterator[Cell]:
         yield Cell("This run is unfinished: some planned cases were not measured.", Tone.WARNING)
 
 
-def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
+def _machine(environment: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
     """Yield the processor, the CPUs, the hypervisor and the framework's version, where known."""
     cpu, system, packages = (environment.get(name) or {} for name in ("cpu", "system", "packages"))
     if cpu.get("model"):
