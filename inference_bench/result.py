@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from inference_bench.grade import Grade
     from inference_bench.plan import Case
 
 SCHEMA_VERSION = 1
@@ -248,8 +249,9 @@ class BenchmarkResult:
         scores: the items' scores, or None.
         model: what the model says of itself: title, parameters, ``weights`` (source, label, trained, digest).
         workers: one entry per run: process, versions, load steps, CPU time over wall time, faults, context switches.
-        notes: what lowers the trust in this result, one sentence each.
+        notes: remarks of the benchmark on this result, one sentence each.
         failure: why there is no (whole) result, or None.
+        grade: how far it can be believed, judged when the case ended; None before that, and if it does not apply.
     """
 
     case: Case
@@ -262,6 +264,7 @@ class BenchmarkResult:
     workers: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
+    grade: Grade | None = None
 
 
 @dataclass(frozen=True, slots=True)

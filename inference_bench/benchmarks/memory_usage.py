@@ -219,13 +219,8 @@ def _score_leak(held_bytes: dict[str, list[int]], measurement: Measurement) -> N
 
 
 def _notes(sampler: MemorySampler) -> list[str]:
-    stats = sampler.stats()
     marks = [phase for phase in sampler.phases() if phase["name"] != _BETWEEN]
     found = []
-    if stats["missed"] > 0.05 * stats["samples"]:
-        found.append(f"the memory sampler missed {stats['missed']} ticks and took {stats['samples']} readings")
-    if stats["dropped"]:
-        found.append(f"the memory sampler was full: {stats['dropped']} readings lost; the phases' peaks are unaffected")
     if all(phase["hwm_bytes"] is None for phase in marks):
         found.append("the kernel's high-water mark cannot be read or reset here: peaks are sampled only")
     elif not all(phase["hwm_exact"] for phase in marks):

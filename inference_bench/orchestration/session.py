@@ -16,8 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from inference_bench.analysis.trust.case import judged
+from inference_bench.analysis.trust.environment_warnings import environment_warnings
 from inference_bench.errors import InferenceBenchError, InvalidValueError, PluginError
-from inference_bench.machine.environment import describe_environment, differences, warnings_of
+from inference_bench.machine.environment import describe_environment, differences
 from inference_bench.model.discovery import ModelFile, find_models
 from inference_bench.model.model import ResolvedWeights
 from inference_bench.model.weights.origins import resolve_weights
@@ -179,7 +181,7 @@ class Session:
         done = {} if former is None else _done(former, prepared.plan, retry_failed)
         self._jobs = _jobs(prepared.plan, done)
         environment = describe_environment()
-        environment["warnings"] = warnings_of(environment, max(setup.threads for setup in spec.setups))
+        environment["warnings"] = environment_warnings(environment, max(setup.threads for setup in spec.setups))
         self._former = former
         self._record = RunRecord(
             id=folder.name,
@@ -229,7 +231,7 @@ class Session:
         """Write one case that has just ended."""
         entries = ({**e, "status": result.status.value} if e["id"] == result.case.id else e for e in self._record.cases)
         self._record = replace(self._record, cases=tuple(entries))
-        self._sink.write(result, self._record)
+        self._sink.write(judged(result, self._record), self._record)
 
     def finish(self) -> None:
         """Write the end of the run."""

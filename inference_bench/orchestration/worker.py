@@ -118,7 +118,6 @@ class Worker:
         usage = Usage.now().since(before)
         if not (measurement.columns()["value"] or measurement.scores()["value"]):
             raise PluginError(f"benchmark {case.benchmark!r} ended without a single sample or score")
-        cpus = os.cpu_count() or 1
         self._channel.send(
             "measured",
             samples=measurement.columns(),
@@ -126,7 +125,7 @@ class Worker:
             rates=measurement.rates,
             memory=_timeline(measurement),
             decision=measurement.decision,
-            notes=measurement.notes + usage.notes(case.setup, cpus),
+            notes=measurement.notes,
             worker={
                 "pid": os.getpid(),
                 "first_case": not self._measured_before,

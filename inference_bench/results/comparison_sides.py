@@ -10,7 +10,6 @@ import numpy as np
 
 from inference_bench.analysis.comparison import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
-from inference_bench.analysis.trust.case import case_grade
 from inference_bench.errors import RunFormatError
 from inference_bench.metrics import unit_of
 from inference_bench.result import Stage
@@ -59,8 +58,8 @@ def observe(
         session = str(position) if paired else run.record.id
         for result in run.results:
             cases[result.case.id] = result.case
-            judged = case_grade(result, run.record)
-            grades[result.case.id] = max(grades.get(result.case.id, ""), judged.letter if judged else "")
+            letter = result.grade.letter if result.grade else ""
+            grades[result.case.id] = max(grades.get(result.case.id, ""), letter)
             if result.status.is_finding:
                 failures[result.case.id] = result.case, _cause(result)
             try:

@@ -23,6 +23,7 @@ from errno import EINVAL
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.analysis.trust.case import judged
 from inference_bench.errors import InferenceBenchError, InvalidValueError, RunFormatError
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
 from inference_bench.results.serialization import record_from_plain, result_from_plain
@@ -234,6 +235,8 @@ class Run:
 def load_run(path: str | os.PathLike[str]) -> Run:
     """Read a run's folder; its Parquet files are opened only when asked for.
 
+    A case that was stored without a grade is judged by the present rules.
+
     Raises:
         RunFormatError: not a run, damaged, or written by a newer version.
     """
@@ -242,9 +245,10 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         raise RunFormatError(_not_a_run(folder))
     record, results = _read(folder / RECORD), _read(folder / RESULTS)
     try:
+        run_record = record_from_plain(record)
         return Run(
-            record=record_from_plain(record),
-            results=tuple(result_from_plain(entry) for entry in results["results"]),
+            record=run_record,
+            results=tuple(judged(result_from_plain(entry), run_record) for entry in results["results"]),
             folder=folder,
             files={e["case"]["id"]: {name: e.get(name) for name in TABLES} for e in results["results"]},
         )

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
+from inference_bench.grade import Finding, Grade, Severity
 from inference_bench.metrics import better_of, unit_of
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Estimate, Failure, Mode, RunRecord, Status, Summary
@@ -68,7 +69,25 @@ def result_to_plain(result: BenchmarkResult) -> dict[str, Any]:
         "notes": plain(result.notes),
         "workers": plain(result.workers),
         "failure": plain(result.failure),
+        "trust": _grade_to_plain(result.grade),
     }
+
+
+def _grade_to_plain(grade: Grade | None) -> dict[str, Any]:
+    """Return a grade with the version of its rules; ``findings`` names what ``reasons`` explains."""
+    if grade is None:
+        return {"grade": None, "rules": None, "findings": [], "reasons": []}
+    return {
+        "grade": grade.letter,
+        "rules": grade.rules,
+        "findings": [finding.code for finding in grade.findings],
+        "reasons": [finding_to_plain(finding) for finding in grade.findings],
+    }
+
+
+def finding_to_plain(finding: Finding) -> dict[str, Any]:
+    """Return a finding; its severity by name."""
+    return {**plain(finding), "severity": finding.severity.name.lower()}
 
 
 def _summary_to_plain(summary: Summary) -> dict[str, Any]:
@@ -96,7 +115,16 @@ def result_from_plain(data: Mapping[str, Any]) -> BenchmarkResult:
         workers=tuple(data["workers"]),
         notes=tuple(data["notes"]),
         failure=None if failure is None else _build(Failure, failure),
+        grade=_grade_from_plain(data.get("trust") or {}),
     )
+
+
+def _grade_from_plain(data: Mapping[str, Any]) -> Grade | None:
+    """Rebuild a grade; None if there is none, or it was stored before rules had a version, without its reasons."""
+    if data.get("rules") is None:
+        return None
+    reasons = (_build(Finding, of, severity=Severity[of["severity"].upper()]) for of in data["reasons"])
+    return Grade(data["grade"], tuple(reasons), data["rules"])
 
 
 def _summary_from_plain(data: Mapping[str, Any]) -> Summary:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference_bench.analysis.trust.case import judged
 from inference_bench.errors import InferenceBenchError, InvalidValueError, RunFormatError
 from inference_bench.plan import Case
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
@@ -42,14 +43,7 @@ SUMMARY = Summary(
     converged=True,
     stop_reason="precise enough",
 )
-RESULT = BenchmarkResult(
-    case=Case("tiny", "inference_speed", Setup(threads=2), {"input_length": 32}),
-    status=Status.OK,
-    summaries=(SUMMARY,),
-    model={"title": "Tiny", "weights": {"source": "cache", "label": "trained", "trained": True}},
-    workers=({"run": 0, "pid": 7},),
-    notes=("a note",),
-)
+CASE = Case("tiny", "inference_speed", Setup(threads=2), {"input_length": 32})
 RECORD = RunRecord(
     id="20261123T201530Z-3fa9c1",
     created_utc="2026-11-23T20:15:30+00:00",
@@ -57,8 +51,19 @@ RECORD = RunRecord(
     environment={"cpu": {"model": "a processor"}},
     clock={"source": "tsc", "resolution_ns": 0.4},
     floor={"ttft": {"p50": 900.0}},
-    cases=({"id": RESULT.case.id, "slug": RESULT.case.slug, "status": "ok"},),
+    cases=({"id": CASE.id, "slug": CASE.slug, "status": "ok"},),
     finished=True,
+)
+RESULT = judged(
+    BenchmarkResult(
+        case=CASE,
+        status=Status.OK,
+        summaries=(SUMMARY,),
+        model={"title": "Tiny", "weights": {"source": "cache", "label": "trained", "trained": True}},
+        workers=({"run": 0, "pid": 7},),
+        notes=("a note",),
+    ),
+    RECORD,
 )
 
 
@@ -178,7 +183,8 @@ def test_round_trip(folder):
 
 
 def test_round_trip_of_a_failure(tmp_path):
-    failed = BenchmarkResult(RESULT.case, Status.CRASHED, failure=Failure("signal 11", "trace", "last words", -11))
+    failure = Failure("signal 11", "trace", "last words", -11)
+    failed = judged(BenchmarkResult(CASE, Status.CRASHED, failure=failure), RECORD)
 
     assert load_run(write_run(tmp_path, failed)).results == (failed,)
 

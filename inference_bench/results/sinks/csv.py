@@ -6,7 +6,6 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any, TextIO
 
-from inference_bench.analysis.trust.case import case_grade
 from inference_bench.metrics import better_of, unit_of
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
 from inference_bench.results.run_folder import TABLE, write_atomically
@@ -77,7 +76,7 @@ class CsvSink(Sink):
 
 def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, Any]]:
     """Yield a row per summary; a case without any yields one row too, so that no failure is missing from the table."""
-    grade = case_grade(result, record)
+    grade = result.grade
     common = {**_case_cells(result, record), **_text_cells(result), "grade": grade.letter if grade else None}
     if not result.summaries:
         yield common
