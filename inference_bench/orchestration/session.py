@@ -19,7 +19,7 @@ from typing import Any
 from inference_bench.analysis.trust.case import judged
 from inference_bench.analysis.trust.environment_warnings import environment_warnings
 from inference_bench.errors import InferenceBenchError, InvalidValueError, PluginError
-from inference_bench.machine.environment import describe_environment, differences
+from inference_bench.machine.environment import describe_environment, environment_changes
 from inference_bench.model.discovery import ModelFile, find_models
 from inference_bench.model.model import ResolvedWeights
 from inference_bench.model.weights.origins import resolve_weights
@@ -206,7 +206,7 @@ class Session:
         """
         if self._former is None or force:
             return
-        changes = differences(self._former.record.environment, self._record.environment)
+        changes = environment_changes(self._former.record.environment, self._record.environment)
         if changes:
             raise InvalidValueError(
                 "environment",
