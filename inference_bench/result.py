@@ -1,4 +1,4 @@
-"""What a measurement yields: samples, summaries and the result that holds them. Data only, no torch."""
+"""The data of a measurement: samples, summaries, and the result that holds them. No torch."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Status(StrEnum):
 
     @property
     def is_finding(self) -> bool:
-        """Whether this status makes the command exit with 1."""
+        """Whether the command exits with 1 because of this status."""
         return self not in (Status.OK, Status.NOT_APPLICABLE)
 
 
 class Stage(StrEnum):
-    """What a sample may be used for: only ``measured`` ones enter a summary."""
+    """The stage of a measurement that a sample comes from; summaries use ``measured`` ones only."""
 
     COLD = "cold"
     WARMUP = "warmup"
@@ -54,12 +54,12 @@ class Samples:
         metric: str, tag of a sampled metric.
         phase: str, ``prefill``, ``decode``, ``load`` … or empty for the whole.
         stage: str, a ``Stage`` value.
-        start_ns: int64, when the interval began, on CLOCK_MONOTONIC_RAW; -1 where that has no meaning.
-        value: int64, nanoseconds or bytes, as the metric's unit says.
-        loader: str, what the next worker did meanwhile: ``none`` existed, it was ``still`` (frozen or loaded), or it
-            was ``running``; empty where the sample has no time.
-        interference: str, what came between in its iteration: ``preempted``, ``disk``, ``gc``, joined by ``+``; empty
-            where nothing did, or nobody looked.
+        start_ns: int64, start of the interval on CLOCK_MONOTONIC_RAW; -1 if the sample has no time.
+        value: int64, nanoseconds or bytes, by the metric's unit.
+        loader: str, state of the next worker meanwhile: ``none`` if there was none, ``still`` (frozen or loaded) or
+            ``running``; empty if the sample has no time.
+        interference: str, what interrupted its iteration: ``preempted``, ``disk``, ``gc``, joined by ``+``; empty if
+            nothing did or it was not recorded.
     """
 
     run: NDArray[np.int32]
@@ -79,15 +79,15 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of one case, one row for each item and metric, as equally long columns.
+    """Scores of one case as equally long columns, one row per item and metric.
 
     Attributes:
         run: int32, the fresh process, from 0.
         task: str, the data set or question that the item belongs to.
-        item: str, names the item within its task; the same in every run and configuration.
+        item: str, name of the item within its task; the same in every run and configuration.
         metric: str, tag of a scored metric.
         value: float64, in the metric's unit.
-        weight: float64, what the item counts for in a mean: 1, or such as its bytes.
+        weight: float64, weight of the item in a mean: 1, or for example its bytes.
         detail: str, JSON of what led to the score (answer given, answer expected …), or empty.
     """
 
@@ -105,15 +105,15 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class MemoryTimeline:
-    """The sampler's columns, on the clock of the samples.
+    """The memory sampler's columns, on the clock of the samples.
 
     Attributes:
         run: int32, the fresh process, from 0.
         time_ns: int64, CLOCK_MONOTONIC_RAW.
-        phase: str, phase in force.
+        phase: str, the phase at that time.
         rss_bytes: int64.
-        cgroup_bytes: int64, -1 where it could not be read (null in files).
-        probe_cost_ns: int64, what this reading cost.
+        cgroup_bytes: int64, -1 if it could not be read (null in files).
+        probe_cost_ns: int64, time that this reading took.
     """
 
     run: NDArray[np.int32]
@@ -132,11 +132,11 @@ class Estimate:
     """A quantile with its interval.
 
     Attributes:
-        value: the sample quantile ``sorted[ceil(n p) - 1]``; None where ``n`` cannot support it.
-        low: lower end of the interval, or None where ``n`` is too small.
-        high: upper end of the interval, or None where ``n`` is too small.
-        method: how the interval was made; empty where there is none.
-        needs: samples that a two-sided interval of this quantile needs, where there are fewer; else None.
+        value: the sample quantile ``sorted[ceil(n p) - 1]``; None if ``n`` cannot support it.
+        low: lower end of the interval, or None if ``n`` is too small.
+        high: upper end of the interval, or None if ``n`` is too small.
+        method: how the interval was computed; empty without one.
+        needs: samples that a two-sided interval of this quantile needs, if there are fewer; else None.
     """
 
     value: float | None
@@ -148,11 +148,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A place where samples gather.
+    """A group of samples around one value.
 
     Attributes:
         value: median of its samples, in the metric's unit.
-        share: its samples, of all.
+        share: fraction of all samples that are in it.
     """
 
     value: float
@@ -165,10 +165,10 @@ class Summary:
 
     Attributes:
         metric: tag.
-        phase: as in ``Samples``; of a scored metric the task.
-        n: measured samples, or items.
-        runs: fresh processes they come from.
-        scope: ``run`` if the intervals speak of this one process only, ``runs`` if of fresh processes.
+        phase: as in ``Samples``; the task of a scored metric.
+        n: number of measured samples, or items.
+        runs: number of fresh processes they come from.
+        scope: ``run`` if the intervals describe one process only, ``runs`` if they describe fresh processes.
         level: confidence level of the intervals.
         cold: the first run's cold observation, or None.
         minimum: smallest sample.
@@ -176,17 +176,17 @@ class Summary:
         mean: arithmetic mean.
         quantiles: ``p50``, ``p90``, ``p95``, ``p99``, ``p99.9``; none for a scored metric.
         autocorrelation: lag-1, of the samples' ranks in order of time; None under 3 samples.
-        effective_n: samples that independent ones would have to be, given the autocorrelation.
-        outliers_mild: beyond 1.5 and up to 3 interquartile ranges on the log scale, still counted in everything.
-        outliers_severe: beyond 3.
+        effective_n: number of independent samples that carry as much information, given the autocorrelation.
+        outliers_mild: number beyond 1.5 and up to 3 interquartile ranges on the log scale; included in all statistics.
+        outliers_severe: number beyond 3.
         converged: whether the stopping rule was met.
         stop_reason: why sampling stopped.
-        score: of a scored metric, its mean (or largest) over the items, with its interval; else None.
-        steadiness: value of ``steady_state.Steadiness``, the least steady of its runs; empty where unknown.
-        modes: places where samples gather, of the run that has most; empty where unknown.
-        interfered: samples of iterations in which the kernel or the garbage collector interfered.
-        outliers_interfered: of the severe outliers, those among them.
-        beside_loader: samples that were taken while another model loaded, on processors of its own.
+        score: mean (or maximum) of a scored metric over the items, with its interval; else None.
+        steadiness: value of ``steady_state.Steadiness`` of the least steady run; empty if unknown.
+        modes: groups of samples in the run that has most of them; empty if unknown.
+        interfered: number of samples in iterations that the kernel or the garbage collector interrupted.
+        outliers_interfered: number of severe outliers among them.
+        beside_loader: number of samples taken while another model loaded on other CPUs.
     """
 
     metric: str
@@ -215,7 +215,7 @@ class Summary:
 
     @property
     def headline(self) -> Estimate:
-        """The figure that stands for this summary: of a scored metric its score, else the median."""
+        """The score of a scored metric, else the median."""
         return self.score or self.quantiles.get("p50") or Estimate(None, None, None)
 
 
@@ -226,8 +226,8 @@ class Failure:
     Attributes:
         cause: one line.
         detail: traceback of the worker, or empty.
-        stderr_tail: last lines that the worker printed.
-        exit_status: the worker's exit code, negative for a signal, or None while it lived.
+        stderr_tail: last lines of the worker's stderr.
+        exit_status: the worker's exit code, negative for a signal; None if it was still alive.
     """
 
     cause: str
@@ -244,13 +244,13 @@ class BenchmarkResult:
         case: what was measured.
         status: how it ended.
         summaries: one per metric and phase.
-        samples: raw observations, or None where there are none.
+        samples: raw observations, or None.
         memory: the sampler's timeline, or None.
         scores: the items' scores, or None.
-        model: what the model says of itself: title, parameters, ``weights`` (source, label, trained, digest).
+        model: the model's description of itself: title, parameters, ``weights`` (source, label, trained, digest).
         workers: one entry per run: process, versions, load steps, CPU time over wall time, faults, context switches.
         notes: remarks of the benchmark on this result, one sentence each.
-        failure: why there is no (whole) result, or None.
+        failure: why the result is missing or incomplete, or None.
         grade: how far it can be believed, judged when the case ended; None before that, and if it does not apply.
     """
 
@@ -269,18 +269,18 @@ class BenchmarkResult:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What ``run.json`` holds: how the cases were measured.
+    """The content of ``run.json``: how the cases were measured.
 
     Attributes:
         id: name of the run's folder.
         created_utc: ISO 8601, UTC.
         spec: what was asked for, as plain data.
-        environment: the machine and the software, as plain data.
+        environment: the machine and the software, as ``machine.environment.describe_environment`` returns them.
         clock: the clock's description of itself.
-        overlap: the policy of loading ahead, why, and how much of the loading it hid, nanoseconds.
+        overlap: the policy of loading ahead, its reason, and how much of the loading it hid, in nanoseconds.
         floor: metric tag → quantiles of the null model through the same path, nanoseconds.
-        cases: one entry per planned case: id, slug, status (``pending`` until it ended).
-        finished: whether the plan was carried out to its end.
+        cases: one entry per planned case: id, slug, status (``pending`` until it ends).
+        finished: whether the whole plan was carried out.
     """
 
     id: str
