@@ -43,7 +43,7 @@ class Grade:
     """How far a result can be believed.
 
     Attributes:
-        letter: A without findings; B minor ones only; C one serious; D several serious; F a grave one.
+        letter: A without findings; B minor ones only; C one serious; D several serious; F a critical one (``GRAVE``).
         findings: what led to it, the most severe first.
         rules: version of the rules that made it (``analysis.trust.grade.RULES_VERSION``).
     """
