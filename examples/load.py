@@ -16,7 +16,7 @@ import numpy as np
 from openai import AsyncOpenAI, OpenAIError
 
 from inference_bench._native import Pacer, now_ns
-from inference_bench.analysis.quantiles import median_estimate
+from inference_bench.analysis.estimates import median_estimate
 from inference_bench.units import format_ns
 
 QUESTIONS = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench._native import now_ns
-from inference_bench.metrics import METRICS, Statistic, get_metric
+from inference_bench.metrics import METRICS, Statistic, get_metric, is_derived
 from inference_bench.orchestration.progress import Progress
 from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import NS_PER_S, format_value
@@ -193,7 +193,7 @@ def outcome(result: BenchmarkResult) -> str:
     if result.status is not Status.OK:
         cause = result.failure.cause if result.failure else "no reason given"
         return f"{result.status.value.replace('_', ' ')}: {cause}"
-    sampled = [s for s in result.summaries if s.metric not in METRICS or METRICS[s.metric].derived_from is None]
+    sampled = [s for s in result.summaries if not is_derived(s.metric)]
     headline = [s for s in result.summaries if s.metric in METRICS and METRICS[s.metric].overview] or sampled
     total = [s for s in headline if s.phase == "total"]  # of a load, whose steps are a line each in the report
     return ", ".join(_short(summary) for summary in total or headline) or "done"

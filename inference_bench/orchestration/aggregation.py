@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_bench.analysis.quantiles import relative_width
-from inference_bench.analysis.summaries import derived_summaries, summarise_samples, summarise_scores
-from inference_bench.metrics import METRICS
+from inference_bench.analysis.derived_summaries import derived_summaries
+from inference_bench.analysis.estimates import relative_width
+from inference_bench.analysis.score_summaries import summarise_scores
+from inference_bench.analysis.summaries import summarise_samples
+from inference_bench.metrics import unit_of
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary
 from inference_bench.spec import Limits
@@ -160,7 +162,7 @@ def _loader_states(samples: Mapping[str, Any], loaders: Mapping[str, Sequence[tu
     """Say of each sample what the loaders did while it was taken (see ``result.Samples``)."""
     start = np.asarray(samples["start_ns"], np.int64)
     lengths = [
-        value if metric in METRICS and METRICS[metric].unit == "ns" else 0
+        value if unit_of(metric) == "ns" else 0
         for metric, value in zip(samples["metric"], samples["value"], strict=True)
     ]
     end = start + np.asarray(lengths, np.int64)

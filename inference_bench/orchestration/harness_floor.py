@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inference_bench.metrics import METRICS
+from inference_bench.metrics import is_derived
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult
 from inference_bench.spec import Limits, Setup
@@ -35,5 +35,5 @@ def floor_of(results: Iterable[BenchmarkResult]) -> dict[str, dict[str, float]]:
         }
         for result in results
         for summary in result.summaries
-        if METRICS[summary.metric].derived_from is None
+        if not is_derived(summary.metric)
     }

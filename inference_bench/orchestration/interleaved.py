@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inference_bench._native import now_ns
-from inference_bench.analysis.comparison import MARGIN, Comparisons, Floor, compare, no_floor
+from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.comparison_result import Comparisons
+from inference_bench.analysis.margin import MARGIN, AAFloor, no_aa_floor
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
@@ -66,7 +68,7 @@ class Question:
 
     metrics: Collection[str] = ()
     margin: float = MARGIN
-    floor: Floor = no_floor
+    floor: AAFloor = no_aa_floor
     may_stop: bool = True
 
 

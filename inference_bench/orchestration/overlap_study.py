@@ -17,7 +17,10 @@ from pathlib import Path
 from statistics import median
 
 from inference_bench._native import now_ns
-from inference_bench.analysis.comparison import Comparisons, Floor, Side, compare, no_floor
+from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.comparison_result import Comparisons
+from inference_bench.analysis.margin import AAFloor, no_aa_floor
+from inference_bench.analysis.observations import Side
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import RunOutcome, run_benchmarks
 from inference_bench.results.comparison_sides import observe
@@ -26,8 +29,6 @@ from inference_bench.spec import Spec
 
 TIMED = ("ttft", "itl", "forward_time")
 """Metrics that a loader could disturb, each the time of one step."""
-
-_MARGIN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ async def check_overlap(
     output: Path,
     models_dirs: Sequence[Path] = (),
     benchmarks_dirs: Sequence[Path] = (),
-    floor: Floor = no_floor,
+    floor: AAFloor = no_aa_floor,
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> OverlapCheck | None:
@@ -149,7 +150,7 @@ async def check_overlap(
     if not whole:
         return None
     ahead, off = (tuple(sides[is_ahead][:whole]) for is_ahead in (True, False))
-    compared = compare(_side("off", off), _side("on", ahead), margin=_MARGIN, floor=floor, paired=True)
+    compared = compare(_side("off", off), _side("on", ahead), floor=floor, paired=True)
     overlap = ahead[0].run.record.overlap
     policy = f"{overlap.get('policy', 'unknown')}: {overlap.get('reason', 'no reason given')}"
     return OverlapCheck(folder, policy, ahead, off, compared, interrupted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference_bench.analysis.comparison import Observations, Process, Side
+from inference_bench.analysis.observations import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
 from inference_bench.analysis.trust.case import case_grade
 from inference_bench.errors import RunFormatError

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inference_bench.analysis.comparison import MARGIN
 from inference_bench.analysis.location_shift import separate_shift
+from inference_bench.analysis.margin import MARGIN
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.metrics import METRICS
 from inference_bench.result import Status

@@ -6,7 +6,7 @@ import mmap
 import numpy as np
 import pytest
 
-from inference_bench.analysis.summaries import summarise_scores
+from inference_bench.analysis.score_summaries import summarise_scores
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks import memory_usage
 from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark, _score_leak

@@ -11,7 +11,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from inference_bench.analysis.comparison import Observations, Side, compare
+from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.observations import Observations, Side
 from inference_bench.orchestration.session import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.reports._figures.figure import Figure, Mark, Series

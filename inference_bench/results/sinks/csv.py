@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any, TextIO
 
 from inference_bench.analysis.trust.case import case_grade
-from inference_bench.metrics import better_of, unit_of
+from inference_bench.metrics import QUANTILES, better_of, unit_of
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
 from inference_bench.results.run_folder import TABLE, write_atomically
 from inference_bench.results.serialization import plain
@@ -17,7 +17,6 @@ from inference_bench.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
 AXIS_PREFIX = "axis_"
 """Keeps an axis named ``n`` or ``threads`` apart from the columns of those names."""
 
