@@ -1,4 +1,4 @@
-"""Results as plain data (dicts, lists, strings, numbers) and back: what stands between our types and every file."""
+"""Convert results to plain data (dicts, lists, strings, numbers) for files, and back."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from inference_bench.spec import Limits, Setup, Spec
 T = TypeVar("T")
 
 _INT64 = range(-(1 << 63), 1 << 64)
-"""What orjson writes as a number: signed and unsigned 64-bit integers."""
+"""Integers that orjson writes as numbers: signed and unsigned 64-bit."""
 
 
 def plain(value: object) -> Any:
-    """Turn anything into what JSON can hold.
+    """Return any value as data that JSON can hold.
 
-    Models and machines describe themselves with objects nobody foresaw (paths, NumPy scalars, undecodable bytes of a
-    worker's stderr); none of them may cost a result. NaN and infinities become None, as JSON knows neither.
+    Descriptions of models and machines contain arbitrary objects (paths, NumPy scalars, undecodable bytes of a worker's
+    stderr); none of them may lose a result. NaN and infinities become None, because JSON has neither.
     """
     if isinstance(value, Enum):
         return plain(value.value)
@@ -60,16 +60,16 @@ def case_to_plain(case: Case) -> CaseEntry:
 
 
 def case_from_plain(data: CaseEntry) -> Case:
-    """Rebuild a case.
+    """Return the case.
 
     Raises:
-        KeyError, TypeError, ValueError: the data are no case.
+        KeyError, TypeError, ValueError: the data are not a case.
     """
     return Case(data["model"], data["benchmark"], _build(Setup, data["setup"]), dict(data["parameters"]))
 
 
 def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
-    """Return a result without its samples; units and directions are written out, so that a reader needs no table."""
+    """Return a result without its samples, with the unit and direction of each metric."""
     return {
         "case": case_to_plain(result.case),
         "status": result.status.value,
@@ -92,10 +92,10 @@ def _summary_to_plain(summary: Summary) -> dict[str, object]:
 
 
 def result_from_plain(data: ResultEntry) -> BenchmarkResult:
-    """Rebuild a result; its samples and memory stay None.
+    """Return the result; its samples, memory and scores are None.
 
     Raises:
-        KeyError, TypeError, ValueError: the data are no result.
+        KeyError, TypeError, ValueError: the data are not a result.
     """
     failure = data["failure"]
     return BenchmarkResult(
@@ -128,20 +128,20 @@ def record_to_plain(record: RunRecord) -> dict[str, object]:
 
 
 def record_from_plain(data: RecordDocument) -> RunRecord:
-    """Rebuild a run's record.
+    """Return the record.
 
     Raises:
-        KeyError, TypeError: the data are no record.
+        KeyError, TypeError: the data are not a record.
     """
     return _build(RunRecord, data, cases=tuple(data["cases"]))
 
 
 def spec_from_plain(data: Mapping[str, Any]) -> Spec:
-    """Rebuild what was asked for.
+    """Return the spec.
 
     Raises:
-        KeyError, TypeError: the data are no spec.
-        UsageError: a value that this version does not allow.
+        KeyError, TypeError: the data are not a spec.
+        UsageError: this version does not allow a value.
     """
     return _build(
         Spec,
@@ -155,6 +155,6 @@ def spec_from_plain(data: Mapping[str, Any]) -> Spec:
 
 
 def _build(cls: type[T], data: Mapping[str, object], **replaced: object) -> T:
-    """Call ``cls`` with those entries that it has fields for; a later minor version may have added others."""
+    """Call ``cls`` with the entries that it has fields for; a later version may have added others."""
     names: Iterable[str] = (field.name for field in fields(cls))  # type: ignore[arg-type]
     return cls(**({name: data[name] for name in names if name in data} | replaced))

@@ -1,4 +1,4 @@
-"""``results.csv``: one row a summary, for a spreadsheet or a first query."""
+"""``results.csv``: one row per summary, for a spreadsheet or a first query."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
 AXIS_PREFIX = "axis_"
-"""Keeps an axis named ``n`` or ``threads`` apart from the columns of those names."""
+"""Distinguishes an axis named ``n`` or ``threads`` from the column of that name."""
 
 _CASE = (
     "schema_version",
@@ -57,7 +57,7 @@ class CsvSink(Sink):
     """Rewrites the table after each case."""
 
     def begin(self, record: RunRecord) -> None:
-        """Write the heading; rows of an earlier, unfinished process of the same run stay."""
+        """Write the heading; rows that an earlier process of the same run wrote stay."""
         self._rows: dict[str, list[dict[str, object]]] = {}
         path = self.folder / SUMMARIES
         if path.exists():
@@ -77,7 +77,7 @@ class CsvSink(Sink):
 
 
 def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, object]]:
-    """Yield a row per summary; a case without any yields one row too, so that no failure is missing from the table."""
+    """Yield one row per summary; a case without summaries yields one row, so that every failure is in the table."""
     grade = case_grade(result, record)
     common = {**_case_cells(result, record), **_text_cells(result), "grade": grade.letter if grade else None}
     if not result.summaries:
@@ -87,7 +87,7 @@ def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, objec
 
 
 def write_table(stream: TextIO, table: Iterable[Mapping[str, object]]) -> None:
-    """Write rows under the union of their columns; what a row lacks stays empty."""
+    """Write rows under the union of their columns; a missing cell is empty."""
     table = list(table)
     axes = dict.fromkeys(name for row in table for name in row if name.startswith(AXIS_PREFIX))
     quantiles = [name for quantile in QUANTILES for name in _quantile_columns(quantile)]
@@ -99,7 +99,7 @@ def write_table(stream: TextIO, table: Iterable[Mapping[str, object]]) -> None:
 
 def _cell(value: object) -> object:
     if isinstance(value, bool):
-        return "true" if value else "false"  # what DuckDB, pandas and Polars read as a Boolean
+        return "true" if value else "false"  # DuckDB, pandas and Polars read these as Booleans
     return one_line(value) if isinstance(value, str) else value
 
 
@@ -141,6 +141,6 @@ def _summary_cells(summary: Summary) -> dict[str, object]:
 
 
 def _quantile_columns(quantile: str) -> tuple[str, str, str]:
-    """Return names that SQL takes without quotes: ``p99_9``, ``p99_9_low``, ``p99_9_high``."""
+    """Return column names that SQL accepts without quotes: ``p99_9``, ``p99_9_low``, ``p99_9_high``."""
     name = quantile.replace(".", "_")
     return name, f"{name}_low", f"{name}_high"

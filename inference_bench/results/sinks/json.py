@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class JsonSink(Sink):
-    """Rewrites both files after each case; they hold no samples, so they stay small."""
+    """Rewrites both files after each case; they are small, because they hold no samples."""
 
     def begin(self, record: RunRecord) -> None:
-        """Write both files; entries of an earlier, unfinished process of the same run stay."""
+        """Write both files; entries that an earlier process of the same run wrote stay."""
         self._entries: dict[str, dict[str, object]] = {}
         path = self.folder / RESULTS
         if path.exists():
@@ -38,13 +38,13 @@ class JsonSink(Sink):
         self._write(record)
 
     def _write(self, record: RunRecord) -> None:
-        # run.json comes last: it is what makes a folder a run, and it never names a case that results.json lacks.
+        # run.json comes last: it makes the folder a run, and never names a case that results.json lacks.
         write_atomically(self.folder / RESULTS, encode(results_document(record, self._entries.values())))
         write_atomically(self.folder / RECORD, encode({"schema_version": SCHEMA_VERSION, **record_to_plain(record)}))
 
 
 def entry(result: BenchmarkResult, files: Mapping[str, str | None], record: RunRecord) -> dict[str, object]:
-    """Return what ``results.json`` says of one case."""
+    """Return the entry of one case in ``results.json``."""
     found = case_grade(result, record)
     codes = [] if found is None else [finding.code for finding in found.findings]
     trust = {"grade": None if found is None else found.letter, "findings": codes}
@@ -52,12 +52,12 @@ def entry(result: BenchmarkResult, files: Mapping[str, str | None], record: RunR
 
 
 def results_document(record: RunRecord, entries: Iterable[Mapping[str, object]]) -> dict[str, object]:
-    """Return the whole of ``results.json``."""
+    """Return the content of ``results.json``."""
     return {"schema_version": SCHEMA_VERSION, "run": record.id, "results": list(entries)}
 
 
 def encode(document: Mapping[str, object]) -> bytes:
-    """Encode a document, indented: people read these files and compare them with ``diff``."""
+    """Return a document as JSON, indented, because people read these files and compare them with ``diff``."""
     import orjson
 
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
