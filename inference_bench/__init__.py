@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inference_bench.model.model import Model, TextEncoder, TextGenerator, TextServer
     from inference_bench.orchestration.session import RunOutcome, run_benchmarks
     from inference_bench.result import BenchmarkResult, Status
-    from inference_bench.results.run_folder import Run, load_run
+    from inference_bench.results.run import Run, load_run
     from inference_bench.results.tables import RunTables, load_runs
     from inference_bench.runner import (
         BenchmarkRunner,
@@ -39,7 +39,7 @@ _HOMES = {
     "Limits": "spec",
     "Measurement": "benchmark.measurement",
     "Model": "model.model",
-    "Run": "results.run_folder",
+    "Run": "results.run",
     "RunOutcome": "orchestration.session",
     "RunTables": "results.tables",
     "Setup": "spec",
@@ -48,7 +48,7 @@ _HOMES = {
     "TextEncoder": "model.model",
     "TextGenerator": "model.model",
     "TextServer": "model.model",
-    "load_run": "results.run_folder",
+    "load_run": "results.run",
     "load_runs": "results.tables",
     "run_benchmarks": "orchestration.session",
     "run_standardized_benchmarks": "runner",

@@ -19,7 +19,7 @@ NAME = PACKAGE.name
 ORDER = (
     "errors units text _native",
     "plugins",
-    "spec metrics",
+    "spec metrics columns",
     "plan",
     "result",
     "analysis",

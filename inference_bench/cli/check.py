@@ -47,7 +47,7 @@ class CheckCommand(Command):
         from inference_bench.reports._pages.findings_json import write_json
         from inference_bench.reports._render import check_format, render
         from inference_bench.result import Status
-        from inference_bench.results.run_folder import load_run
+        from inference_bench.results.run import load_run
 
         if args.at_least not in GRADES:
             raise UnknownNameError("grade", args.at_least, GRADES)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inference_bench.analysis.environment_differences import Difference
     from inference_bench.analysis.observations import Side
     from inference_bench.results.noise_store import Noise
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 
 class CompareCommand(Command):
@@ -90,7 +90,8 @@ def _read(args: argparse.Namespace) -> list[Sided]:
     """Return the sides, the baseline first."""
     from pathlib import Path
 
-    from inference_bench.results.discovery import open_runs, read_pairing
+    from inference_bench.results.discovery import open_runs
+    from inference_bench.results.pairing import read_pairing
 
     places: list[str] = [*([args.baseline] if args.baseline else []), *args.places]
     if len(places) == 1:
@@ -135,7 +136,7 @@ def _compared(sides: Sequence[Sided], args: argparse.Namespace, noise: Noise | N
     from inference_bench.analysis.margin import no_aa_floor
     from inference_bench.analysis.quantiles import LEVEL
     from inference_bench.results.comparison_sides import observe
-    from inference_bench.results.discovery import pairing_of
+    from inference_bench.results.pairing import pairing_of
 
     def side(sided: Sided, *, paired: bool) -> Side:
         p = QUANTILES[args.quantile]

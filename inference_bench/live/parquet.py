@@ -158,19 +158,16 @@ class _Columns:
         self.value.append(value)
 
     def samples(self) -> Samples:
-        """Return them as typed columns; live traffic has no warm-up of ours."""
-        import numpy as np
-
-        rows = len(self.value)
-        return Samples(
-            run=np.zeros(rows, np.int32),
-            iteration=np.array(self.iteration, np.int32),
-            step=np.array(self.step, np.int32),
-            metric=np.array(self.metric, np.str_),
-            phase=np.array([""] * rows, np.str_),
-            stage=np.array([Stage.MEASURED.value] * rows, np.str_),
-            start_ns=np.array(self.start_ns, np.int64),
-            value=np.array(self.value, np.int64),
-            loader=np.array(["none"] * rows, np.str_),
-            interference=np.array([""] * rows, np.str_),
-        )
+        """Return typed columns; live traffic has no warm-up and no loader."""
+        measured = {
+            "run": 0,
+            "iteration": self.iteration,
+            "step": self.step,
+            "metric": self.metric,
+            "phase": "",
+            "stage": Stage.MEASURED.value,
+            "start_ns": self.start_ns,
+            "value": self.value,
+            "loader": "none",
+        }
+        return Samples.joined([measured])

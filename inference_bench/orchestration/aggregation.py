@@ -18,36 +18,6 @@ from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary
 from inference_bench.spec import Limits
 
-_SAMPLE_TYPES = {
-    "run": np.int32,
-    "iteration": np.int32,
-    "step": np.int32,
-    "metric": np.str_,
-    "phase": np.str_,
-    "stage": np.str_,
-    "start_ns": np.int64,
-    "value": np.int64,
-    "loader": np.str_,
-    "interference": np.str_,
-}
-_SCORE_TYPES = {
-    "run": np.int32,
-    "task": np.str_,
-    "item": np.str_,
-    "metric": np.str_,
-    "value": np.float64,
-    "weight": np.float64,
-    "detail": np.object_,
-}
-_MEMORY_TYPES = {
-    "run": np.int32,
-    "time_ns": np.int64,
-    "phase": np.str_,
-    "rss_bytes": np.int64,
-    "cgroup_bytes": np.int64,
-    "probe_cost_ns": np.int64,
-}
-
 
 @dataclass(slots=True)
 class Tally:
@@ -105,8 +75,8 @@ class Tally:
 
     def result(self) -> BenchmarkResult:
         """Summarise everything collected so far."""
-        samples = Samples(**_joined(self._samples, _SAMPLE_TYPES)) if self._samples else None
-        scores = Scores(**_joined(self._scores, _SCORE_TYPES)) if self._scores else None
+        samples = Samples.joined(self._samples) if self._samples else None
+        scores = Scores.joined(self._scores) if self._scores else None
         sampled = self._summaries(samples) if samples is not None else ()
         return BenchmarkResult(
             case=self.case,
@@ -114,7 +84,7 @@ class Tally:
             summaries=sampled + (summarise_scores(scores) if scores is not None else ()),
             samples=samples,
             scores=scores,
-            memory=MemoryTimeline(**_joined(self._memory, _MEMORY_TYPES)) if self._memory else None,
+            memory=MemoryTimeline.joined(self._memory) if self._memory else None,
             model=self.model,
             workers=tuple(self.workers),
             notes=(*self._notes_on_weights(), *self.notes),
@@ -175,10 +145,3 @@ def _loader_states(samples: Mapping[str, Any], loaders: Mapping[str, Sequence[tu
 
 def _with_run(run: int, columns: Mapping[str, Any], rows: int) -> dict[str, Any]:
     return {**columns, "run": [run] * rows}
-
-
-def _joined(parts: list[Mapping[str, Any]], types: Mapping[str, Any]) -> dict[str, Any]:
-    """Join the columns of several runs into typed arrays."""
-    return {
-        name: np.concatenate([np.asarray(part[name], dtype=kind) for part in parts]) for name, kind in types.items()
-    }

@@ -25,8 +25,9 @@ from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.result import BenchmarkResult
 from inference_bench.results.comparison_sides import observe
-from inference_bench.results.discovery import write_pairing
-from inference_bench.results.run_folder import Run, create_run_folder, load_run, locked
+from inference_bench.results.pairing import write_pairing
+from inference_bench.results.run import Run, load_run
+from inference_bench.results.run_folder import create_run_folder, locked
 from inference_bench.spec import Spec
 
 FIRST_LOOK = 10

@@ -24,7 +24,7 @@ from inference_bench.analysis.observations import Side
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import RunOutcome, run_benchmarks
 from inference_bench.results.comparison_sides import observe
-from inference_bench.results.run_folder import Run
+from inference_bench.results.run import Run
 from inference_bench.spec import Spec
 
 TIMED = ("ttft", "itl", "forward_time")

@@ -31,7 +31,8 @@ from inference_bench.orchestration.worker_process import WorkerLostError, Worker
 from inference_bench.orchestration.worker_thread import WorkerThread
 from inference_bench.plan import Case, Group, Plan
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
-from inference_bench.results.run_folder import Run, create_run_folder, load_run, locked
+from inference_bench.results.run import Run, load_run
+from inference_bench.results.run_folder import create_run_folder, locked
 from inference_bench.results.serialization import spec_from_plain
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Limits, Setup, Spec

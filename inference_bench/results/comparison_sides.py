@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from inference_bench.plan import Case
     from inference_bench.result import BenchmarkResult
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 _PAGE_BYTES = 4096
 """The kernel counts resident memory in pages."""

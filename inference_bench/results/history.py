@@ -18,7 +18,7 @@ from inference_bench.result import Status
 if TYPE_CHECKING:
     from inference_bench.plan import Case
     from inference_bench.result import Estimate
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 LEAST = 4
 """Runs on each side of a change: fewer have no exact interval."""

@@ -17,7 +17,7 @@ from inference_bench.analysis.margin import AAFloor
 from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.errors import RunFormatError
-from inference_bench.results.run_folder import write_atomically
+from inference_bench.results.atomic_file import write_atomically
 from inference_bench.units import counted
 
 SCHEMA_VERSION = 1

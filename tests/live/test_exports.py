@@ -27,7 +27,7 @@ from inference_bench.live.otlp import OtlpExporter
 from inference_bench.live.parquet import ParquetExporter
 from inference_bench.live.prometheus import PrometheusCollector
 from inference_bench.live.watch_socket import WatchSocket, socket_path
-from inference_bench.results.run_folder import load_run
+from inference_bench.results.run import load_run
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def test_a_missing_file_costs_its_drawing_only(run, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(run.folder, folder)
     shutil.rmtree(folder / "samples")
-    from inference_bench.results.run_folder import load_run
+    from inference_bench.results.run import load_run
 
     titles = [figure.title for figure in figures(load_run(folder))]
     assert not any("Distribution" in title for title in titles)

@@ -20,7 +20,7 @@ from inference_bench.result import BenchmarkResult, Stage, Summary
 from inference_bench.units import MIB, NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 _POINTS = 400
 """Of a curve: as many as a screen shows."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from inference_bench.plan import Case
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 Observed = tuple[BenchmarkResult, Summary]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inference_bench.plan import Case
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 RANDOM = "RANDOM WEIGHTS, NOT TRAINED"
 
