@@ -37,7 +37,7 @@ class ProfilerMiddleware:
     def __init__(self, app: App, profiler: Profiler, *, loop_lag: bool = True, gc_pauses: bool = True) -> None:
         self._app = app
         self._profiler = profiler
-        self._series = HttpSeries(profiler)
+        self._series = HttpSeries(profiler.book)
         self._loop_lag = LoopLag(profiler) if loop_lag else None
         self._gc_pauses = GcPauses(profiler) if gc_pauses else None
 

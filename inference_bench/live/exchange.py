@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from inference_bench._native import now_ns
 from inference_bench.errors import InvalidValueError
-from inference_bench.live.series import make_key
 
 if TYPE_CHECKING:
-    from inference_bench.live.profiler import Profiler
     from inference_bench.live.requests import Request
+    from inference_bench.live.series_book import SeriesBook
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 _MOST_GAPS = 65_536
@@ -25,7 +24,7 @@ class ExchangeSeries:
     """The series of all exchanges with the same labels.
 
     Args:
-        profiler: where they are made.
+        book: holds the series.
         protocol: beginning of their names, ``http`` or ``grpc``.
         pieces: what a response is counted in: ``bytes`` or ``messages``.
         labels: what they have in common.
@@ -36,14 +35,14 @@ class ExchangeSeries:
 
     __slots__ = ("first_piece", "gap", "last", "request", "responses", "volume")
 
-    def __init__(self, profiler: Profiler, protocol: str, pieces: str, labels: dict[str, str]) -> None:
+    def __init__(self, book: SeriesBook, protocol: str, pieces: str, labels: dict[str, str]) -> None:
         first = "byte" if pieces == "bytes" else "message"
-        self.responses = profiler.counter(f"{protocol}_responses", **labels)
-        self.volume = profiler.counter(f"{protocol}_response_{pieces}", **labels)
-        self.request = profiler.histogram(f"{protocol}_request", **labels)
-        self.first_piece = profiler.histogram(f"{protocol}_first_{first}", **labels)
-        self.gap = profiler.histogram(f"{protocol}_gap", **labels)
-        self.last = profiler.last_seen(make_key(f"{protocol}_request", labels))
+        self.responses = book.counter(f"{protocol}_responses", labels)
+        self.volume = book.counter(f"{protocol}_response_{pieces}", labels)
+        self.request = book.histogram(f"{protocol}_request", labels)
+        self.first_piece = book.histogram(f"{protocol}_first_{first}", labels)
+        self.gap = book.histogram(f"{protocol}_gap", labels)
+        self.last = book.last_seen(f"{protocol}_request", labels)
 
 
 class Exchange:
@@ -93,8 +92,8 @@ class Exchange:
 class HttpSeries:
     """Finds the series of a response; those beyond the profiler's limit share one."""
 
-    def __init__(self, profiler: Profiler) -> None:
-        self._profiler = profiler
+    def __init__(self, book: SeriesBook) -> None:
+        self._book = book
         self._others = self._new(OTHER, OTHER, OTHER)
         self._found: dict[tuple[str, str, int], ExchangeSeries] = {}
 
@@ -114,4 +113,4 @@ class HttpSeries:
         return made
 
     def _new(self, route: str, method: str, status: str) -> ExchangeSeries:
-        return ExchangeSeries(self._profiler, "http", "bytes", {"route": route, "method": method, "status": status})
+        return ExchangeSeries(self._book, "http", "bytes", {"route": route, "method": method, "status": status})

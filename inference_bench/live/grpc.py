@@ -93,7 +93,7 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
         return found
 
     def _new(self, method: str, code: str) -> ExchangeSeries:
-        return ExchangeSeries(self._profiler, "grpc", "messages", {"method": method, "code": code})
+        return ExchangeSeries(self._profiler.book, "grpc", "messages", {"method": method, "code": code})
 
 
 def _directions(handler: Any) -> tuple[bool, bool]:

@@ -24,7 +24,7 @@ class WsgiMiddleware:
     def __init__(self, app: App, profiler: Profiler) -> None:
         self._app = app
         self._profiler = profiler
-        self._series = HttpSeries(profiler)
+        self._series = HttpSeries(profiler.book)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request; the server iterates over what this returns, and closes it."""

@@ -57,7 +57,7 @@ def free_port():
 
 @pytest.mark.skipif(PROMETHEUS is None, reason="needs the program prometheus (Debian's package of this name)")
 def test_a_real_prometheus_scrapes_it(profiler, tmp_path):
-    series = GenerationSeries(profiler, 'a "quoted" model')
+    series = GenerationSeries(profiler.book, profiler.sampling, 'a "quoted" model')
     with profiler.request() as request:
         generate(series)
     served, thread = start_http_server(0, "127.0.0.1", registry=registry(profiler))
@@ -278,7 +278,7 @@ def test_watch_draws_a_hostile_label_without_obeying_it(profiler):
 
 
 def test_compare_reads_live_results(profiler, tmp_path):
-    series = GenerationSeries(profiler, "tiny")
+    series = GenerationSeries(profiler.book, profiler.sampling, "tiny")
     for _ in range(2):
         with ParquetExporter(profiler, tmp_path, "tiny", interval_s=60):
             for _ in range(40):

@@ -86,7 +86,7 @@ def test_a_scrape_is_what_the_parsers_read(profiler):
 
 
 def test_exemplars_name_the_request(profiler):
-    series = GenerationSeries(profiler, "m")
+    series = GenerationSeries(profiler.book, profiler.sampling, "m")
     with profiler.request() as request:
         generate(profiler, series)
 
@@ -234,7 +234,7 @@ def test_an_endpoint_that_is_no_address_is_refused(profiler):
 
 
 def test_live_generations_are_a_run_that_report_reads(profiler, tmp_path):
-    series = GenerationSeries(profiler, "tiny")
+    series = GenerationSeries(profiler.book, profiler.sampling, "tiny")
     with ParquetExporter(profiler, tmp_path, "tiny", interval_s=60):
         for _ in range(10):
             generate(profiler, series)
@@ -255,7 +255,7 @@ def test_live_generations_are_a_run_that_report_reads(profiler, tmp_path):
 
 
 def test_old_folders_are_rotated_out(profiler, tmp_path):
-    series = GenerationSeries(profiler, "tiny")
+    series = GenerationSeries(profiler.book, profiler.sampling, "tiny")
     exporter = ParquetExporter(profiler, tmp_path, "tiny", interval_s=60, keep=2)
     profiler.add_listener(exporter._take)
     for _ in range(4):
@@ -271,7 +271,7 @@ def test_old_folders_are_rotated_out(profiler, tmp_path):
 def test_a_folder_that_cannot_be_written_is_counted(profiler, tmp_path, caplog):
     blocked = tmp_path / "file"
     blocked.write_text("")
-    series = GenerationSeries(profiler, "tiny")
+    series = GenerationSeries(profiler.book, profiler.sampling, "tiny")
     with ParquetExporter(profiler, blocked, "tiny", interval_s=60):
         generate(profiler, series)
 
@@ -283,7 +283,7 @@ def test_a_folder_that_cannot_be_written_is_counted(profiler, tmp_path, caplog):
 
 
 def test_the_trace_holds_what_its_format_asks_for(profiler):
-    series = GenerationSeries(profiler, "m")
+    series = GenerationSeries(profiler.book, profiler.sampling, "m")
     with profiler.request() as request, request.span('"<script>"'):
         generate(profiler, series)
     profiler.span("open").begin(77)

@@ -246,7 +246,7 @@ def test_it_may_start_again_and_go_on():
 
 def test_sampling_backs_off_while_over_budget_and_returns():
     sampling = Sampling(budget=0.01)
-    sampling.record_ns = 100.0
+    sampling.running, sampling.record_ns = True, 100.0
 
     for _ in range(3):
         sampling.weigh(records=1_000_000, cpu_ns=0, wall_ns=1_000_000_000)
