@@ -1,4 +1,4 @@
-"""What a server sees of one request and its response, and the series that it goes into."""
+"""Measure one request and its response in a server, into the series of its route or method."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 _MOST_GAPS = 65_536
-"""Pieces of one response whose gaps are kept: an endless stream must not fill the memory."""
+"""Limit of gaps kept per response, so that an endless stream cannot fill the memory."""
 
 OTHER = "(other)"
-"""The label of what would be one series too many, and of methods that HTTP does not know."""
+"""Label value for responses beyond the limit of series, and for unknown HTTP methods."""
 
 
 class ExchangeSeries:
@@ -25,12 +25,12 @@ class ExchangeSeries:
 
     Args:
         book: holds the series.
-        protocol: beginning of their names, ``http`` or ``grpc``.
-        pieces: what a response is counted in: ``bytes`` or ``messages``.
-        labels: what they have in common.
+        protocol: prefix of their names, ``http`` or ``grpc``.
+        pieces: unit of a response, ``bytes`` or ``messages``.
+        labels: labels of the series.
 
     Raises:
-        InvalidValueError: the profiler may hold no more series.
+        InvalidValueError: the limit of series is reached.
     """
 
     __slots__ = ("first_piece", "gap", "last", "request", "responses", "volume")
@@ -46,10 +46,10 @@ class ExchangeSeries:
 
 
 class Exchange:
-    """What is seen of one request and its response as it passes.
+    """Times of one request and its response.
 
     Attributes:
-        status: of an HTTP response; 500 is what a server answers if the application raises before it has begun.
+        status: HTTP status; 500 until the response begins, as servers answer if the application raises before that.
     """
 
     __slots__ = ("_begin_ns", "_first_ns", "_gaps", "_last_ns", "_request", "_volume", "status")
@@ -62,7 +62,7 @@ class Exchange:
         self._begin_ns = now_ns()
 
     def note_piece(self, volume: int) -> None:
-        """Take note of a piece of the response that is handed to the server: of so many bytes, or of one message."""
+        """Record that the application handed a piece to the server; ``volume`` is in bytes or messages."""
         time_ns = now_ns()
         self._volume += volume
         if not self._first_ns:
@@ -74,7 +74,7 @@ class Exchange:
         self._last_ns = time_ns
 
     def end(self, series: ExchangeSeries) -> None:
-        """Observe it; its route and status are known only now."""
+        """Observe the exchange in its series, which are known once the route and status are."""
         took_ns = now_ns() - self._begin_ns
         series.responses.inc()
         series.volume.add(self._volume)
@@ -90,7 +90,7 @@ class Exchange:
 
 
 class HttpSeries:
-    """Finds the series of a response; those beyond the profiler's limit share one."""
+    """Finds the series of a response; responses beyond the limit share one."""
 
     def __init__(self, book: SeriesBook) -> None:
         self._book = book
@@ -98,13 +98,13 @@ class HttpSeries:
         self._found: dict[tuple[str, str, int], ExchangeSeries] = {}
 
     def of(self, route: str, method: str, status: int) -> ExchangeSeries:
-        """Return the series, made when first asked for."""
+        """Return the series, which are made when first asked for."""
         found = self._found.get((route, method, status))
         return self._make(route, method, status) if found is None else found
 
     def _make(self, route: str, method: str, status: int) -> ExchangeSeries:
         if method not in _METHODS or not 100 <= status <= 599:
-            return self._others  # not remembered: a client may send any number of them
+            return self._others  # not kept: clients may send any number of them
         try:
             made = self._new(route, method, str(status))
         except InvalidValueError:
