@@ -40,12 +40,6 @@ def prompt(rows: int = 1, length: int = 8):
 
 
 @pytest.fixture
-def profiler():
-    with Profiler("test", budget=1.0) as running:
-        yield running
-
-
-@pytest.fixture
 def model():
     return tiny()
 
