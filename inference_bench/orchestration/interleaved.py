@@ -6,12 +6,10 @@ sides are ordinary runs in one folder, of which run number ``k`` of one is the p
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
-import signal
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +19,7 @@ from inference_bench.analysis.comparison import MARGIN, Comparisons, Floor, comp
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
+from inference_bench.orchestration.signals import stopped_by_signals
 from inference_bench.result import BenchmarkResult
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.discovery import write_pairing
@@ -143,7 +142,7 @@ async def measure_interleaved(
             session = await stack.enter_async_context(Session(variant.spec, ready, run_folder, watcher))
             results = await stack.enter_async_context(aclosing(session.measure_plan()))
             turns.append(_Turn(variant, session, results, ready.plan.runs))
-        with _signals([turn.session for turn in turns]) if handle_signals else nullcontext():
+        with stopped_by_signals(*(turn.session.stop_after_case for turn in turns), enabled=handle_signals):
             pairing = _Pairing(folder, turns[0], turns[1], question, progress)
             reason = await pairing.measure(now_ns() + time_ns)
     progress.close()
@@ -281,18 +280,3 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _signals(sessions: Sequence[Session]) -> Iterator[None]:
-    """Let Ctrl-C stop whichever side is at work, and keep the other from beginning."""
-    loop = asyncio.get_running_loop()
-    stops: list[Callable[[], None]] = [session.stop_after_case for session in sessions]
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, lambda: [stop() for stop in stops])
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -19,7 +19,7 @@ from statistics import median
 from inference_bench._native import now_ns
 from inference_bench.analysis.comparison import Comparisons, Floor, Side, compare, no_floor
 from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.run_folder import Run
 from inference_bench.spec import Spec

@@ -50,10 +50,9 @@ class Prepared:
             raise found
         return found
 
-    def benchmark_path(self, case: Case) -> str | None:
+    def benchmark_path(self, case: Case) -> Path | None:
         """Return the file that measures a case, or None for an installed benchmark."""
-        path = self.benchmark_files[case.model][case.benchmark].path
-        return None if path is None else str(path)
+        return self.benchmark_files[case.model][case.benchmark].path
 
 
 def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Sequence[Path] = ()) -> Prepared:

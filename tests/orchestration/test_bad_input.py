@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import BenchmarkResult, Status
 from inference_bench.spec import Limits, Setup, Spec
 

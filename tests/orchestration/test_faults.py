@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from processes import assert_no_worker_is_left, workers_alive
 
-from inference_bench.orchestration.session import run_benchmarks
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
 from inference_bench.results.run_folder import load_run
 from inference_bench.spec import Limits, Setup, Spec

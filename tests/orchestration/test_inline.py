@@ -11,7 +11,7 @@ import pytest
 
 import inference_bench
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.orchestration.session import run_benchmarks
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S

@@ -23,7 +23,7 @@ from inference_bench.model.discovery import find_models, load_model
 from inference_bench.orchestration.loading import NOTHING
 from inference_bench.orchestration.overlap_policy import Needs, Policy, Until, choose_overlap, how_far_ahead, needs_of
 from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import GIB, NS_PER_MS, NS_PER_S
@@ -132,7 +132,7 @@ def test_a_run_that_is_stopped_ends_its_loaders_too(tmp_path, models):
 def test_a_frozen_loader_dies_with_its_orchestrator(tmp_path, models):
     code = (
         "import asyncio, sys; from pathlib import Path;"
-        "from inference_bench.orchestration.session import run_benchmarks;"
+        "from inference_bench.orchestration.run import run_benchmarks;"
         "from inference_bench.spec import Limits, Spec;"
         "asyncio.run(run_benchmarks(Spec(('first', 'loads_for_ever'), ('inference_speed',), overlap='freeze',"
         " limits=Limits(budget_ns=60 * 10**9, relative_width=1e-9)), output=Path(sys.argv[1]),"

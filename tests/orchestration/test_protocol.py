@@ -1,47 +1,110 @@
-"""Frames survive the socket whole, and garbage is refused with a clear error."""
+"""Messages survive the socket whole, and garbage is refused with a clear error."""
 
 from __future__ import annotations
 
 import socket
 import struct
 import threading
+from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_bench.errors import ProtocolError
-from inference_bench.orchestration import protocol
+from inference_bench.model.discovery import ModelFile
+from inference_bench.model.model import LoadStep, ResolvedWeights
+from inference_bench.orchestration import messages, protocol
+from inference_bench.orchestration.messages import Failed, Hello, Load, Loaded, Measure, Measured, Parked, Window
+from inference_bench.plan import Case
+from inference_bench.result import Status
+from inference_bench.spec import Limits, Setup
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
 )
+CASE = Case("tiny", "inference_speed", Setup(threads=2), {"input_length": 8, "view": "steps"})
+WEIGHTS = ResolvedWeights("cache", "trained", trained=True, path=Path("/weights"), digest="ab")
 
 
-@given(st.dictionaries(st.text().filter(lambda name: name != "kind"), _JSON, max_size=5))
-def test_a_message_is_read_back_as_it_was_sent(fields):
-    frame = protocol.encode("result", fields)
-    size = protocol.frame_size(frame[: protocol.HEADER_BYTES])
-    assert protocol.decode(frame[protocol.HEADER_BYTES :]) == {"kind": "result", **fields}
-    assert size == len(frame) - protocol.HEADER_BYTES
+def measured(samples):
+    return Measured(
+        samples=samples,
+        scores={"value": []},
+        rates={},
+        memory=None,
+        decision={"converged": True, "reason": "", "targets": {}},
+        worker={
+            "pid": 1,
+            "first_case": True,
+            "load_steps": [],
+            "usage": {},
+            "clock": {},
+            "versions": {},
+            "sampler": None,
+        },
+        notes=[],
+    )
+
+
+def sent(message):
+    """Return a message as the other side reads it."""
+    return protocol.decode(protocol.encode(message)[protocol.HEADER_BYTES :])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Hello(3, 17, 5),
+        Load(ModelFile("tiny", Path("/m/model.py")), CASE.setup, WEIGHTS, CASE, None, Limits(), parks=True),
+        Measure(CASE, Path("/b/benchmark_own.py"), Limits(min_samples=7)),
+        Parked(),
+        Loaded({"name": "tiny", "weights": {"trained": True}}, (LoadStep("boot", 1, 2),)),
+        Window(opens=True),
+        Failed(Status.OOM, "out of memory", "Traceback"),
+        measured({"value": [1, 2]}),
+    ],
+    ids=lambda message: message.kind,
+)
+def test_a_message_is_read_back_as_it_was_sent(message):
+    assert sent(message) == message
+
+
+@given(st.dictionaries(st.text(), _JSON, max_size=5))
+def test_what_a_model_says_of_itself_is_read_back_as_it_was_sent(model):
+    frame = protocol.encode(Loaded(model, ()))
+
+    assert protocol.decode(frame[protocol.HEADER_BYTES :]) == Loaded(model, ())
+    assert protocol.frame_size(frame[: protocol.HEADER_BYTES]) == len(frame) - protocol.HEADER_BYTES
+
+
+def test_every_message_has_a_kind_of_its_own():
+    kinds = [name for name, value in vars(messages).items() if "kind" in getattr(value, "__dict__", {})]
+
+    assert sorted(kinds) == sorted(message.__name__ for message in messages._KINDS.values())
 
 
 def test_arrays_travel_as_lists():
-    frame = protocol.encode("measured", {"value": np.array([1, 2**62], dtype=np.int64)})
-    assert protocol.decode(frame[protocol.HEADER_BYTES :])["value"] == [1, 2**62]
+    assert sent(measured({"value": np.array([1, 2**62], dtype=np.int64)})).samples["value"] == [1, 2**62]
+
+
+def test_what_json_cannot_hold_is_refused():
+    with pytest.raises(TypeError):
+        protocol.encode(Loaded({"name": object()}, ()))
 
 
 def test_a_channel_joins_what_the_socket_cuts():
     ours, theirs = socket.socketpair()
-    fields = {"values": list(range(200_000))}
-    sender = threading.Thread(target=lambda: protocol.Channel(theirs).send("measured", **fields))
+    whole = measured({"value": list(range(200_000))})
+    sender = threading.Thread(target=lambda: protocol.Channel(theirs).send(whole))
     sender.start()
     message = protocol.Channel(ours).receive()
     sender.join()
-    assert message == {"kind": "measured", **fields}
+    assert message == whole
     theirs.close()
     assert protocol.Channel(ours).receive() is None
     ours.close()
@@ -49,7 +112,7 @@ def test_a_channel_joins_what_the_socket_cuts():
 
 def test_a_frame_cut_short_is_the_end():
     ours, theirs = socket.socketpair()
-    theirs.sendall(protocol.encode("hello", {"version": 1})[:-3])
+    theirs.sendall(protocol.encode(Hello(1, 2, 3))[:-3])
     theirs.close()
     assert protocol.Channel(ours).receive() is None
     ours.close()
@@ -65,3 +128,19 @@ def test_an_implausible_length_is_refused(size):
 def test_garbage_is_refused(payload):
     with pytest.raises(ProtocolError):
         protocol.decode(payload)
+
+
+@pytest.mark.parametrize(
+    ("plain", "said"),
+    [
+        ({"kind": "greeting"}, "unknown kind 'greeting'"),
+        ({"kind": "hello", "version": 3}, "malformed message 'hello'"),
+        ({"kind": "go", "when": "now"}, "malformed message 'go'"),
+        ({"kind": "failed", "status": "tired", "cause": "", "detail": ""}, "malformed message 'failed'"),
+        ({"kind": "load", "model_file": "tiny"}, "malformed message 'load'"),
+        ({"kind": "loaded", "model": {}, "steps": [3]}, "malformed message 'loaded'"),
+    ],
+)
+def test_a_message_without_the_fields_of_its_kind_is_refused(plain, said):
+    with pytest.raises(ProtocolError, match=said):
+        protocol.decode(orjson.dumps(plain))

@@ -13,7 +13,7 @@ import pytest
 from inference_bench.cli._main import main
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.session import resume_run, run_benchmarks
+from inference_bench.orchestration.run import resume_run, run_benchmarks
 from inference_bench.result import Status
 from inference_bench.results.run_folder import load_run, locked
 from inference_bench.spec import Limits, Spec

@@ -19,7 +19,7 @@ from processes import assert_no_worker_is_left, workers_alive
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
@@ -249,7 +249,7 @@ def test_ctrl_c_keeps_what_has_ended(tmp_path, bad_models, presses, status):
 def test_workers_die_with_their_orchestrator(tmp_path, bad_models):
     code = (
         "import asyncio, sys; from pathlib import Path;"
-        "from inference_bench.orchestration.session import run_benchmarks;"
+        "from inference_bench.orchestration.run import run_benchmarks;"
         "from inference_bench.spec import Spec;"
         "asyncio.run(run_benchmarks(Spec(('hangs',), ('inference_speed',)), output=Path(sys.argv[1]),"
         " models_dirs=[Path(sys.argv[2])]))"

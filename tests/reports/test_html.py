@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from inference_bench.analysis.comparison import Observations, Side, compare
-from inference_bench.orchestration.session import run_benchmarks
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.reports._figures.figure import Figure, Mark, Series
 from inference_bench.reports._figures.of_comparison import figures as effects
