@@ -89,7 +89,7 @@ class AbOutcome:
 
 
 def looks(pairs: int) -> list[int]:
-    """Return after how many pairs to look, each time half as many again; the last look is at the end.
+    """Return the numbers of pairs after which to look: each √2 times the one before, the last at the end.
 
     >>> looks(40)
     [14, 20, 28, 40]

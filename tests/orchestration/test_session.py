@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from processes import assert_no_worker_is_left, workers_alive
 
+from inference_bench._native import clock_describe
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
@@ -81,9 +82,10 @@ def test_the_floor_stands_in_the_record_and_is_below_the_model(tmp_path, bad_mod
     outcome = run(spec("slow"), tmp_path, bad_models)
     floor = outcome.run.record.floor
 
+    (ttft,) = (summary for summary in outcome.run.results[0].summaries if summary.metric == "ttft")
     assert set(floor) == {"ttft", "itl", "tpot", "e2e"}
-    assert 0 < floor["itl"]["p50"] < 100_000
-    assert outcome.run.record.clock["source"] in ("tsc", "monotonic_raw", "cntvct")
+    assert 0 < floor["ttft"]["p50"] < ttft.headline.value
+    assert outcome.run.record.clock["source"] == clock_describe()["source"]
 
 
 def test_every_run_is_a_fresh_process(tmp_path, bad_models):
