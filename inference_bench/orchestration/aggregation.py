@@ -100,12 +100,12 @@ class Tally:
             self._note(note if run == 0 else f"run {run + 1}: {note}")
 
     def fail(self, status: Status, failure: Failure) -> None:
-        """Mark the case; samples of earlier runs are kept and summarised."""
+        """Mark the case as failed; samples of earlier runs are kept and summarised."""
         if self.status is Status.OK:
             self.status, self.failure = status, failure
 
     def result(self) -> BenchmarkResult:
-        """Summarise everything collected so far."""
+        """Return the result of everything collected so far."""
         samples = Samples(**_joined(self._samples, _SAMPLE_TYPES)) if self._samples else None
         scores = Scores(**_joined(self._scores, _SCORE_TYPES)) if self._scores else None
         sampled = self._summaries(samples) if samples is not None else ()
@@ -134,11 +134,11 @@ class Tally:
         return sampled + derived_summaries(sampled, self._rates)
 
     def _stop_reason(self) -> str:
-        """Return why the first run that did not converge stopped, else why they all did."""
+        """Return why the first run that did not converge stopped sampling, else why the first run did."""
         return min(self._decisions, key=lambda decision: decision["converged"])["reason"]
 
     def _judged(self, summary: Summary) -> Summary:
-        """Judge a metric that the stopping rule did not watch by the rule's own measure."""
+        """Judge a metric that the stopping rule did not watch by the criteria of the rule."""
         width = relative_width(summary.quantiles["p50"])
         few = summary.n < self.limits.min_samples
         if not few and width is not None and width <= self.limits.relative_width:

@@ -1,7 +1,7 @@
 """Two variants measured in turn, A B B A A B B A, each time in fresh workers, until it is settled which is faster.
 
-Pairs that lie next to each other in time share what the machine does meanwhile, so their ratio is free of it. Both
-sides are ordinary runs in one folder, of which run number ``k`` of one is the partner of run number ``k`` of the other.
+The two sides of a pair are close in time: what the machine does meanwhile affects both, and cancels in their ratio.
+Both sides are ordinary runs in one folder; run ``k`` of one side is the partner of run ``k`` of the other.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from inference_bench.results.run_folder import Run, create_run_folder, load_run,
 from inference_bench.spec import Spec
 
 FIRST_LOOK = 10
-"""Pairs before the first look: fewer can hardly reach a strict level."""
+"""Pairs before the first look: fewer rarely reach a strict level."""
 _GROWTH = 2**0.5
 _POCOCK = (0.05, 0.0294, 0.0221, 0.0182, 0.0158, 0.0142, 0.0130, 0.0120, 0.0112, 0.0106)
-"""Two-sided level of each of 1, 2, … looks that together err in 5 % (Pocock, Biometrika 64, 1977, table 1)."""
+"""Two-sided level of each of 1, 2, … looks whose joint error is 5 % (Pocock, Biometrika 64, 1977, table 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Variant:
 
     Attributes:
         name: for people.
-        spec: what to measure; its ``runs`` are the most pairs.
-        environment: variables set while this side's workers start.
+        spec: what to measure; its ``runs`` are the maximum number of pairs.
+        environment: variables that this side's workers inherit.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
     """
@@ -54,13 +54,13 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be settled.
+    """What the comparison must settle.
 
     Attributes:
         metrics: tags; all if empty.
-        margin: changes up to this fraction count as none.
+        margin: changes up to this fraction count as no change.
         floor: the A/A floor.
-        may_stop: whether to look meanwhile and stop when every comparison has a verdict.
+        may_stop: whether to look meanwhile, and stop once every comparison has a verdict.
     """
 
     metrics: Collection[str] = ()
@@ -77,7 +77,7 @@ class AbOutcome:
         folder: that holds both runs.
         compared: B against A.
         runs: A's and B's.
-        stop_reason: why there are no more pairs.
+        stop_reason: why no further pair was measured.
         interrupted: whether it was asked to stop.
     """
 
@@ -115,15 +115,15 @@ async def measure_interleaved(
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> AbOutcome:
-    """Measure two variants in turn until it is settled which is better, or out of pairs or time.
+    """Measure two variants in turn until it is settled which is better, or pairs or time run out.
 
     Args:
         first: A.
         second: B.
-        question: what is to be settled.
+        question: what the comparison must settle.
         output: where the folder of both runs is created.
-        time_ns: no further pair is begun after this long.
-        progress: who is told what happens.
+        time_ns: no further pair begins after this long.
+        progress: is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
     Raises:
@@ -150,22 +150,22 @@ async def measure_interleaved(
 
 
 def _alone(spec: Spec) -> Spec:
-    """Return the spec with nothing loaded ahead: the other side is measured meanwhile."""
+    """Return the spec without loading ahead: the other side is measured meanwhile."""
     return replace(spec, overlap="off", lookahead=0)
 
 
 class _Watcher(Progress):
-    """Passes on what both sides would say alike, once."""
+    """Passes on messages and warnings, which both sides repeat, from one side only."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def message(self, text: str) -> None:
-        """Pass it on."""
+        """Pass on a message."""
         self._progress.message(text)
 
     def warn(self, text: str) -> None:
-        """Pass it on."""
+        """Pass on a warning."""
         self._progress.warn(text)
 
 
@@ -201,7 +201,7 @@ class _Turn:
 
 
 class _Pairing:
-    """The pairs of two turns, and what they say so far."""
+    """The pairs of two sides, and what they say so far."""
 
     def __init__(self, folder: Path, first: _Turn, second: _Turn, question: Question, progress: Progress) -> None:
         self._folder = folder
@@ -214,7 +214,7 @@ class _Pairing:
         self._pairs = 0
 
     async def measure(self, deadline_ns: int) -> str:
-        """Measure pairs and return why there are no more."""
+        """Measure pairs and return why no further one is measured."""
         for turn in self._turns:
             await turn.begin()
         reason = await self._take_pairs(deadline_ns)
@@ -240,7 +240,7 @@ class _Pairing:
         return "settled" if self.compared().is_settled else "limit of pairs reached"
 
     def compared(self) -> Comparisons:
-        """Compare B with A, as far as they are measured."""
+        """Compare B with A by the pairs measured so far."""
         sides = [
             observe(turn.variant.name, [load_run(turn.folder)], metrics=self._question.metrics, paired=True)
             for turn in self._turns
@@ -248,7 +248,7 @@ class _Pairing:
         return compare(*sides, margin=self._question.margin, floor=self._question.floor, paired=True, level=self._level)
 
     def outcome(self, reason: str) -> AbOutcome:
-        """Return how it ended."""
+        """Return how the measurement ended."""
         self._describe(reason)
         runs = load_run(self._turns[0].folder), load_run(self._turns[1].folder)
         return AbOutcome(self._folder, self.compared(), runs, reason, reason == "interrupted")
@@ -269,7 +269,7 @@ class _Pairing:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for the workers that start meanwhile: they inherit this process's environment."""
+    """Set variables for the workers that start in this block: they inherit this process's environment."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

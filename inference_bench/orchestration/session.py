@@ -32,8 +32,8 @@ from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Spec
 
 _INLINE = (
-    "measured inside the process that asked (isolation inline): it was not fresh, other threads of it may have run, "
-    "and nothing could have been killed at a time limit"
+    "measured inside the calling process (isolation inline): it was not fresh, other threads of it may have run, "
+    "and nothing could be killed at a time limit"
 )
 
 
@@ -106,7 +106,7 @@ class Session:
                 "environment",
                 "; ".join(changes),
                 "the one that the run began in",
-                "Start a new run, or go on all the same with --force.",
+                "Start a new run, or resume anyway with --force.",
             )
 
     def begin(self) -> None:

@@ -249,8 +249,8 @@ class WorkerProcess:
     def _overdue(self) -> str:
         if self._limit is not None and _now() >= self._limit.until:
             return f"{self._limit.what} took longer than {self._limit.limit_s:g} s, and the worker was killed"
-        idle = ", used no processor" if self._limit is not None and self._limit.quiet else ""
-        return f"the worker said nothing for {self._silence_s:g} s{idle} and was killed"
+        idle = ", used no CPU" if self._limit is not None and self._limit.quiet else ""
+        return f"the worker sent nothing for {self._silence_s:g} s{idle} and was killed"
 
     async def _release(self) -> None:
         assert self._process is not None

@@ -61,7 +61,7 @@ class WorkerThread(WorkerProcess):
         """Do nothing: a thread keeps the CPUs of this process."""
 
     async def _lost(self) -> WorkerLostError:
-        cause = "the thread that measured ended, or was given up"
+        cause = "the measuring thread ended or was abandoned"
         return WorkerLostError(Status.CRASHED, await self._failure(cause))
 
     async def _failure(self, cause: str) -> Failure:

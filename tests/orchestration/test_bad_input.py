@@ -1,4 +1,4 @@
-"""Whatever a plugin gets wrong is a row that says so, and everything else is measured."""
+"""Each error of a plugin is a row that names it, and everything else is measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measuring inside this very process, also where an event loop runs already."""
+"""Measuring inside this process, also while an event loop runs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_harness_floor_is_that_of_this_process(tmp_path, bad_models):
         ("raises_in_load", Status.FAILED, "no such layer"),
         ("raises_in_prefill", Status.FAILED, "prompt refused"),
         ("runs_out_of_memory", Status.OOM, "MemoryError"),
-        ("hangs", Status.TIMEOUT, "said nothing for 2 s"),
+        ("hangs", Status.TIMEOUT, "sent nothing for 2 s"),
     ],
 )
 def test_a_fault_is_a_result_and_the_plan_goes_on(tmp_path, bad_models, model, status, cause):

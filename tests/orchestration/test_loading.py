@@ -1,4 +1,4 @@
-"""Loading ahead with real workers: what it hides, what it leaves alone, and that nobody is left behind."""
+"""Loading ahead with real workers: what it hides, that it disturbs nothing, and that no worker is left."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ _BUSY = "end = time.monotonic() + {}\n            while time.monotonic() < end: 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    # The second takes longer than the first, beside which it begins: it has something left to do when that is timed.
+    # The second loads longer than the first, beside which it begins: it still loads when the first is timed.
     for name, load_s in (("first", 0.3), ("second", 1.0), ("third", 0.3)):
         write_model(folder, name, load=_BUSY.format(load_s), prefill="time.sleep(0.002)")
-    # A thread of its own ends the process at a moment when the main one has parked.
+    # A thread ends the process while the main thread is parked.
     write_model(
         folder,
         "dies_while_it_waits",
@@ -87,7 +87,7 @@ def test_a_frozen_loader_never_runs_beside_a_timed_sample(tmp_path, models):
     assert loader_states(outcome, 0) == {"still"}
     assert loader_states(outcome, 1) == {"none"}
     assert (overlap["policy"], overlap["loads_ahead"]) == ("freeze", 1)
-    # It boots while the first model warms up, no more: the policy could have hidden no more either.
+    # It only boots while the first model warms up: the policy could not have hidden more.
     assert 0 <= overlap["hidden_ns"] <= overlap["load_ns"]
     assert overlap["hideable_ns"] <= overlap["load_ns"]
     assert_no_worker_is_left()
@@ -104,7 +104,7 @@ def test_a_loader_with_a_cpu_of_its_own_loads_while_the_other_is_timed(tmp_path,
     assert overlap["hideable_ns"] <= overlap["load_ns"]
 
 
-def test_without_overlap_nobody_is_there(tmp_path, models):
+def test_without_overlap_no_loader_exists(tmp_path, models):
     outcome = measure(models, tmp_path, "first", "second", overlap="off")
 
     assert loader_states(outcome, 0) == {"none"}
@@ -262,7 +262,7 @@ def test_how_far_a_model_loads_ahead_on_a_gpu(monkeypatch, models, park, free, p
 
 @pytest.fixture
 def a_gpu_is_promised(monkeypatch):
-    """Let set-ups name a GPU; the models of these tests do not touch it, so nothing here needs the driver."""
+    """Let set-ups name a GPU; the models of these tests do not use it, so no driver is needed."""
     monkeypatch.setattr(Cuda, "check", lambda self, index: None)
     monkeypatch.setattr(Cuda, "free_bytes", lambda self, index: 80 * GIB)
 
@@ -272,7 +272,7 @@ def steps_of(outcome: RunOutcome, case: int) -> dict[str, dict[str, int]]:
 
 
 def write_pair(folder: Path, step: str) -> Path:
-    """Write two models, of which the first is measured until the second has come to this step of its load."""
+    """Write two models; the first is measured until the second has reached this step of its load."""
     there = folder / "there"
     wait = f"while not os.path.exists({str(there)!r}): time.sleep(0.005)"
     write_model(folder, "waits", prefill=f"{wait}\n        time.sleep(0.002)")
@@ -333,7 +333,7 @@ def test_the_next_one_begins_while_one_whose_turn_has_come_still_loads(tmp_path,
     assert steps_of(outcome, 2)["boot"]["begin_ns"] < steps_of(outcome, 1)["weights"]["end_ns"]
 
 
-def test_a_load_that_takes_too_long_is_given_up_and_the_plan_goes_on(tmp_path, models):
+def test_a_load_that_takes_too_long_is_killed_and_the_plan_goes_on(tmp_path, models):
     limits = replace(LIMITS, load_ns=NS_PER_S, silence_ns=60 * NS_PER_S)
 
     outcome = measure(models, tmp_path, "loads_for_ever", "first", overlap="off", limits=limits)
@@ -344,7 +344,7 @@ def test_a_load_that_takes_too_long_is_given_up_and_the_plan_goes_on(tmp_path, m
     assert_no_worker_is_left()
 
 
-def test_a_load_that_says_nothing_for_long_but_works_is_no_hang(tmp_path, models):
+def test_a_silent_load_that_uses_cpu_is_no_hang(tmp_path, models):
     limits = replace(LIMITS, silence_ns=2 * NS_PER_S)
     outcome = measure(models, tmp_path, "loads_long", overlap="off", limits=limits)
 
@@ -353,7 +353,7 @@ def test_a_load_that_says_nothing_for_long_but_works_is_no_hang(tmp_path, models
     assert load["end_ns"] - load["begin_ns"] > 2 * limits.silence_ns
 
 
-def test_a_case_that_takes_too_long_is_given_up_though_its_worker_still_speaks(tmp_path, models):
+def test_a_case_that_takes_too_long_is_killed_though_its_worker_sends_progress(tmp_path, models):
     limits = replace(LIMITS, budget_ns=600 * NS_PER_S, case_ns=NS_PER_S)
 
     outcome = measure(models, tmp_path, "first", overlap="off", limits=limits)
@@ -364,7 +364,7 @@ def test_a_case_that_takes_too_long_is_given_up_though_its_worker_still_speaks(t
     assert_no_worker_is_left()
 
 
-def test_the_time_that_a_loader_stands_still_is_not_held_against_it(tmp_path, models):
+def test_the_time_that_a_loader_is_frozen_does_not_count(tmp_path, models):
     limits = replace(LIMITS, budget_ns=4 * NS_PER_S, load_ns=2 * NS_PER_S, silence_ns=60 * NS_PER_S)
 
     outcome = measure(models, tmp_path, "first", "second", overlap="freeze", limits=limits)

@@ -1,4 +1,4 @@
-"""A run goes on where it stopped; whatever was written before stays as it was."""
+"""A run is resumed where it stopped; what was written before stays as it was."""
 
 from __future__ import annotations
 
