@@ -101,7 +101,7 @@ def looks(pairs: int) -> list[int]:
 
 
 def look_level(count: int) -> float:
-    """Return the confidence level of each of ``count`` looks that together have ``LEVEL``."""
+    """Return the confidence level of each of ``count`` looks whose joint level is ``LEVEL``."""
     return 1 - _POCOCK[count - 1]
 
 
@@ -143,10 +143,10 @@ async def measure_interleaved(
             results = await stack.enter_async_context(aclosing(session.measure_plan()))
             turns.append(_Turn(variant, session, results, ready.plan.runs))
         with stopped_by_signals(*(turn.session.stop_after_case for turn in turns), enabled=handle_signals):
-            pairing = _Pairing(folder, turns[0], turns[1], question, progress)
-            reason = await pairing.measure(now_ns() + time_ns)
+            measured = _Pairs(folder, turns[0], turns[1], question, progress)
+            reason = await measured.measure(now_ns() + time_ns)
     progress.close()
-    return pairing.outcome(reason)
+    return measured.outcome(reason)
 
 
 def _alone(spec: Spec) -> Spec:
@@ -200,7 +200,7 @@ class _Turn:
         return self.session.folder
 
 
-class _Pairing:
+class _Pairs:
     """The pairs of two sides, and what they say so far."""
 
     def __init__(self, folder: Path, first: _Turn, second: _Turn, question: Question, progress: Progress) -> None:

@@ -18,7 +18,6 @@ from processes import assert_no_worker_is_left, workers_alive
 
 from inference_bench._native import clock_describe
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import Status
@@ -175,17 +174,6 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_written(tmp_path,
     assert not output.exists()
 
 
-def test_preparing_loads_no_framework(bad_models):
-    code = (
-        "import sys; from pathlib import Path; from inference_bench.orchestration.planning import prepare;"
-        "from inference_bench.spec import Spec;"
-        "prepare(Spec(('smollm2_135m_instruct', 'null'), ('inference_speed', 'memory_usage')));"
-        "print([m for m in ('torch', 'transformers') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_samples_reproduce_every_figure(tmp_path, bad_models):
     """The files alone are enough: NumPy and SciPy recompute results.json from the Parquet samples."""
     from scipy.stats import binom
@@ -270,12 +258,3 @@ def test_workers_die_with_their_orchestrator(tmp_path, bad_models):
     from inference_bench.results.run_folder import load_run
 
     assert load_run(folder).record.finished is False
-
-
-def test_prepare_names_every_case_once(bad_models):
-    plan = prepare(
-        spec("good", "slow", lengths=(8, 16), benchmarks=("inference_speed", "memory_usage")), [bad_models]
-    ).plan
-    assert len({case.id for case in plan.cases}) == len(plan.cases) == 8
-    # The timing cases of a model share a process; each memory case has its own, from before the load.
-    assert [len(group.cases) for group in plan.groups] == [2, 1, 1, 2, 1, 1]
