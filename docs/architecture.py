@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -110,31 +110,29 @@ def _drawn(box: Box) -> str:
     )
 
 
-def table(imports: Mapping[str, set[str]]) -> str:
+def table() -> str:
     """Return the packages from the top floor down, with the first sentence of each docstring."""
-    rows = ["| package | what it holds | files |", "|---|---|---:|"]
+    rows = ["| package | what it holds |", "|---|---|"]
     for rooms in reversed(layers.ORDER):
         for room in rooms.split():
-            files = [module for module in imports if layers.room_of(module) == room]
             if room in layers.files():
                 about = (ast.get_docstring(ast.parse(layers.files()[room].read_text())) or "").partition("\n\n")[0]
-                rows.append(f"| `{room}` | {' '.join(about.split())} | {len(files)} |")
+                rows.append(f"| `{room}` | {' '.join(about.split())} |")
     return "\n".join(rows) + "\n"
 
 
-def page(text: str, imports: Mapping[str, set[str]]) -> str:
+def page(text: str) -> str:
     """Return the page with its table made anew."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{PAGE}: expected the marks {BEGIN!r} and {END!r}")
-    return before + BEGIN + table(imports) + END + after
+    return before + BEGIN + table() + END + after
 
 
 def main(check: bool) -> int:
     """Write what is not current, or only name it; return the exit status."""
-    imports = layers.graph()
-    made = {PICTURE: drawing(layers.between_rooms(imports)), PAGE: page(PAGE.read_text(), imports)}
+    made = {PICTURE: drawing(layers.between_rooms(layers.graph())), PAGE: page(PAGE.read_text())}
     stale = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
     for path in stale:
         print(f"{path}: {'not current; run python docs/architecture.py' if check else 'written'}")
