@@ -31,7 +31,7 @@ ORDER = (
     "reports",
     "orchestration",
     "live",
-    "runner scaffold pytest_plugin",
+    "runner scaffold pytest_plugin testing",
     "__init__",
     "cli",
     "__main__",
