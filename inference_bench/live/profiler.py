@@ -86,13 +86,13 @@ class Profiler:
         self.name = make_key(name, {}).name
         self.book = SeriesBook(max_series)
         self.sampling = Sampling(budget)
-        self._spans, self._marks = self.book.spans, self.book.marks  # a look-up less per span and mark
+        self._spans, self._marks = self.book.spans, self.book.marks  # saves a look-up per span and mark
         self._recorder = _native.SpanRecorder(records, "overwrite")
         self._flight = FlightRecorder(flight_records)
         self._collector = Collector(self._recorder, self.book.durations, self._flight, self.sampling, interval_ns)
         self._start_ns = 0
         self._requests = RequestSeries(self.book)
-        self._instruments = Instruments(self.book, self.sampling, self.add_harvester)
+        self._instruments = Instruments(self.book, self.sampling, self._collector.harvesters.append)
         self._memory: AttachedMemory | None = None
         _PROFILERS.add(self)
 
@@ -301,10 +301,6 @@ class Profiler:
         """Undo ``add_listener``."""
         with suppress(ValueError):
             self._collector.listeners.remove(listener)
-
-    def add_harvester(self, harvest: Callable[[], object]) -> None:
-        """Call ``harvest`` at each collection, to fetch what was recorded elsewhere, such as on a GPU."""
-        self._collector.harvesters.append(harvest)
 
     @property
     def memory_limit_bytes(self) -> int:

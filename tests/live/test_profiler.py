@@ -17,7 +17,6 @@ import pytest
 from inference_bench import _native
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 from inference_bench.live import Profiler
-from inference_bench.live.sampling import Sampling
 
 
 def in_child(check) -> int:
@@ -194,20 +193,6 @@ def test_it_may_start_again_and_go_on():
             pass
 
     assert profiler.snapshot().histogram("decode").total == 2
-
-
-def test_sampling_backs_off_while_over_budget_and_returns():
-    sampling = Sampling(budget=0.01)
-    sampling.running, sampling.record_ns = True, 100.0
-
-    for _ in range(3):
-        sampling.weigh(records=1_000_000, cpu_ns=0, wall_ns=1_000_000_000)
-    assert (sampling.every, sampling.lowered, sampling.cost().over_budget) == (8, 3, True)
-    assert [sampling.next()[1] for _ in range(16)].count(True) == 2
-
-    for _ in range(50):
-        sampling.weigh(records=0, cpu_ns=0, wall_ns=1_000_000_000)
-    assert (sampling.every, sampling.cost().over_budget) == (1, False)
 
 
 def test_a_profiler_over_budget_records_fewer_requests_and_counts_them_all():
