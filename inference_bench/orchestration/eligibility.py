@@ -40,7 +40,7 @@ class Eligibility:
         return any(case.id not in self._prepared.not_applicable for case in group.cases)
 
     def is_alone(self, group: Group) -> bool:
-        """Whether a group's load is itself measured: it never loads ahead, and no other worker runs beside it."""
+        """Whether a group's load is itself measured: it never loads ahead, and no loader runs while it loads."""
         try:
             return any(self._prepared.benchmark(case).own_process for case in group.cases)
         except PluginError:

@@ -19,6 +19,7 @@ from inference_bench._native import now_ns
 from inference_bench.errors import InferenceBenchError, ProtocolError
 from inference_bench.orchestration import protocol
 from inference_bench.orchestration.messages import Message, Release
+from inference_bench.orchestration.process_state import cpu_s, thread_states, threads_of
 from inference_bench.result import Failure, Status
 
 M = TypeVar("M", bound=Message)
@@ -147,10 +148,10 @@ class WorkerProcess:
         if self._process is None or self._process.returncode is not None:
             return
         self._frozen_at = _now()
-        self._extend_timeout(None)  # a stopped worker sends nothing
+        self._reschedule(None)  # a stopped worker sends nothing
         self._process.send_signal(signal.SIGSTOP)
         for _ in range(_STOP_LOOKS):
-            if _states(self._process.pid) <= _AT_REST:
+            if thread_states(self._process.pid) <= _AT_REST:
                 return
             await asyncio.sleep(_STOP_PAUSE_S)
 
@@ -161,7 +162,7 @@ class WorkerProcess:
             if self._frozen_at is not None and self._limit is not None:
                 self._limit.until += _now() - self._frozen_at
             self._frozen_at = None
-            self._extend_timeout(self._deadline())
+            self._reschedule(self._deadline())
 
     def _deadline(self) -> float | None:
         """Return when the worker will have been silent or busy for too long, on the loop's clock; None while frozen."""
@@ -170,7 +171,7 @@ class WorkerProcess:
         silent = _now() + self._silence_s
         return silent if self._limit is None else min(silent, self._limit.until)
 
-    def _extend_timeout(self, until: float | None) -> None:
+    def _reschedule(self, until: float | None) -> None:
         if self._timeout is not None:
             with suppress(RuntimeError):  # it has expired already
                 self._timeout.reschedule(until)
@@ -182,10 +183,10 @@ class WorkerProcess:
             await asyncio.sleep(self._silence_s / 2)
             before_s, used_s = used_s, self._cpu_s()
             if self._frozen_at is None and used_s - before_s >= _BUSY_SHARE * self._silence_s / 2:
-                self._extend_timeout(self._deadline())
+                self._reschedule(self._deadline())
 
     def _cpu_s(self) -> float:
-        return process_time() if self._process is None else _cpu_s(self._process.pid)
+        return process_time() if self._process is None else cpu_s(self._process.pid)
 
     def place(self, cpus: Collection[int] | None, *, idle: bool) -> None:
         """Bind every thread of the worker to these CPUs.
@@ -199,7 +200,7 @@ class WorkerProcess:
         if cpus is None or self._process is None:
             return
         policy = os.SCHED_IDLE if idle else os.SCHED_OTHER
-        for thread in _threads(self._process.pid):
+        for thread in threads_of(self._process.pid):
             with suppress(ProcessLookupError, PermissionError):
                 os.sched_setaffinity(thread, cpus)
                 os.sched_setscheduler(thread, policy, os.sched_param(0))
@@ -280,31 +281,6 @@ class WorkerProcess:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _threads(pid: int) -> list[int]:
-    try:
-        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
-    except OSError:
-        return []
-
-
-def _states(pid: int) -> set[str]:
-    """Return the states of a process's threads as the letters that ``ps`` shows."""
-    found = set()
-    for thread in _threads(pid):
-        with suppress(OSError, IndexError):
-            found.add(Path(f"/proc/{pid}/task/{thread}/stat").read_text().rpartition(")")[2].split()[0])
-    return found
-
-
-def _cpu_s(pid: int) -> float:
-    """Return the CPU time of a process in seconds, over all threads that it has had; 0 if it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _tail(log: Path) -> str:
