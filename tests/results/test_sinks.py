@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference_bench.analysis import quantiles
 from inference_bench.errors import RunFormatError, UnknownNameError
 from inference_bench.plan import Case
 from inference_bench.plugins import names_in
@@ -29,6 +30,7 @@ from inference_bench.result import (
 from inference_bench.results.run import load_run
 from inference_bench.results.run_folder import create_run_folder
 from inference_bench.results.sink import open_sinks
+from inference_bench.results.sinks.csv import QUANTILES
 from inference_bench.spec import Setup
 
 RECORD = RunRecord("20261123T201530Z-3fa9c1", "2026-11-23T20:15:30+00:00", {}, {}, clock={"source": "tsc"})
@@ -265,6 +267,10 @@ def test_json_reads_in_duckdb(folder, sink):
 
 
 # results.csv
+
+
+def test_csv_has_every_quantile():
+    assert tuple(quantiles.QUANTILES) == QUANTILES
 
 
 def test_csv_in_pandas(folder, sink):

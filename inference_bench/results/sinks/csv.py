@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
+"""Keys of ``analysis.quantiles.QUANTILES``, written out because importing that module imports SciPy."""
 AXIS_PREFIX = "axis_"
 """Distinguishes an axis named ``n`` or ``threads`` from the column of that name."""
 
