@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.errors import UnknownNameError
+from inference_bench.metrics import QUANTILES
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 GRADES = ("A", "B", "C", "D", "F")
-_QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
 
 
 class CheckCommand(Command):
@@ -44,7 +44,7 @@ class CheckCommand(Command):
             "--quantile",
             metavar="NAME",
             default="",
-            help=f"also require enough samples for this quantile: {', '.join(_QUANTILES)}",
+            help=f"also require enough samples for this quantile: {', '.join(QUANTILES)}",
         )
         parser.add_argument(
             "--rejudge", action="store_true", help="replace the stored grades by those of this version's rules"
@@ -57,12 +57,12 @@ class CheckCommand(Command):
         from inference_bench.reports._pages.findings import page
         from inference_bench.reports._pages.findings_json import write_json
         from inference_bench.reports._render import check_format, render
-        from inference_bench.results.run_folder import load_run
+        from inference_bench.results.run import load_run
 
         if args.at_least not in GRADES:
             raise UnknownNameError("grade", args.at_least, GRADES)
-        if args.quantile and args.quantile not in _QUANTILES:
-            raise UnknownNameError("quantile", args.quantile, _QUANTILES)
+        if args.quantile and args.quantile not in QUANTILES:
+            raise UnknownNameError("quantile", args.quantile, QUANTILES)
         check_format(args.format, "json")
         stored = load_run(args.folder)
         judged = _rejudged(stored) if args.rejudge else stored

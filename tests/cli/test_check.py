@@ -12,7 +12,8 @@ from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.cli._main import main
 from inference_bench.plan import Case
 from inference_bench.result import Estimate, Status
-from inference_bench.results.run_folder import create_run_folder, load_run
+from inference_bench.results.run import load_run
+from inference_bench.results.run_folder import create_run_folder
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 

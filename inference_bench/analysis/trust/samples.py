@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inference_bench.analysis.trust.rule import Rule
 from inference_bench.grade import Finding, Severity
-from inference_bench.metrics import METRICS, unit_of
+from inference_bench.metrics import is_derived, title_of, unit_of
 from inference_bench.result import BenchmarkResult, Summary
 from inference_bench.units import format_value
 
@@ -32,7 +32,7 @@ def observed_in(result: BenchmarkResult) -> Observed:
     """Return what was sampled or scored in a case."""
     decisions: Iterable[Mapping[str, Iterable[str]]] = (worker.get("decision") or {} for worker in result.workers)
     watched = frozenset(name for decision in decisions for name in decision.get("targets", ()))
-    return Observed(tuple(s for s in result.summaries if not _is_derived(s)), watched)
+    return Observed(tuple(s for s in result.summaries if not is_derived(s.metric)), watched)
 
 
 def quantile_finding(result: BenchmarkResult, quantile: str) -> Finding | None:
@@ -59,12 +59,7 @@ def quantile_finding(result: BenchmarkResult, quantile: str) -> Finding | None:
 
 def titles(summaries: Iterable[Summary]) -> str:
     """Return the titles of their metrics, each once."""
-    names = (METRICS[s.metric].title if s.metric in METRICS else s.metric for s in summaries)
-    return ", ".join(dict.fromkeys(names))
-
-
-def _is_derived(summary: Summary) -> bool:
-    return summary.metric in METRICS and METRICS[summary.metric].derived_from is not None
+    return ", ".join(dict.fromkeys(title_of(summary.metric) for summary in summaries))
 
 
 def _some(holds: Callable[[Summary], bool], text: Callable[[Sequence[Summary]], str]) -> Evidence:

@@ -9,7 +9,7 @@ from inference_bench.analysis.trust.run import run_grade
 from inference_bench.results.serialization import case_to_plain, finding_to_plain
 
 if TYPE_CHECKING:
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 VERSION = 1
 
