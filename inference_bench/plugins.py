@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from inference_bench.errors import PluginError, UnknownNameError
+from inference_bench.moved import advice
 
 T = TypeVar("T")
 
@@ -25,6 +26,12 @@ def names_in(package: str) -> list[str]:
     """Return the names of a package's plugin modules, sorted; private ones are left out."""
     module = importlib.import_module(package)
     return sorted(info.name for info in iter_modules(module.__path__) if not info.name.startswith("_"))
+
+
+def plugin_names(package: str) -> list[str]:
+    """Return the names of a package's plugin modules, then those of the entry points of its group."""
+    inside = names_in(package)
+    return [*inside, *sorted({point.name for point in entry_points(group=_group(package))} - set(inside))]
 
 
 def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
@@ -46,7 +53,7 @@ def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
     try:
         found = importlib.import_module(f"{package}.{name}") if name in names else outside[name].load()
     except Exception as error:
-        raise PluginError(f"{kind} {name!r} cannot be imported: {error!r}") from error
+        raise broken(kind, name, "cannot be imported", error) from error
     return found if isinstance(found, type) and issubclass(found, base) else class_in(found, base, kind, name)
 
 
@@ -92,8 +99,14 @@ def import_file(kind: str, name: str, path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[module_name]
-        raise PluginError(f"{kind} {name!r}: {_where(error, path)}: {error!r}") from error
+        raise broken(kind, name, _where(error, path), error) from error
     return module
+
+
+def broken(kind: str, name: str, where: str, error: BaseException) -> PluginError:
+    """Return the error for a plugin whose import failed; it names the new path of an old one."""
+    hint = advice(error)
+    return PluginError(f"{kind} {name!r}: {where}: {error!r}" + (f". {hint}." if hint else ""))
 
 
 def _where(error: BaseException, path: Path) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -163,12 +163,12 @@ class _Change:
         return f"{text}, FASTER than all" if self._value < self._earlier[0] else f"{text}, within them"
 
 
-def _change(name: str, summary: Summary, earlier: list[Mapping[str, Any]] | None) -> _Change:
-    values = [run[name] for run in earlier or () if isinstance(run.get(name), (int, float))]
+def _change(name: str, summary: Summary, earlier: list[Mapping[str, object]] | None) -> _Change:
+    values = [value for run in earlier or () if isinstance(value := run.get(name), int | float)]
     return _Change(summary.headline.value, values)
 
 
-def _earlier(path: Path | None) -> list[Mapping[str, Any]] | None:
+def _earlier(path: Path | None) -> list[Mapping[str, object]] | None:
     """Read the earlier runs; what is no line of ours is an error of whoever named the file."""
     if path is None:
         return None

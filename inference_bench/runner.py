@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 from inference_bench.machine.environment import available_cpus
 from inference_bench.model.discovery import find_models
@@ -15,6 +15,21 @@ from inference_bench.orchestration.session import RunOutcome, run_benchmarks
 from inference_bench.spec import SURVEY_BUDGET_NS, Limits, Setup, Spec
 
 OUTPUT = Path("benchmark_results")
+
+
+class RunnerOptions(TypedDict, total=False):
+    """What ``BenchmarkRunner`` takes by name, besides the suite."""
+
+    benchmarks: Sequence[str]
+    setups: Sequence[Setup] | None
+    axes: Mapping[str, Sequence[int | str]] | None
+    runs: int
+    limits: Limits | None
+    output: str | Path
+    models_dirs: Sequence[str | Path]
+    benchmarks_dirs: Sequence[str | Path]
+    isolation: str
+    progress: Progress | None
 
 
 class BenchmarkRunner:
@@ -95,7 +110,7 @@ class BenchmarkRunner:
 
 
 def run_standardized_benchmarks(
-    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Any
+    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Unpack[RunnerOptions]
 ) -> RunOutcome:
     """Measure a suite on models and write the results.
 
@@ -111,7 +126,7 @@ def run_standardized_benchmarks(
 
 
 async def run_standardized_benchmarks_async(
-    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Any
+    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Unpack[RunnerOptions]
 ) -> RunOutcome:
     """Do as ``run_standardized_benchmarks``, inside a running event loop."""
     return await BenchmarkRunner(models, suite=benchmark_suite, **options).run_async()

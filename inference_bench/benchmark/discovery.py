@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, PluginError
 from inference_bench.model.discovery import ModelFile
-from inference_bench.plugins import class_in, import_file, load_class, names_in
+from inference_bench.plugins import class_in, import_file, load_class, plugin_names
 
 KINDS = {"unit": ("accuracy", "full"), "integration": ("accuracy", "full"), "performance": ("performance", "full")}
 """The folders of a model's own benchmarks, and the suites that a benchmark in each belongs to."""
@@ -43,8 +42,7 @@ def find_benchmarks(model: ModelFile | None = None, extra: Iterable[Path] = ()) 
         InvalidValueError: an ``extra`` folder that does not exist.
         PluginError: two benchmarks of one name in the same model's folder.
     """
-    outside = entry_points(group=STANDARD).names
-    found = {name: BenchmarkFile(name) for name in [*names_in(STANDARD), *sorted(outside)]}
+    found = {name: BenchmarkFile(name) for name in plugin_names(STANDARD)}
     for folder in extra:
         if not folder.is_dir():
             raise InvalidValueError(

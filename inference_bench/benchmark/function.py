@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.benchmark import Benchmark
@@ -34,7 +34,7 @@ class FunctionBenchmark(Benchmark):
 
     targets = ("call_time",)
     headline = ("call_time",)
-    function: ClassVar[Callable[..., Any]]
+    function: ClassVar[Callable[..., object]]
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
         """Call it until the median of its duration is precise."""
@@ -46,7 +46,9 @@ class FunctionBenchmark(Benchmark):
         measurement.time_calls("call_time", function, given)
 
 
-async def _measure_coroutine(function: Callable[..., Any], given: tuple[Any, ...], measurement: Measurement) -> None:
+async def _measure_coroutine(
+    function: Callable[..., Awaitable[object]], given: tuple[object, ...], measurement: Measurement
+) -> None:
     recorder = TickRecorder(2)
     tick = recorder.tick
     for iteration in measurement.iterations(FunctionBenchmark.targets):
@@ -58,7 +60,7 @@ async def _measure_coroutine(function: Callable[..., Any], given: tuple[Any, ...
         iteration.record("call_time", end_ns - start_ns, start_ns=start_ns)
 
 
-def benchmark(function: Callable[..., Any]) -> type[FunctionBenchmark]:
+def benchmark(function: Callable[..., object]) -> type[FunctionBenchmark]:
     """Turn a function, or a coroutine function, into a benchmark.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from inference_bench.result import Stage, Summary
 from inference_bench.spec import Limits
 
 METRIC = "call_time"
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -29,13 +32,14 @@ class FunctionTiming:
     limits: Limits
     summary: Summary | None = field(default=None, init=False)
 
-    def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call it until the median of its duration is precise, and return what its last call returned.
 
         An exception of the function ends the timing and passes on.
         """
         measurement = Measurement(self.limits)
-        returned = measurement.time_calls(METRIC, partial(function, **kwargs) if kwargs else function, args)
+        call: Callable[..., R] = partial(function, **kwargs) if kwargs else function
+        returned = measurement.time_calls(METRIC, call, args)
         self.summary = _summary(measurement)
         return returned
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -23,7 +23,10 @@ from inference_bench.units import KIB, NS_PER_MS
 
 if TYPE_CHECKING:
     from inference_bench._native import MemorySampler
-    from inference_bench.model.model import LoadStep, ResolvedWeights
+    from inference_bench.model.load_steps import LoadStep
+    from inference_bench.model.weights.references import ResolvedWeights
+
+R = TypeVar("R")
 
 _PROGRESS_INTERVAL_NS = 200 * NS_PER_MS
 """Progress is sent between iterations only, and at most this often."""
@@ -84,7 +87,7 @@ class Measurement:
     def __init__(
         self,
         limits: Limits,
-        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        on_progress: Callable[[dict[str, object]], None] | None = None,
         weights: ResolvedWeights | None = None,
         on_window: Callable[..., None] | None = None,
     ) -> None:
@@ -137,7 +140,7 @@ class Measurement:
                     return
                 index += 1
 
-    def time_calls(self, metric: str, call: Callable[..., object], args: tuple[Any, ...] = ()) -> Any:
+    def time_calls(self, metric: str, call: Callable[..., R], args: tuple[object, ...] = ()) -> R:
         """Time a callable call by call until the median is precise; the loop around it is native.
 
         Short calls are timed in blocks of about a millisecond: the counters that tell what interfered are read, and the
@@ -152,7 +155,8 @@ class Measurement:
             What the last call returned.
         """
         get_metric(metric)
-        calls, length, returned = 0, 1, None
+        calls, length = 0, 1
+        returned: Any = None
         for iteration in self.iterations((metric,)):
             times = loop(call, length, args=args)
             returned = times.returned
@@ -165,7 +169,8 @@ class Measurement:
             if iteration.stage is Stage.MEASURED and self._rule is not None:
                 self._rule.observe_all(metric, times.duration_ns)
                 length = self._next_block(times.duration_ns, self.limits.max_samples - self._rule.most)
-        return returned
+        answer: R = returned
+        return answer
 
     @staticmethod
     def _next_block(durations_ns: Sequence[int], most: int) -> int:
@@ -221,7 +226,7 @@ class Measurement:
         value: float,
         *,
         weight: float = 1.0,
-        detail: Mapping[str, Any] | None = None,
+        detail: Mapping[str, object] | None = None,
     ) -> None:
         """Record the score of one item.
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from inference_bench.model.model import BatchGenerator, TextServer
+from inference_bench.model.interfaces import BatchGenerator, TextServer
 
 
 @dataclass(slots=True, eq=False)

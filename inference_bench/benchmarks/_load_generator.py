@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from inference_bench._native import Pacer, now_ns
-from inference_bench.model.model import TextServer
+from inference_bench.model.interfaces import TextServer
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from inference_bench.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference_bench.model.model import BatchGenerator
+    from inference_bench.model.interfaces import BatchGenerator
 
 _USABLE = 0.9
 """Share of the available memory that a batch may need: the prediction is no better than that."""

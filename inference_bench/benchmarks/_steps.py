@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inference_bench._native import TickRecorder
     from inference_bench.benchmark.measurement import Iteration
-    from inference_bench.model.model import BatchGenerator, TextGenerator
+    from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator
 
 
-def time_steps(generator: TextGenerator | BatchGenerator, prompt: Any, new_tokens: int, recorder: TickRecorder) -> None:
+def time_steps(
+    generator: TextGenerator | BatchGenerator, prompt: Prompt, new_tokens: int, recorder: TickRecorder
+) -> None:
     """Generate with one clock reading between steps; ``recorder`` then holds t[0] … t[new_tokens]."""
     recorder.clear()
     tick, decode = recorder.tick, generator.decode

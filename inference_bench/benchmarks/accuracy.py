@@ -23,6 +23,7 @@ class AccuracyBenchmark(Benchmark):
 
     Class attributes:
         own_tasks: name → JSONL file, for a model's own version of this benchmark: prompts that only it understands.
+        sample_tasks: names of the tasks that come with this package.
     """
 
     title = "Accuracy"
@@ -34,6 +35,7 @@ class AccuracyBenchmark(Benchmark):
     suites = ("accuracy", "full")
     repeats = False
     own_tasks: ClassVar[Mapping[str, Path]] = {}
+    sample_tasks: ClassVar[tuple[str, ...]] = SAMPLES
 
     def check(self, model: type[Model], case: Case) -> None:
         """Refuse a task that does not exist; what is in it is read only when it is measured."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench.benchmark.accuracy.divergence import compare_logits, first_difference
 from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.model.model import LoadSteps
+from inference_bench.model.load_steps import LoadSteps
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
     from inference_bench.benchmark.measurement import Measurement
-    from inference_bench.model.model import Model, TextScorer
+    from inference_bench.model.interfaces import TextScorer
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _TASK = "passages"

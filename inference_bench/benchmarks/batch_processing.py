@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.accuracy.divergence import first_difference
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._described import whole_number
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._memory_guard import refuse_what_cannot_fit
 from inference_bench.benchmarks._steps import record_steps, time_steps
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.benchmark.measurement import Measurement
-    from inference_bench.model.model import BatchGenerator, Model, TextGenerator
+    from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _LENGTHS = ("mixed", "equal")
 
 _CHECKED_ROWS = 4
 """Rows compared with what they give alone: each costs a whole generation at batch 1."""
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 class BatchProcessingBenchmark(Benchmark):
@@ -75,7 +79,7 @@ class BatchProcessingBenchmark(Benchmark):
             model.min_input_length if case.parameters["lengths"] == "mixed" else case.integer("input_length"),
         )
         generator = model.batch_generator()
-        kv_bytes_per_token = model.describe().get("kv_bytes_per_token") or 0
+        kv_bytes_per_token = whole_number(model.describe(), "kv_bytes_per_token") or 0
         if len(lengths) > 1:
             refuse_what_cannot_fit(generator, lengths, new_tokens, kv_bytes_per_token, case.setup.device)
         measurement.rates |= token_rates(lengths, new_tokens)
@@ -131,8 +135,16 @@ def _compare(
         )
 
 
-def _tokens(generator: Any, prompt: Any, new_tokens: int) -> list[Any]:
-    """Generate; one entry a step. Copied, since a generator may hand out the same list at every step."""
+class _Steps(Protocol[T_co]):
+    """A generator of one sequence, or of several: its steps return a token, or a list of them."""
+
+    def prefill(self, prompt: Prompt, /) -> T_co: ...
+    def decode(self) -> T_co: ...
+    def reset(self) -> None: ...
+
+
+def _tokens(generator: _Steps[T_co], prompt: Prompt, new_tokens: int) -> list[T_co]:
+    """Return the tokens of each step. Copied, since a generator may hand out the same list at every step."""
     steps = [copy(generator.prefill(prompt)), *(copy(generator.decode()) for _ in range(new_tokens - 1))]
     generator.reset()
     return steps

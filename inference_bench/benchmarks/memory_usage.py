@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import MemorySampler, rss_bytes
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._described import whole_number
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.machine.device_memory import DeviceMemory, read_device_memory, reset_device_peak
 from inference_bench.spec import Axis
@@ -95,14 +96,14 @@ class MemoryUsageBenchmark(Benchmark):
                 phase.run()
                 sampler.mark_phase(_BETWEEN)
                 _record_device(iteration, phase.name, read_device_memory(device), before)
-                _record_formula(iteration, phase, about.get("kv_bytes_per_token"))
+                _record_formula(iteration, phase, whole_number(about, "kv_bytes_per_token"))
             reset()
             iterations.append(iteration)
             for place, size_bytes in _held_bytes(device).items():
                 held_bytes.setdefault(place, []).append(size_bytes)
         sampler.stop()
         _record(sampler, iterations)
-        _score_bytes_per_parameter(sampler, about.get("parameters") or 0, device, measurement)
+        _score_bytes_per_parameter(sampler, whole_number(about, "parameters") or 0, device, measurement)
         _score_leak({place: sizes[1:] for place, sizes in held_bytes.items()}, measurement)
         measurement.notes += _notes(sampler)
         if about.get("parameters_mapped_from_file"):

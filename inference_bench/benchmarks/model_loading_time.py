@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference_bench.benchmark.measurement import Measurement
-    from inference_bench.model.model import LoadStep, Model
+    from inference_bench.model.load_steps import LoadStep
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _PAGE_CACHE = ("warm", "cold")

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.benchmark.measurement import Iteration, Measurement
-    from inference_bench.model.model import Model, TextServer
+    from inference_bench.model.interfaces import TextServer
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _AUTO_LOAD = 0.5

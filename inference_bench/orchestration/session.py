@@ -19,8 +19,8 @@ from typing import Any
 from inference_bench.errors import InferenceBenchError, InvalidValueError, PluginError
 from inference_bench.machine.environment import describe_environment, differences, warnings_of
 from inference_bench.model.discovery import ModelFile, find_models
-from inference_bench.model.model import ResolvedWeights
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.harness_floor import FLOOR_LIMITS, floor_cases, floor_of
 from inference_bench.orchestration.loading import NOTHING, Loading, LookAhead

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from inference_bench.errors import InvalidValueError
+
+Config: TypeAlias = Mapping[str, Any]
+"""The values of a ``config.json``, or of some of its keys."""
 
 _NOT_ARCHITECTURE = {"architectures", "auto_map", "dtype", "quantization_config", "torch_dtype", "transformers_version"}
 """Keys that say how weights are stored or which code reads them, not what is computed."""
@@ -46,7 +49,7 @@ _AT_MOST = {
 """Sizes that stand on their own. Head sizes are left alone: positions are encoded in them."""
 
 
-def architecture_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def architecture_of(config: Config) -> Config:
     """Return what defines the architecture, as ``TransformersModel.architecture`` takes it.
 
     Raises:
@@ -65,18 +68,18 @@ def architecture_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE and not key.startswith("_")}
 
 
-def is_encoder(config: Mapping[str, Any]) -> bool:
+def is_encoder(config: Config) -> bool:
     """Return whether this kind of network turns a text into vectors rather than into more text."""
     return config["model_type"] in _ENCODERS
 
 
-def max_input_length(architecture: Mapping[str, Any]) -> int:
+def max_input_length(architecture: Config) -> int:
     """Return the number of positions that tokens can take."""
     stated = next((architecture[key] for key in _POSITIONS if isinstance(architecture.get(key), int)), _UNLIMITED)
     return stated - _BEFORE_FIRST_POSITION.get(architecture.get("model_type", ""), 0)
 
 
-def reduced(architecture: Mapping[str, Any]) -> dict[str, Any]:
+def reduced(architecture: Config) -> Config:
     """Return what differs in a small model of the same architecture: fewer layers, heads, experts and tokens.
 
     Every kind of layer occurs in it, and every ratio that a layer relies on still holds.
@@ -93,7 +96,7 @@ def reduced(architecture: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in smaller.items() if value != architecture[key]}
 
 
-def _heads_and_widths(architecture: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+def _heads_and_widths(architecture: Config) -> Iterator[tuple[str, int]]:
     width_key = next((key for key in _WIDTH if key in architecture), None)
     heads_key = next((key for key in _HEADS if key in architecture), None)
     if width_key is None or heads_key is None:
@@ -111,7 +114,7 @@ def _heads_and_widths(architecture: Mapping[str, Any]) -> Iterator[tuple[str, in
             yield key, min(architecture[key], _rounded(architecture[key] * narrower / width))
 
 
-def _layers(architecture: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _layers(architecture: Config) -> Iterator[tuple[str, object]]:
     """Yield fewer layers; a list with one entry a layer is cut after every kind has occurred."""
     key = next((key for key in _LAYERS if key in architecture), None)
     if key is None:

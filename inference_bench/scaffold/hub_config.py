@@ -12,11 +12,20 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Any, TypedDict
 
 from inference_bench.model.weights.hub_download import PROBE_S, reason
 
 
-def read_config(repo_id: str, revision: str) -> dict[str, object]:
+class HubConfig(TypedDict):
+    """A model's configuration on the hub, the commit that it is of, and the licence that its card states."""
+
+    config: dict[str, Any]
+    commit: str
+    license: str
+
+
+def read_config(repo_id: str, revision: str) -> HubConfig:
     """Ask the hub once, within ``PROBE_S``, which commit this is; then read that commit's ``config.json``."""
     from huggingface_hub import HfApi, hf_hub_download
 
@@ -26,7 +35,7 @@ def read_config(repo_id: str, revision: str) -> dict[str, object]:
     path = hf_hub_download(repo_id, "config.json", revision=info.sha)
     card = info.card_data
     stated = card.get("license") if card else None
-    return {"config": json.loads(Path(path).read_text()), "commit": info.sha, "license": stated or ""}
+    return {"config": json.loads(Path(path).read_text()), "commit": str(info.sha), "license": stated or ""}
 
 
 if __name__ == "__main__":

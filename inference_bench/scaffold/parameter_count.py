@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from inference_bench.model.engines.transformers.base import import_transformers
+from inference_bench.scaffold.architecture import Config
 
 
-def parameter_count(auto_class: str, config: Mapping[str, Any]) -> int:
+def parameter_count(auto_class: str, config: Config) -> int:
     """Return the number of distinct parameters; tied ones count once."""
     import torch
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import KINDS, STANDARD
@@ -126,7 +125,7 @@ def _described(facts: ModelFacts) -> dict[str, str]:
     }
 
 
-def _model_words(facts: ModelFacts) -> dict[str, Any]:
+def _model_words(facts: ModelFacts) -> dict[str, object]:
     hub = facts.hub and f"HubWeights(repo_id={_literal(facts.hub.repo_id)}, revision={_literal(facts.hub.revision)})"
     encoder = is_encoder(facts.architecture)
     base = "EmbeddingModel" if encoder else "CausalLM"
@@ -163,7 +162,7 @@ def _axes(base: type[Benchmark], limit: int) -> list[tuple[str, tuple[int | str,
     return list(defaults.items())
 
 
-def _render(template: str, **words: Any) -> str:
+def _render(template: str, **words: object) -> str:
     text = (TEMPLATES / f"{template}.template").read_text(encoding="utf-8")
     return Template(text).substitute(words).rstrip("\n") + "\n"
 
@@ -172,7 +171,7 @@ def _class_name(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
 
 
-def _literal(value: Any, indent: int = 0, brackets: str = "[]") -> str:
+def _literal(value: object, indent: int = 0, brackets: str = "[]") -> str:
     """Return a Python literal, laid out as the project's formatter would."""
     if isinstance(value, dict):
         parts = [f"{_literal(str(key))}: {_literal(item, indent + 4)}" for key, item in value.items()]

@@ -20,7 +20,8 @@ import sys
 sys.path.insert(0, {tests!r})
 
 from scorers import BitScorer
-from inference_bench.model.model import Likelihood, Model
+from inference_bench.model.interfaces import Likelihood
+from inference_bench.model.model import Model
 
 
 class Scorer(BitScorer):
@@ -155,8 +156,8 @@ def test_random_weights_are_not_judged(tmp_path: Path) -> None:
 def test_a_trained_model_knows_more_than_chance(tmp_path: Path) -> None:
     """The real model on the sample; with so few items only gross errors of scoring show."""
     from inference_bench.benchmark.accuracy.tasks import find_task
-    from inference_bench.model.model import LoadSteps
-    from inference_bench.model.weights.origins import resolve_weights
+    from inference_bench.model.load_steps import LoadSteps
+    from inference_bench.model.weights.resolution import resolve_weights
 
     found = load_model(find_models()["smollm2_135m_instruct"])
     model = found()

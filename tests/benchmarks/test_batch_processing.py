@@ -16,8 +16,10 @@ from inference_bench.benchmarks.batch_processing import (
 from inference_bench.cli._values import axis
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import BatchGenerator, LoadSteps, Model, TextGenerator
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.interfaces import BatchGenerator, TextGenerator
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.session import prepare, run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import Status
@@ -192,7 +194,8 @@ def test_what_one_row_takes_is_measured():
 
 _HUNGRY = """
     import os, signal
-    from inference_bench.model.model import BatchGenerator, Model, TextGenerator
+    from inference_bench.model.interfaces import BatchGenerator, TextGenerator
+    from inference_bench.model.model import Model
 
     class Alone(TextGenerator):
         def prompt(self, length): return length

@@ -52,8 +52,8 @@ SLIPS: dict[str, tuple[str, str]] = {
     "unsaid_encoder": ("def generator(self): ...", "def generator(self): ...\n    def encoder(self): ..."),
     "no_abilities": ('abilities = ("generate",)', "abilities = ()"),
     "early_framework": (
-        "from inference_bench.model.model import Model",
-        "import safetensors\nfrom inference_bench.model.model import Model",
+        "from inference_bench import Model",
+        "import safetensors\nfrom inference_bench import Model",
     ),
     "syntax_error": ("class Plugin(Model):", "class Plugin(Model:"),
     "exits": ("class Plugin(Model):", "raise SystemExit(3)\nclass Plugin(Model):"),

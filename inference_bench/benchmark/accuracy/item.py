@@ -6,12 +6,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import Likelihood, TextScorer
+    from inference_bench.model.interfaces import Likelihood, TextScorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Score:
     metric: str
     value: float
     weight: float = 1.0
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, object] = field(default_factory=dict)
 
 
 class Item(ABC):

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from inference_bench.benchmark.accuracy.item import Item
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
@@ -77,7 +76,7 @@ def parse_item(line: str, default_id: str) -> Item:
     return read(str(identity), fields)
 
 
-def _multiple_choice(identity: str, fields: Mapping[str, Any]) -> Item:
+def _multiple_choice(identity: str, fields: Mapping[str, object]) -> Item:
     choices = _texts(fields, "choices")
     if len(choices) < 2:
         raise ValueError(f"'choices': expected two or more, got {len(choices)}")
@@ -91,7 +90,7 @@ def _multiple_choice(identity: str, fields: Mapping[str, Any]) -> Item:
     return MultipleChoice(identity, contexts, choices, answer, _text(fields, "separator", default=" "))
 
 
-def _question(identity: str, fields: Mapping[str, Any]) -> Item:
+def _question(identity: str, fields: Mapping[str, object]) -> Item:
     pattern = _text(fields, "pattern", default="")
     try:
         re.compile(pattern)
@@ -102,14 +101,14 @@ def _question(identity: str, fields: Mapping[str, Any]) -> Item:
     return Question(identity, _text(fields, "prompt"), _texts(fields, "answers"), stop, new_tokens, pattern)
 
 
-def _passage(identity: str, fields: Mapping[str, Any]) -> Item:
+def _passage(identity: str, fields: Mapping[str, object]) -> Item:
     text = _text(fields, "text")
     if not text:
         raise ValueError("'text': expected at least one character")
     return Passage(identity, text, _text(fields, "context", default=""))
 
 
-_KINDS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Item], set[str]]] = {
+_KINDS: dict[str, tuple[Callable[[str, Mapping[str, object]], Item], set[str]]] = {
     "choices": (_multiple_choice, {"context", "choices", "answer", "separator"}),
     "answers": (_question, {"prompt", "answers", "stop", "new_tokens", "pattern"}),
     "text": (_passage, {"text", "context"}),
@@ -117,7 +116,7 @@ _KINDS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Item], set[str]]] = {
 """The key that tells the kind of an item → how it is read, and the keys that it may have."""
 
 
-def _text(fields: Mapping[str, Any], key: str, default: str | None = None) -> str:
+def _text(fields: Mapping[str, object], key: str, default: str | None = None) -> str:
     value = fields.get(key, default)
     if not isinstance(value, str):
         raise ValueError(f"{key!r}: expected a text, got {_brief(value)}")
@@ -128,7 +127,7 @@ def _text(fields: Mapping[str, Any], key: str, default: str | None = None) -> st
     return value
 
 
-def _texts(fields: Mapping[str, Any], key: str, *, empty: bool = False) -> tuple[str, ...]:
+def _texts(fields: Mapping[str, object], key: str, *, empty: bool = False) -> tuple[str, ...]:
     value = fields.get(key)
     if not isinstance(value, list) or not value:
         raise ValueError(f"{key!r}: expected a list of texts, got {_brief(value)}")
@@ -138,7 +137,7 @@ def _texts(fields: Mapping[str, Any], key: str, *, empty: bool = False) -> tuple
     return texts
 
 
-def _whole(fields: Mapping[str, Any], key: str, minimum: int) -> int:
+def _whole(fields: Mapping[str, object], key: str, minimum: int) -> int:
     value = fields.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         raise ValueError(f"{key!r}: expected a whole number of at least {minimum}, got {_brief(value)}")

@@ -14,21 +14,36 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
-from inference_bench.benchmark.accuracy.fetching import run_python
 from inference_bench.benchmark.accuracy.item import Score
 from inference_bench.benchmark.accuracy.task import Progress, Task
 from inference_bench.errors import InvalidValueError, TaskError
+from inference_bench.machine.subprocesses import last_line, run_python
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import TextScorer
+    from inference_bench.model.interfaces import TextScorer
 
 _METRICS = {"acc": "accuracy", "acc_norm": "accuracy_norm"}
 """What the harness calls our metrics. Any other metric keeps its name."""
 
 _NEW_TOKENS = 256
 """Where a task says nothing; the harness's own default."""
+
+
+class _Sample(TypedDict):
+    """What the harness logs of a document, besides one value per metric under that metric's name."""
+
+    metrics: list[str]
+    filter: str
+    filtered_resps: list[object]
+    target: object
+
+
+class _Request(Protocol):
+    """One question of the harness; what its arguments are depends on what it asks for."""
+
+    args: tuple[Any, ...]
 
 
 class HarnessTask(Task):
@@ -86,9 +101,10 @@ class HarnessTask(Task):
             raise TaskError(f"lm_eval task {self._task}: no such task; `lm_eval ls tasks` lists them.") from None
         except Exception:  # the harness and its data sets raise whatever they like when a file is not in their cache
             environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-            reason = run_python(["-m", "inference_bench.benchmark.accuracy.lm_eval", self._task], environment, progress)
-            if reason is not None:
-                raise TaskError(f"lm_eval task {self._task}: its data cannot be had: {reason}.") from None
+            command = ("-m", "inference_bench.benchmark.accuracy.lm_eval", self._task)
+            done = run_python(*command, environment=environment, tick=lambda: progress(0, 1))
+            if done.returncode:
+                raise TaskError(f"lm_eval task {self._task}: its data cannot be had: {last_line(done)}.") from None
         return self._task
 
 
@@ -96,24 +112,24 @@ def _load(task: str) -> None:
     import_module("lm_eval.tasks").TaskManager().load([task])
 
 
-def _scores(sample: dict[str, Any]) -> Iterator[Score]:
+def _scores(sample: _Sample) -> Iterator[Score]:
     """Yield a document's scores; where an answer was filtered in several ways, only the first counts."""
     for metric in sample["metrics"]:
-        value = sample[metric]
+        value = sample[metric]  # type: ignore[literal-required]
         if isinstance(value, bool | int | float):
             tag = _METRICS.get(metric, metric) + ("" if sample["filter"] == "none" else f":{sample['filter']}")
             detail = {"responses": sample["filtered_resps"], "expected": sample["target"]}
             yield Score(tag, float(value), detail=detail)
 
 
-def _language_model(scorer: TextScorer, progress: Progress) -> Any:
+def _language_model(scorer: TextScorer, progress: Progress) -> object:
     """Return a scorer as the harness wants its models."""
     base = import_module("lm_eval.api.model").LM
 
     class LoadedModel(base):  # type: ignore[misc, valid-type]
         """The model that is already loaded here."""
 
-        def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
+        def loglikelihood(self, requests: Sequence[_Request]) -> list[tuple[float, bool]]:
             """Answer requests of (context, continuation); those in a row that share a context share its cache."""
             answers: list[tuple[float, bool]] = []
             for context, group in groupby((request.args for request in requests), key=lambda pair: pair[0]):
@@ -122,7 +138,7 @@ def _language_model(scorer: TextScorer, progress: Progress) -> Any:
                 progress(len(answers), len(requests))
             return answers
 
-        def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
+        def loglikelihood_rolling(self, requests: Sequence[_Request]) -> list[float]:
             """Answer requests of (text,)."""
             answers: list[float] = []
             for request in requests:
@@ -130,7 +146,7 @@ def _language_model(scorer: TextScorer, progress: Progress) -> Any:
                 progress(len(answers), len(requests))
             return answers
 
-        def generate_until(self, requests: Sequence[Any]) -> list[str]:
+        def generate_until(self, requests: Sequence[_Request]) -> list[str]:
             """Answer requests of (prompt, options) greedily.
 
             Raises:

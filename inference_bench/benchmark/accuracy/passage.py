@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inference_bench.benchmark.accuracy.item import Item, Score, check_finite
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import TextScorer
+    from inference_bench.model.interfaces import TextScorer
 
 
 @dataclass(frozen=True, slots=True)

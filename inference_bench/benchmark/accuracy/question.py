@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from inference_bench.benchmark.accuracy.item import Item, Score
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import TextScorer
+    from inference_bench.model.interfaces import TextScorer
 
 _ARTICLES = {"a", "an", "the"}
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(\D|$))")

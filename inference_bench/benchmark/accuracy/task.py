@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from inference_bench.benchmark.accuracy.item import Item, Score
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import TextScorer
+    from inference_bench.model.interfaces import TextScorer
 
 T = TypeVar("T")
 

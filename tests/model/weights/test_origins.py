@@ -20,9 +20,13 @@ from typing import Any, ClassVar
 import pytest
 
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UnknownNameError, WeightsError
-from inference_bench.model.model import HubWeights, LoadSteps, Model, PackageWeights, ResolvedWeights
-from inference_bench.model.weights.cache import Fetched, check_safetensors, combined_digest, find, store
-from inference_bench.model.weights.origins import Package, cache_dir, resolve_weights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.cache import Fetched, cache_dir, find, store
+from inference_bench.model.weights.files import check_safetensors, combined_digest
+from inference_bench.model.weights.origins import Package
+from inference_bench.model.weights.references import HubWeights, PackageWeights, ResolvedWeights
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
 
 MEMBER = "tiny_weights/tiny.gguf"

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import gc
 import mmap
-import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from inference_bench.errors import InvalidValueError, WeightsError
 from inference_bench.model.engines.transformers.quantization import describe_int8, parameter_bytes, quantize_int8
-from inference_bench.model.model import LoadSteps, Model, ResolvedWeights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.prompts import Prompts, random_ids, text_ids
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.spec import DTYPES, Setup
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _RECOMPILE_LIMIT = 64
 """Variants of one function: each case has its own lengths, and the key-value cache another layout after a prefill."""
 
-PROMPT_FILE = Path(__file__).parents[2] / "prompt.txt"
+
+class AutoNetwork(Protocol):
+    """What an auto class of transformers does, which its own annotations do not say."""
+
+    def from_config(self, config: PreTrainedConfig, **options: object) -> PreTrainedModel:
+        """Return a network with random weights."""
+
+    def from_pretrained(
+        self, path: Path, *, output_loading_info: Literal[True], **options: object
+    ) -> tuple[PreTrainedModel, Mapping[str, Collection[object]]]:
+        """Return a network with the weights in a folder, and which of them were missing or of another shape."""
 
 
 class TransformersModel(Model):
@@ -28,7 +45,6 @@ class TransformersModel(Model):
         auto_class: the auto class that knows this kind of network.
         architecture: ``model_type`` and the other values of the published ``config.json``; used for random weights.
         reduced: what differs in the small model of the same architecture, nested values one by one.
-        network: the loaded ``PreTrainedModel``.
         tokenizer: the loaded tokenizer, or None with random weights.
     """
 
@@ -39,13 +55,13 @@ class TransformersModel(Model):
     parks = True
 
     def __init__(self) -> None:
-        self.network: Any = None
-        self.tokenizer: Any = None
+        self._network: PreTrainedModel | None = None
+        self.tokenizer: PreTrainedTokenizerBase | None = None
         self._setup = Setup()
         self._parameters = 0
 
     @classmethod
-    def config(cls, scale: str = "full") -> dict[str, Any]:
+    def config(cls, scale: str = "full") -> dict[str, object]:
         """Return the arguments of the configuration at this scale."""
         return _merged(cls.architecture, cls.reduced if scale == "reduced" else {})
 
@@ -84,33 +100,33 @@ class TransformersModel(Model):
             if weights.path is not None:
                 _read_pages(weights.path)
         with steps.step("materialise"):
-            network = _materialised(auto_network, config, weights.path, setup).eval()
+            network = _materialised(auto_network, config, weights.path, setup).train(False)
             # Counted here: a quantised head is no longer the same tensor as the embeddings.
             self._parameters = sum(parameter.numel() for parameter in network.parameters())
             if setup.dtype == "int8_dynamic":
                 network = quantize_int8(network)
         steps.park()
         with steps.step("to_device"):
-            self.network = network.to(device)
+            self._network = network.to(device)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
         if setup.compile != "none":
             # Beyond the limit, or where it cannot compile, torch runs a network uncompiled and is timed as compiled.
             torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
             torch._dynamo.config.fail_on_recompile_limit_hit = True
-            self.network.compile(mode=setup.compile)
+            network.compile(mode=setup.compile)
 
     def unload(self) -> None:
         """Drop the network and hand its memory back."""
-        on_cuda = self.network is not None and self.network.device.type == "cuda"
-        self.network = self.tokenizer = None
+        on_cuda = self._network is not None and self._network.device.type == "cuda"
+        self._network = self.tokenizer = None
         gc.collect()
         if on_cuda:
             import torch
 
             torch.cuda.empty_cache()
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """Return the loaded model's exact size and the settings that its speed depends on."""
         import torch
 
@@ -136,7 +152,18 @@ class TransformersModel(Model):
         }
 
     @property
-    def text_config(self) -> Any:
+    def network(self) -> PreTrainedModel:
+        """The loaded network.
+
+        Raises:
+            RuntimeError: nothing is loaded.
+        """
+        if self._network is None:
+            raise RuntimeError(f"{self.name} is not loaded")
+        return self._network
+
+    @property
+    def text_config(self) -> PreTrainedConfig:
         """The configuration of the part that reads text: all of it, unless the network reads images, too."""
         return self.network.config.get_text_config()
 
@@ -146,46 +173,44 @@ class TransformersModel(Model):
         allowed: int = getattr(self.text_config, "max_position_embeddings", self.max_input_length)
         return min(allowed, self.max_input_length or allowed)
 
-    def check_length(self, length: int) -> None:
-        """Refuse a prompt of this many tokens that the model does not take.
+    @property
+    def prompts(self) -> Prompts:
+        """The prompts that the loaded model takes."""
+        return Prompts(self.min_input_length, self.input_limit, self.prompt_ids)
 
-        Raises:
-            InvalidValueError: more than the model's limit, or fewer than it can do with.
-        """
-        if not self.min_input_length <= length <= self.input_limit:
-            raise InvalidValueError("input length", length, f"{self.min_input_length} to {self.input_limit} tokens")
+    def prompt_ids(self, length: int) -> list[int]:
+        """Return the token ids of a prompt of this length: text, unless the model wants more around it."""
+        return self.text_ids(length)
 
     def text_ids(self, count: int) -> list[int]:
         """Return the first ``count`` token ids of the prompt text, repeated where it is too short.
 
         Without a tokenizer they are drawn from the seed.
         """
-        if self.tokenizer is None:
-            draw = random.Random(self._setup.seed)
-            return [draw.randrange(self.text_config.vocab_size) for _ in range(count)]
-        text = PROMPT_FILE.read_text(encoding="utf-8")
-        ids: list[int] = []
-        while len(ids) <= count:  # one more than needed: a tokenizer may add an end token, which is cut off
-            ids = self.tokenizer(text, verbose=False)["input_ids"]
-            text += text
-        return ids[:count]
+        tokenizer = self.tokenizer
+        if tokenizer is None:
+            return random_ids(self.text_config.vocab_size, self._setup.seed, count)
+        return text_ids(lambda text: tokenizer(text, verbose=False)["input_ids"], count)
 
 
-def import_transformers() -> Any:
+def import_transformers() -> ModuleType:
     """Import transformers, whose annotations are too partial for strict checking."""
     return import_module("transformers")
 
 
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """Return ``base`` with ``changes``, nested mappings merged rather than replaced."""
     merged = dict(base)
     for name, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(base.get(name), Mapping)
-        merged[name] = _merged(base[name], value) if both else value
+        former = base.get(name)
+        if isinstance(value, Mapping) and isinstance(former, Mapping):
+            merged[name] = _merged(former, value)
+        else:
+            merged[name] = value
     return merged
 
 
-def _device(setup: Setup) -> Any:
+def _device(setup: Setup) -> torch.device:
     import torch
 
     device = torch.device(setup.device)
@@ -210,12 +235,14 @@ def _read_pages(folder: Path) -> None:
             pages[:: mmap.PAGESIZE]
 
 
-def _materialised(auto_network: Any, config: Any, path: Path | None, setup: Setup) -> Any:
+def _materialised(
+    auto_network: AutoNetwork, config: PreTrainedConfig, path: Path | None, setup: Setup
+) -> PreTrainedModel:
     """Return the network on the CPU in the dtype that is loaded, with no page left to fault in."""
     import torch
 
     dtype = "float32" if setup.dtype == "int8_dynamic" else setup.dtype
-    options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    options: dict[str, object] = {"dtype": getattr(torch, dtype)}
     if setup.attention != "auto":
         options["attn_implementation"] = setup.attention
     try:
@@ -231,7 +258,9 @@ def _materialised(auto_network: Any, config: Any, path: Path | None, setup: Setu
         ) from error
 
 
-def read_network(auto_network: Any, config: Any, path: Path, options: Mapping[str, Any]) -> Any:
+def read_network(
+    auto_network: AutoNetwork, config: PreTrainedConfig, path: Path, options: Mapping[str, object]
+) -> PreTrainedModel:
     """Return the network with the weights in a folder.
 
     Raises:
@@ -257,7 +286,7 @@ def read_network(auto_network: Any, config: Any, path: Path, options: Mapping[st
     return network
 
 
-def _touch(network: Any) -> None:
+def _touch(network: PreTrainedModel) -> None:
     """Read one value of each page: parameters may be pages of the file, mapped but not yet faulted in."""
     for parameter in network.parameters():
         parameter.detach().flatten()[:: mmap.PAGESIZE // parameter.element_size()].sum().item()

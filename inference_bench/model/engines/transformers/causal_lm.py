@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from inference_bench.errors import NotApplicableError
 from inference_bench.model.engines.transformers.base import TransformersModel, import_transformers
 from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
-from inference_bench.model.model import BatchGenerator, TextGenerator, TextScorer
+from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator, TextScorer
+from inference_bench.model.prompts import Prompts
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Cache, PreTrainedConfig, PreTrainedModel
 
 
 class CausalLM(TransformersModel):
@@ -23,31 +29,32 @@ class CausalLM(TransformersModel):
 
     def generator(self) -> TextGenerator:
         """Return greedy generation at batch size 1."""
-        return CausalLMGenerator(self)
+        return CausalLMGenerator(self.network, self.prompts)
 
     def batch_generator(self) -> BatchGenerator:
         """Return greedy generation of several sequences at once."""
-        return CausalLMBatchGenerator(self)
-
-    def prompt_ids(self, length: int) -> list[int]:
-        """Return the token ids of a prompt of this length."""
-        return self.text_ids(length)
+        return CausalLMBatchGenerator(self.network, self.prompts)
 
     def chat_prompt(self, question: str) -> str:
         """Return the text of a chat in which the user has asked this and the model is to answer.
 
         Needs a tokenizer that has a chat template, so trained weights of an instruction-tuned model.
+
+        Raises:
+            NotApplicableError: random weights, which have no tokenizer.
         """
-        text: str = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True, **self.chat_options
+        if self.tokenizer is None:
+            raise NotApplicableError(f"{self.name} has no tokenizer with random weights")
+        chat = [{"role": "user", "content": question}]
+        return str(
+            self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, **self.chat_options)
         )
-        return text
 
     def scorer(self) -> TextScorer:
         """Return likelihoods and greedy text."""
         return CausalLMScorer(self.network, self.tokenizer, self.text_ids, self.input_limit)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """Return the exact size, the settings that speed depends on, and how generation is done."""
         own = self.network.generation_config.to_diff_dict()
         own.pop("transformers_version", None)
@@ -65,29 +72,29 @@ class CausalLMGenerator(TextGenerator):
     No attention mask and no position ids are passed: for one unpadded sequence the model derives the same ones.
     """
 
-    def __init__(self, model: CausalLM) -> None:
+    def __init__(self, network: PreTrainedModel, prompts: Prompts) -> None:
         import torch
 
         self._torch = torch
-        self._model = model
-        self._network = model.network
-        self._cache: Any = None
-        self._token: Any = None
+        self._network = network
+        self._prompts = prompts
+        self._cache: Cache | None = None
+        self._token: torch.Tensor | None = None
 
-    def prompt(self, length: int) -> Any:
+    def prompt(self, length: int) -> Prompt:
         """Return the first ``length`` token ids as a tensor of shape (1, length) on the device.
 
         Raises:
             InvalidValueError: more than the model takes, or none.
         """
-        self._model.check_length(length)
-        return self._torch.tensor([self._model.prompt_ids(length)], device=self._network.device)
+        self._prompts.check(length)
+        return self._torch.tensor([self._prompts.ids(length)], device=self._network.device)
 
     def reset(self) -> None:
         """Free the cache of the last sequence."""
         self._cache = self._token = None
 
-    def prefill(self, prompt: Any) -> int:
+    def prefill(self, prompt: Prompt) -> int:
         """Run the prompt into a fresh cache; only the last position goes through the head."""
         self.reset()
         return self._step(input_ids=prompt)
@@ -96,21 +103,22 @@ class CausalLMGenerator(TextGenerator):
         """Run the last token, which has stayed on the device."""
         return self._step(input_ids=self._token)
 
-    def generate(self, prompt: Any, new_tokens: int) -> Sequence[int]:
+    def generate(self, prompt: Prompt, new_tokens: int) -> Sequence[int]:
         """Call transformers' ``generate`` with plain greedy settings and no end-of-sequence token."""
         return self._generate(new_tokens, input_ids=prompt, attention_mask=self._torch.ones_like(prompt))
 
-    def _step(self, **inputs: Any) -> int:
+    def _step(self, **inputs: torch.Tensor | None) -> int:
         with self._torch.inference_mode():
             output = self._network(**inputs, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
             self._cache = output.past_key_values
             # generate() compares a float32 copy; the conversion is exact and argmax takes the first of equals in both.
-            self._token = output.logits[:, -1].argmax(-1, keepdim=True)
-            token: int = self._token.item()  # waits for the device
+            chosen = output.logits[:, -1].argmax(-1, keepdim=True)
+            self._token = chosen
+            token: int = chosen.item()  # waits for the device
         return token
 
-    def _generate(self, new_tokens: int, **inputs: Any) -> Sequence[int]:
-        network = self._network
+    def _generate(self, new_tokens: int, **inputs: torch.Tensor) -> Sequence[int]:
+        network: Any = self._network  # transformers' annotations do not say that it can generate
         own = network.generation_config  # merged into whatever is passed, so it must step aside
         network.generation_config = import_transformers().GenerationConfig(do_sample=False, pad_token_id=0)
         try:
@@ -122,7 +130,7 @@ class CausalLMGenerator(TextGenerator):
         return tokens
 
 
-def kv_bytes_per_token(config: Any, element_bytes: int) -> int | None:
+def kv_bytes_per_token(config: PreTrainedConfig, element_bytes: int) -> int | None:
     """Return the bytes that one more token takes in the key-value cache: 2 x layers x KV heads x head size x element.
 
     None for attention of another kind (latent, linear, sliding window), which this formula does not describe.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.model.model import BatchGenerator
+from inference_bench.model.interfaces import BatchGenerator
+from inference_bench.model.prompts import Prompts
 
 if TYPE_CHECKING:
-    from inference_bench.model.engines.transformers.causal_lm import CausalLM
+    import torch
+    from transformers import Cache, PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,8 @@ class PaddedPrompts:
         mask: 1 for a token and 0 for padding, of the same shape; None where all rows are equally long.
     """
 
-    ids: Any
-    mask: Any
+    ids: torch.Tensor
+    mask: torch.Tensor | None
 
 
 class CausalLMBatchGenerator(BatchGenerator):
@@ -33,15 +35,15 @@ class CausalLMBatchGenerator(BatchGenerator):
     only where there is padding: a batch of equal lengths takes the same path as a single sequence.
     """
 
-    def __init__(self, model: CausalLM) -> None:
+    def __init__(self, network: PreTrainedModel, prompts: Prompts) -> None:
         import torch
 
         self._torch = torch
-        self._model = model
-        self._network = model.network
-        self._cache: Any = None
-        self._mask: Any = None
-        self._tokens: Any = None
+        self._network = network
+        self._prompts = prompts
+        self._cache: Cache | None = None
+        self._mask: torch.Tensor | None = None
+        self._tokens: torch.Tensor | None = None
 
     def prompts(self, lengths: Sequence[int]) -> PaddedPrompts:
         """Return one row for each length, on the device: row ``i`` is the single prompt of ``lengths[i]`` tokens.
@@ -53,8 +55,8 @@ class CausalLMBatchGenerator(BatchGenerator):
             raise InvalidValueError("prompt lengths", "none", "at least one")
         longest = max(lengths)
         for length in (longest, min(lengths)):
-            self._model.check_length(length)
-        rows = [self._model.prompt_ids(length) for length in lengths]
+            self._prompts.check(length)
+        rows = [self._prompts.ids(length) for length in lengths]
         device = self._network.device
         ids = self._torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=device)
         if min(lengths) == longest:
@@ -78,20 +80,20 @@ class CausalLMBatchGenerator(BatchGenerator):
             self._mask = self._torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], dim=1)
         return self._step(self._tokens, self._masking(1))
 
-    def _masking(self, new_columns: int) -> dict[str, Any]:
+    def _masking(self, new_columns: int) -> dict[str, torch.Tensor]:
         """Return what tells the network of padding: nothing where there is none."""
         if self._mask is None:
             return {}
-        return {"attention_mask": self._mask, **self._positions(new_columns)}
+        return {"attention_mask": self._mask, **self._positions(self._mask, new_columns)}
 
-    def _positions(self, new_columns: int) -> dict[str, Any]:
+    def _positions(self, mask: torch.Tensor, new_columns: int) -> dict[str, torch.Tensor]:
         """Return the position ids of the last columns: they count from each row's own first token.
 
         What they are at padding does not matter, since no token attends to it.
         """
-        return {"position_ids": (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -new_columns:]}
+        return {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -new_columns:]}
 
-    def _step(self, ids: Any, masking: dict[str, Any]) -> list[int]:
+    def _step(self, ids: torch.Tensor | None, masking: dict[str, torch.Tensor]) -> list[int]:
         with self._torch.inference_mode():
             output = self._network(
                 input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **masking

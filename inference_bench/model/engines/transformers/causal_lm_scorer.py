@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import InvalidValueError, NotApplicableError
-from inference_bench.model.model import Likelihood, TextScorer
+from inference_bench.model.interfaces import Likelihood, TextScorer
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
+    from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
 _POSITIONS = 512
 """Positions whose logits are held at once: at a vocabulary of 150,000 they take 300 MB in float32."""
@@ -28,7 +30,13 @@ class CausalLMScorer(TextScorer):
         limit: positions that the network takes.
     """
 
-    def __init__(self, network: Any, tokenizer: Any, ids: Callable[[int], list[int]], limit: int) -> None:
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase | None,
+        ids: Callable[[int], list[int]],
+        limit: int,
+    ) -> None:
         import torch
 
         self._torch = torch
@@ -53,7 +61,8 @@ class CausalLMScorer(TextScorer):
             raise InvalidValueError("tokens of the continuations", lengths, f"1 to {self._limit} each")
         first, cache = self._prefill(head[-(self._limit + 1 - longest) :])
         # As a beam search does it, which every kind of cache knows: each row becomes a copy of row 0.
-        cache.reorder_cache(self._torch.zeros(len(tails), dtype=self._torch.long, device=self._network.device))
+        first_row: Any = self._torch.zeros(len(tails), dtype=self._torch.long, device=self._network.device)
+        cache.reorder_cache(first_row)
         # Padded on the right: no real token ever looks at what comes after it.
         rows = self._tensor([tail + [0] * (longest - len(tail)) for tail in tails])
         begin, begin_greedy = self._rate(first.expand(len(tails), 1, -1), rows[:, :1])
@@ -101,7 +110,7 @@ class CausalLMScorer(TextScorer):
             if token in ends:
                 break
             tokens.append(token)
-            text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+            text = str(self._known_tokenizer.decode(tokens, skip_special_tokens=True))
             found = [place for place in map(text.find, filter(None, stop)) if place >= 0]
             if found:
                 return text[: min(found)]
@@ -139,14 +148,18 @@ class CausalLMScorer(TextScorer):
         return head or [self._first_token()], tails
 
     def _tokens(self, text: str, *, special: bool = True) -> list[int]:
+        ids: list[int] = self._known_tokenizer(text, add_special_tokens=special)["input_ids"]
+        return ids
+
+    @property
+    def _known_tokenizer(self) -> PreTrainedTokenizerBase:
         if self._tokenizer is None:
             raise NotApplicableError("random weights come without a tokenizer: what they say of a text means nothing")
-        ids: list[int] = self._tokenizer(text, add_special_tokens=special)["input_ids"]
-        return ids
+        return self._tokenizer
 
     def _first_token(self) -> int:
         """Return what stands before a text that has nothing before it."""
-        for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
+        for token in (self._known_tokenizer.bos_token_id, self._known_tokenizer.eos_token_id):
             if token is not None:
                 return int(token)
         raise NotApplicableError("the tokenizer has no token that begins or ends a text")
@@ -156,13 +169,15 @@ class CausalLMScorer(TextScorer):
         ends = found if isinstance(found, list) else [found]
         return {token for token in (*ends, getattr(self._tokenizer, "eos_token_id", None)) if token is not None}
 
-    def _prefill(self, ids: Sequence[int]) -> tuple[Any, Any]:
+    def _prefill(self, ids: Sequence[int]) -> tuple[torch.Tensor, Cache]:
         """Return the logits after the last token, shape (1, 1, vocabulary), and the cache."""
         with self._torch.inference_mode():
             output = self._network(input_ids=self._tensor([ids]), use_cache=True, logits_to_keep=1)
         return output.logits, output.past_key_values
 
-    def _run(self, inputs: Any, targets: Any, cache: Any) -> tuple[Any, Any]:
+    def _run(
+        self, inputs: torch.Tensor, targets: torch.Tensor, cache: Cache | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the log-likelihood of each target and whether it is the likeliest, both of shape (rows, length)."""
         rows, length = inputs.shape
         step = max(1, _POSITIONS // rows)
@@ -178,7 +193,7 @@ class CausalLMScorer(TextScorer):
             greedy.append(same)
         return self._torch.cat(scores, 1), self._torch.cat(greedy, 1)
 
-    def _rate(self, logits: Any, targets: Any) -> tuple[Any, Any]:
+    def _rate(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the targets' log-likelihoods in float64 and whether each is the likeliest; sums lose nothing so."""
         logits = logits.float()
         chosen = logits.gather(-1, targets[..., None])[..., 0]
@@ -197,5 +212,5 @@ class CausalLMScorer(TextScorer):
         if length > self._limit:
             raise InvalidValueError("sequence", f"{length} tokens", f"at most {self._limit}")
 
-    def _tensor(self, rows: Sequence[Sequence[int]]) -> Any:
+    def _tensor(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         return self._torch.tensor(rows, device=self._network.device)
