@@ -1,6 +1,6 @@
-"""Old module paths and where their contents are now: for one release, so that a plugin's author knows what to change.
+"""Old module paths and their replacements, for the error message of a plugin that still uses one.
 
-Read only when a plugin cannot be imported; nothing is redirected.
+Used only when a plugin cannot be imported; imports are not redirected. To be removed after one release.
 """
 
 from __future__ import annotations
@@ -89,8 +89,7 @@ MOVED = {
     "worker_process": "orchestration.worker_process",
     "worker_thread": "orchestration.worker_thread",
 }
-"""Old module → the modules that hold its contents now, without the package's name. A moved package stands for all of
-its modules."""
+"""Old module → new modules, without the package's name. A package stands for all of its modules."""
 
 FACE = {
     "benchmark": "Benchmark",
@@ -104,11 +103,11 @@ FACE = {
     "run_tables": "RunTables load_runs",
     "text_encoder": "EmbeddingModel",
 }
-"""Old module → its names that are to be imported from the package itself."""
+"""Old module → its names that are now imported from ``inference_bench`` itself."""
 
 
 def advice(error: BaseException) -> str:
-    """Return what to import instead, or nothing where the error is not about an old path."""
+    """Return what to import instead, or an empty text if the error is not about an old path."""
     module, name = _not_found(error)
     own = module.removeprefix(f"{_PACKAGE}.") if module != _PACKAGE else name
     if own not in MOVED:
@@ -121,7 +120,7 @@ def advice(error: BaseException) -> str:
 
 
 def _not_found(error: BaseException) -> tuple[str, str]:
-    """Return the module, and the name in it, that an error says are not there; empty where it says nothing of it."""
+    """Return the missing module and the missing name in it; empty texts if unknown."""
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
         return error.obj.__name__, error.name or ""
     if isinstance(error, ImportError):

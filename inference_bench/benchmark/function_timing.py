@@ -1,4 +1,4 @@
-"""One function timed call by call, with the statistics of every other case: the engine of the pytest plugin."""
+"""Time one function call by call, with the statistics of every benchmark; used by the pytest plugin."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class FunctionTiming:
-    """Times a function where it stands.
+    """Times one function in this process.
 
     Attributes:
         limits: when to stop.
-        summary: of the last function that was timed.
+        summary: the result for the last function that was timed.
     """
 
     limits: Limits
     summary: Summary | None = field(default=None, init=False)
 
     def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call it until the median of its duration is precise, and return what its last call returned.
+        """Call the function until its median is precise, and return the result of the last call.
 
-        An exception of the function ends the timing and passes on.
+        An exception of the function ends the timing and is raised.
         """
         measurement = Measurement(self.limits)
         call: Callable[..., R] = partial(function, **kwargs) if kwargs else function

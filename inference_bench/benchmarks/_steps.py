@@ -1,4 +1,4 @@
-"""The timed loop of a generation, of one sequence or of a batch, and its samples."""
+"""Time the steps of a generation, of one sequence or of a batch, and record its samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def time_steps(
     generator: TextGenerator | BatchGenerator, prompt: Prompt, new_tokens: int, recorder: TickRecorder
 ) -> None:
-    """Generate with one clock reading between steps; ``recorder`` then holds t[0] … t[new_tokens]."""
+    """Generate and record one tick between steps: t[0] … t[new_tokens] in ``recorder``."""
     recorder.clear()
     tick, decode = recorder.tick, generator.decode
     tick()
@@ -25,7 +25,7 @@ def time_steps(
 
 
 def record_steps(iteration: Iteration, recorder: TickRecorder, new_tokens: int) -> None:
-    """Turn the instants of one generation into samples, by the formulas of ``metrics``."""
+    """Turn the ticks of one generation into samples, by the formulas in ``metrics``."""
     t = recorder.nanoseconds().tolist()
     iteration.record("ttft", t[1] - t[0], start_ns=t[0], phase="prefill")
     if len(t) <= new_tokens:

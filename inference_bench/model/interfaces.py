@@ -1,4 +1,4 @@
-"""What a loaded model offers to benchmarks: generators, servers, encoders and scorers of text."""
+"""The interfaces of a loaded model: generators, servers, encoders and scorers of text."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Prompt: TypeAlias = Any
-"""A prompt as its engine wants it: only what made it looks inside."""
+"""A prompt in its engine's own form; opaque to benchmarks."""
 
 
 class TextGenerator(ABC):
     """Greedy generation, one step at a time.
 
-    Each step returns when the token has arrived on the host, so that a clock read around it sees all of its work.
+    Each step returns once the token is on the host, so that a clock reading after it includes all of its work.
     """
 
     @abstractmethod
     def prompt(self, length: int) -> Prompt:
-        """Return real text as exactly ``length`` token ids, placed where ``prefill`` wants them."""
+        """Return real text as exactly ``length`` token ids, in the form for ``prefill``."""
 
     def reset(self) -> None:
-        """Forget the last sequence, outside of any timing: what ``prefill`` would otherwise have to free first."""
+        """Free the last sequence outside of any timing, so that ``prefill`` need not."""
         return
 
     @abstractmethod
@@ -35,25 +35,25 @@ class TextGenerator(ABC):
 
     @abstractmethod
     def decode(self) -> int:
-        """Return the next token, given all before it."""
+        """Return the next token."""
 
     @abstractmethod
     def generate(self, prompt: Prompt, new_tokens: int) -> Sequence[int]:
-        """Generate as the framework's own ``generate`` does, ignoring end-of-sequence: the reference for the steps."""
+        """Generate with the framework's own ``generate``, ignoring end-of-sequence: the reference for the steps."""
 
 
 class BatchGenerator(ABC):
-    """Greedy generation of several sequences that start together, one step of all of them at a time.
+    """Greedy generation of several sequences that start together, one step at a time.
 
-    Each step returns when the tokens have arrived on the host.
+    Each step returns once the tokens are on the host.
     """
 
     @abstractmethod
     def prompts(self, lengths: Sequence[int]) -> Prompt:
-        """Return one prompt of each length, padded on the left and placed where ``prefill`` wants them."""
+        """Return one prompt per length, padded on the left, in the form for ``prefill``."""
 
     def reset(self) -> None:
-        """Forget the last batch, outside of any timing: what ``prefill`` would otherwise have to free first."""
+        """Free the last batch outside of any timing, so that ``prefill`` need not."""
         return
 
     @abstractmethod
@@ -62,49 +62,49 @@ class BatchGenerator(ABC):
 
     @abstractmethod
     def decode(self) -> list[int]:
-        """Return the next token of each sequence, given all before it."""
+        """Return the next token of each sequence."""
 
 
 class TextServer(ABC):
-    """Generates for several requests at a time, each a stream of tokens, inside one event loop."""
+    """Serves concurrent requests, each as a stream of tokens, in one event loop."""
 
     @abstractmethod
     def prompt(self, length: int) -> Prompt:
-        """Return real text as exactly ``length`` tokens, as ``stream`` wants it."""
+        """Return real text as exactly ``length`` tokens, in the form for ``stream``."""
 
     @abstractmethod
     def stream(self, prompt: Prompt, new_tokens: int) -> AsyncIterator[int]:
-        """Yield the tokens of one request as they arrive; other requests go on meanwhile."""
+        """Yield the tokens of one request as they arrive; requests run concurrently."""
 
     async def close(self) -> None:
-        """End whatever serves, once no request is under way."""
+        """Stop the server; called when no request is in progress."""
         return
 
 
 class TextEncoder(ABC):
-    """Text in, one vector out: an embedding model, in one forward pass."""
+    """Turns a text into one vector in one forward pass: an embedding model."""
 
     @abstractmethod
     def prompt(self, length: int, batch_size: int = 1) -> Prompt:
-        """Return real text as ``batch_size`` rows of exactly ``length`` token ids, placed for ``encode``."""
+        """Return real text as ``batch_size`` rows of exactly ``length`` token ids, in the form for ``encode``."""
 
     @abstractmethod
     def encode(self, prompt: Prompt) -> object:
-        """Return the rows' vectors, shape (batch, size), once they have been computed: the device has finished."""
+        """Return the rows' vectors, shape (batch, size), once the device has finished."""
 
     @abstractmethod
     def encode_texts(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one unit vector for each text."""
+        """Return one unit vector per text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """How likely a model finds a text.
+    """The likelihood of a text under a model.
 
     Attributes:
-        log_likelihood: natural logarithm of the text's probability: the sum over its tokens.
-        tokens: how many tokens it has.
-        greedy: whether greedy generation would have written it, token by token.
+        log_likelihood: natural logarithm of the text's probability, summed over its tokens.
+        tokens: number of tokens.
+        greedy: whether greedy generation would give the same tokens.
     """
 
     log_likelihood: float
@@ -113,22 +113,22 @@ class Likelihood:
 
 
 class TextScorer(ABC):
-    """What accuracy is made of: the likelihood of given text, greedy text, and logits as they are.
+    """Likelihoods of texts, greedy text, and logits: the basis of accuracy.
 
-    The methods that take text need a tokenizer, so trained weights; those that take token ids work with any weights.
+    The methods that take text need a tokenizer, thus trained weights; those that take token ids work with any weights.
     """
 
     @abstractmethod
     def log_likelihoods(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
-        """Return the likelihood of each continuation, given the context; tokens are those of the two texts joined."""
+        """Return the likelihood of each continuation given the context; the two are tokenised as one text."""
 
     @abstractmethod
     def text_likelihood(self, text: str) -> Likelihood:
-        """Return the likelihood of a whole text, of any length: each token counts once, given those in its window."""
+        """Return the likelihood of a whole text of any length; each token counts once, given those in its window."""
 
     @abstractmethod
     def complete(self, prompt: str, stop: Sequence[str], new_tokens: int) -> str:
-        """Return what greedy generation writes after the prompt, up to the first stop text or the end of sequence."""
+        """Return greedy text after the prompt, up to the first stop text or the end of sequence."""
 
     @abstractmethod
     def passages(self, count: int, length: int) -> list[list[int]]:
@@ -140,4 +140,4 @@ class TextScorer(ABC):
 
     @abstractmethod
     def greedy(self, ids: Sequence[int], new_tokens: int) -> list[int]:
-        """Return the next ``new_tokens`` token ids by greedy generation, past any end of sequence."""
+        """Return the next ``new_tokens`` token ids by greedy generation, ignoring end-of-sequence."""

@@ -22,7 +22,7 @@ class LoadSteps:
     """Times the named steps of a load.
 
     Args:
-        wait: returns when the model's turn has come; None for one that need not wait.
+        wait: blocks until it is the model's turn; None if it need not wait.
     """
 
     def __init__(self, wait: Callable[[], None] | None = None) -> None:
@@ -37,7 +37,7 @@ class LoadSteps:
         self.steps.append(LoadStep(name, begin_ns, now_ns()))
 
     def park(self) -> None:
-        """Say that all is on the host and the device comes next: a loader ahead of its turn waits here until it is."""
+        """Mark the point after which the device is used; a model that loads ahead waits here for its turn."""
         if self.wait is not None:
             with self.step("park"):
                 self.wait()

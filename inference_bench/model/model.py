@@ -1,7 +1,7 @@
-"""The system under test: a plugin that can load, infer and unload.
+"""The interface of a model: a plugin that can load, infer and unload.
 
-A model lives in ``models/<name>/model.py`` as one subclass of ``Model``. The file imports this module and the standard
-library only; its framework is imported inside ``load``.
+A model is one subclass of ``Model`` in ``models/<name>/model.py``. The file imports ``inference_bench`` and the
+standard library only; its framework is imported inside ``load``.
 """
 
 from __future__ import annotations
@@ -18,32 +18,31 @@ if TYPE_CHECKING:
     from inference_bench.spec import Setup
 
 ABILITIES = ("generate", "score", "encode")
-"""What a model can do: write text, give text a likelihood, turn text into a vector."""
+"""What a model can do: generate text, compute likelihoods of text, turn text into a vector."""
 
 _ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 4}
-"""Bytes of a parameter. ``int8_dynamic`` is loaded as float32 and only then quantised, so this is its peak."""
+"""Bytes per parameter. ``int8_dynamic`` is loaded as float32 and then quantised, so this is its peak."""
 
 
 class Model(ABC):
-    """A system under test. Class attributes describe it without importing its framework.
+    """A model. Class attributes describe it without importing its framework.
 
     Class attributes:
-        name: folder name, set when it is found.
-        title: heading for people.
+        name: folder name, set on discovery.
+        title: heading in reports.
         description: one line for ``list``.
         license: SPDX name of the weights' licence.
-        parameters: of the full model.
+        parameters: number of parameters of the full model.
         published_dtype: dtype of the published weights.
         min_input_length: tokens of the shortest prompt.
-        max_input_length: tokens of the longest prompt and what is generated from it.
+        max_input_length: most tokens of a prompt together with its new tokens.
         devices: kinds of device that it runs on.
-        dtypes: those of ``spec.DTYPES`` that it runs in.
-        hub, package: where trained weights come from.
+        dtypes: the dtypes of ``spec.DTYPES`` that it supports.
+        hub, package: sources of trained weights.
         needs_weights: False if there is nothing to load.
-        abilities: those of ``ABILITIES`` that it has; a benchmark that needs another one does not apply, which is said
-            before anything is loaded.
-        parks: whether ``load`` calls ``steps.park()`` before it touches the device, so that it may load ahead while
-            the device is being measured.
+        abilities: its abilities, of ``ABILITIES``; a benchmark that needs another one does not apply.
+        parks: whether ``load`` calls ``steps.park()`` before it uses the device, so that it can load ahead while
+            another model is measured.
     """
 
     name: ClassVar[str] = ""
@@ -64,7 +63,7 @@ class Model(ABC):
 
     @abstractmethod
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
-        """Load the model, ready for its first call, each part under ``steps.step(name)``."""
+        """Load the model until it is ready for its first call, each part under ``steps.step(name)``."""
 
     @abstractmethod
     def unload(self) -> None:
@@ -87,15 +86,15 @@ class Model(ABC):
         raise NotApplicableError(f"{self.name} does not generate text in batches")
 
     def server(self, max_batch_size: int) -> TextServer:
-        """Return the loaded model as a server of concurrent requests, where it has one of its own.
+        """Return the loaded model's own server of concurrent requests.
 
-        A model that has none, but generates in batches, is served by ``batcher.Batcher``.
+        A model without one that generates in batches is served by ``benchmarks._batcher.Batcher``.
 
         Args:
-            max_batch_size: requests that may be computed together.
+            max_batch_size: most requests in one batch.
 
         Raises:
-            NotApplicableError: it has none of its own.
+            NotApplicableError: this model has no server of its own.
         """
         raise NotApplicableError(f"{self.name} has no server of its own")
 
@@ -109,7 +108,7 @@ class Model(ABC):
 
     @classmethod
     def memory_bytes(cls, dtype: str) -> int:
-        """Return the bytes of the full model's parameters while it loads in this dtype, before any activation or cache.
+        """Return the peak bytes of the full model's parameters while it loads in this dtype.
 
         Raises:
             UnknownNameError: no such dtype.
@@ -120,10 +119,10 @@ class Model(ABC):
 
     @classmethod
     def require(cls, ability: str) -> None:
-        """Refuse a benchmark that needs an ability this model does not have.
+        """Refuse a benchmark that needs an ability that this model does not have.
 
         Raises:
-            NotApplicableError: it has not.
+            NotApplicableError: the model does not have it.
         """
         if ability not in cls.abilities:
             raise NotApplicableError(f"{cls.name} cannot {ability} text; it can {', '.join(cls.abilities)}")
@@ -137,5 +136,5 @@ class Model(ABC):
         raise NotApplicableError(f"{self.name} does not score text")
 
     def describe(self) -> dict[str, object]:
-        """Return what is known only after loading (exact parameter count, bytes of weights, framework settings)."""
+        """Return facts known only after loading: exact parameter count, bytes of weights, framework settings."""
         return {}

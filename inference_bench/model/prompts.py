@@ -15,7 +15,7 @@ _FILE = Path(__file__).with_name("prompt.txt")
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """The prompts that one loaded model takes.
+    """The prompts that a loaded model accepts.
 
     Attributes:
         shortest: tokens of the shortest prompt.
@@ -28,7 +28,7 @@ class Prompts:
     ids: Callable[[int], list[int]]
 
     def check(self, length: int) -> None:
-        """Refuse a prompt of this many tokens that the model does not take.
+        """Refuse a length that the model does not accept.
 
         Raises:
             InvalidValueError: fewer than ``shortest``, or more than ``longest``.
@@ -39,15 +39,15 @@ class Prompts:
 
 @cache
 def prompt_text() -> str:
-    """Return the English text that every prompt begins with."""
+    """Return the English text that all prompts are taken from."""
     return _FILE.read_text(encoding="utf-8")
 
 
 def text_ids(tokenize: Callable[[str], list[int]], count: int) -> list[int]:
-    """Return the first ``count`` token ids of the prompt text, which is repeated as often as needed."""
+    """Return the first ``count`` token ids of the prompt text, repeated if needed."""
     text = prompt_text()
     ids: list[int] = []
-    while len(ids) <= count:  # one more than needed: a tokenizer may add an end token, which is cut off
+    while len(ids) <= count:  # one more than needed, because a tokenizer may add an end token
         ids = tokenize(text)
         text += text
     return ids[:count]

@@ -1,4 +1,4 @@
-"""What a model's folder has to be like: names, the model's class, its benchmarks. Each check yields what is wrong."""
+"""Check a model's folder: names, the model's class, its benchmarks. Each check yields flaws."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from inference_bench.spec import DTYPES, SUITES, Axis
 
 _FRAMEWORKS = ("torch", "transformers", "tensorflow", "jax", "onnxruntime", "vllm", "accelerate", "safetensors")
 _METHODS = {"generate": "generator", "score": "scorer", "encode": "encoder"}
-"""The method that an ability is used through."""
+"""Ability → the method that provides it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """One thing that is not as it should be.
+    """One violation of the plugin interface.
 
     Attributes:
         where: the file or folder.
         problem: what was found.
-        fix: what to do.
+        fix: how to fix it.
     """
 
     where: str
@@ -41,14 +41,14 @@ class Flaw:
 
 
 def flaws(file: ModelFile) -> Iterator[Flaw]:
-    """Yield what is wrong with a model's folder; imports its files."""
+    """Yield the flaws of a model's folder; imports its files."""
     yield from _check_folder(file)
     yield from _check_model(file)
     yield from _check_benchmarks(own_benchmarks(file))
 
 
 def _check_folder(file: ModelFile) -> Iterator[Flaw]:
-    """Look at names alone."""
+    """Check names only."""
     folder = file.path.parent
     try:
         check_name("model", file.name)
@@ -57,19 +57,19 @@ def _check_folder(file: ModelFile) -> Iterator[Flaw]:
     benchmarks = folder / "benchmarks"
     for path in sorted(benchmarks.glob("*")):
         if path.is_dir() and path.name not in (*KINDS, "__pycache__"):
-            yield Flaw(str(path), "no kind of benchmark", f"move its files into one of {', '.join(KINDS)}")
+            yield Flaw(str(path), "unknown kind of benchmark", f"move its files into one of {', '.join(KINDS)}")
         elif path.suffix == ".py" and not path.name.startswith("_"):
             yield Flaw(
                 str(path),
-                "a benchmark outside of its kind's folder",
+                "a benchmark outside of a kind's folder",
                 f"`migrate {folder.parent}` copies it there; then delete it",
             )
     seen: dict[str, Path] = {}
     for path in sorted(path for kind in KINDS for path in (benchmarks / kind).glob("*.py")):
         if not path.name.startswith(("benchmark_", "_")):
-            yield Flaw(str(path), "never found: its name does not begin with benchmark_", "rename it")
+            yield Flaw(str(path), "ignored: its name does not begin with benchmark_", "rename it")
         elif path.name in seen and not path.name.startswith("_"):
-            yield Flaw(str(path), f"bears the name of {seen[path.name]}", "rename one of the two")
+            yield Flaw(str(path), f"has the same name as {seen[path.name]}", "rename one of the two")
         seen[path.name] = path
 
 
@@ -118,14 +118,14 @@ def _check_metadata(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
 def _check_abilities(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
     stated: Any = model.abilities
     if not isinstance(stated, tuple) or not stated:
-        return  # found with the metadata
+        return  # reported with the metadata
     for ability, method in _METHODS.items():
         has = getattr(model, method) is not getattr(Model, method)
         if ability in stated and not has:
-            yield _wrong(file, f"says that it can {ability}, but has no {method}()", f"write {method}(), or drop it")
-        if method in vars(model) and ability not in stated:  # what it only inherits, it need not be able to do
+            yield _wrong(file, f"declares the ability {ability} but has no {method}()", f"write {method}(), or drop it")
+        if method in vars(model) and ability not in stated:  # an inherited method is no claim
             yield _wrong(
-                file, f"has {method}(), but does not say that it can {ability}", f"add {ability!r} to abilities"
+                file, f"has {method}() but does not declare the ability {ability}", f"add {ability!r} to abilities"
             )
 
 
@@ -154,7 +154,7 @@ def _flaws_of_benchmark(benchmark: type[Benchmark]) -> Iterator[tuple[str, str]]
         yield "title is empty", 'state it: title = "…"'
     if not benchmark.suites or not set(benchmark.suites) <= set(SUITES):
         yield f"suites is {benchmark.suites!r}", f"a tuple of some of {', '.join(SUITES)}"
-    axes: Sequence[Any] = benchmark.axes  # what a plugin really wrote
+    axes: Sequence[Any] = benchmark.axes  # as the plugin wrote it
     for axis in axes:
         if not isinstance(axis, Axis) or not axis.default:
             yield f"axes holds {axis!r}", "Axis(name, (value, …)) with at least one value"

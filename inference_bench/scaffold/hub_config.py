@@ -2,8 +2,8 @@
 
     python -m inference_bench.scaffold.hub_config REPOSITORY REVISION
 
-Prints one JSON object: ``config``, ``commit`` and ``license`` (empty if the repository states none). A process of its
-own, as ``hub_download`` is and for the same reasons.
+Prints one JSON object: ``config``, ``commit`` and ``license`` (empty if the repository states none). Runs in
+a separate process for the same reasons as ``hub_download``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inference_bench.model.weights.hub_download import PROBE_S, reason
 
 
 class HubConfig(TypedDict):
-    """A model's configuration on the hub, the commit that it is of, and the licence that its card states."""
+    """A model's configuration on the hub, its commit, and the licence on its card."""
 
     config: dict[str, Any]
     commit: str
@@ -26,7 +26,7 @@ class HubConfig(TypedDict):
 
 
 def read_config(repo_id: str, revision: str) -> HubConfig:
-    """Ask the hub once, within ``PROBE_S``, which commit this is; then read that commit's ``config.json``."""
+    """Resolve the revision to a commit within ``PROBE_S``, then read that commit's ``config.json``."""
     from huggingface_hub import HfApi, hf_hub_download
 
     signal.alarm(PROBE_S)  # see hub_download

@@ -1,4 +1,4 @@
-"""What is known of a model before a line of its file is written: its config.json, and what follows from it."""
+"""Facts about a model before its file is written, from its config.json."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ DEFAULT_CONFIG = Path(__file__).with_name("templates") / "config.json"
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What is known of a model whose skeleton is written.
+    """Facts about a model, for its skeleton.
 
     Attributes:
-        name: of its folder.
-        architecture: as ``TransformersModel.architecture``; empty for a bare model.
-        parameters: their number; 0 for a bare model.
-        hub: where its weights are, or None.
-        license: of its weights.
-        dtype: of its published weights.
+        name: name of its folder.
+        architecture: see ``TransformersModel.architecture``; empty for a bare model.
+        parameters: number of parameters; 0 for a bare model.
+        hub: its repository on the hub, or None.
+        license: licence of its weights.
+        dtype: dtype of its published weights.
     """
 
     name: str
@@ -44,24 +44,24 @@ class ModelFacts:
 
     @property
     def title(self) -> str:
-        """The hub's spelling of the name, or the folder's."""
+        """The name on the hub, or that of the folder."""
         return self.hub.repo_id.partition("/")[2] if self.hub else title_of(self.name)
 
 
 def title_of(name: str) -> str:
-    """Return a heading for the name of a folder or file."""
+    """Return a title for the name of a folder or file."""
     text = name.replace("_", " ")
     return text[:1].upper() + text[1:]
 
 
 def read_facts(name: str, hub_id: str | None, revision: str, config: Path | None) -> ModelFacts:
-    """Read a model's configuration, from ``config`` if given, else from the hub; count its parameters.
+    """Read a model's configuration from ``config`` or the hub, and count its parameters.
 
     Args:
-        name: of its folder.
-        hub_id: owner and name on the hub, or None for a model without weights.
-        revision: branch, tag or commit there; the commit that is found is kept.
-        config: a ``config.json`` or the folder with it.
+        name: name of its folder.
+        hub_id: ``owner/name`` on the hub, or None for a model without weights.
+        revision: branch, tag or commit there; it is resolved to a commit.
+        config: a ``config.json``, or its folder.
 
     Raises:
         UsageError: no such configuration, or one that transformers cannot build, full or reduced.
@@ -101,14 +101,14 @@ def _ask_hub(hub: HubWeights) -> HubConfig:
         slow = done.returncode == -signal.SIGALRM
         why = f"no answer within {PROBE_S} s" if slow else last_line(done)
         raise WeightsError(
-            f"hub {hub.repo_id}: {why}. Where you have its config.json: --config PATH with the same --hub-id."
+            f"hub {hub.repo_id}: {why}. If you have its config.json, give --config PATH with the same --hub-id."
         )
     answer: HubConfig = json.loads(done.stdout)
     return answer
 
 
 def _count_parameters(architectures: Sequence[Config]) -> list[int]:
-    """Count the parameters of each, which also shows that transformers can build it."""
+    """Count the parameters of each; this also checks that transformers can build it."""
     base = EmbeddingModel if is_encoder(architectures[0]) else CausalLM
     done = run_python("-m", "inference_bench.scaffold.parameter_count", base.auto_class, text=json.dumps(architectures))
     if done.returncode:

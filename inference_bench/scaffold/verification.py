@@ -1,9 +1,9 @@
-"""Whether a model keeps the structure and the contract, and what to do where it does not.
+"""Verify that a model follows the standard structure and the plugin interface.
 
     python -m inference_bench.scaffold.verification NAME PATH [FOLDER…]
 
-Prints one JSON object. Each model is looked at in a process of its own: whatever its files do when they are imported,
-the others are still verified, and what one of them imports is not blamed on the next.
+Prints one JSON object. Each model is verified in a separate process, so that its files cannot affect the verification
+of other models.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _TIMEOUT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found out about one model.
+    """The result for one model.
 
     Attributes:
         model: name of its folder.
-        path: of its ``model.py``.
+        path: path of its ``model.py``.
         benchmarks: kind → number of its own benchmarks.
-        cases: cases of the suite ``full`` that apply to it; 0 where there are findings.
-        findings: what is not as it should be.
+        cases: number of cases of the suite ``full`` that apply to it; 0 if there are findings.
+        findings: its flaws.
     """
 
     model: str
@@ -70,7 +70,7 @@ def verify_model(file: ModelFile, models_dirs: Sequence[Path] = ()) -> Verificat
         try:
             cases = _count_cases(file, models_dirs)
         except InferenceBenchError as error:
-            found.append(Flaw(str(file.path), str(error), "make its defaults something that it can run"))
+            found.append(Flaw(str(file.path), str(error), "choose defaults that the model supports"))
     counts = Counter(path.parent.name for path in own_benchmarks(file))
     return Verification(file.name, str(file.path), {kind: counts[kind] for kind in KINDS}, cases, tuple(found))
 
@@ -94,9 +94,9 @@ def _verify_apart(file: ModelFile, models_dirs: Sequence[Path]) -> Verification:
     else:
         if plain is not None:
             return Verification(**{**plain, "findings": tuple(Flaw(**of) for of in plain["findings"])})
-        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         problem = f"importing its files ends the process with status {done.returncode}: {last}"
-    flaw = Flaw(str(file.path), problem, "do nothing while the file is imported; the work belongs in load()")
+    flaw = Flaw(str(file.path), problem, "move the work from import time into load()")
     return Verification(file.name, str(file.path), findings=(flaw,))
 
 
@@ -125,7 +125,7 @@ def _namesakes(of: Verification, files: Sequence[ModelFile]) -> Flaw:
 
 
 def _with(of: Verification, flaw: Flaw) -> Verification:
-    # Which of the two a plan would take is unknown: its refusal is this very finding again.
+    # The plan refuses two models of one name, too: drop that duplicate.
     kept = tuple(other for other in of.findings if "two models named" not in other.problem)
     return Verification(of.model, of.path, of.benchmarks, 0, (*kept, flaw))
 

@@ -124,7 +124,7 @@ def test_what_cannot_be_scored_is_a_row_and_the_rest_goes_on(
     assert found["scoring", "good"].status is Status.OK
     for case, cause in {
         ("scoring", "bad"): "line 2: 'text': expected a text, got 5",
-        ("scoring", "empty"): "no items; expected one JSON object a line",
+        ("scoring", "empty"): "no items; expected one JSON object per line",
         ("overflowing", "good"): "log-likelihood of item one: got [nan, nan], expected finite numbers",
     }.items():
         assert found[case].status is Status.FAILED
@@ -149,7 +149,7 @@ def test_random_weights_are_not_judged(tmp_path: Path) -> None:
     outcome = asyncio.run(run_benchmarks(spec, output=tmp_path))
     assert {result.case.parameters["task"] for result in outcome.run.results} == {*SAMPLES, "chat_answers"}
     assert {result.status for result in outcome.run.results} == {Status.NOT_APPLICABLE}
-    assert "random weights come without a tokenizer" in outcome.run.results[0].failure.cause
+    assert "random weights have no tokenizer" in outcome.run.results[0].failure.cause
 
 
 @pytest.mark.slow

@@ -154,7 +154,7 @@ def test_rows_that_differ_are_scored_and_noted():
 
     assert measurement.scores()["value"] == [1.0, 1.0, 0.5, 0.5]
     assert measurement.notes == [
-        "2 of the 4 rows that were checked give other tokens in the batch than alone, the earliest from token 3 of 4 on"
+        "2 of the 4 checked rows give different tokens in the batch than alone, the earliest from token 3 of 4 on"
     ]
 
 

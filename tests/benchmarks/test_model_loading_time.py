@@ -133,14 +133,14 @@ def test_a_kernel_that_does_not_tell_is_noted(folder, monkeypatch):
     ModelLoadingTimeBenchmark().before_load(case("cold"), measurement)
 
     assert measurement.columns()["value"] == []
-    assert measurement.notes == ["the kernel does not tell what the page cache holds of the weights' files"]
+    assert measurement.notes == ["the kernel does not report which parts of the weights' files are in the page cache"]
 
 
 def test_without_files_there_is_no_cold_start():
     benchmark, measurement = ModelLoadingTimeBenchmark(), Measurement(Limits())
 
     benchmark.before_load(case("warm"), measurement)
-    with pytest.raises(NotApplicableError, match="no file of weights"):
+    with pytest.raises(NotApplicableError, match="needs weights in files"):
         benchmark.before_load(case("cold"), measurement)
 
 

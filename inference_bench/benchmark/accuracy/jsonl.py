@@ -1,4 +1,4 @@
-"""A task in a JSONL file: one item a line. The schema is in docs/accuracy.md."""
+"""A task in a JSONL file, one item per line. The schema is in docs/accuracy.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class JsonlTask(ItemTask):
         self._path = path
 
     def items(self, progress: Progress) -> list[Item]:
-        """Read and check every line, also those that a limit would leave out."""
+        """Read and check every line, including those beyond a limit."""
         try:
             lines = self._path.read_text(encoding="utf-8").split("\n")
         except OSError as error:
@@ -46,7 +46,7 @@ class JsonlTask(ItemTask):
                 raise TaskError(f"task file {self._path}, line {number}: a second item with id {item.id!r}.")
             found[item.id] = item
         if not found:
-            raise TaskError(f"task file {self._path}: no items; expected one JSON object a line.")
+            raise TaskError(f"task file {self._path}: no items; expected one JSON object per line.")
         return list(found.values())
 
 
@@ -54,7 +54,7 @@ def parse_item(line: str, default_id: str) -> Item:
     """Return the item that a line of JSON describes.
 
     Raises:
-        ValueError: it describes none; says what was found and what was expected.
+        ValueError: the line describes no item; the message says what was found and expected.
     """
     try:
         fields = json.loads(line)
@@ -113,7 +113,7 @@ _KINDS: dict[str, tuple[Callable[[str, Mapping[str, object]], Item], set[str]]] 
     "answers": (_question, {"prompt", "answers", "stop", "new_tokens", "pattern"}),
     "text": (_passage, {"text", "context"}),
 }
-"""The key that tells the kind of an item → how it is read, and the keys that it may have."""
+"""Key that identifies the kind of an item → its reader, and the keys that it may have."""
 
 
 def _text(fields: Mapping[str, object], key: str, default: str | None = None) -> str:
@@ -123,7 +123,7 @@ def _text(fields: Mapping[str, object], key: str, default: str | None = None) ->
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{key!r}: has half of a surrogate pair, which is no text") from None
+        raise ValueError(f"{key!r}: contains half of a surrogate pair") from None
     return value
 
 

@@ -1,8 +1,8 @@
-"""Any task of lm-evaluation-harness, asked of the loaded model; needs the extra ``lm-eval``.
+"""Run any task of lm-evaluation-harness on the loaded model; needs the extra ``lm-eval``.
 
     python -m inference_bench.benchmark.accuracy.lm_eval TASK
 
-fetches a task's data sets, where the worker itself stays off the network.
+fetches a task's data sets in a separate process, because the worker itself stays offline.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from inference_bench.model.interfaces import TextScorer
 
 _METRICS = {"acc": "accuracy", "acc_norm": "accuracy_norm"}
-"""What the harness calls our metrics. Any other metric keeps its name."""
+"""Harness metric → our tag. Any other metric keeps its name."""
 
 _NEW_TOKENS = 256
-"""Where a task says nothing; the harness's own default."""
+"""The harness's default."""
 
 
 class _Sample(TypedDict):
-    """What the harness logs of a document, besides one value per metric under that metric's name."""
+    """The harness's log of one document; it also has one value per metric, under that metric's name."""
 
     metrics: list[str]
     filter: str
@@ -41,7 +41,7 @@ class _Sample(TypedDict):
 
 
 class _Request(Protocol):
-    """One question of the harness; what its arguments are depends on what it asks for."""
+    """One request of the harness; its arguments depend on the request type."""
 
     args: tuple[Any, ...]
 
@@ -66,9 +66,9 @@ class HarnessTask(Task):
             raise InvalidValueError("task", f"lm_eval:{task}", "a .yaml file that exists")
 
     def scores(self, scorer: TextScorer, limit: int, progress: Progress) -> Iterator[tuple[str, Score]]:
-        """Let the harness ask and judge; of its documents the first ones, as its own ``--limit`` takes them.
+        """Let the harness run the first ``limit`` documents, as with its own ``--limit``.
 
-        Metrics that are no mean over documents, such as a corpus BLEU, have no score of a document and are left out.
+        Metrics that are not a mean over documents, such as a corpus BLEU, are omitted.
         """
         evaluator = import_module("lm_eval.evaluator")
         found = evaluator.simple_evaluate(
@@ -90,21 +90,21 @@ class HarnessTask(Task):
             raise TaskError(f"lm_eval task {self._task}: none of its metrics is a mean over documents.")
 
     def _loaded_name(self, progress: Progress) -> str:
-        """Return the task's name once its data are here, fetching them if they are not.
+        """Return the task's name after fetching its data if needed.
 
         Raises:
-            TaskError: no such task, or its data are not to be had.
+            TaskError: no such task, or its data are unavailable.
         """
         try:
             _load(self._task)
         except KeyError:
             raise TaskError(f"lm_eval task {self._task}: no such task; `lm_eval ls tasks` lists them.") from None
-        except Exception:  # the harness and its data sets raise whatever they like when a file is not in their cache
+        except Exception:  # the harness and its data sets raise various exceptions for a file that is not cached
             environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
             command = ("-m", "inference_bench.benchmark.accuracy.lm_eval", self._task)
             done = run_python(*command, environment=environment, tick=lambda: progress(0, 1))
             if done.returncode:
-                raise TaskError(f"lm_eval task {self._task}: its data cannot be had: {last_line(done)}.") from None
+                raise TaskError(f"lm_eval task {self._task}: its data are unavailable: {last_line(done)}.") from None
         return self._task
 
 
@@ -113,7 +113,7 @@ def _load(task: str) -> None:
 
 
 def _scores(sample: _Sample) -> Iterator[Score]:
-    """Yield a document's scores; where an answer was filtered in several ways, only the first counts."""
+    """Yield a document's scores; if an answer was filtered in several ways, only the first counts."""
     for metric in sample["metrics"]:
         value = sample[metric]  # type: ignore[literal-required]
         if isinstance(value, bool | int | float):
@@ -123,14 +123,14 @@ def _scores(sample: _Sample) -> Iterator[Score]:
 
 
 def _language_model(scorer: TextScorer, progress: Progress) -> object:
-    """Return a scorer as the harness wants its models."""
+    """Return the scorer with the harness's model interface."""
     base = import_module("lm_eval.api.model").LM
 
     class LoadedModel(base):  # type: ignore[misc, valid-type]
-        """The model that is already loaded here."""
+        """The loaded model, as the harness sees it."""
 
         def loglikelihood(self, requests: Sequence[_Request]) -> list[tuple[float, bool]]:
-            """Answer requests of (context, continuation); those in a row that share a context share its cache."""
+            """Answer requests of (context, continuation); requests in a row with one context share its cache."""
             answers: list[tuple[float, bool]] = []
             for context, group in groupby((request.args for request in requests), key=lambda pair: pair[0]):
                 found = scorer.log_likelihoods(context, [continuation for _, continuation in group])
@@ -150,13 +150,13 @@ def _language_model(scorer: TextScorer, progress: Progress) -> object:
             """Answer requests of (prompt, options) greedily.
 
             Raises:
-                TaskError: the task wants samples rather than the likeliest text.
+                TaskError: the task needs sampling instead of greedy decoding.
             """
             answers: list[str] = []
             for request in requests:
                 prompt, options = request.args
                 if options.get("do_sample") and options.get("temperature", 1) > 0:
-                    raise TaskError("this lm_eval task samples its answers; only greedy ones can be given here.")
+                    raise TaskError("this lm_eval task samples its answers; only greedy decoding is supported.")
                 until = options.get("until") or []
                 stop = [until] if isinstance(until, str) else until
                 answers.append(scorer.complete(prompt, stop, options.get("max_gen_toks", _NEW_TOKENS)))

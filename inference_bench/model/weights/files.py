@@ -1,4 +1,4 @@
-"""The files of a weights folder: which they are, whether they are whole, and their digests."""
+"""The files of a weights folder: list, check and hash them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_folder(folder: Path) -> None:
 
 
 def weights_files(folder: Path) -> list[str]:
-    """Return the names of a folder's safetensors files, those of its index included.
+    """Return the names of a folder's safetensors files, including those listed in its index.
 
     Raises:
         WeightsError: there are none, or the index cannot be read.
@@ -45,7 +45,7 @@ def weights_files(folder: Path) -> list[str]:
 
 
 def check_safetensors(path: Path) -> None:
-    """Check a file's header and that all the bytes it promises are there.
+    """Check a file's header, and its size against the header.
 
     Raises:
         WeightsError: missing, truncated or not safetensors.
@@ -73,7 +73,7 @@ def file_sha256(path: Path) -> str:
 
 
 def combined_digest(digests: Mapping[str, str]) -> str:
-    """Return a single file's digest as it is, and the sha256 over ``name:digest`` lines of several."""
+    """Return the digest of a single file, or the sha256 over the ``name:digest`` lines of several."""
     if len(digests) == 1:
         return next(iter(digests.values()))
     return sha256("\n".join(f"{name}:{digests[name]}" for name in sorted(digests)).encode()).hexdigest()

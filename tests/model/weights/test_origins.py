@@ -266,7 +266,7 @@ def test_two_processes_fetch_once(tmp_path: Path) -> None:
     def fetch(scratch: Path) -> Fetched:
         other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert other.stdout is not None
-        assert other.stdout.readline() == "waiting for another process that fetches the same weights\n"
+        assert other.stdout.readline() == "waiting for another process that is fetching the same weights\n"
         held.append(other)
         return Fetched(weights_folder(scratch / "files"), "the first")
 
@@ -376,7 +376,7 @@ def test_a_misspelt_source() -> None:
 
 
 def test_a_source_that_the_model_does_not_name() -> None:
-    with pytest.raises(InvalidValueError, match=r"expected a source that tiny names: random, or a path"):
+    with pytest.raises(InvalidValueError, match=r"expected a source that tiny declares: random, or a path"):
         resolve_weights(model_of(), Setup(weights="package"), print)
 
 

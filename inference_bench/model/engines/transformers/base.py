@@ -1,4 +1,4 @@
-"""A model on transformers: loading in named steps, quantising and compiling, whatever the network then does."""
+"""A model on transformers: loads in named steps, quantises and compiles."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _RECOMPILE_LIMIT = 64
-"""Variants of one function: each case has its own lengths, and the key-value cache another layout after a prefill."""
+"""Variants per function: each case has its own lengths, and a prefill changes the layout of the key-value cache."""
 
 
 class AutoNetwork(Protocol):
-    """What an auto class of transformers does, which its own annotations do not say."""
+    """The interface of an auto class of transformers, whose own annotations are incomplete."""
 
     def from_config(self, config: PreTrainedConfig, **options: object) -> PreTrainedModel:
         """Return a network with random weights."""
@@ -35,16 +35,16 @@ class AutoNetwork(Protocol):
     def from_pretrained(
         self, path: Path, *, output_loading_info: Literal[True], **options: object
     ) -> tuple[PreTrainedModel, Mapping[str, Collection[object]]]:
-        """Return a network with the weights in a folder, and which of them were missing or of another shape."""
+        """Return a network with the weights in a folder, and the names of missing and mismatched tensors."""
 
 
 class TransformersModel(Model):
-    """Loads through an auto class of transformers: safetensors only, no remote code.
+    """Loads a network by an auto class of transformers: safetensors only, no remote code.
 
     Attributes:
-        auto_class: the auto class that knows this kind of network.
+        auto_class: name of the auto class for this kind of network.
         architecture: ``model_type`` and the other values of the published ``config.json``; used for random weights.
-        reduced: what differs in the small model of the same architecture, nested values one by one.
+        reduced: values that differ in the small model of the same architecture; nested mappings are merged.
         tokenizer: the loaded tokenizer, or None with random weights.
     """
 
@@ -66,13 +66,13 @@ class TransformersModel(Model):
         return _merged(cls.architecture, cls.reduced if scale == "reduced" else {})
 
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
-        """Load onto the device; every page of the weights has been read when this returns.
+        """Load onto the device and read every page of the weights.
 
         The steps are ``import``, ``config``, ``tokenizer``, ``read`` (file to page cache), ``materialise`` (page cache
         to parameters of the wanted dtype) and ``to_device``. A compiled network compiles in its first calls.
 
         Raises:
-            InvalidValueError: torch does not see this device, or has no such attention or dtype on it.
+            InvalidValueError: torch does not see this device, or does not support this attention or dtype on it.
             WeightsError: the weights do not fit the architecture.
         """
         with steps.step("import"):
@@ -101,7 +101,7 @@ class TransformersModel(Model):
                 _read_pages(weights.path)
         with steps.step("materialise"):
             network = _materialised(auto_network, config, weights.path, setup).train(False)
-            # Counted here: a quantised head is no longer the same tensor as the embeddings.
+            # Counted before quantising, after which a tied head is no longer the same tensor as the embeddings.
             self._parameters = sum(parameter.numel() for parameter in network.parameters())
             if setup.dtype == "int8_dynamic":
                 network = quantize_int8(network)
@@ -111,13 +111,13 @@ class TransformersModel(Model):
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
         if setup.compile != "none":
-            # Beyond the limit, or where it cannot compile, torch runs a network uncompiled and is timed as compiled.
+            # Without this, torch silently runs a network uncompiled beyond the limit.
             torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
             torch._dynamo.config.fail_on_recompile_limit_hit = True
             network.compile(mode=setup.compile)
 
     def unload(self) -> None:
-        """Drop the network and hand its memory back."""
+        """Drop the network and free its memory."""
         on_cuda = self._network is not None and self._network.device.type == "cuda"
         self._network = self.tokenizer = None
         gc.collect()
@@ -127,7 +127,7 @@ class TransformersModel(Model):
             torch.cuda.empty_cache()
 
     def describe(self) -> dict[str, object]:
-        """Return the loaded model's exact size and the settings that its speed depends on."""
+        """Return the loaded model's exact size and the settings that affect its speed."""
         import torch
 
         network = self.network
@@ -164,28 +164,28 @@ class TransformersModel(Model):
 
     @property
     def text_config(self) -> PreTrainedConfig:
-        """The configuration of the part that reads text: all of it, unless the network reads images, too."""
+        """The configuration of the text part: the whole configuration unless the network also reads images."""
         return self.network.config.get_text_config()
 
     @property
     def input_limit(self) -> int:
-        """The longest prompt in tokens: what the model's file says, and what the loaded configuration allows."""
+        """The longest prompt in tokens, limited by the model's file and by the loaded configuration."""
         allowed: int = getattr(self.text_config, "max_position_embeddings", self.max_input_length)
         return min(allowed, self.max_input_length or allowed)
 
     @property
     def prompts(self) -> Prompts:
-        """The prompts that the loaded model takes."""
+        """The prompts that the loaded model accepts."""
         return Prompts(self.min_input_length, self.input_limit, self.prompt_ids)
 
     def prompt_ids(self, length: int) -> list[int]:
-        """Return the token ids of a prompt of this length: text, unless the model wants more around it."""
+        """Return the token ids of a prompt of this length; plain text unless a subclass adds more."""
         return self.text_ids(length)
 
     def text_ids(self, count: int) -> list[int]:
-        """Return the first ``count`` token ids of the prompt text, repeated where it is too short.
+        """Return the first ``count`` token ids of the prompt text, or random ids without a tokenizer.
 
-        Without a tokenizer they are drawn from the seed.
+        Random ids are drawn from the set-up's seed.
         """
         tokenizer = self.tokenizer
         if tokenizer is None:
@@ -228,7 +228,7 @@ def _device(setup: Setup) -> torch.device:
 
 
 def _read_pages(folder: Path) -> None:
-    """Bring the weights' files into the page cache, one byte of each page, in file order."""
+    """Read the weights' files into the page cache, one byte per page."""
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
             pages.madvise(mmap.MADV_WILLNEED)
@@ -238,7 +238,7 @@ def _read_pages(folder: Path) -> None:
 def _materialised(
     auto_network: AutoNetwork, config: PreTrainedConfig, path: Path | None, setup: Setup
 ) -> PreTrainedModel:
-    """Return the network on the CPU in the dtype that is loaded, with no page left to fault in."""
+    """Return the network on the CPU in the dtype to load, with all pages read."""
     import torch
 
     dtype = "float32" if setup.dtype == "int8_dynamic" else setup.dtype
@@ -275,7 +275,7 @@ def read_network(
         output_loading_info=True,
         **options,
     )
-    # transformers fills what it does not find with random values and only warns.
+    # transformers fills missing tensors with random values and only warns.
     lacking = sorted(str(key) for kind in ("missing_keys", "mismatched_keys") for key in info[kind])
     if lacking:
         raise WeightsError(
@@ -287,13 +287,13 @@ def read_network(
 
 
 def _touch(network: PreTrainedModel) -> None:
-    """Read one value of each page: parameters may be pages of the file, mapped but not yet faulted in."""
+    """Read one value per page: parameters may be mapped from the file and not yet read."""
     for parameter in network.parameters():
         parameter.detach().flatten()[:: mmap.PAGESIZE // parameter.element_size()].sum().item()
 
 
 def _maps_weights() -> bool:
-    """Say whether the parameters are pages of the file (same dtype, on the CPU) or a copy."""
+    """Return whether the parameters are mapped from the file (same dtype, on the CPU) and not copied."""
     try:
         return ".safetensors\n" in Path("/proc/self/maps").read_text()
     except OSError:

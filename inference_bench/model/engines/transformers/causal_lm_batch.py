@@ -20,8 +20,8 @@ class PaddedPrompts:
     """Prompts of several lengths as one tensor.
 
     Attributes:
-        ids: token ids, shape (batch, longest), shorter rows filled with 0 on the left.
-        mask: 1 for a token and 0 for padding, of the same shape; None where all rows are equally long.
+        ids: token ids, shape (batch, longest), padded with 0 on the left.
+        mask: 1 for a token and 0 for padding, same shape; None if all rows have the same length.
     """
 
     ids: torch.Tensor
@@ -31,8 +31,8 @@ class PaddedPrompts:
 class CausalLMBatchGenerator(BatchGenerator):
     """Static batches: all sequences start together and take each step together.
 
-    Padding stands on the left, so that every row's next token is the last column's. A mask and position ids are passed
-    only where there is padding: a batch of equal lengths takes the same path as a single sequence.
+    Padding is on the left, so the last column holds every row's last token. Only with padding are a mask and
+    position ids passed: a batch of equal lengths takes the same path as a single sequence.
     """
 
     def __init__(self, network: PreTrainedModel, prompts: Prompts) -> None:
@@ -46,10 +46,10 @@ class CausalLMBatchGenerator(BatchGenerator):
         self._tokens: torch.Tensor | None = None
 
     def prompts(self, lengths: Sequence[int]) -> PaddedPrompts:
-        """Return one row for each length, on the device: row ``i`` is the single prompt of ``lengths[i]`` tokens.
+        """Return one row per length on the device; row ``i`` is the single prompt of ``lengths[i]`` tokens.
 
         Raises:
-            InvalidValueError: no length, or one that the model does not take.
+            InvalidValueError: no length, or one that the model does not accept.
         """
         if not lengths:
             raise InvalidValueError("prompt lengths", "none", "at least one")
@@ -69,7 +69,7 @@ class CausalLMBatchGenerator(BatchGenerator):
         self._cache = self._mask = self._tokens = None
 
     def prefill(self, batch: PaddedPrompts) -> list[int]:
-        """Run the prompts into a fresh cache; only the last position of each goes through the head."""
+        """Run the prompts with a fresh cache; only the last position of each goes through the head."""
         self.reset()
         self._mask = batch.mask
         return self._step(batch.ids, self._masking(batch.ids.shape[1]))
@@ -81,15 +81,15 @@ class CausalLMBatchGenerator(BatchGenerator):
         return self._step(self._tokens, self._masking(1))
 
     def _masking(self, new_columns: int) -> dict[str, torch.Tensor]:
-        """Return what tells the network of padding: nothing where there is none."""
+        """Return the arguments that describe padding; empty without padding."""
         if self._mask is None:
             return {}
         return {"attention_mask": self._mask, **self._positions(self._mask, new_columns)}
 
     def _positions(self, mask: torch.Tensor, new_columns: int) -> dict[str, torch.Tensor]:
-        """Return the position ids of the last columns: they count from each row's own first token.
+        """Return the position ids of the last columns, counted from each row's first token.
 
-        What they are at padding does not matter, since no token attends to it.
+        Those of padding are arbitrary: no token attends to it.
         """
         return {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -new_columns:]}
 

@@ -1,6 +1,6 @@
-"""Dynamic int8 quantisation of linear layers, on the CPU: int8 weights, inputs quantised call by call.
+"""Dynamic int8 quantisation of linear layers on the CPU: int8 weights, inputs quantised on each call.
 
-Whatever is no ``torch.nn.Linear`` stays float32: embeddings, norms, and experts held as one three-dimensional tensor.
+Everything but ``torch.nn.Linear`` stays float32: embeddings, norms, and experts in one three-dimensional tensor.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def quantize_int8(network: PreTrainedModel) -> PreTrainedModel:
     import torch
 
     with warnings.catch_warnings():
-        # torch points to torchao, a package of its own. This is the quantisation that comes with torch.
+        # torch recommends torchao, another package; this is the quantisation in torch itself.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", UserWarning)
         quantize: Any = torch.ao.quantization.quantize_dynamic  # without annotations
@@ -27,13 +27,13 @@ def quantize_int8(network: PreTrainedModel) -> PreTrainedModel:
 
 
 def parameter_bytes(network: torch.nn.Module) -> int:
-    """Return the bytes that a network's parameters take, those in int8 included."""
+    """Return the bytes of a network's parameters, including int8."""
     tensors = [*network.parameters(), *(tensor for layer in _int8_layers(network) for tensor in layer)]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def describe_int8(network: torch.nn.Module) -> str:
-    """Say how much of a quantised network is int8."""
+    """Describe which part of a quantised network is int8."""
     layers = _int8_layers(network)
     weights = sum(layer[0].numel() for layer in layers)
     return f"{weights:,} weights of {len(layers)} linear layers in int8, scaled per tensor; the rest float32"

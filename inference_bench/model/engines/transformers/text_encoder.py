@@ -1,4 +1,4 @@
-"""A text embedding model on transformers, so that a model's folder need only describe it."""
+"""Base class of text embedding models on transformers."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class EmbeddingModel(TransformersModel):
     auto_class = "AutoModel"
     abilities = ("encode",)
     min_input_length = 3
-    """A marker at both ends, and one word between them."""
+    """A begin token, an end token, and one word between them."""
 
     def encoder(self) -> TextEncoder:
         """Return the encoder."""
         return MeanPoolingEncoder(self)
 
     def describe(self) -> dict[str, object]:
-        """Return the exact size, the settings that speed depends on, and what a vector is."""
+        """Return the exact size, the settings that affect speed, and how the vector is computed."""
         size = self.network.config.hidden_size
         return {**super().describe(), "vector": f"{size} numbers: mean over the tokens, length 1", "vector_size": size}
 
 
 class MeanPoolingEncoder(TextEncoder):
-    """One forward pass, mean over the tokens, length 1."""
+    """One forward pass, mean over the tokens, normalised to length 1."""
 
     def __init__(self, model: EmbeddingModel) -> None:
         import torch
@@ -45,10 +45,10 @@ class MeanPoolingEncoder(TextEncoder):
         self._network = model.network
 
     def prompt(self, length: int, batch_size: int = 1) -> torch.Tensor:
-        """Return token ids of shape (batch_size, length) on the device: row after row goes on in the text.
+        """Return token ids of shape (batch_size, length) on the device; each row continues the text of the last.
 
         Raises:
-            InvalidValueError: a length that the model does not take, or no rows.
+            InvalidValueError: a length that the model does not accept, or no rows.
         """
         self._model.prompts.check(length)
         if batch_size < 1:
@@ -61,7 +61,7 @@ class MeanPoolingEncoder(TextEncoder):
         return self._torch.tensor(rows, device=self._network.device)
 
     def encode(self, prompt: torch.Tensor) -> torch.Tensor:
-        """Return unit vectors of shape (batch, size) on the device, which has finished. No mask: rows are whole."""
+        """Return unit vectors of shape (batch, size) once the device has finished. Full rows need no mask."""
         with self._torch.inference_mode():
             vectors = self._normalised(self._network(input_ids=prompt).last_hidden_state.mean(1))
             if vectors.device.type == "cuda":
@@ -69,7 +69,7 @@ class MeanPoolingEncoder(TextEncoder):
         return vectors
 
     def encode_texts(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one unit vector for each text; what goes beyond the model's limit is cut off.
+        """Return one unit vector per text; text beyond the model's limit is truncated.
 
         Raises:
             InvalidValueError: the model has no tokenizer, as with random weights.
