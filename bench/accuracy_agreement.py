@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from inference_bench.analysis.quantiles import mean_estimate
+from inference_bench.analysis.estimates import mean_estimate
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
 from inference_bench.benchmark.accuracy.task import sample
 from inference_bench.benchmark.accuracy.tasks import find_task

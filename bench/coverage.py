@@ -17,17 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from inference_bench.analysis.quantiles import (
-    DEPENDENT,
-    MIN_BATCHES,
-    QUANTILES,
-    dependence,
-    effective_sample_size,
-    median_estimate,
-    quantile_estimate,
-)
+from inference_bench.analysis.dependence import DEPENDENT, MIN_BATCHES, dependence, effective_sample_size
+from inference_bench.analysis.estimates import median_estimate, quantile_estimate
 from inference_bench.analysis.stopping import StoppingRule
-from inference_bench.analysis.summaries import summarise
+from inference_bench.analysis.summaries import MetricSamples, summarise
+from inference_bench.metrics import QUANTILES
 from inference_bench.spec import Limits
 
 if TYPE_CHECKING:
@@ -166,7 +160,7 @@ def _many_runs(repetitions: int) -> Iterator[str]:
         run = np.repeat(np.arange(runs, dtype=np.int32), 100)
         logs = rng.normal(0, 0.03, (repetitions, runs))[:, run] + rng.normal(0, 0.03, (repetitions, len(run)))
         rows = np.rint(1e8 * np.exp(logs)).astype(np.int64)
-        summaries = [summarise("ttft", "", row, run) for row in rows]
+        summaries = [summarise(MetricSamples("ttft", "", row, run)) for row in rows]
         cells = []
         for name in NAMES:
             truth = 1e8 * float(np.exp(0.03 * np.sqrt(2) * ndtri(QUANTILES[name])))

@@ -19,7 +19,7 @@ NAME = PACKAGE.name
 ORDER = (
     "errors units text moved _native",
     "plugins",
-    "spec metrics",
+    "spec metrics columns",
     "plan",
     "result",
     "analysis",
@@ -31,7 +31,7 @@ ORDER = (
     "reports",
     "orchestration",
     "live",
-    "runner scaffold pytest_plugin",
+    "runner scaffold pytest_plugin testing",
     "__init__",
     "cli",
     "__main__",

@@ -17,7 +17,7 @@ FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "lm_eval", "safetensors",
 """Imported inside functions only, so that neither the command line nor the orchestrator pays for them."""
 FRAMEWORK_FOLDERS = ("model.engines", "model.weights", "benchmark.accuracy", "machine.device_memory", "scaffold")
 INPUT_OUTPUT = {"asyncio", "io", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "urllib"}
-DATA = ("errors", "units", "text", "spec", "metrics", "plan", "result", "analysis")
+DATA = ("errors", "units", "text", "spec", "metrics", "columns", "plan", "result", "analysis")
 """Rooms that neither read nor write anything."""
 
 MODEL_FILES = sorted((layers.ROOT / "models").rglob("*.py"))

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from inference_bench.analysis.summaries import summarise
+from inference_bench.analysis.summaries import MetricSamples, summarise
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.result import Stage, Summary
 from inference_bench.spec import Limits
@@ -49,12 +49,11 @@ def _summary(measurement: Measurement) -> Summary:
     stages, values = np.array(columns["stage"]), np.array(columns["value"], dtype=np.int64)
     measured = values[stages == Stage.MEASURED.value]
     decision = measurement.decision
-    return summarise(
+    samples = MetricSamples(
         METRIC,
         "",
         measured,
         np.zeros(len(measured), dtype=np.int32),
         cold=float(values[stages == Stage.COLD.value][0]),
-        converged=decision.converged,
-        stop_reason=decision.reason,
     )
+    return summarise(samples, converged=decision.converged, stop_reason=decision.reason)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar
 
 import orjson
 
@@ -54,6 +54,18 @@ _GROWTH = 8
 """Largest growth from one block to the next, so that one very fast call cannot lead to an endless block."""
 
 
+class CaseProgressFields(TypedDict):
+    """The progress of a case, as sent to the orchestrator."""
+
+    iterations: int
+    samples: int
+    medians: Mapping[str, float | None]
+    widths: Mapping[str, float | None]
+    peak_rss_bytes: int
+    elapsed_ns: NotRequired[int]
+    total: NotRequired[int]
+
+
 @dataclass(slots=True)
 class Iteration:
     """One iteration, which records its samples."""
@@ -86,7 +98,7 @@ class Measurement:
     def __init__(
         self,
         limits: Limits,
-        on_progress: Callable[[dict[str, object]], None] | None = None,
+        on_progress: Callable[[CaseProgressFields], None] | None = None,
         weights: ResolvedWeights | None = None,
         on_window: Callable[..., None] | None = None,
     ) -> None:
@@ -255,8 +267,16 @@ class Measurement:
         """Report the progress of a pass over items; cheap enough to call after each item."""
         if self._on_progress is None or (done < total and now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS):
             return
-        fields = {"iterations": done, "total": total, "samples": done, "medians": {}, "widths": {}}
-        self._on_progress({**fields, "peak_rss_bytes": _peak_rss_bytes()})
+        self._on_progress(
+            {
+                "iterations": done,
+                "samples": done,
+                "medians": {},
+                "widths": {},
+                "peak_rss_bytes": _peak_rss_bytes(),
+                "total": total,
+            }
+        )
         self._reported_ns = now_ns()
 
     def columns(self) -> dict[str, list[Any]]:

@@ -206,7 +206,7 @@ def _score_leak(held_bytes: dict[str, list[int]], measurement: Measurement) -> N
     """Score the memory held after each repetition but the cold one; add a note if it grows for certain."""
     import numpy as np
 
-    from inference_bench.analysis.quantiles import slope_estimate
+    from inference_bench.analysis.estimates import slope_estimate
 
     for place, sizes in held_bytes.items():
         for repetition, size_bytes in enumerate(sizes, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inference_bench.analysis.margin import MARGIN
 from inference_bench.cli import _interleaved
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import Command
@@ -44,7 +45,7 @@ class AbCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and compare."""
-        from inference_bench.analysis.comparison import no_floor
+        from inference_bench.analysis.margin import no_aa_floor
         from inference_bench.cli._request import check_output
         from inference_bench.cli._revisions import Revisions
         from inference_bench.machine.environment import describe_environment
@@ -59,7 +60,7 @@ class AbCommand(Command):
         for metric in args.metric:
             get_metric(metric)
         noise = load_noise(str(describe_environment().get("fingerprint")))
-        floor = no_floor if noise is None else noise.floor(paired=True)
+        floor = no_aa_floor if noise is None else noise.floor(paired=True)
         with Revisions() as revisions:
             words = (args.first, args.second)
             first, second = (_interleaved.variant(each, args, DEFAULT_MODEL, revisions) for each in words)
@@ -77,7 +78,7 @@ def add_question(parser: argparse.ArgumentParser) -> None:
         "--margin",
         metavar="FRACTION",
         type=values.fraction("margin"),
-        default=0.01,
+        default=MARGIN,
         help="changes up to this count as none; the A/A floor and the resolution may ask for more",
     )
     group.add_argument(

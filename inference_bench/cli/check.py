@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.errors import UnknownNameError
+from inference_bench.metrics import QUANTILES
 
 if TYPE_CHECKING:
     import argparse
 
 GRADES = ("A", "B", "C", "D", "F")
-_QUANTILES = ("p50", "p90", "p95", "p99", "p99.9")
 
 
 class CheckCommand(Command):
@@ -36,7 +36,7 @@ class CheckCommand(Command):
             "--at-least", metavar="GRADE", default="D", help=f"worst grade allowed: {', '.join(GRADES)}"
         )
         parser.add_argument(
-            "--quantile", metavar="NAME", default="", help=f"that there must be samples for: {', '.join(_QUANTILES)}"
+            "--quantile", metavar="NAME", default="", help=f"that there must be samples for: {', '.join(QUANTILES)}"
         )
         parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html or json")
 
@@ -47,12 +47,12 @@ class CheckCommand(Command):
         from inference_bench.reports._pages.findings_json import write_json
         from inference_bench.reports._render import check_format, render
         from inference_bench.result import Status
-        from inference_bench.results.run_folder import load_run
+        from inference_bench.results.run import load_run
 
         if args.at_least not in GRADES:
             raise UnknownNameError("grade", args.at_least, GRADES)
-        if args.quantile and args.quantile not in _QUANTILES:
-            raise UnknownNameError("quantile", args.quantile, _QUANTILES)
+        if args.quantile and args.quantile not in QUANTILES:
+            raise UnknownNameError("quantile", args.quantile, QUANTILES)
         check_format(args.format, "json")
         run = load_run(args.folder)
         # What does not apply has no figures that one could believe or not.

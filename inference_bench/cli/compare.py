@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from inference_bench.analysis.margin import MARGIN
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import Command
 from inference_bench.errors import UsageError
+from inference_bench.metrics import QUANTILES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from inference_bench.analysis.comparison import Comparisons, Side
+    from inference_bench.analysis.comparison_result import Comparisons
     from inference_bench.analysis.environment_differences import Difference
+    from inference_bench.analysis.observations import Side
     from inference_bench.results.noise_store import Noise
-    from inference_bench.results.run_folder import Run
-
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+    from inference_bench.results.run import Run
 
 
 class CompareCommand(Command):
@@ -44,7 +45,7 @@ class CompareCommand(Command):
             "--margin",
             metavar="FRACTION",
             type=values.fraction("margin"),
-            default=0.01,
+            default=MARGIN,
             help="changes up to this count as none; the A/A floor and the resolution may ask for more",
         )
         parser.add_argument(
@@ -89,7 +90,8 @@ def _read(args: argparse.Namespace) -> list[Sided]:
     """Return the sides, the baseline first."""
     from pathlib import Path
 
-    from inference_bench.results.discovery import open_runs, read_pairing
+    from inference_bench.results.discovery import open_runs
+    from inference_bench.results.pairing import read_pairing
 
     places: list[str] = [*([args.baseline] if args.baseline else []), *args.places]
     if len(places) == 1:
@@ -130,10 +132,11 @@ def _noise(runs: Sequence[Run]) -> Noise | None:
 
 
 def _compared(sides: Sequence[Sided], args: argparse.Namespace, noise: Noise | None) -> Iterator[Comparisons]:
-    from inference_bench.analysis.comparison import compare, no_floor
+    from inference_bench.analysis.comparison import compare
+    from inference_bench.analysis.margin import no_aa_floor
     from inference_bench.analysis.quantiles import LEVEL
     from inference_bench.results.comparison_sides import observe
-    from inference_bench.results.discovery import pairing_of
+    from inference_bench.results.pairing import pairing_of
 
     def side(sided: Sided, *, paired: bool) -> Side:
         p = QUANTILES[args.quantile]
@@ -142,7 +145,7 @@ def _compared(sides: Sequence[Sided], args: argparse.Namespace, noise: Noise | N
     for candidate in sides[1:]:
         pairing = pairing_of(sides[0][1], candidate[1])
         paired = pairing is not None
-        floor: Callable[..., Any] = no_floor if noise is None else noise.floor(paired=paired)
+        floor = no_aa_floor if noise is None else noise.floor(paired=paired)
         before, after = side(sides[0], paired=paired), side(candidate, paired=paired)
         yield compare(
             before, after, margin=args.margin, floor=floor, paired=paired, level=pairing.level if pairing else LEVEL

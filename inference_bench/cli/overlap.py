@@ -47,7 +47,7 @@ class OverlapCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Carry out the sweeps and say what they show."""
-        from inference_bench.analysis.comparison import no_floor
+        from inference_bench.analysis.margin import no_aa_floor
         from inference_bench.cli._progress import make_progress
         from inference_bench.cli._request import check_output, spec_of
         from inference_bench.machine.environment import describe_environment
@@ -68,7 +68,7 @@ class OverlapCommand(Command):
                 output=args.output,
                 models_dirs=args.models_dir,
                 benchmarks_dirs=args.benchmarks_dir,
-                floor=no_floor if noise is None else noise.floor(paired=True),
+                floor=no_aa_floor if noise is None else noise.floor(paired=True),
                 progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
                 handle_signals=True,
             )

@@ -51,7 +51,7 @@ class ReportCommand(Command):
         if args.history:
             return _history(args)
         from inference_bench.reports._report import open_report
-        from inference_bench.results.run_folder import load_run
+        from inference_bench.results.run import load_run
 
         report = open_report(args.format)
         if len(args.folders) > 1 and args.format not in _MANY:

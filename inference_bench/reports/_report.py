@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, TextIO
 from inference_bench.plugins import load_class
 
 if TYPE_CHECKING:
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 PACKAGE = "inference_bench.reports"
 

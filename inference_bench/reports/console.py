@@ -18,7 +18,7 @@ from inference_bench.reports._pages.run import page
 from inference_bench.reports._report import Report
 
 if TYPE_CHECKING:
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 _STYLES = {
     Tone.PLAIN: "",

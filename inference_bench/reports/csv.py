@@ -8,7 +8,7 @@ from inference_bench.reports._report import Report
 from inference_bench.results.sinks.csv import rows, write_table
 
 if TYPE_CHECKING:
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 
 class CsvReport(Report):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from inference_bench.reports._figures.figure import Figure
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """The page may load nothing: whatever a name in it tries, no request leaves it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TextIO
 
 from inference_bench.reports._report import Report
-from inference_bench.results.run_folder import Run, files_of
+from inference_bench.results.run import Run
+from inference_bench.results.run_folder import files_of
 from inference_bench.results.sinks.json import encode, entry, results_document
 
 

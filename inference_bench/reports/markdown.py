@@ -12,7 +12,7 @@ from inference_bench.reports._report import Report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 _LOUD = (Tone.STRONG, Tone.ALARM)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference_bench.analysis.comparison import Observations, Process, Side
+from inference_bench.analysis.observations import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
 from inference_bench.analysis.trust.case import case_grade
 from inference_bench.errors import RunFormatError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from inference_bench.plan import Case
     from inference_bench.result import BenchmarkResult
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 _PAGE_BYTES = 4096
 """The kernel counts resident memory in pages."""

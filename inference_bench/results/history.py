@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inference_bench.analysis.comparison import MARGIN
 from inference_bench.analysis.location_shift import separate_shift
+from inference_bench.analysis.margin import MARGIN
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.metrics import METRICS
 from inference_bench.result import Status
@@ -18,7 +18,7 @@ from inference_bench.result import Status
 if TYPE_CHECKING:
     from inference_bench.plan import Case
     from inference_bench.result import Estimate
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 LEAST = 4
 """Runs on each side of a change: fewer have no exact interval."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from inference_bench.analysis.comparison import Comparisons, Observations, Side
+from inference_bench.analysis.comparison_result import Comparisons
+from inference_bench.analysis.margin import AAFloor
 from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor
+from inference_bench.analysis.observations import Observations, Side
 from inference_bench.errors import RunFormatError
-from inference_bench.results.run_folder import write_atomically
+from inference_bench.results.atomic_file import write_atomically
 from inference_bench.units import counted
 
 SCHEMA_VERSION = 1
@@ -44,7 +46,7 @@ class Noise:
         """Return how long ago the latest measurement was taken."""
         return ((now or datetime.now(UTC)) - datetime.fromisoformat(self.measured_utc)).total_seconds() / 86_400
 
-    def floor(self, *, paired: bool) -> Callable[[Observations], float | None]:
+    def floor(self, *, paired: bool) -> AAFloor:
         """Return the floor as ``comparison`` wants it: that of the case itself, else the largest of its benchmark.
 
         Args:

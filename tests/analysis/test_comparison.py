@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_bench.analysis.comparison import Observations, Side, Verdict, compare, holm, word
-from inference_bench.analysis.environment_differences import environment_differences
+from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.comparison_result import Verdict, word
+from inference_bench.analysis.observations import Observations, Side
 from inference_bench.plan import Case
 from inference_bench.spec import Setup
 
@@ -122,11 +123,6 @@ def test_holm_takes_back_what_many_comparisons_show_by_chance():
     assert among.needed_runs >= 6
 
 
-def test_holms_steps():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([]) == []
-
-
 def test_sides_that_differ_as_a_whole_match_by_the_rest():
     before = side(*(seen(runs(1e6), of=case(n, dtype="float32")) for n in (32, 64)))
     after = side(*(seen(runs(1e6), of=case(n, dtype="bfloat16")) for n in (64, 32)), name="B")
@@ -206,16 +202,3 @@ def test_a_a_comparisons_rarely_cry_wolf_although_runs_differ():
         alarms += only(seen(a), seen(b), margin=1e-9).verdict in (Verdict.BETTER, Verdict.WORSE)
 
     assert alarms / 300 <= 0.07
-
-
-def test_environments_differ_by_facts_that_last():
-    before = {"load": {"average_1min": 1.0}, "packages": {"torch": "2.12"}, "gpus": [{"name": "T4"}]}
-    after = {"load": {"average_1min": 9.0}, "packages": {"torch": "2.13"}, "gpus": []}
-
-    found = environment_differences([before], [after])
-
-    assert [(d.name, d.before, d.after) for d in found] == [
-        ("gpus", "absent", ""),
-        ("gpus.0.name", "T4", "absent"),
-        ("packages.torch", "2.12", "2.13"),
-    ]

@@ -20,7 +20,8 @@ from inference_bench.model.interfaces import BatchGenerator, TextGenerator
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model
 from inference_bench.model.weights.resolution import resolve_weights
-from inference_bench.orchestration.session import prepare, run_benchmarks
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec

@@ -6,7 +6,7 @@ import mmap
 import numpy as np
 import pytest
 
-from inference_bench.analysis.summaries import summarise_scores
+from inference_bench.analysis.score_summaries import summarise_scores
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks import memory_usage
 from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark, _score_leak
@@ -16,7 +16,8 @@ from inference_bench.model.interfaces import TextEncoder, TextGenerator
 from inference_bench.model.load_steps import LoadStep, LoadSteps
 from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.model.weights.resolution import resolve_weights
-from inference_bench.orchestration.session import prepare, run_benchmarks
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import Scores
 from inference_bench.spec import Limits, Setup, Spec

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from inference_bench.analysis.comparison import Observations, Side
+from inference_bench.analysis.observations import Observations, Side
 from inference_bench.errors import RunFormatError
 from inference_bench.machine.environment import describe_environment
 from inference_bench.plan import Case

@@ -11,8 +11,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from inference_bench.analysis.comparison import Observations, Side, compare
-from inference_bench.orchestration.session import run_benchmarks
+from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.observations import Observations, Side
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.reports._figures.figure import Figure, Mark, Series
 from inference_bench.reports._figures.of_comparison import figures as effects
@@ -214,7 +215,7 @@ def test_a_missing_file_costs_its_drawing_only(run, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(run.folder, folder)
     shutil.rmtree(folder / "samples")
-    from inference_bench.results.run_folder import load_run
+    from inference_bench.results.run import load_run
 
     titles = [figure.title for figure in figures(load_run(folder))]
     assert not any("Distribution" in title for title in titles)

@@ -21,7 +21,8 @@ from inference_bench.reports._pages.numbers import numbers_of
 from inference_bench.reports._report import open_report
 from inference_bench.result import BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
 from inference_bench.results.history import Point, Track
-from inference_bench.results.run_folder import Run, create_run_folder, load_run
+from inference_bench.results.run import Run, load_run
+from inference_bench.results.run_folder import create_run_folder
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 

@@ -26,7 +26,8 @@ from inference_bench.result import (
     Status,
     Summary,
 )
-from inference_bench.results.run_folder import create_run_folder, load_run
+from inference_bench.results.run import load_run
+from inference_bench.results.run_folder import create_run_folder
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 

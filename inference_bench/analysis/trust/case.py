@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from inference_bench.metrics import METRICS, unit_of
+from inference_bench.metrics import is_derived, title_of, unit_of
 from inference_bench.result import BenchmarkResult, RunRecord, Status, Summary
 from inference_bench.spec import Setup
 from inference_bench.units import NS_PER_S, format_ns, format_value
@@ -512,9 +512,8 @@ def _spans(spans: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _is_derived(summary: Summary) -> bool:
-    return summary.metric in METRICS and METRICS[summary.metric].derived_from is not None
+    return is_derived(summary.metric)
 
 
 def _titles(summaries: Iterable[Summary]) -> str:
-    names = (METRICS[s.metric].title if s.metric in METRICS else s.metric for s in summaries)
-    return ", ".join(dict.fromkeys(names))
+    return ", ".join(dict.fromkeys(title_of(summary.metric) for summary in summaries))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.comparison import Comparison, Comparisons, fields_of, word
+from inference_bench.analysis.comparison_result import Comparison, Comparisons, word
+from inference_bench.analysis.matching import fields_of
 from inference_bench.metrics import unit_of
 from inference_bench.reports._figures.figure import Figure, Series
 from inference_bench.reports._pages.comparison import (

@@ -11,7 +11,7 @@ import numpy as np
 
 from inference_bench.analysis.batch_knee import THROUGHPUT, gains, knee
 from inference_bench.errors import RunFormatError
-from inference_bench.metrics import METRICS, unit_of
+from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._figures.figure import MOST_SERIES, Figure, Mark, Series
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import Cell, Column, Table
@@ -20,7 +20,7 @@ from inference_bench.result import BenchmarkResult, Stage, Summary
 from inference_bench.units import MIB, NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 _POINTS = 400
 """Of a curve: as many as a screen shows."""
@@ -48,10 +48,6 @@ def figures(run: Run) -> list[Figure]:
         _accuracy,
     )
     return [figure for maker in makers for figure in maker(run, places)]
-
-
-def _title(metric: str) -> str:
-    return METRICS[metric].title if metric in METRICS else metric
 
 
 def _found(result: BenchmarkResult, metric: str) -> Summary | None:
@@ -96,12 +92,12 @@ def _by_length(run: Run, places: Places) -> Iterator[Figure]:
                 series.setdefault(places.curve(result.case, "input_length"), []).append((float(length), summary))
         lines = {name: sorted(points, key=lambda p: p[0]) for name, points in series.items() if len(points) > 1}
         if lines:
-            title = f"{_title(metric)} against input length"
+            title = f"{title_of(metric)} against input length"
             yield Figure(
                 title,
                 "line",
                 "input length [tokens]",
-                f"{_title(metric)} [ms]",
+                f"{title_of(metric)} [ms]",
                 [
                     replace(_estimates(name, points, NS_PER_MS), look=looks.setdefault(name, len(looks)))
                     for name, points in list(lines.items())[:MOST_SERIES]
@@ -132,7 +128,7 @@ def _by_batch(run: Run, places: Places) -> Iterator[Figure]:
             title,
             "line",
             "batch size",
-            f"{_title(THROUGHPUT)} [tokens/s]",
+            f"{title_of(THROUGHPUT)} [tokens/s]",
             [_estimates(name, points, 1.0)],
             _estimate_table(title, "batch size", ((name, x, s) for x, s in points)),
             [] if found is None else [Mark(float(found), f"knee: {found}")],
@@ -166,11 +162,11 @@ def _distributions(run: Run, places: Places) -> Iterator[Figure]:
                 rows.append((name, float(len(values)), summary))
             if curves:
                 lone = f", {curves[0].name}" if len(curves) == 1 < len(members) else ""
-                title = f"Distribution of {_title(metric)}: {owner}{lone}"
+                title = f"Distribution of {title_of(metric)}: {owner}{lone}"
                 yield Figure(
                     title,
                     "step",
-                    f"{_title(metric)} [ms]",
+                    f"{title_of(metric)} [ms]",
                     "samples at most this long [%]",
                     curves,
                     _estimate_table(title, "samples", rows),
@@ -306,7 +302,7 @@ def _value(summary: Summary | None) -> float:
 
 def _accuracy(run: Run, places: Places) -> Iterator[Figure]:
     rows = [
-        (f"{places.name(result.case)}, {_title(s.metric)} {s.phase}".strip(), s)
+        (f"{places.name(result.case)}, {title_of(s.metric)} {s.phase}".strip(), s)
         for result in run.results
         for s in result.summaries
         if s.metric in _SHARES and s.headline.value is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.comparison import Comparison, Comparisons, Verdict, fields_of, word
-from inference_bench.metrics import METRICS, unit_of
+from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict, word
+from inference_bench.analysis.matching import fields_of
+from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.findings import TONES as GRADE_TONES
 from inference_bench.units import counted, format_value
@@ -117,7 +118,7 @@ def metrics_in_phases(rows: Sequence[Comparison]) -> set[str]:
 
 def metric_text(row: Comparison, in_phases: Container[str]) -> str:
     """Write a row's metric, and its phase where that has to be said."""
-    title = METRICS[row.metric].title if row.metric in METRICS else row.metric
+    title = title_of(row.metric)
     return f"{title}, {row.phase}" if row.metric in in_phases and row.phase else title
 
 
@@ -187,7 +188,7 @@ def _reasons(compared: Sequence[Comparisons]) -> Iterator[str]:
     """Say each reason once, with the metrics that it holds for."""
     found: dict[str, dict[str, None]] = {}
     for row in (row for one in compared for row in one.rows if row.reason):
-        title = METRICS[row.metric].title if row.metric in METRICS else row.metric
+        title = title_of(row.metric)
         point = " × ".join(map(str, row.before.parameters.values()))
         found.setdefault(row.reason, {})[" ".join(filter(None, (title, point)))] = None
     for reason, names in found.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
-from inference_bench.analysis.comparison import Comparison, Comparisons, word
+from inference_bench.analysis.comparison_result import Comparison, Comparisons, word
 from inference_bench.metrics import better_of, unit_of
 from inference_bench.results.serialization import case_to_plain, plain
 

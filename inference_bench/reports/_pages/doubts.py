@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.metrics import METRICS
+from inference_bench.metrics import is_derived, title_of
 from inference_bench.reports._pages.case_names import Places, first_few
 from inference_bench.reports._pages.document import Cell, Remarks, Tone
 from inference_bench.reports._pages.merging import alike
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from inference_bench.plan import Case
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 Observed = tuple[BenchmarkResult, Summary]
 
@@ -56,7 +56,7 @@ def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
         if smallest:
             yield Cell("Harness floor: not measured in this run.", Tone.WARNING)
         return
-    parts = [f"{_title(metric)} {format_ns(floor)}" for metric, floor in floors.items()]
+    parts = [f"{title_of(metric)} {format_ns(floor)}" for metric, floor in floors.items()]
     shares = [floor / smallest[metric] for metric, floor in floors.items() if metric in smallest]
     share = f", at most {_percent(max(shares))} of a median above" if shares else ""
     tone = Tone.WARNING if max(shares, default=0) > 0.01 else Tone.PLAIN
@@ -105,9 +105,9 @@ def _unconverged(observed: Iterable[Observed], places: Places) -> Iterator[Cell]
     """Say why sampling stopped too early, once per reason; derived metrics go with those they are computed from."""
     found: dict[str, dict[str, list[str]]] = {}
     for result, summary in observed:
-        if not summary.converged and not _is_derived(summary.metric):
+        if not summary.converged and not is_derived(summary.metric):
             metrics = found.setdefault(summary.stop_reason, {}).setdefault(places.name(result.case), [])
-            metrics.append(_title(summary.metric))
+            metrics.append(title_of(summary.metric))
     for reasons in alike(found):
         where = [
             f"{place} ({', '.join(dict.fromkeys(metrics))})"
@@ -119,9 +119,9 @@ def _unconverged(observed: Iterable[Observed], places: Places) -> Iterator[Cell]
 
 def _outliers(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
     parts = [
-        f"{summary.outliers_severe:,} of {summary.n:,} {_title(summary.metric)} ({places.name(result.case)})"
+        f"{summary.outliers_severe:,} of {summary.n:,} {title_of(summary.metric)} ({places.name(result.case)})"
         for result, summary in observed
-        if summary.outliers_severe and not _is_derived(summary.metric)
+        if summary.outliers_severe and not is_derived(summary.metric)
     ]
     if parts:
         yield Cell(f"Severe outliers (beyond 3 interquartile ranges; kept in every figure): {first_few(parts)}.")
@@ -136,14 +136,6 @@ def _notes(results: Iterable[BenchmarkResult], places: Places) -> Iterator[Cell]
     for notes in alike(found):
         where = places.names(case for note in notes.members for case in found[note])
         yield Cell(f"{notes.text} ({where})" if where else notes.text, Tone.WARNING)
-
-
-def _is_derived(metric: str) -> bool:
-    return metric in METRICS and METRICS[metric].derived_from is not None
-
-
-def _title(metric: str) -> str:
-    return METRICS[metric].title if metric in METRICS else metric
 
 
 def _percent(share: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from inference_bench.metrics import METRICS, unit_of
+from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._pages.document import Cell, Column, Table
 from inference_bench.units import format_value
 
@@ -30,7 +30,7 @@ def _floor(record: RunRecord) -> Table:
     names = list(dict.fromkeys(name for quantiles in record.floor.values() for name in quantiles))
     rows = tuple(
         (
-            Cell(METRICS[tag].title if tag in METRICS else tag),
+            Cell(title_of(tag)),
             *(Cell(_figure(quantiles.get(name), tag)) for name in names),
         )
         for tag, quantiles in record.floor.items()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inference_bench.plan import Case
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 TONES = {"A": Tone.GOOD, "B": Tone.GOOD, "C": Tone.WARNING, "D": Tone.WARNING, "F": Tone.ALARM}
 _SEVERITIES = {Severity.MINOR: Tone.QUIET, Severity.SERIOUS: Tone.WARNING, Severity.GRAVE: Tone.ALARM}

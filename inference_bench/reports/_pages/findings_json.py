@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.analysis.trust.case import Grade
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 VERSION = 1
 

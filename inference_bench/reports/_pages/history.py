@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from inference_bench.metrics import METRICS, Better, unit_of
+from inference_bench.metrics import METRICS, Better, title_of, unit_of
 from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Table, Tone
 from inference_bench.results.history import LEAST
 from inference_bench.spec import Setup
@@ -86,7 +86,7 @@ def _table(track: Track, of_case: Sequence[Track]) -> Table:
                 _change(track, place),
             )
         )
-    title = METRICS[track.metric].title if track.metric in METRICS else track.metric
+    title = title_of(track.metric)
     in_phases = sum(other.metric == track.metric for other in of_case) > 1
     return Table(f"{title}, {track.phase}" if in_phases and track.phase else title, _COLUMNS, (tuple(rows),))
 

@@ -11,7 +11,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.analysis.trust.case import Grade, case_grade
-from inference_bench.metrics import METRICS, unit_of
+from inference_bench.metrics import METRICS, title_of, unit_of
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.doubts import doubts
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inference_bench.plan import Case
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 RANDOM = "RANDOM WEIGHTS, NOT TRAINED"
 
@@ -192,7 +192,7 @@ def _metric_rows(result: BenchmarkResult, with_phase: bool) -> Iterator[Row]:
     for summary in result.summaries:
         numbers, median = numbers_of(summary, unit_of(summary.metric)), summary.headline
         yield (
-            Cell(_title(summary.metric)),
+            Cell(title_of(summary.metric)),
             *([Cell(summary.phase, Tone.QUIET)] if with_phase else []),
             Cell(numbers.unit),
             Cell(numbers.quantile(median), Tone.STRONG if median.value is not None else Tone.QUIET),
@@ -214,7 +214,7 @@ def _quantile_cell(summary: Summary, numbers: Numbers, name: str) -> Cell:
 def _phase_columns(metrics: Sequence[str]) -> tuple[Column, ...]:
     # Where the screen is too narrow for all, what stands in the overview stays, and of the rest what comes first.
     spare = [0 if metric in METRICS and METRICS[metric].overview else 1 + place for place, metric in enumerate(metrics)]
-    figures = (Column(_title(metric), numeric=True, spare=n) for metric, n in zip(metrics, spare, strict=True))
+    figures = (Column(title_of(metric), numeric=True, spare=n) for metric, n in zip(metrics, spare, strict=True))
     return Column("phase"), *figures, Column("n", numeric=True), Column("conv.")
 
 
@@ -249,10 +249,6 @@ def _converged_cell(summaries: Sequence[Summary]) -> Cell:
 
 def _grade_cell(grade: Grade | None) -> Cell:
     return Cell("–", Tone.QUIET) if grade is None else Cell(grade.letter, TONES[grade.letter])
-
-
-def _title(metric: str) -> str:
-    return METRICS[metric].title if metric in METRICS else metric
 
 
 def _failures(run: Run) -> Remarks:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scorers import BitScorer
 
-from inference_bench.analysis.summaries import summarise_scores
+from inference_bench.analysis.score_summaries import summarise_scores
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
 from inference_bench.benchmark.accuracy.passage import Passage
 from inference_bench.benchmark.accuracy.question import Question, normalise

@@ -1,0 +1,55 @@
+"""What is compared: the observations of each side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from inference_bench.plan import Case
+
+Process = tuple[str, int]
+"""Names a fresh process within its side: folder and run number, or session and pair number if interleaved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What one side observed of one metric in one phase of one case.
+
+    Attributes:
+        case: the case.
+        metric: tag.
+        phase: as in ``Samples``; of a scored metric the task.
+        values: process → median (or the quantile asked for) of its samples, in the metric's unit.
+        scores: item → score and weight, of a scored metric.
+        resolution: smallest difference that the instrument can measure, in the metric's unit.
+        grade: the worst grade of the case's runs; empty if not graded.
+    """
+
+    case: Case
+    metric: str
+    phase: str
+    values: Mapping[Process, float] = field(default_factory=dict)
+    scores: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    resolution: float = 0.0
+    grade: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the things compared.
+
+    Attributes:
+        name: for people.
+        observations: what was measured.
+        failures: cases that were not measured, or only in part, and why.
+    """
+
+    name: str
+    observations: tuple[Observations, ...]
+    failures: tuple[tuple[Case, str], ...] = ()
+
+    @property
+    def cases(self) -> list[Case]:
+        """All cases, including those that failed."""
+        found = [*(of.case for of in self.observations), *(case for case, _ in self.failures)]
+        return list({case.id: case for case in found}.values())

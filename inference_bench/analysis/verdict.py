@@ -1,0 +1,120 @@
+"""From the evidence for a change to a verdict. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from inference_bench.analysis.comparison_result import Verdict
+from inference_bench.analysis.evidence import Evidence
+from inference_bench.analysis.location_shift import MeanShift, needed_runs, smallest_effect
+from inference_bench.analysis.quantiles import tail_of
+from inference_bench.metrics import METRICS, Better
+
+MAX_RUNS = 1000
+"""More runs than this are not recommended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all comparisons of one table share.
+
+    Attributes:
+        level: confidence level of the intervals.
+        strict: the level that Holm's correction asks of the most significant comparison, for planning.
+        paired: whether the runs are interleaved pairs.
+    """
+
+    level: float
+    strict: float
+    paired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and what it rests on. Sizes are on the scale of the shift.
+
+    Attributes:
+        verdict: before Holm's correction.
+        interval: ends of the shift's interval, or None if the runs are too few.
+        p: as in ``Comparison``.
+        smallest_effect: as in ``Comparison``.
+        needed_runs: as in ``Comparison``.
+        reason: as in ``Comparison``.
+    """
+
+    verdict: Verdict
+    interval: tuple[float, float] | None
+    p: float | None
+    smallest_effect: float | None
+    needed_runs: int | None
+    reason: str
+
+
+def judge(metric: str, found: Evidence, limit: float, terms: Terms) -> Judgement:
+    """Return the verdict on a shift.
+
+    Args:
+        metric: tag.
+        found: the shift.
+        limit: the margin, on the scale of the shift.
+        terms: level and pairing.
+    """
+    shift = found.shift
+    interval = shift.interval(terms.level)
+    verdict = _verdict(metric, found, interval, limit, terms)
+    effect = smallest_effect(shift, terms.strict)
+    needed = _needed(found, limit, effect, terms)
+    return Judgement(
+        verdict=verdict,
+        interval=interval,
+        p=None if interval is None else min(1.0, 2 * min(shift.p_above(limit), shift.p_below(-limit))),
+        smallest_effect=None if effect is None else limit + effect,
+        needed_runs=needed,
+        reason=_reason(metric, found, interval, needed, terms) if verdict is Verdict.INCONCLUSIVE else "",
+    )
+
+
+def _verdict(metric: str, found: Evidence, interval: tuple[float, float] | None, limit: float, terms: Terms) -> Verdict:
+    if interval is None:
+        return Verdict.INCONCLUSIVE
+    if -limit <= interval[0] and interval[1] <= limit:
+        return Verdict.SAME
+    if metric not in METRICS:
+        return Verdict.INCONCLUSIVE
+    allowed = tail_of(terms.level)
+    above, below = found.shift.p_above(limit) <= allowed, found.shift.p_below(-limit) <= allowed
+    if not above and not below:
+        return Verdict.INCONCLUSIVE
+    return Verdict.BETTER if above == (METRICS[metric].better is Better.HIGHER) else Verdict.WORSE
+
+
+def _needed(found: Evidence, limit: float, effect: float | None, terms: Terms) -> int | None:
+    """Return how many runs would move the interval to one side of the margin, if estimate and spread are true."""
+    of_items = isinstance(found.shift, MeanShift)
+    least = 2 if of_items else needed_runs(terms.strict, paired=terms.paired)
+    distance = abs(abs(found.shift.value) - limit)
+    if effect is None:
+        return least
+    if distance == 0:
+        return None
+    wanted = min(found.runs) * (effect / distance) ** 2
+    affordable = of_items or wanted <= MAX_RUNS
+    return max(least, min(found.runs) + 1, math.ceil(wanted)) if affordable else None
+
+
+def _reason(
+    metric: str, found: Evidence, interval: tuple[float, float] | None, needed: int | None, terms: Terms
+) -> str:
+    of_items = isinstance(found.shift, MeanShift)
+    if metric not in METRICS:
+        return "this version does not know whether more or less of it is better"
+    if interval is None and of_items:
+        return "cannot tell from one item"
+    if interval is None:
+        least = needed_runs(terms.strict, paired=terms.paired)
+        have = f"{found.runs[0]} pairs" if terms.paired else f"{found.runs[0]} and {found.runs[1]} runs"
+        return f"cannot tell from {have}: needs {least}{'' if terms.paired else ' each'}"
+    many = f"about {needed:,}" if needed else f"more than {MAX_RUNS:,}"
+    unit = "items" if of_items else "pairs" if terms.paired else "runs of each side"
+    return f"the interval reaches from within the margin to beyond it; {many} {unit} would settle it"
