@@ -185,6 +185,7 @@ class BenchmarkResult:
         notes: remarks of the benchmark on this result, one sentence each.
         failure: why there is no (whole) result, or None.
         grade: how far to believe it, judged when the case ended; None before that, and if the case does not apply.
+        headline: tags of the benchmark's headline metrics, in order; empty in runs stored before they were recorded.
     """
 
     case: Case
@@ -198,6 +199,7 @@ class BenchmarkResult:
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
     grade: Grade | None = None
+    headline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -37,6 +38,7 @@ class MemoryFacts(TypedDict, total=False):
     available_bytes: int | None
     swap_total_bytes: int | None
     swap_used_bytes: int | None
+    page_bytes: int
     transparent_huge_pages: str | None
     numa_nodes: int | None
 
@@ -138,6 +140,7 @@ def _memory(root: Path) -> MemoryFacts:
         "available_bytes": bytes_of.get("MemAvailable"),
         "swap_total_bytes": swap_bytes,
         "swap_used_bytes": swap_bytes - bytes_of["SwapFree"] if swap_bytes and "SwapFree" in bytes_of else None,
+        "page_bytes": mmap.PAGESIZE,
         "transparent_huge_pages": chosen(root / "sys/kernel/mm/transparent_hugepage/enabled"),
         "numa_nodes": len(list((root / "sys/devices/system/node").glob("node[0-9]*"))) or None,
     }

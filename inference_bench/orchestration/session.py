@@ -77,7 +77,9 @@ class Session:
         self._jobs = jobs_of(prepared.plan, done)
         is_inline = spec.isolation == "inline"
         notes = [_INLINE] if is_inline else []
-        self._tallies = {case.id: Tally(case, spec.limits, notes=notes[:]) for case in prepared.plan.cases}
+        self._tallies = {
+            case.id: Tally(case, spec.limits, prepared.headline(case), notes=notes[:]) for case in prepared.plan.cases
+        }
         self._weights = FetchedWeights(prepared)
         self._eligibility = Eligibility(prepared, self._weights, self._tallies)
         cpus = sorted(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""The content of ``results.json``."""
+"""A report with the content of ``results.json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inference_bench.results.sinks.json import encode, entry, results_document
 
 
 class JsonReport(Report):
-    """Prints what the run's ``results.json`` holds."""
+    """The content of the run's ``results.json``."""
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write one JSON document."""

@@ -55,6 +55,7 @@ class ResultEntry(TypedDict):
     workers: Sequence[Mapping[str, object]]
     failure: Mapping[str, object] | None
     trust: NotRequired[TrustEntry]
+    headline: NotRequired[Sequence[str]]
     samples: NotRequired[str | None]
     memory: NotRequired[str | None]
     scores: NotRequired[str | None]

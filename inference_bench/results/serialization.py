@@ -87,6 +87,7 @@ def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
         "workers": plain(result.workers),
         "failure": plain(result.failure),
         "trust": _grade_to_plain(result.grade),
+        "headline": list(result.headline),
     }
 
 
@@ -139,6 +140,7 @@ def result_from_plain(data: ResultEntry) -> BenchmarkResult:
         notes=tuple(data["notes"]),
         failure=None if failure is None else _build(Failure, failure),
         grade=_grade_from_plain(data.get("trust")),
+        headline=tuple(data.get("headline", ())),
     )
 
 

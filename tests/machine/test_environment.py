@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 
 import pytest
 
@@ -47,6 +48,7 @@ def test_memory(machine):
         "available_bytes": 8 << 20,
         "swap_total_bytes": 4 << 20,
         "swap_used_bytes": 3 << 20,
+        "page_bytes": mmap.PAGESIZE,
         "transparent_huge_pages": "madvise",
     }
 
