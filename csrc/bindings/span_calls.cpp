@@ -1,5 +1,7 @@
 // Spans, instants and counters by name: `span("decode")`, `begin("decode")`, `mark("first token")`, `counter("queue",
 // 7)`.
+#include <new>
+#include <stdexcept>
 #include <string_view>
 
 #include "name_table.hpp"
@@ -41,8 +43,11 @@ Span* make_named_span(PyObject* name) {
     } catch (const std::bad_alloc&) {
         PyErr_NoMemory();
         return nullptr;
-    } catch (const std::exception& error) {
+    } catch (const std::length_error& error) {
         PyErr_SetString(PyExc_ValueError, error.what());
+        return nullptr;
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
         return nullptr;
     }
     PyObject* const span = make_span(name, id);

@@ -5,7 +5,7 @@
 #include "name_table.hpp"
 #include "register.hpp"
 #include "spans.hpp"
-#include "table.hpp"
+#include "table_object.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;

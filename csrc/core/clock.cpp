@@ -198,7 +198,10 @@ std::uint64_t detail::first_ticks() noexcept {
             s.choice = choose_clock();
             s.boot_offset_ns = boot_offset_ns();
             if (s.choice.source == ClockSource::Hardware) s.origin = tightest_reading();
-            pthread_atfork(lock_before_fork, unlock_after_fork, unlock_after_fork);
+            // A tick cannot throw; the description tells of it instead.
+            if (pthread_atfork(lock_before_fork, unlock_after_fork, unlock_after_fork) != 0) {
+                s.choice.reason += "; a child forked while the clock is steered may hang: pthread_atfork was refused";
+            }
             clock_source.store(s.choice.source, std::memory_order_relaxed);
         }
     }

@@ -1,7 +1,5 @@
 #include "memory_sampler.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
@@ -14,9 +12,6 @@ namespace {
 
 constexpr std::int64_t kShortestIntervalNs = 100'000;  // waking up alone is 2 % of a core at 1 ms, 22 % at 100 us
 constexpr std::int64_t kLongestIntervalNs = 3'600'000'000'000;
-
-std::mutex registry;  // before any sampler's own mutex, never after
-MemorySampler* samplers = nullptr;
 
 // One writer, so no read-modify-write instruction is needed.
 void add(std::atomic<std::int64_t>& counter, std::int64_t n) noexcept {
@@ -48,21 +43,12 @@ MemorySampler::MemorySampler(const MemorySamplerOptions& options)
     : options_(checked(options)),
       columns_(std::make_shared<SampleColumns>(static_cast<std::size_t>(options.capacity))),
       present_interval_ns_(options.interval_ns) {
-    NativeThread::handle_forks();
-    static const int registered = pthread_atfork(lock_all, unlock_all, abandon_all);
-    static_cast<void>(registered);
-    const std::lock_guard<std::mutex> lock(registry);
-    next_ = samplers;
-    link_ = &samplers;
-    if (next_ != nullptr) next_->link_ = &next_;
-    samplers = this;
+    ForkRegistry<MemorySampler>::get().add(this);
 }
 
 MemorySampler::~MemorySampler() {
     stop();
-    const std::lock_guard<std::mutex> lock(registry);
-    *link_ = next_;
-    if (next_ != nullptr) next_->link_ = link_;
+    ForkRegistry<MemorySampler>::get().remove(this);
 }
 
 void MemorySampler::start() {
@@ -260,24 +246,9 @@ MemorySamplerStats MemorySampler::stats() const {
 
 // ---- fork
 
-void MemorySampler::lock_all() {
-    registry.lock();
-    for (MemorySampler* s = samplers; s != nullptr; s = s->next_) s->mutex_.lock();
-}
-
-void MemorySampler::unlock_all() {
-    for (MemorySampler* s = samplers; s != nullptr; s = s->next_) s->mutex_.unlock();
-    registry.unlock();
-}
-
-void MemorySampler::abandon_all() {
-    for (MemorySampler* s = samplers; s != nullptr; s = s->next_) s->abandon_thread();
-    unlock_all();
-}
-
 // The thread did not come along, so there is nothing to join; the open phase ends here without readings, since the
 // descriptors still look at the parent.
-void MemorySampler::abandon_thread() noexcept {
+void MemorySampler::abandon_in_child() noexcept {
     if (!running_) return;
     running_ = false;
     ran_ns_ += monotonic_ns() - started_ns_;

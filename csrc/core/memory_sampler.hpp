@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fork_registry.hpp"
 #include "native_thread.hpp"
 #include "probes.hpp"
 #include "sample_columns.hpp"
@@ -103,11 +104,10 @@ class MemorySampler {
     void end_phase() noexcept;
     [[nodiscard]] MemoryPhase summarise(const Phase& phase, std::size_t rows) const;
 
-    // fork: every sampler is locked over it, so the child finds none half changed.
-    static void lock_all();
-    static void unlock_all();
-    static void abandon_all();
-    void abandon_thread() noexcept;
+    friend class ForkRegistry<MemorySampler>;
+    void lock_before_fork() { mutex_.lock(); }
+    void unlock_after_fork() noexcept { mutex_.unlock(); }
+    void abandon_in_child() noexcept;
 
     const MemorySamplerOptions options_;
     const std::shared_ptr<SampleColumns> columns_;
@@ -129,9 +129,6 @@ class MemorySampler {
     std::atomic<std::int64_t> lengthened_{0};
     std::atomic<std::int64_t> present_interval_ns_;
     std::atomic<std::int64_t> cpu_ns_{0};
-
-    MemorySampler* next_ = nullptr;  // the list of all samplers, for fork
-    MemorySampler** link_ = nullptr;
 };
 
 }  // namespace inference_bench

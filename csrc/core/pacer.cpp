@@ -1,8 +1,6 @@
 #include "pacer.hpp"
 
-#include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,11 +14,6 @@
 
 namespace inference_bench {
 namespace {
-
-constexpr std::size_t kStackBytes = 256 * 1024;
-
-std::mutex registry;  // before any pacer's own mutex, never after
-Pacer* pacers = nullptr;
 
 std::int64_t checked_spin(std::int64_t ns) {
     if (ns >= 0 && ns <= SpinTail::kLongestNs) return ns;
@@ -45,22 +38,13 @@ Pacer::Pacer(Schedule schedule, std::int64_t longest_spin_ns)
         records_[i].woken_ns = kNotYet;
         records_[i].actual_ns.store(kNotYet, std::memory_order_relaxed);
     }
-    // Before the first lock: the clock's own must come after ours in the order that fork takes them.
-    calibrate_clock();
-    static const int registered = pthread_atfork(lock_all, unlock_all, abandon_all);
-    static_cast<void>(registered);
-    const std::lock_guard<std::mutex> lock(registry);
-    following_ = pacers;
-    link_ = &pacers;
-    if (following_ != nullptr) following_->link_ = &following_;
-    pacers = this;
+    calibrate_clock();  // as Sleeper asks for
+    ForkRegistry<Pacer>::get().add(this);
 }
 
 Pacer::~Pacer() {
     close_eventfd();
-    const std::lock_guard<std::mutex> lock(registry);
-    *link_ = following_;
-    if (following_ != nullptr) following_->link_ = link_;
+    ForkRegistry<Pacer>::get().remove(this);
 }
 
 // ---- beginning and end
@@ -82,7 +66,7 @@ void Pacer::stop() {
         sleeper_.stop();
         signal_eventfd();
     }
-    if (std::exchange(has_thread_, false)) pthread_join(thread_, nullptr);
+    thread_.stop();
 }
 
 bool Pacer::started() const {
@@ -147,8 +131,13 @@ int Pacer::open_eventfd() {
         start_ns_ = kNotYet;
         throw std::system_error(error, std::generic_category(), "cannot make an eventfd");
     }
-    start_thread();
-    has_thread_ = true;
+    try {
+        thread_.start("ib-pace", thread_main, this, interrupt_thread);
+    } catch (...) {
+        close(std::exchange(eventfd_, -1));
+        start_ns_ = kNotYet;
+        throw;
+    }
     return eventfd_;
 }
 
@@ -178,30 +167,8 @@ void Pacer::signal_eventfd() const noexcept {
     if (eventfd_ >= 0) static_cast<void>(!write(eventfd_, &one, sizeof one));
 }
 
-void Pacer::start_thread() {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, kStackBytes);
-    // Signals are for the threads of the application; a thread inherits its mask from the one that makes it.
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&thread_, &attributes, thread_main, this);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
-    if (error == 0) return;
-    close(std::exchange(eventfd_, -1));
-    start_ns_ = kNotYet;
-    throw std::system_error(error, std::generic_category(), "cannot start the pacer's thread");
-}
-
-void* Pacer::thread_main(void* self) {
-    pthread_setname_np(pthread_self(), "ib-pace");
-    prctl(PR_SET_TIMERSLACK, 1);  // once, rather than around each sleep
-    static_cast<Pacer*>(self)->run();
-    return nullptr;
-}
+void Pacer::thread_main(void* self) noexcept { static_cast<Pacer*>(self)->run(); }
+void Pacer::interrupt_thread(void* self) noexcept { static_cast<Pacer*>(self)->sleeper_.stop(); }
 
 void Pacer::run() noexcept {
     for (std::size_t i = 0; i < count();) {
@@ -244,26 +211,12 @@ PacerColumns Pacer::columns() const {
 
 // ---- fork
 
-void Pacer::lock_all() {
-    registry.lock();
-    for (Pacer* p = pacers; p != nullptr; p = p->following_) p->mutex_.lock();
-}
-
-void Pacer::unlock_all() {
-    for (Pacer* p = pacers; p != nullptr; p = p->following_) p->mutex_.unlock();
-    registry.unlock();
-}
-
 // The thread did not come along, so there is nothing to join. The descriptor shares its counter with the parent's:
 // written or read here, it would wake the parent or rob it of a wake-up.
-void Pacer::abandon_all() {
-    for (Pacer* p = pacers; p != nullptr; p = p->following_) {
-        p->sleeper_.stop();
-        p->has_thread_ = false;
-        p->given_back_.clear();
-        if (p->eventfd_ >= 0) close(std::exchange(p->eventfd_, -1));
-    }
-    unlock_all();
+void Pacer::abandon_in_child() noexcept {
+    sleeper_.stop();
+    given_back_.clear();
+    if (eventfd_ >= 0) close(std::exchange(eventfd_, -1));
 }
 
 }  // namespace inference_bench

@@ -1,13 +1,14 @@
 #include "probes.hpp"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <mutex>
+
+#include "fork_handlers.hpp"
 
 namespace inference_bench {
 namespace procfs {
@@ -186,8 +187,8 @@ void forget_after_fork() { delete shared.exchange(nullptr, std::memory_order_rel
 const ProcessProbes& process_probes() {
     const ProcessProbes* probes = shared.load(std::memory_order_acquire);
     if (probes != nullptr) return *probes;
-    static const int registered = pthread_atfork(nullptr, nullptr, forget_after_fork);
-    static_cast<void>(registered);
+    static std::once_flag once;
+    std::call_once(once, [] { at_fork(nullptr, nullptr, forget_after_fork); });
     const auto* const fresh = new ProcessProbes;
     if (shared.compare_exchange_strong(probes, fresh, std::memory_order_acq_rel)) return *fresh;
     delete fresh;  // another thread was first
