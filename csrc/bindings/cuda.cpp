@@ -6,6 +6,7 @@
 
 #include "column.hpp"
 #include "guarded.hpp"
+#include "method.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -202,11 +203,6 @@ void timer_dealloc(PyObject* self) {
     delete reinterpret_cast<Timer*>(self)->core;
     type->tp_free(self);
     Py_DECREF(type);
-}
-
-template <typename Function>
-PyCFunction as_method(Function* function) {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
 PyMethodDef timer_methods[] = {

@@ -5,6 +5,7 @@
 
 #include "call_times.hpp"
 #include "column.hpp"
+#include "method.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -71,8 +72,7 @@ bool time_all(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& 
 
 PyObject* do_nothing(PyObject*, PyObject* const*, Py_ssize_t) { Py_RETURN_NONE; }
 
-PyMethodDef do_nothing_def = {"do_nothing", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(do_nothing)),
-                              METH_FASTCALL, nullptr};
+PyMethodDef do_nothing_def = {"do_nothing", as_method(do_nothing), METH_FASTCALL, nullptr};
 
 struct LoopTimes {
     std::int64_t calls;

@@ -105,8 +105,12 @@ void register_memory(py::module_& m) {
         .def("start", &MemorySampler::start, NoGil())
         .def("stop", &MemorySampler::stop, NoGil())
         .def(
-            "__enter__", [](MemorySampler& self) -> MemorySampler& { return self.start(), self; }, NoGil(),
-            py::return_value_policy::reference)
+            "__enter__",
+            [](MemorySampler& self) -> MemorySampler& {
+                self.start();
+                return self;
+            },
+            NoGil(), py::return_value_policy::reference)
         .def(
             "__exit__", [](MemorySampler& self, py::handle, py::handle, py::handle) { self.stop(); }, NoGil(),
             py::pos_only())
