@@ -152,7 +152,8 @@ Pacer::Ticks Pacer::take() {
     if (eventfd_ < 0) throw std::runtime_error("this pacer has no open eventfd to take ticks from; wait() for them");
     // Emptied first: a tick that falls due in between makes it readable again.
     std::uint64_t wakes = 0;
-    static_cast<void>(!read(eventfd_, &wakes, sizeof wakes));
+    const ssize_t emptied = read(eventfd_, &wakes, sizeof wakes);  // fails if it is empty already
+    static_cast<void>(emptied);
     const Ticks taken{next_, due_.load(std::memory_order_acquire)};
     next_ = taken.end;
     const std::int64_t now = now_ns();
@@ -163,8 +164,9 @@ Pacer::Ticks Pacer::take() {
 
 void Pacer::signal_eventfd() const noexcept {
     const std::uint64_t one = 1;
-    // It can only fail for a counter that is full, and so readable already.
-    if (eventfd_ >= 0) static_cast<void>(!write(eventfd_, &one, sizeof one));
+    if (eventfd_ < 0) return;
+    const ssize_t written = write(eventfd_, &one, sizeof one);  // fails if the counter is full, and so readable already
+    static_cast<void>(written);
 }
 
 void Pacer::thread_main(void* self) noexcept { static_cast<Pacer*>(self)->run(); }
@@ -192,7 +194,8 @@ PacerColumns Pacer::columns() const {
     for (std::size_t i = 0; i < next_; ++i) {
         if (records_[i].actual_ns.load(std::memory_order_acquire) != kNotYet) rows.push_back(i);
     }
-    PacerColumns c{rows.size(), {}, {}, {}, {}, {}};
+    PacerColumns c{};
+    c.rows = rows.size();
     std::int64_t* const index = new_column(c.index, c.rows);
     std::int64_t* const scheduled = new_column(c.scheduled_ns, c.rows);
     std::int64_t* const woken = new_column(c.woken_ns, c.rows);

@@ -112,9 +112,11 @@ std::string whole_file(const char* path) {
     std::string text;
     const KernelFile file(path);
     std::array<char, 4096> block;
-    for (ssize_t n; (n = pread(file.fd(), block.data(), block.size(), static_cast<off_t>(text.size()))) > 0;)
+    for (;;) {
+        const ssize_t n = pread(file.fd(), block.data(), block.size(), static_cast<off_t>(text.size()));
+        if (n <= 0) return text;
         text.append(block.data(), static_cast<std::size_t>(n));
-    return text;
+    }
 }
 
 std::int64_t number_in(const KernelFile& file) noexcept {
@@ -158,8 +160,10 @@ bool ProcessProbes::smaps_rollup(SmapsRollup& out) const noexcept {
     const std::int64_t clean = procfs::kib_field(text, "Private_Clean:");
     const std::int64_t dirty = procfs::kib_field(text, "Private_Dirty:");
     if (clean < 0 || dirty < 0) return false;
-    out = {bytes(procfs::kib_field(text, "Rss:"), kKib), bytes(procfs::kib_field(text, "Pss:"), kKib),
-           (clean + dirty) * kKib, bytes(procfs::kib_field(text, "Swap:"), kKib)};
+    out.rss_bytes = bytes(procfs::kib_field(text, "Rss:"), kKib);
+    out.pss_bytes = bytes(procfs::kib_field(text, "Pss:"), kKib);
+    out.uss_bytes = (clean + dirty) * kKib;
+    out.swap_bytes = bytes(procfs::kib_field(text, "Swap:"), kKib);
     return true;
 }
 
