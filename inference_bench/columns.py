@@ -175,7 +175,7 @@ def _filled(part: Mapping[str, object], columns: Sequence[Column]) -> dict[str, 
     import numpy as np
 
     arrays = {each.name: np.asarray(_values(part, each), each.kind.dtype) for each in columns}
-    rows = next(len(array) for array in arrays.values() if array.ndim)
+    rows = next((len(array) for array in arrays.values() if array.ndim), 1)
     return {name: array if array.ndim else np.full(rows, array) for name, array in arrays.items()}
 
 

@@ -9,9 +9,9 @@
     ├── PluginError                a model or benchmark file that cannot be used
     ├── TaskError                  an accuracy task that cannot be read or fetched
     ├── NotApplicableError         this benchmark does not apply to this model: a status, not a failure
-    └── ProtocolError              a worker that does not speak the protocol
+    └── ProtocolError              a worker that breaks the protocol
 
-Every message says what was given, what was expected, and what to do.
+Every message states what was given, what was expected, and what to do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from difflib import get_close_matches
 
 
 class InferenceBenchError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of all errors that this package raises."""
 
     exit_code = 1
 
@@ -69,7 +69,7 @@ class NotApplicableError(InferenceBenchError):
 
 
 class ProtocolError(InferenceBenchError):
-    """A worker that does not speak the protocol."""
+    """A worker that breaks the protocol."""
 
 
 class RunFormatError(UsageError):

@@ -1,13 +1,12 @@
 """Every metric, declared once: tag, unit, direction, formula and source.
 
-A metric whose values are observed is *sampled*: its samples are integers (nanoseconds or bytes) and stand in Parquet;
-what is said of it is their median. A metric with a ``derived_from`` is a monotone function of a sampled one: it is
-computed from that metric's summary and has no samples of its own, so it cannot disagree with them. A metric whose
-``statistic`` is not the median is *scored*: each item of a data set has one score, and what is said of it is their
-mean, the largest, or the slope of their trend.
+A *sampled* metric has observed values: integers (nanoseconds or bytes), stored in Parquet and summarised by their
+median. A *derived* metric has a ``derived_from`` and is a monotone function of a sampled one: it is computed from that
+metric's summary and has no samples of its own, so the two always agree. A *scored* metric has a ``statistic`` other
+than the median: each item of a data set has one score, summarised by their mean, maximum, or the slope of their trend.
 
 Let a generation of ``n`` new tokens start at ``t[0]`` (the prompt's token ids are ready on the host) and let ``t[i]``
-be the instant when token ``i`` (1-based) has arrived on the host; in a batch, that of every row.
+be the instant when token ``i`` (1-based) has arrived on the host; in a batch, when it has arrived for every row.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from inference_bench.errors import UnknownNameError
 
 
 class Statistic(StrEnum):
-    """What one figure is made of many values."""
+    """The figure that stands for many values."""
 
     MEDIAN = "median"
     MEAN = "mean"
@@ -29,7 +28,7 @@ class Statistic(StrEnum):
 
 
 class Better(StrEnum):
-    """Which way a metric improves."""
+    """The direction in which a metric improves."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -43,12 +42,12 @@ class Metric:
         tag: stable identifier, the spelling used in every file.
         title: heading for people.
         unit: ``ns``, ``bytes``, ``tokens/s``, ``fraction`` …, as written in every file.
-        better: which way it improves.
+        better: the direction in which it improves.
         formula: the definition.
         source: where the definition comes from.
         derived_from: tag of the sampled metric that this one is a function of, or None.
-        statistic: what is said of many values; a slope is that over the items in their order.
-        overview: whether it stands in the table of all models.
+        statistic: the figure that stands for many values; a slope is over the items in their order.
+        overview: whether the table of all models has it.
     """
 
     tag: str
@@ -200,7 +199,7 @@ _ALL = (
         "load time",
         "ns",
         Better.LOWER,
-        "duration of one step, each in a fresh process; total: boot + load + first_call, without what lies between",
+        "duration of one step, each in a fresh process; total: boot + load + first_call, without the time between them",
         _OWN,
         overview=True,
     ),
@@ -233,7 +232,7 @@ _ALL = (
         "KV cache (formula)",
         "bytes",
         Better.LOWER,
-        "tokens added in the phase x 2 x layers x KV heads x head size x bytes an element",
+        "tokens added in the phase x 2 x layers x KV heads x head size x bytes per element",
         _FIELD,
     ),
     Metric(
@@ -265,7 +264,7 @@ _ALL = (
         "device memory used",
         "bytes",
         Better.LOWER,
-        "used memory of the whole device, whoever uses it, at the phase's end",
+        "used memory of the whole device, by all processes, at the phase's end",
         "NVML nvmlDeviceGetMemoryInfo",
     ),
     Metric(
@@ -341,7 +340,7 @@ _ALL = (
         _OWN,
         statistic=Statistic.MEAN,
     ),
-    # Accuracy: one score an item, the figure over the items of a task
+    # Accuracy: one score per item, summarised over the items of a task
     Metric(
         "accuracy",
         "accuracy",
@@ -423,7 +422,7 @@ _ALL = (
         "tokens until divergence",
         "tokens",
         Better.HIGHER,
-        "tokens of a greedy generation before the first that is not the reference's; all of them where none differs",
+        "tokens of a greedy generation before the first that differs from the reference's; all of them if none differs",
         _OWN,
         statistic=Statistic.MEAN,
     ),

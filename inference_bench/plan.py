@@ -13,27 +13,27 @@ from inference_bench.spec import Axis, Limits, Setup, Spec
 
 
 class BenchmarkInfo(Protocol):
-    """What planning needs to know of a benchmark."""
+    """The properties of a benchmark that planning needs."""
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The benchmark's name."""
 
     @property
     def axes(self) -> tuple[Axis, ...]:
-        """Its parameters."""
+        """The benchmark's parameters."""
 
     @property
     def own_process(self) -> bool:
-        """Whether each of its cases needs a worker to itself."""
+        """Whether each of its cases needs a worker of its own."""
 
     @property
     def processes(self) -> int:
-        """Fresh processes that a case takes at least."""
+        """Fewest fresh processes per case."""
 
     @property
     def repeats(self) -> bool:
-        """Whether a second process could find anything else."""
+        """Whether a second process can give a different result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Case:
 
     @property
     def slug(self) -> str:
-        """File-name-safe text that names the case; unique within a plan."""
+        """The name of the case, safe in a file name; unique within a plan."""
         parameters = [f"{name}={value}" for name, value in self.parameters.items()]
         setup, plain = self.setup, Setup()
         words = [self.model, self.benchmark, setup.device, setup.dtype, f"threads={setup.threads}"]
@@ -88,7 +88,7 @@ class Plan:
 
     Attributes:
         cases: in the order of measuring.
-        groups: the same cases, by the worker that they share.
+        groups: the same cases, grouped by the worker that they share.
         runs: case id → fresh processes that measure it.
         limits: when to stop sampling a case.
     """
@@ -100,13 +100,13 @@ class Plan:
 
     @property
     def measurements(self) -> int:
-        """How often a case is measured, over all cases."""
+        """The number of measurements: every case times its runs."""
         return sum(self.runs.values())
 
     def worker_runs(self) -> Iterator[tuple[int, Group]]:
         """Yield each worker to start, with its run number and the cases that take part in it.
 
-        Runs are the outer loop, so that slow drift of the machine falls on all cases alike.
+        Runs are the outer loop, so that slow drift of the machine affects all cases alike.
         """
         for run in range(max(self.runs.values())):
             for group in self.groups:

@@ -1,4 +1,4 @@
-"""What was asked for: models, benchmarks, axes, runs and limits. Data only."""
+"""The request: models, benchmarks, axes, runs and limits. Data only."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.units import NS_PER_S
 
 DEVICES = ("cpu", "cuda")
+"""The kinds of device that come with the package; any other is a plugin."""
 DTYPES = ("float32", "bfloat16", "float16", "int8_dynamic")
-"""``int8_dynamic``: float32, but the linear layers' weights are int8 and their inputs are quantised call by call."""
+"""``int8_dynamic``: float32, but the linear layers' weights are int8 and their inputs are quantised per call."""
 ATTENTIONS = ("auto", "eager", "sdpa", "flash_attention_2")
 COMPILE_MODES = ("none", "default", "reduce-overhead", "max-autotune")
 SETUP_AXES = ("device", "dtype", "threads", "attention", "compile")
-"""The fields of a set-up that take several values, each a set-up of its own."""
+"""The fields of a set-up that accept several values; each value makes one set-up."""
 OVERLAPS = ("auto", "freeze", "partition", "off")
-"""What may happen beside a measured worker; ``overlap`` has the meaning of each."""
+"""What may run beside a measured worker; ``orchestration/overlap_policy.py`` describes each."""
 PARKS = ("auto", "host", "device")
-"""Where a model that loads ahead of its turn on a GPU waits for it; ``auto`` is ``host``."""
+"""Where a model that was loaded ahead waits for its turn on a GPU; ``auto`` is ``host``."""
 ISOLATIONS = ("process", "inline")
-"""Where a model runs: in a fresh process, or in the one that asks."""
+"""Where a model runs: in a fresh process, or in the calling one."""
 SUITES = ("performance", "accuracy", "full")
-"""A benchmark says itself which of these it belongs to."""
+"""Each benchmark declares which of these it belongs to."""
 
 DEFAULT_BENCHMARKS = ("inference_speed", "memory_usage")
-"""A first answer in two minutes; a suite takes the time that all of its benchmarks need."""
+"""A first result in two minutes; a suite takes as long as all of its benchmarks."""
 
 SURVEY_BUDGET_NS = NS_PER_S
-"""Of a case, where all models are asked for at once: an overview in minutes, whose rows say what is not yet precise."""
+"""Budget per case if all models are asked for: an overview in minutes, whose rows say which are not precise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ class Limits:
         min_samples: never stop before this many samples of each target metric.
         warmup_iterations: iterations kept but flagged, after the cold one.
         relative_width: wanted width of the median's 95 % interval over the median.
-        budget_ns: give up after this long and say ``converged=false``.
+        budget_ns: stop sampling after this long, with ``converged=false``.
         max_samples: an upper bound on the samples of one metric, so that memory is bounded.
-        silence_ns: a worker that says nothing for this long counts as hung; one iteration must fit.
-        load_ns: a load that takes longer is given up; the time that a loader stands still does not count.
-        case_ns: a case that takes longer in one process is given up, whatever it is doing.
+        silence_ns: a worker that sends nothing for this long counts as hung; at least the length of one iteration.
+        load_ns: a load that takes longer is stopped; the time that a loader is frozen does not count.
+        case_ns: a case that takes longer in one process is stopped.
     """
 
     min_samples: int = 30
@@ -84,10 +85,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How a model is loaded: everything that needs a fresh load to change.
+    """How a model is loaded: the settings that need a fresh load to change.
 
     Attributes:
-        device: ``cpu`` or ``cuda`` (or ``cuda:N``).
+        device: a kind of device, ``cpu`` or ``cuda``, or one of that kind, ``cuda:N``.
         dtype: one of ``DTYPES``.
         threads: intra-op threads of the framework.
         attention: implementation of attention, one of ``ATTENTIONS``; ``auto`` leaves it to the framework.
@@ -109,8 +110,6 @@ class Setup:
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise InvalidValueError("threads", self.threads, "a whole number of at least 1")
-        if self.device.split(":")[0] not in DEVICES:
-            raise UnknownNameError("device", self.device, DEVICES)
         if self.dtype not in DTYPES:
             raise UnknownNameError("dtype", self.dtype, DTYPES)
         if self.attention not in ATTENTIONS:
@@ -125,7 +124,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What was asked for.
+    """The request.
 
     Attributes:
         models: names of models.
@@ -134,12 +133,12 @@ class Spec:
         axes: values given for benchmark axes, by axis name; an axis that is absent takes its default.
         runs: fresh processes per case; inference is over runs.
         limits: when to stop sampling a case.
-        suite: one of ``SUITES``, instead of benchmarks: whatever each model has for it.
-        overlap: one of ``OVERLAPS``: how the next workers load while one is measured.
+        suite: one of ``SUITES``, instead of benchmarks: those that each model has for it.
+        overlap: one of ``OVERLAPS``: how the next workers load while another is measured.
         lookahead: how many workers may load ahead.
         park: one of ``PARKS``: before or after the copy to the device.
-        isolation: one of ``ISOLATIONS``. ``inline`` measures in this very process: nothing is fresh, nothing can be
-            killed, and what needs a process of its own does not apply.
+        isolation: one of ``ISOLATIONS``. ``inline`` measures in the calling process: it is not fresh, it cannot be
+            killed, and benchmarks that need a process of their own do not apply.
     """
 
     models: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Text for people."""
+"""Text for people: one safe line."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 def one_line(text: str) -> str:
-    """Replace by spaces what would break a line, a table or a terminal: control codes, escapes, bidirectional marks."""
+    """Return text with control codes, escapes and bidirectional marks, which break a table, replaced by spaces."""
     return " ".join("".join(c if c.isprintable() else " " for c in _COLOURS.sub("", text)).split())

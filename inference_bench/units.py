@@ -1,4 +1,4 @@
-"""Integer nanoseconds and bytes, and the one place where they become text."""
+"""Integer nanoseconds and bytes, and their formatting as text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def format_bytes(value: float) -> str:
 
 
 def format_value(value: float, unit: str) -> str:
-    """Render a metric's value by its unit (see ``metrics.Metric.unit``)."""
+    """Render a metric's value in its unit (see ``metrics.Metric.unit``)."""
     if unit == "ns":
         return format_ns(value)
     if unit == "bytes":

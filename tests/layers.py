@@ -17,7 +17,7 @@ PACKAGE = ROOT / "inference_bench"
 NAME = PACKAGE.name
 
 ORDER = (
-    "errors units text _native",
+    "errors units text grade moved _native _native_types",
     "plugins",
     "spec metrics columns",
     "plan",
@@ -31,7 +31,7 @@ ORDER = (
     "reports",
     "orchestration",
     "live",
-    "runner scaffold pytest_plugin",
+    "runner scaffold pytest_plugin testing",
     "__init__",
     "cli",
     "__main__",

@@ -1,1 +1,1 @@
-"""What samples say: estimates, intervals, grades, verdicts. Pure functions: no files, no machine."""
+"""Statistics of samples: estimates, intervals, grades, verdicts. Pure functions without I/O."""

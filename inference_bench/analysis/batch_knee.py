@@ -1,4 +1,4 @@
-"""Where a larger batch stops paying: the knee of throughput against batch size. Pure functions over results."""
+"""The knee of throughput against batch size. Pure functions of results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inference_bench.spec import Setup
 
 THROUGHPUT = "output_throughput"
 WORTHWHILE_GAIN = 0.1
-"""A doubling that gains less than this share of throughput is past the knee: every request waits twice as long."""
+"""A doubling that gains less than this share of throughput is past the knee: each request takes twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Gain:
         smaller: batch size before the step.
         larger: batch size after it.
         value: from the medians.
-        low: from the ends of their intervals, the worst case; None where an interval is missing.
+        low: from the ends of their intervals, the worst case; None if an interval is missing.
         high: the best case.
     """
 

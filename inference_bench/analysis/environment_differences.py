@@ -1,25 +1,24 @@
-"""What differs between the machines and the software of two sets of runs."""
+"""The differences between the machines and the software of two sets of runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-_PASSING = {
+_VOLATILE = {
     *("load", "unreadable", "warnings"),
     *("memory.available_bytes", "memory.swap_used_bytes", "system.uptime_s"),
 }
-"""Sections and facts that change from minute to minute; what they do to a measurement is `check`'s business."""
+"""Sections and facts that change from minute to minute; `check` judges their effect on a measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A fact of the environment that is not the same on both sides.
+    """A fact of the environment that differs between the sides.
 
     Attributes:
         name: such as ``packages.torch``.
-        before: A's values, as text; "absent" where there is none.
+        before: A's values, as text; "absent" if there is none.
         after: B's.
     """
 
@@ -29,9 +28,9 @@ class Difference:
 
 
 def environment_differences(
-    before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]
+    before: Iterable[Mapping[str, object]], after: Iterable[Mapping[str, object]]
 ) -> tuple[Difference, ...]:
-    """Return the facts whose values are not the same on both sides, sorted by name.
+    """Return the facts whose values differ between the sides, sorted by name.
 
     Args:
         before: the environments of A's runs, as ``environment.describe_environment`` returned them.
@@ -39,13 +38,13 @@ def environment_differences(
     """
     left, right = _facts(before), _facts(after)
     return tuple(
-        Difference(name, _text(left.get(name, set())), _text(right.get(name, set())))
+        Difference(name, _joined(left.get(name, set())), _joined(right.get(name, set())))
         for name in sorted(left.keys() | right.keys())
         if left.get(name) != right.get(name)
     )
 
 
-def _facts(environments: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+def _facts(environments: Iterable[Mapping[str, object]]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for environment in environments:
         for name, value in _flat(environment, ""):
@@ -54,7 +53,7 @@ def _facts(environments: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
 
 
 def _flat(value: object, name: str) -> Iterator[tuple[str, str]]:
-    if name in _PASSING or name.endswith(".memory_free_bytes"):
+    if name in _VOLATILE or name.endswith(".memory_free_bytes"):
         return
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -66,5 +65,5 @@ def _flat(value: object, name: str) -> Iterator[tuple[str, str]]:
         yield name, ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _text(values: set[str]) -> str:
+def _joined(values: set[str]) -> str:
     return " or ".join(sorted(values)) if values else "absent"

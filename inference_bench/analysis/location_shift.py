@@ -1,8 +1,8 @@
-"""How far one set of runs lies from another: Hodges-Lehmann estimates with exact intervals. Pure functions.
+"""The shift from one set of runs to another: Hodges-Lehmann estimates with exact intervals. Pure functions.
 
-Separate runs and pairs are one problem. Each has *contrasts*, numbers that scatter around the true shift (all
-differences ``b - a``; all means of two paired differences), and the chance that at least ``k`` of them exceed it is
-known exactly, whatever the distribution: that of Mann and Whitney's U, and that of Wilcoxon's signed ranks.
+Separate runs and pairs are the same problem. Each has *contrasts*, numbers that scatter around the true shift (all
+differences ``b - a``; all means of two paired differences). The probability that at least ``k`` of them exceed it is
+known exactly for any distribution: from Mann and Whitney's U, and from Wilcoxon's signed ranks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inference_bench.analysis.quantiles import LEVEL, tail_of
 Floats = NDArray[np.float64]
 
 POWER = 0.8
-"""Chance to see an effect of the size that a comparison is said to be able to see."""
+"""Probability of detecting a shift of the smallest effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Shift:
 
     Attributes:
         contrasts: ascending, shape (N,).
-        tail: ``tail[k]`` is the chance that at least ``k`` contrasts exceed the true shift, shape (N + 1,).
+        tail: ``tail[k]`` is the probability that at least ``k`` contrasts exceed the true shift, shape (N + 1,).
         error: standard error of a mean shift, for planning only.
         freedom: degrees of freedom of ``error``.
         method: for people.
@@ -48,7 +48,7 @@ class Shift:
         return float(np.median(self.contrasts))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
-        """Return both ends, or None where the values are too few for this level."""
+        """Return both ends, or None if the values are too few for this level."""
         allowed = np.flatnonzero(self.tail <= tail_of(level))
         if len(allowed) == 0:
             return None
@@ -72,7 +72,7 @@ class MeanShift:
         value: mean difference.
         error: its standard error.
         freedom: degrees of freedom.
-        rises: items that went from 0 to 1, where every score is 0 or 1; else None.
+        rises: items that went from 0 to 1, if every score is 0 or 1; else None.
         falls: items that went from 1 to 0.
         method: for people.
     """
@@ -107,7 +107,7 @@ class MeanShift:
         return float(stdtr(self.freedom, -distance / self.error))
 
     def _mcnemar(self, changes: int | None) -> float:
-        """McNemar's exact test: of the items that changed, as many rise as fall if there is no difference."""
+        """Return the p of McNemar's exact test: without a difference, half of the items that changed have risen."""
         if changes is None or self.rises is None or self.falls is None:
             return 0.0
         changed = self.rises + self.falls
@@ -176,7 +176,7 @@ def score_shift(before: Floats, after: Floats, weights: Floats) -> MeanShift:
 
 
 def needed_runs(level: float, *, paired: bool) -> int:
-    """Return how many runs of each side an interval of this level takes at least.
+    """Return how many runs of each side an interval of this level needs at least.
 
     >>> needed_runs(0.95, paired=False), needed_runs(0.95, paired=True)
     (4, 6)
@@ -188,9 +188,9 @@ def needed_runs(level: float, *, paired: bool) -> int:
 
 
 def smallest_effect(shift: Shift | MeanShift, level: float = LEVEL) -> float | None:
-    """Return the true shift that would be told from none with a chance of ``POWER``; None where the spread is unknown.
+    """Return the true shift that is detected with probability ``POWER``; None if the spread is unknown.
 
-    Planned with Student's t, of which the rank tests lose at most a few per cent.
+    Planned with Student's t; the rank tests have a few per cent less power at most.
     """
     if not math.isfinite(shift.error) or shift.freedom < 1:
         return None
@@ -198,12 +198,13 @@ def smallest_effect(shift: Shift | MeanShift, level: float = LEVEL) -> float | N
 
 
 def _upper_sums(mass: Floats) -> Floats:
+    """Return the sums of each entry and all later ones."""
     return np.minimum(np.cumsum(mass[::-1])[::-1], 1.0)
 
 
 @lru_cache(maxsize=256)
 def _signed_rank(n: int) -> Floats:
-    """Chances of each sum of signed ranks: each of 1 … n counts or not, by the toss of a coin."""
+    """Return the probability of each sum of signed ranks, if each of 1 … n counts with probability 1/2."""
     mass = np.ones(1)
     for rank in range(1, n + 1):
         mass = (np.pad(mass, (0, rank)) + np.pad(mass, (rank, 0))) / 2
@@ -212,9 +213,9 @@ def _signed_rank(n: int) -> Floats:
 
 @lru_cache(maxsize=256)
 def _mann_whitney(m: int, n: int) -> Floats:
-    """Chances of each U, by Mann and Whitney's recurrence on which side holds the largest value.
+    """Return the probability of each U, by Mann and Whitney's recurrence on the side that holds the largest value.
 
-    Row by row rather than by recursion: only additions of positive numbers, so nothing cancels.
+    Only positive numbers are added, so nothing cancels.
     """
     row = [np.ones(1) for _ in range(n + 1)]
     for i in range(1, m + 1):

@@ -1,4 +1,4 @@
-"""Where samples gather: one mode, or several, which no single figure describes. Pure functions."""
+"""The modes of samples: several of them are not described by a single figure. Pure functions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from inference_bench.result import Mode
 SMALLEST_SHARE = 0.05
 """Fewer samples are outliers, not a mode."""
 _CHANCE = 1e-3
-"""Of a valley between two modes where there is one; small, since the deepest of many is looked at."""
+"""Probability of a valley within a single mode; small, since the deepest of many valleys is tested."""
 _DEPTH = 0.5
-"""Density of a valley over that of the lower peak at its sides, at most."""
+"""Largest density of a valley, as a share of the lower peak's at its sides."""
 _CELLS_PER_BANDWIDTH = 4
 _MOST_CELLS = 8192
 
@@ -27,11 +27,11 @@ Floats = NDArray[np.float64]
 
 
 def modes(values: Values) -> tuple[Mode, ...]:
-    """Return the places where samples gather, ascending; none under 40 samples.
+    """Return the modes, ascending; none under 40 samples.
 
-    The peaks of a kernel density, on the log scale where all samples are positive. Two are two only if there are
-    significantly fewer samples about the valley between them than about the lower of them, half as many or less. What
-    follows each other closely counts for less. docs/statistics.md has the rule and its false alarms.
+    The peaks of a kernel density, on the log scale if all samples are positive. Two peaks are two modes only if there
+    are significantly fewer samples around the valley between them than around the lower one, half as many or fewer.
+    Dependent samples count for less. docs/statistics.md has the rule and its rate of false alarms.
 
     Args:
         values: in order of time.
@@ -48,7 +48,7 @@ def modes(values: Values) -> tuple[Mode, ...]:
 
 
 def _valleys(ordered: Floats, worth: float) -> list[float]:
-    """Return the places that part one mode from the next."""
+    """Return the places that separate one mode from the next."""
     bandwidth = _bandwidth(ordered)
     low, high = quantile(ordered, SMALLEST_SHARE / 5), quantile(ordered, 1 - SMALLEST_SHARE / 5)
     if bandwidth <= 0 or high <= low:
@@ -69,14 +69,14 @@ def _valleys(ordered: Floats, worth: float) -> list[float]:
         weak = weak or _small(ordered, middles[valleys])
         if not weak:
             break
-        # The shallowest first: what is left of two small peaks may well be parted from a third.
+        # The shallowest first: two small peaks that are merged may be separate from a third.
         shallowest = max(weak, key=lambda i: float(density[valleys[i]] / lower[i]))
         del peaks[shallowest + (heights[shallowest] >= heights[shallowest + 1])], valleys[shallowest]
     return [float(middles[valley]) for valley in valleys]
 
 
 def _bandwidth(ordered: Floats) -> float:
-    """Half of Silverman's rule, which is made for one mode; never finer than twice the step of coarse values."""
+    """Return half of Silverman's rule, which is made for one mode, and at least twice the step of coarse values."""
     n = len(ordered)
     spread = min(float(ordered.std()), (quantile(ordered, 0.75) - quantile(ordered, 0.25)) / 1.349)
     gaps = np.diff(ordered)
@@ -93,14 +93,14 @@ def _peaks(density: Floats) -> NDArray[np.intp]:
 
 
 def _deepest(density: Floats, begin: int, end: int) -> int:
-    """Return the middle of the lowest ground between two peaks, which may be wide and empty."""
+    """Return the middle of the lowest cells between two peaks."""
     between = density[begin:end]
     ground = np.flatnonzero(between <= between.min() + 0.01 * min(between[0], density[end]))
     return begin + int(np.median(ground))
 
 
 def _parts(ordered: Floats, first: float, valley: float, second: float, worth: float) -> bool:
-    """Whether far fewer samples lie about the valley than about either peak."""
+    """Return whether far fewer samples lie around the valley than around either peak."""
     reach = min(valley - first, second - valley) / 2
 
     def about(place: float) -> float:
@@ -113,7 +113,7 @@ def _parts(ordered: Floats, first: float, valley: float, second: float, worth: f
 
 
 def _small(ordered: Floats, valleys: Floats) -> list[int]:
-    """Return the valleys beside a mode of too few samples."""
+    """Return the valleys next to a mode of too few samples."""
     ends = np.searchsorted(ordered, [-np.inf, *valleys, np.inf])
     small = np.diff(ends) < SMALLEST_SHARE * len(ordered)
     return [i for i in range(len(valleys)) if small[i] or small[i + 1]]

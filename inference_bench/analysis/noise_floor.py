@@ -1,7 +1,8 @@
 """The A/A floor: by how much identical configurations differ on a machine. Pure functions of run medians.
 
-Two kinds of comparison have two floors. Between interleaved pairs only chance is left; between separate measurements
-there is also what the machine does from one hour to the next, which no number of runs in one hour can average away.
+Interleaved pairs and separate measurements have different floors. Interleaved pairs differ by chance only; separate
+measurements also by the drift of the machine from one hour to the next, which more runs in one hour do not average
+away.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from inference_bench.analysis.location_shift import paired_shift
 
 QUANTILE = 0.95
 _ASSIGNMENTS = 1000
-"""Assignments of labels that stand for all; with ten pairs, as many as there are."""
+"""Random assignments of labels; ten pairs have about as many in all."""
 
 Pairs = NDArray[np.float64]
 """Run medians of one session, shape (pairs, 2), positive, in order of time."""
@@ -25,8 +26,8 @@ Pairs = NDArray[np.float64]
 def pair_floor(pairs: Pairs) -> float:
     """Return the shift (as a logarithm) that 95 % of interleaved A/A comparisons of this size stay below.
 
-    Which of two identical runs is called A is arbitrary, so swapping the labels of any of the pairs gives another A/A
-    comparison that might as well have been observed.
+    Which of two identical runs is called A is arbitrary, so swapping the labels of any pair gives another, equally
+    likely A/A comparison.
     """
     differences = np.log(pairs[:, 1] / pairs[:, 0])
     signs = np.random.default_rng(0).choice((-1.0, 1.0), (_ASSIGNMENTS, len(differences)))
@@ -36,7 +37,7 @@ def pair_floor(pairs: Pairs) -> float:
 def drift_floor(sessions: Sequence[Pairs]) -> float:
     """Return the shift (as a logarithm) that 95 % of separate A/A measurements stay below.
 
-    Compared are the halves of each session, and each session with each other. While there are few, it is the largest.
+    It compares the halves of each session, and the sessions with each other. With few of them, it is the largest.
     """
     medians = [np.log(np.median(pairs)) for pairs in sessions]
     between = [abs(float(a - b)) for a, b in combinations(medians, 2)]

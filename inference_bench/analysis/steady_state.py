@@ -1,4 +1,4 @@
-"""Did samples in order of time keep to one level, settle at one, or never? Changepoints by ranks. Pure functions."""
+"""The steady state of samples in order of time: changepoints by ranks. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from inference_bench.analysis.quantiles import Values, quantile
 LEVEL_STEP = 0.01
 """Levels that differ by less, relative to the earlier one, count as the same."""
 _PETTITT = 0.01
-"""Chance of a changepoint where there is none."""
+"""Probability of a false changepoint."""
 
 
 class Steadiness(StrEnum):
-    """How samples in order of time went on (the classes of Barrett et al., OOPSLA 2017)."""
+    """The classes of Barrett et al. (OOPSLA 2017)."""
 
     UNKNOWN = ""
     FLAT = "flat"
@@ -28,11 +28,11 @@ class Steadiness(StrEnum):
 
 
 def steadiness(values: Values) -> Steadiness:
-    """Say whether samples in order of time kept to one level, settled at one, or at none.
+    """Return whether samples in order of time keep to one level, reach one after a warm-up or slowdown, or do neither.
 
-    Changepoints are those of Pettitt's rank test (1979), at 1 %, one after another, on the mean ranks of batches that
-    are independent but for these; one counts if the medians at its sides differ by over ``LEVEL_STEP``. ``UNKNOWN``
-    under 40 samples.
+    Changepoints are found by Pettitt's rank test (1979) at 1 %, one after another, on the mean ranks of batches that
+    are otherwise independent; one counts if the medians on its two sides differ by more than ``LEVEL_STEP``.
+    ``UNKNOWN`` under 40 samples.
 
     Args:
         values: in order of time.
@@ -61,15 +61,15 @@ def steadiness(values: Values) -> Steadiness:
 
 
 def _short_lag1(series: NDArray[np.float64]) -> float:
-    """Lag-1 autocorrelation by that of the differences, which a change of level moves in one place only.
+    """Return the lag-1 autocorrelation, estimated from the differences, which a change of level affects only once.
 
-    Of a first-order autoregression with coefficient ρ the differences have (ρ - 1) / 2.
+    The differences of a first-order autoregression with coefficient ρ have (ρ - 1) / 2.
     """
     return 1 + 2 * lag1(np.diff(series))
 
 
 def _changepoints(series: NDArray[np.float64]) -> list[int]:
-    """Return where the level changes, ascending, by splitting at the most significant place again and again."""
+    """Return where the level changes, ascending, by repeated splits at the most significant place."""
     n = len(series)
     if n < MIN_BATCHES:
         return []

@@ -1,4 +1,4 @@
-"""When to stop sampling: the median is known well enough, or time is up."""
+"""When to stop sampling: the median is precise enough, or the budget is spent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from inference_bench.spec import Limits
 
 GROWTH = 1.25
-"""Samples from one look to the next. Looking after each one would stop at the first lucky narrow interval."""
+"""Growth of the samples from one look to the next. Looking after each sample stops at the first lucky interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Decision:
 
 
 class StoppingRule:
-    """Decides, between iterations, whether the medians of the targets are known well enough.
+    """Decides between iterations whether the medians of the targets are precise enough.
 
-    A target meets the rule if the interval of its median is narrow enough and its two halves agree, or if its samples
-    spread no further than the clock can tell. All targets must meet it at the same look. A look sorts the samples, so
-    looks are rare: they come at numbers of samples that grow geometrically.
+    A target meets the rule if the interval of its median is narrow enough and its two halves agree, or if the spread
+    of its samples is at most the clock's resolution. All targets must meet it at the same look. A look sorts the
+    samples, so looks are rare: they come at sample counts that grow geometrically.
 
     Args:
         limits: when to stop.
@@ -63,7 +63,7 @@ class StoppingRule:
         self._estimates: dict[str, Estimate] = {}
 
     def observe(self, metric: str, value: int) -> None:
-        """Add a measured sample; one of a metric that is no target is passed over."""
+        """Add a measured sample; samples of a metric that is no target are ignored."""
         samples = self._samples.get(metric)
         if samples is not None:
             samples.append(value)
@@ -74,11 +74,11 @@ class StoppingRule:
 
     @property
     def most(self) -> int:
-        """How many samples the target has that has most."""
+        """The largest number of samples of any target."""
         return max(map(len, self._samples.values()))
 
     def decide(self, elapsed_ns: int) -> Decision | None:
-        """Return why to stop, or None to go on.
+        """Return why to stop, or None to continue.
 
         Args:
             elapsed_ns: time since the first measured iteration began.
@@ -105,7 +105,7 @@ class StoppingRule:
         return {target: relative_width(estimate) for target, estimate in self._latest().items()}
 
     def _exhausted(self, fewest: int, elapsed_ns: int) -> str:
-        """Why there can be no more samples; empty if there can."""
+        """Return which limit is reached; empty if none is."""
         if elapsed_ns >= self._limits.budget_ns:
             few = fewest < self._limits.min_samples
             return "time budget spent" + (f" before {self._limits.min_samples} samples" if few else "")
@@ -114,18 +114,18 @@ class StoppingRule:
         return ""
 
     def _look(self, target: str) -> str:
-        """Why the target meets the rule; empty if it does not."""
+        """Return why the target meets the rule; empty if it does not."""
         values = self._values(target)
         estimate = self._estimates[target] = median_estimate(values)
         width = relative_width(estimate)
         if width is not None and width <= self._limits.relative_width and split_halves_agree(values):
             return "interval narrow enough"
         if self._resolution_ns > 0 and _interquartile_range(values) <= 2 * self._resolution_ns:
-            return "samples spread no further than the clock can tell"
+            return "spread within the resolution of the clock"
         return ""
 
     def _latest(self) -> dict[str, Estimate]:
-        """Estimates of the last look; before the first one there are so few samples that fresh ones cost nothing."""
+        """Return the estimates of the last look; before the first look, fresh ones, which few samples make cheap."""
         return self._estimates or {target: median_estimate(self._values(target)) for target in self._samples}
 
     def _values(self, target: str) -> NDArray[np.int64]:

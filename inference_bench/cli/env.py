@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from inference_bench.analysis.trust.environment_warnings import environment_warnings
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
-from inference_bench.machine.environment import describe_environment, warnings_of
+from inference_bench.machine.environment import describe_environment
 from inference_bench.units import format_bytes, format_ns
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class EnvCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Print the description."""
         environment = describe_environment()
-        found = {**environment, "clock": _clock(), "warnings": warnings_of(environment)}
+        found = {**environment, "clock": _clock(), "warnings": environment_warnings(environment)}
         if args.json:
             print(json.dumps(found, indent=2))
             return 0

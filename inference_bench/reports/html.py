@@ -7,7 +7,6 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from inference_bench.analysis.trust.case import grade
 from inference_bench.reports._figures.svg import draw
 from inference_bench.reports._pages import findings
 from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
@@ -15,7 +14,6 @@ from inference_bench.reports._pages.environment import tables
 from inference_bench.reports._pages.overview import HEADING
 from inference_bench.reports._pages.run import page
 from inference_bench.reports._report import Report
-from inference_bench.result import Status
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ class HtmlReport(Report):
         from inference_bench.reports._figures.of_run import figures
 
         title = one_line(f"Run {run.record.id}")
-        lines = _lines(title, page(run), figures(run), _trust(run), tables(run.record))
+        lines = _lines(title, page(run), figures(run), findings.page(run), tables(run.record))
         stream.writelines(f"{line}\n" for line in lines)
 
 
@@ -47,11 +45,6 @@ def write_page(content: Page, stream: TextIO, charts: Iterable[Figure] = ()) -> 
     """Write any page, such as a comparison."""
     title = content.lines[0].text
     stream.writelines(f"{line}\n" for line in _lines(title, content, charts, None, ()))
-
-
-def _trust(run: Run) -> Page:
-    graded = [result for result in run.results if result.status is not Status.NOT_APPLICABLE]
-    return findings.page(replace(run, results=tuple(graded)), [grade(result, run.record) for result in graded])
 
 
 def _lines(

@@ -15,7 +15,5 @@ class JsonReport(Report):
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write one JSON document."""
-        entries = [
-            entry(result, run.files.get(result.case.id) or files_of(result), run.record) for result in run.results
-        ]
+        entries = [entry(result, run.files.get(result.case.id) or files_of(result)) for result in run.results]
         stream.write(encode(results_document(run.record, entries)).decode())

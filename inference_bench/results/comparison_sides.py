@@ -11,7 +11,6 @@ import numpy as np
 
 from inference_bench.analysis.observations import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
-from inference_bench.analysis.trust.case import case_grade
 from inference_bench.errors import RunFormatError
 from inference_bench.metrics import unit_of
 from inference_bench.result import Stage
@@ -78,8 +77,8 @@ class _Reading:
         """Add one case of one run."""
         case = result.case
         self.cases[case.id] = case
-        judged = case_grade(result, run.record)
-        self.grades[case.id] = max(self.grades.get(case.id, ""), judged.letter if judged else "")
+        letter = result.grade.letter if result.grade else ""
+        self.grades[case.id] = max(self.grades.get(case.id, ""), letter)
         if result.status.is_finding:
             self.failures[case.id] = case, _cause(result)
         try:

@@ -13,10 +13,10 @@ from inference_bench.results.run_folder import RECORD
 
 
 def find_runs(place: str | os.PathLike[str]) -> list[Path]:
-    """Return the run folders that an argument means: a run, a folder with runs in it, or a pattern of either.
+    """Return the run folders of an argument: a run, a folder that contains runs, or a pattern of either.
 
     Raises:
-        RunFormatError: there are none.
+        RunFormatError: there is none.
     """
     text = os.fspath(place)
     places = sorted(map(Path, glob(text))) if has_magic(text) and not Path(text).exists() else [Path(text)]
@@ -33,10 +33,10 @@ def _runs_in(path: Path) -> list[Path]:
 
 
 def open_runs(place: str | os.PathLike[str], problem: Callable[[str], None]) -> list[Run]:
-    """Read all the runs that an argument means; those that cannot be read are told and left out.
+    """Read all runs of an argument; ``problem`` is called with a line for each unreadable run, which is skipped.
 
     Raises:
-        RunFormatError: none can be read.
+        RunFormatError: none is readable.
     """
     runs = []
     for folder in find_runs(place):
@@ -45,5 +45,5 @@ def open_runs(place: str | os.PathLike[str], problem: Callable[[str], None]) -> 
         except RunFormatError as error:
             problem(str(error))
     if not runs:
-        raise RunFormatError(f"{os.fspath(place)}: not one readable run.")
+        raise RunFormatError(f"{os.fspath(place)}: no readable run.")
     return runs

@@ -1,4 +1,4 @@
-"""The two interleaved runs of ``ab``: a file beside their folders says which they are."""
+"""The two runs of an interleaved measurement (``ab``): ``ab.json`` beside their folders names them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class PairedRuns:
-    """What the folder of an interleaved measurement says of itself.
+    """The two runs of an interleaved measurement.
 
     Attributes:
-        folders: of A's and of B's run.
+        folders: of the runs A and B.
         names: of A and of B.
-        level: confidence level that intervals need for 95 % in all, after looking at them while measuring.
+        level: confidence level of each interval, so that 95 % hold over all looks taken while measuring.
     """
 
     folders: tuple[Path, Path]
@@ -37,11 +37,11 @@ def write_pairing(folder: Path, names: tuple[str, str], runs: tuple[str, str], l
     """Write the description of an interleaved measurement.
 
     Args:
-        folder: that holds the two runs.
+        folder: contains the two runs.
         names: of A and of B.
         runs: names of their folders.
         level: as in ``PairedRuns``.
-        **facts: what else is worth keeping: order, pairs, why measuring stopped.
+        **facts: further facts: order, pairs, why measuring stopped.
     """
     import orjson
 
@@ -51,10 +51,10 @@ def write_pairing(folder: Path, names: tuple[str, str], runs: tuple[str, str], l
 
 
 def read_pairing(folder: Path) -> PairedRuns | None:
-    """Return what an interleaved measurement consists of, or None if the folder holds none.
+    """Return the interleaved measurement in a folder, or None.
 
     Raises:
-        RunFormatError: its description is damaged.
+        RunFormatError: the description is damaged.
     """
     import orjson
 
@@ -64,7 +64,7 @@ def read_pairing(folder: Path) -> PairedRuns | None:
     try:
         document: PairingDocument = orjson.loads(path.read_bytes())
         first, second = document["sides"]
-        # Only the name counts: a description cannot lead out of its folder.
+        # Only the name counts, so that a description cannot point outside its folder.
         folders = tuple(folder / Path(side["run"]).name for side in (first, second))
         return PairedRuns((folders[0], folders[1]), (str(first["name"]), str(second["name"])), float(document["level"]))
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
@@ -72,7 +72,7 @@ def read_pairing(folder: Path) -> PairedRuns | None:
 
 
 def pairing_of(before: Sequence[Run], after: Sequence[Run]) -> PairedRuns | None:
-    """Return the interleaved measurement whose halves these are, or None."""
+    """Return the interleaved measurement that consists of these two runs, or None."""
     if len(before) != 1 or len(after) != 1 or before[0].folder is None or after[0].folder is None:
         return None
     found = read_pairing(before[0].folder.parent)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from inference_bench.analysis.trust.case import judged
 from inference_bench.columns import TABLES
 from inference_bench.errors import RunFormatError
 from inference_bench.result import BenchmarkResult, RunRecord
@@ -29,11 +30,11 @@ _LISTED = 8
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run read back, or one that is still in memory.
+    """A run that was read back, or one that is still in memory.
 
     Attributes:
-        record: how it was measured.
-        results: one per case that ended, in the order of measuring; their samples stay in their files.
+        record: how the cases were measured.
+        results: one per case that ended, in the order of measuring, without samples, memory and scores.
         folder: where it was read from, or None.
         files: case id → ``samples``, ``memory`` and ``scores`` → path relative to ``folder``, or None.
     """
@@ -47,7 +48,7 @@ class Run:
         """Read the raw samples of a case, given its id or its result.
 
         Raises:
-            RunFormatError: the case has none, or their file is missing or damaged.
+            RunFormatError: the case has none, or the file is missing or damaged.
         """
         return self._table(case, "samples")
 
@@ -55,7 +56,7 @@ class Run:
         """Read the memory timeline of a case, given its id or its result.
 
         Raises:
-            RunFormatError: the case has none, or its file is missing or damaged.
+            RunFormatError: the case has none, or the file is missing or damaged.
         """
         return self._table(case, "memory")
 
@@ -63,7 +64,7 @@ class Run:
         """Read the score of each item of a case, given its id or its result.
 
         Raises:
-            RunFormatError: the case has none, or their file is missing or damaged.
+            RunFormatError: the case has none, or the file is missing or damaged.
         """
         return self._table(case, "scores")
 
@@ -83,10 +84,12 @@ class Run:
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """Read a run's folder; its Parquet files are opened only when asked for.
+    """Read the folder of a run; its Parquet files are read on demand.
+
+    A case that was stored without a grade is judged by the present rules.
 
     Raises:
-        RunFormatError: not a run, damaged, or written by a newer version.
+        RunFormatError: the folder is not a run, damaged, or written by a newer version.
     """
     folder = Path(path)
     if not (folder / RECORD).is_file():
@@ -94,9 +97,10 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     record = cast("RecordDocument", _read(folder / RECORD))
     results = cast("ResultsDocument", _read(folder / RESULTS))
     try:
+        run_record = record_from_plain(record)
         return Run(
-            record=record_from_plain(record),
-            results=tuple(result_from_plain(entry) for entry in results["results"]),
+            record=run_record,
+            results=tuple(judged(result_from_plain(entry), run_record) for entry in results["results"]),
             folder=folder,
             files={
                 e["case"]["id"]: {name: cast("str | None", e.get(name)) for name in TABLES} for e in results["results"]
@@ -121,7 +125,7 @@ def _read(path: Path) -> object:
 
 
 def _not_a_run(folder: Path) -> str:
-    """Say what ``folder`` is instead of a run, and which runs are within reach."""
+    """Return why ``folder`` is not a run, and the runs that it contains."""
     if not folder.is_dir():
         return f"{folder}: no such folder; expected the folder of a run, with a {RECORD} in it."
     runs = sorted((child.name for child in folder.iterdir() if (child / RECORD).is_file()), reverse=True)

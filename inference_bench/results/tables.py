@@ -1,4 +1,4 @@
-"""Everything that was measured in many runs, as Arrow tables: for pandas, Polars, DuckDB, or a notebook."""
+"""All data of many runs as Arrow tables, for pandas, Polars, DuckDB or a notebook."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TABLE_NAMES = ("summaries", *TABLES)
 
 
 class RunTables:
-    """The tables of many runs, each read from its files when it is first used.
+    """The tables of many runs, each read from its files on first use.
 
     Every row has a ``run_id``. Times are integer nanoseconds, sizes integer bytes, as in the files (docs/results.md).
 
     Attributes:
-        problems: runs and files that could not be read, one line each; grows as tables are read.
+        problems: runs and files that could not be read, one line each; a table adds its own when it is read.
     """
 
     def __init__(self, runs: Sequence[Run], problems: Sequence[str] = ()) -> None:
@@ -35,7 +35,7 @@ class RunTables:
 
     @cached_property
     def summaries(self) -> pa.Table:
-        """One row a summary, with the columns of ``results.csv`` and ``created_utc``."""
+        """One row per summary, with the columns of ``results.csv`` and ``created_utc``."""
         import pyarrow as pa
 
         from inference_bench.results.sinks.csv import rows
@@ -51,17 +51,17 @@ class RunTables:
 
     @cached_property
     def samples(self) -> pa.Table:
-        """One row a raw observation."""
+        """One row per raw observation."""
         return self._joined("samples")
 
     @cached_property
     def memory(self) -> pa.Table:
-        """One row a reading of the memory sampler."""
+        """One row per reading of the memory sampler."""
         return self._joined("memory")
 
     @cached_property
     def scores(self) -> pa.Table:
-        """One row an item's score."""
+        """One row per item and metric."""
         return self._joined("scores")
 
     def _joined(self, name: str) -> pa.Table:
@@ -88,13 +88,13 @@ class RunTables:
 
 
 def load_runs(*places: str | os.PathLike[str]) -> RunTables:
-    """Find all runs in folders, or in patterns of folders; their tables are read when they are first used.
+    """Return the tables of all runs in folders or patterns of folders; each table is read on first use.
 
     >>> load_runs("benchmark_results").summaries.to_pandas()  # doctest: +SKIP
 
     Raises:
-        InvalidValueError: no place is given.
-        RunFormatError: a place holds no run that can be read.
+        InvalidValueError: no folder was given.
+        RunFormatError: a folder has no readable run.
     """
     if not places:
         raise InvalidValueError("runs", "no folder", "at least one", "Try load_runs('benchmark_results').")
@@ -104,7 +104,7 @@ def load_runs(*places: str | os.PathLike[str]) -> RunTables:
 
 
 def _array(column: list[object]) -> pa.Array:
-    """Turn a column into an array; one of mixed types (an axis of numbers here, names there) becomes text."""
+    """Return a column as an array; mixed types (an axis with numbers in one run, names in another) become text."""
     import pyarrow as pa
 
     try:

@@ -112,7 +112,7 @@ def test_samples_at_the_clocks_resolution_stop():
     coarse, fine = StoppingRule(limits(), ["ttft"], resolution_ns=10), StoppingRule(limits(), ["ttft"], resolution_ns=5)
     feed(coarse, values)
     feed(fine, values)
-    assert coarse.decide(0) == Decision(True, "samples spread no further than the clock can tell", {"ttft": True})
+    assert coarse.decide(0) == Decision(True, "spread within the resolution of the clock", {"ttft": True})
     assert fine.decide(0) is None
 
 
@@ -121,7 +121,7 @@ def test_reasons_of_several_targets_are_told_once_each():
     feed(rule, [40, 60] * 15, "itl")
     feed(rule, [1000] * 30, "ttft")
     feed(rule, [2000] * 30, "tpot")
-    assert rule.decide(0).reason == f"{NARROW}, samples spread no further than the clock can tell"
+    assert rule.decide(0).reason == f"{NARROW}, spread within the resolution of the clock"
 
 
 def test_other_metrics_are_passed_over():

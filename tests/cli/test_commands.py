@@ -354,7 +354,7 @@ def test_every_error_is_one_line(monkeypatch, capsys, error, code, line):
 
 
 def test_a_broken_command_does_not_hide_the_others(monkeypatch, capsys):
-    monkeypatch.setattr(_main, "names_in", lambda package: ["list", "nonsense"])
+    monkeypatch.setattr(_main, "plugin_names", lambda package: ["list", "nonsense"])
 
     assert main([]) == 0
     out = capsys.readouterr().out

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference_bench.analysis.trust.case import judged
 from inference_bench.errors import UnknownNameError
 from inference_bench.plan import Case
 from inference_bench.plugins import names_in
@@ -104,7 +105,7 @@ CRASHED = BenchmarkResult(
 
 def render(name, *results, record=RECORD, run=None):
     stream = io.StringIO()
-    open_report(name).render(run or Run(record, results), stream)
+    open_report(name).render(run or Run(record, tuple(judged(each, record) for each in results)), stream)
     return stream.getvalue()
 
 
@@ -421,7 +422,7 @@ def run(tmp_path):
     sink = open_sinks(folder)
     sink.begin(RECORD)
     for result in (speed(), CRASHED):
-        sink.write(result, RECORD)
+        sink.write(judged(result, RECORD), RECORD)
     return load_run(folder)
 
 

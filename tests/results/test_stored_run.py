@@ -29,7 +29,9 @@ def test_record_and_results_read_as_before():
     run = load_run(FOLDER)
 
     assert run.record == RECORD
-    assert run.results == (RESULT_IN_JSON,)
+    (found,) = run.results
+    for name in ("case", "status", "summaries", "model", "workers", "notes", "failure"):
+        assert getattr(found, name) == getattr(RESULT_IN_JSON, name)
 
 
 @pytest.mark.parametrize("name", TABLES)

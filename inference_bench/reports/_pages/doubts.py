@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.analysis.trust.process import PROCESS_RULES
 from inference_bench.metrics import is_derived, title_of
 from inference_bench.reports._pages.case_names import Places, first_few
 from inference_bench.reports._pages.document import Cell, Remarks, Tone
@@ -22,6 +23,10 @@ Observed = tuple[BenchmarkResult, Summary]
 
 _OF_A_RUN = re.compile(r"^run \d+: ")
 """The process that a note is from; `check` and results.json keep it."""
+
+
+_OF_A_PROCESS = {rule.code for rule in PROCESS_RULES}
+"""Findings that no other line of this page reports."""
 
 
 def doubts(run: Run) -> Remarks:
@@ -133,10 +138,11 @@ def _outliers(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
 
 
 def _notes(results: Iterable[BenchmarkResult], places: Places) -> Iterator[Cell]:
-    """Yield each kind of note once, with the range of its figures and its cases."""
+    """Return each kind of note and disturbance once, with the range of its figures and the cases it holds for."""
     found: dict[str, list[Case]] = {}
     for result in results:
-        for note in result.notes:
+        findings = result.grade.findings if result.grade else ()
+        for note in (*result.notes, *(finding.evidence for finding in findings if finding.code in _OF_A_PROCESS)):
             found.setdefault(_OF_A_RUN.sub("", note), []).append(result.case)
     for notes in alike(found):
         where = places.names(case for note in notes.members for case in found[note])

@@ -15,7 +15,6 @@ from inference_bench.spec import SETUP_AXES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inference_bench.analysis.trust.case import Grade
     from inference_bench.result import BenchmarkResult, Summary
     from inference_bench.spec import Setup
 
@@ -49,12 +48,11 @@ class Figures:
     elsewhere: Mapping[Key, tuple[tuple[str, object], ...]]
 
 
-def overview(results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | None]) -> Block | None:
-    """Return the table, or None if there is a single row.
+def overview(results: Sequence[BenchmarkResult]) -> Block | None:
+    """Return the table, or None where there is a single row.
 
     Args:
         results: of a run.
-        grades: by id of the case; None where it does not apply.
     """
     rows = list(dict.fromkeys((result.case.model, result.case.setup) for result in results))
     if len(rows) < 2:
@@ -74,7 +72,7 @@ def overview(results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | No
                     Cell(model, Tone.STRONG),
                     *(Cell(str(getattr(setup, name))) for name in varying),
                     _weights((model, setup), results),
-                    _grade((model, setup), results, grades),
+                    _grade((model, setup), results),
                     *(_cell(found, (model, setup), baselines[model]) for found in figures),
                 )
                 for model, setup in rows
@@ -163,9 +161,9 @@ def _weights(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
     return Cell(str(weights.get("source")), Tone.QUIET)
 
 
-def _grade(row: Key, results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | None]) -> Cell:
-    """Return the worst grade of a row's cases."""
-    own = (grades[result.case.id] for result in results if (result.case.model, result.case.setup) == row)
+def _grade(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
+    """Show the worst grade of a row's cases."""
+    own = (result.grade for result in results if (result.case.model, result.case.setup) == row)
     worst = max((grade.letter for grade in own if grade is not None), default="")
     return Cell(worst, TONES[worst]) if worst else Cell("–", Tone.QUIET)
 

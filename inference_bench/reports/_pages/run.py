@@ -6,11 +6,9 @@ appears in several phases (memory), phases are rows and metrics are columns; oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.analysis.trust.case import Grade, case_grade
 from inference_bench.metrics import METRICS, title_of, unit_of
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
@@ -22,8 +20,9 @@ from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from inference_bench.grade import Grade
     from inference_bench.plan import Case
     from inference_bench.results.run import Run
 
@@ -31,16 +30,12 @@ RANDOM = "RANDOM WEIGHTS, NOT TRAINED"
 
 Row = tuple[Cell, ...]
 
-Grades = Mapping[str, Grade | None]
-"""By id of the case; None where it does not apply."""
-
 
 def page(run: Run) -> Page:
     """Return the page of a run."""
-    grades = {result.case.id: case_grade(result, run.record) for result in run.results}
     return Page(
         lines=tuple(_run_lines(run)),
-        blocks=(*_blocks(run.results, grades), *filter(None, [overview(run.results, grades)])),
+        blocks=(*_blocks(run.results), *filter(None, [overview(run.results)])),
         remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
         legend=_legend(run.results),
     )
@@ -66,7 +61,7 @@ def _machine(environment: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
         yield f"torch {packages['torch']}"
 
 
-def _blocks(results: Sequence[BenchmarkResult], grades: Grades) -> Iterator[Block]:
+def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
     # Not grouped by adjacency: with several runs a crashed case may end before the others of its model.
     keys = list(dict.fromkeys((result.case.model, result.case.setup) for result in results))
     for key in keys:
@@ -75,7 +70,7 @@ def _blocks(results: Sequence[BenchmarkResult], grades: Grades) -> Iterator[Bloc
         for result in members:
             benchmarks.setdefault(result.case.benchmark, []).append(result)
         lines = [*_weights_lines(members), *chain.from_iterable(map(_inapplicable, benchmarks.values()))]
-        tables = (_table(name, rows, grades) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
+        tables = (_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
         yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables))
 
 
@@ -134,7 +129,7 @@ def _weights_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
     yield Cell(f"weights: {label}" + (f" · sha256 {str(digest)[:12]}" if digest else ""), Tone.QUIET)
 
 
-def _table(benchmark: str, results: Sequence[BenchmarkResult], grades: Grades) -> Table:
+def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
     by_phase = any(len({s.phase for s in group}) > 1 for result in results for group in _by_metric(result).values())
     axes = list(dict.fromkeys(name for result in results for name in result.case.parameters))
     axis_columns = tuple(Column(name.replace("_", " "), numeric=True) for name in axes)
@@ -148,7 +143,7 @@ def _table(benchmark: str, results: Sequence[BenchmarkResult], grades: Grades) -
             rows.append(_status_row(result, len(columns)))
         blanks = repeat(tuple(EMPTY for _ in axes))
         heads = chain([_axis_cells(result.case, axes)], blanks)
-        ends = chain([(_grade_cell(grades[result.case.id]),)], repeat((EMPTY,)))
+        ends = chain([(_grade_cell(result.grade),)], repeat((EMPTY,)))
         sections.append(tuple(head + row + end for head, row, end in zip(heads, rows, ends, strict=False)))
     return Table(_words(benchmark), (*axis_columns, *columns, Column("grade")), tuple(sections))
 

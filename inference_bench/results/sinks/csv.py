@@ -1,4 +1,4 @@
-"""``results.csv``: one row a summary, for a spreadsheet or a first query."""
+"""``results.csv``: one row per summary, for a spreadsheet or a first query."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 from typing import TYPE_CHECKING, TextIO
 
-from inference_bench.analysis.trust.case import case_grade
 from inference_bench.metrics import QUANTILES, better_of, unit_of
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
 from inference_bench.results.atomic_file import write_atomically
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 AXIS_PREFIX = "axis_"
-"""Keeps an axis named ``n`` or ``threads`` apart from the columns of those names."""
+"""Distinguishes an axis named ``n`` or ``threads`` from the column of that name."""
 
 _CASE = (
     "schema_version",
@@ -56,7 +55,7 @@ class CsvSink(Sink):
     """Rewrites the table after each case."""
 
     def begin(self, record: RunRecord) -> None:
-        """Write the heading; rows of an earlier, unfinished process of the same run stay."""
+        """Write the heading; rows that an earlier process of the same run wrote stay."""
         self._rows: dict[str, list[dict[str, object]]] = {}
         path = self.folder / SUMMARIES
         if path.exists():
@@ -76,8 +75,8 @@ class CsvSink(Sink):
 
 
 def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, object]]:
-    """Yield a row per summary; a case without any yields one row too, so that no failure is missing from the table."""
-    grade = case_grade(result, record)
+    """Yield one row per summary; a case without summaries yields one row, so that every failure is in the table."""
+    grade = result.grade
     common = {**_case_cells(result, record), **_text_cells(result), "grade": grade.letter if grade else None}
     if not result.summaries:
         yield common
@@ -86,7 +85,7 @@ def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, objec
 
 
 def write_table(stream: TextIO, table: Iterable[Mapping[str, object]]) -> None:
-    """Write rows under the union of their columns; what a row lacks stays empty."""
+    """Write rows under the union of their columns; a missing cell is empty."""
     table = list(table)
     axes = dict.fromkeys(name for row in table for name in row if name.startswith(AXIS_PREFIX))
     quantiles = [name for quantile in QUANTILES for name in _quantile_columns(quantile)]
@@ -98,7 +97,7 @@ def write_table(stream: TextIO, table: Iterable[Mapping[str, object]]) -> None:
 
 def _cell(value: object) -> object:
     if isinstance(value, bool):
-        return "true" if value else "false"  # what DuckDB, pandas and Polars read as a Boolean
+        return "true" if value else "false"  # DuckDB, pandas and Polars read these as Booleans
     return one_line(value) if isinstance(value, str) else value
 
 
@@ -140,6 +139,6 @@ def _summary_cells(summary: Summary) -> dict[str, object]:
 
 
 def _quantile_columns(quantile: str) -> tuple[str, str, str]:
-    """Return names that SQL takes without quotes: ``p99_9``, ``p99_9_low``, ``p99_9_high``."""
+    """Return column names that SQL accepts without quotes: ``p99_9``, ``p99_9_low``, ``p99_9_high``."""
     name = quantile.replace(".", "_")
     return name, f"{name}_low", f"{name}_high"
