@@ -40,7 +40,6 @@ def test_every_room_has_a_floor():
     assert {layers.room_of(module) for module in layers.files()} | {"_native"} == set(layers.FLOORS)
 
 
-@pytest.mark.xfail(reason="three circles are left")
 def test_no_files_import_each_other_in_a_circle():
     assert layers.circles(layers.graph()) == []
 

@@ -38,7 +38,7 @@ class MemoryFacts(TypedDict, total=False):
     available_bytes: int | None
     swap_total_bytes: int | None
     swap_used_bytes: int | None
-    page_bytes: int
+    page_bytes: int | None
     transparent_huge_pages: str | None
     numa_nodes: int | None
 
@@ -140,7 +140,7 @@ def _memory(root: Path) -> MemoryFacts:
         "available_bytes": bytes_of.get("MemAvailable"),
         "swap_total_bytes": swap_bytes,
         "swap_used_bytes": swap_bytes - bytes_of["SwapFree"] if swap_bytes and "SwapFree" in bytes_of else None,
-        "page_bytes": mmap.PAGESIZE,
+        "page_bytes": mmap.PAGESIZE if bytes_of else None,
         "transparent_huge_pages": chosen(root / "sys/kernel/mm/transparent_hugepage/enabled"),
         "numa_nodes": len(list((root / "sys/devices/system/node").glob("node[0-9]*"))) or None,
     }
