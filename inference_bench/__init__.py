@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference_bench.errors import InferenceBenchError
     from inference_bench.model.engines.transformers.causal_lm import CausalLM
     from inference_bench.model.model import Model, TextEncoder, TextGenerator, TextServer
-    from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+    from inference_bench.orchestration.run import RunOutcome, run_benchmarks
     from inference_bench.result import BenchmarkResult, Status
     from inference_bench.results.run_folder import Run, load_run
     from inference_bench.results.tables import RunTables, load_runs
@@ -40,7 +40,7 @@ _HOMES = {
     "Measurement": "benchmark.measurement",
     "Model": "model.model",
     "Run": "results.run_folder",
-    "RunOutcome": "orchestration.session",
+    "RunOutcome": "orchestration.run",
     "RunTables": "results.tables",
     "Setup": "spec",
     "Spec": "spec",
@@ -50,7 +50,7 @@ _HOMES = {
     "TextServer": "model.model",
     "load_run": "results.run_folder",
     "load_runs": "results.tables",
-    "run_benchmarks": "orchestration.session",
+    "run_benchmarks": "orchestration.run",
     "run_standardized_benchmarks": "runner",
     "run_standardized_benchmarks_async": "runner",
 }

@@ -11,7 +11,7 @@ from typing import Any
 from inference_bench.machine.environment import available_cpus
 from inference_bench.model.discovery import find_models
 from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.spec import SURVEY_BUDGET_NS, Limits, Setup, Spec
 
 OUTPUT = Path("benchmark_results")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from inference_bench._native import now_ns
 from inference_bench.metrics import METRICS, Statistic, get_metric, is_derived
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+    from inference_bench.orchestration.messages import CaseProgress
     from inference_bench.plan import Case, Plan
 
 
@@ -100,10 +101,9 @@ class LiveProgress(Progress):
         """Name the case."""
         self._present, self._detail = case_label(case), "warming up"
 
-    def case_progress(self, case: Case, fields: Mapping[str, Any]) -> None:
+    def case_progress(self, case: Case, progress: CaseProgress) -> None:
         """Show running medians with the width of their intervals, and the peak of the worker's memory."""
-        peak = fields.get("peak_rss_bytes")
-        parts = [running_medians(fields), "" if peak is None else f"peak {format_value(peak, 'bytes')}"]
+        parts = [running_medians(progress), f"peak {format_value(progress.peak_rss_bytes, 'bytes')}"]
         self._detail = "  ".join(filter(None, parts))
 
     def loading_ahead(self, states: Mapping[str, str]) -> None:
@@ -176,11 +176,11 @@ def case_label(case: Case) -> str:
     return f"{case.model} {case.benchmark.replace('_', ' ')} ({', '.join([case.setup.dtype, *parameters])})"
 
 
-def running_medians(fields: Mapping[str, Any]) -> str:
+def running_medians(progress: CaseProgress) -> str:
     """Return ``TTFT 72.1 ms ±1.3 %`` for each metric that the stopping rule watches."""
-    parts = [f"{fields['iterations']} of {fields['total']}"] if "total" in fields else []
-    for tag, median in fields["medians"].items():
-        width = fields["widths"].get(tag)
+    parts = [] if progress.total is None else [f"{progress.iterations} of {progress.total}"]
+    for tag, median in progress.medians.items():
+        width = progress.widths.get(tag)
         metric = get_metric(tag)
         precision = "" if width is None else f" ±{width / 2:.1%}"
         if median is not None:

@@ -14,6 +14,7 @@ from inference_bench.orchestration.progress import Progress
 from inference_bench.results.serialization import case_to_plain, plain
 
 if TYPE_CHECKING:
+    from inference_bench.orchestration.messages import CaseProgress
     from inference_bench.plan import Case, Plan
     from inference_bench.result import BenchmarkResult
 
@@ -38,12 +39,12 @@ class JsonProgress(Progress):
         """Name the case."""
         self._say("case_started", case=case.id, slug=case.slug, run=run)
 
-    def case_progress(self, case: Case, fields: Mapping[str, Any]) -> None:
+    def case_progress(self, case: Case, progress: CaseProgress) -> None:
         """Say how far the case is: running medians, and the widths of their intervals as fractions."""
         known = {
-            name: fields[name]
+            name: value
             for name in ("iterations", "total", "samples", "medians", "widths", "peak_rss_bytes")
-            if name in fields
+            if (value := getattr(progress, name)) is not None
         }
         self._say("case_progress", case=case.id, **known)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from inference_bench.orchestration.session import RunOutcome
+    from inference_bench.orchestration.run import RunOutcome
     from inference_bench.spec import Spec
 
 DEFAULT_MODEL = "smollm2_135m_instruct"
@@ -338,7 +338,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
     from inference_bench.cli._progress import make_progress
-    from inference_bench.orchestration.session import run_benchmarks
+    from inference_bench.orchestration.run import run_benchmarks
 
     return asyncio.run(
         run_benchmarks(
@@ -354,7 +354,7 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
 
 def _resume(args: argparse.Namespace) -> RunOutcome:
     from inference_bench.cli._progress import make_progress
-    from inference_bench.orchestration.session import resume_run
+    from inference_bench.orchestration.run import resume_run
 
     return asyncio.run(
         resume_run(

@@ -1,4 +1,4 @@
-"""One case's samples over all its runs, and the result they make."""
+"""The samples of one case over all its runs, and the result that they make."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from inference_bench.analysis.derived_summaries import derived_summaries
 from inference_bench.analysis.estimates import relative_width
 from inference_bench.analysis.score_summaries import summarise_scores
 from inference_bench.analysis.summaries import summarise_samples
-from inference_bench.metrics import unit_of
+from inference_bench.metrics import METRICS
+from inference_bench.orchestration.messages import Columns, DecisionFacts, Failed, Measured
+from inference_bench.orchestration.stretches import Activity
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary
 from inference_bench.spec import Limits
@@ -47,64 +49,65 @@ _MEMORY_TYPES = {
     "cgroup_bytes": np.int64,
     "probe_cost_ns": np.int64,
 }
+_Columns = Mapping[str, Sequence[object] | NDArray[np.str_]]
+_NO_LOADERS = Activity()
 
 
 @dataclass(slots=True)
 class Tally:
-    """Collects what the workers send about one case; ``result`` may be asked for after each."""
+    """Collects what the workers send about one case; ``result`` may be called after each."""
 
     case: Case
     limits: Limits
     status: Status = Status.OK
     failure: Failure | None = None
-    model: Mapping[str, Any] = field(default_factory=dict)
-    workers: list[Mapping[str, Any]] = field(default_factory=list)
+    model: Mapping[str, object] = field(default_factory=dict)
+    workers: list[Mapping[str, object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    _decisions: list[Mapping[str, Any]] = field(default_factory=list)
+    _decisions: list[DecisionFacts] = field(default_factory=list)
     _rates: dict[str, float] = field(default_factory=dict)
-    _samples: list[Mapping[str, Any]] = field(default_factory=list)
-    _scores: list[Mapping[str, Any]] = field(default_factory=list)
-    _memory: list[Mapping[str, Any]] = field(default_factory=list)
+    _samples: list[_Columns] = field(default_factory=list)
+    _scores: list[_Columns] = field(default_factory=list)
+    _memory: list[_Columns] = field(default_factory=list)
 
     def add(
         self,
         run: int,
-        message: Mapping[str, Any],
-        model: Mapping[str, Any] | None = None,
-        loaders: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+        answer: Measured | Failed,
+        model: Mapping[str, object] | None = None,
+        loaders: Activity = _NO_LOADERS,
     ) -> None:
-        """Add a worker's ``measured`` or ``failed`` message.
+        """Add a worker's answer.
 
         Args:
             run: number of the fresh process.
-            message: what the worker sent.
+            answer: what the worker sent.
             model: what the model says of itself.
-            loaders: when other workers were ``alive`` and ``running`` beside it, on CLOCK_MONOTONIC_RAW.
+            loaders: what other workers did beside it.
         """
         self.model = model or self.model
-        if message["kind"] == "failed":
-            self.fail(Status(message["status"]), Failure(message["cause"], detail=message["detail"]))
+        if isinstance(answer, Failed):
+            self.fail(answer.status, Failure(answer.cause, detail=answer.detail))
             return
-        self._rates |= message["rates"]
-        if message["samples"]["value"]:
-            samples = {**message["samples"], "loader": _loader_states(message["samples"], loaders or {})}
-            self._samples.append(_with_run(run, samples, len(samples["value"])))
-        if message["scores"]["value"]:
-            self._scores.append(_with_run(run, message["scores"], len(message["scores"]["value"])))
-        if message["memory"]:
-            self._memory.append(_with_run(run, message["memory"], len(message["memory"]["time_ns"])))
-        self._decisions.append(message["decision"])
-        self.workers.append({"run": run, **message["worker"], "decision": message["decision"]})
-        for note in message["notes"]:
+        self._rates |= answer.rates
+        if answer.samples["value"]:
+            self._samples.append(_with_run(run, {**answer.samples, "loader": _loader_states(answer.samples, loaders)}))
+        if answer.scores["value"]:
+            self._scores.append(_with_run(run, answer.scores))
+        if answer.memory:
+            self._memory.append(_with_run(run, answer.memory))
+        self._decisions.append(answer.decision)
+        self.workers.append({"run": run, **answer.worker, "decision": answer.decision})
+        for note in answer.notes:
             self._note(note if run == 0 else f"run {run + 1}: {note}")
 
     def fail(self, status: Status, failure: Failure) -> None:
-        """Mark the case; samples of earlier runs are kept and summarised."""
+        """Mark the case as failed; samples of earlier runs are kept and summarised."""
         if self.status is Status.OK:
             self.status, self.failure = status, failure
 
     def result(self) -> BenchmarkResult:
-        """Summarise everything collected so far."""
+        """Return the result of everything collected so far."""
         samples = Samples(**_joined(self._samples, _SAMPLE_TYPES)) if self._samples else None
         scores = Scores(**_joined(self._scores, _SCORE_TYPES)) if self._scores else None
         sampled = self._summaries(samples) if samples is not None else ()
@@ -133,13 +136,11 @@ class Tally:
         return sampled + derived_summaries(sampled, self._rates)
 
     def _stop_reason(self) -> str:
-        """Return why the first run that did not converge stopped, else why they all did."""
-        worst = min(self._decisions, key=lambda decision: decision["converged"])
-        reason: str = worst["reason"]
-        return reason
+        """Return why the first run that did not converge stopped sampling, else why the first run did."""
+        return min(self._decisions, key=lambda decision: decision["converged"])["reason"]
 
     def _judged(self, summary: Summary) -> Summary:
-        """Judge a metric that the stopping rule did not watch by the rule's own measure."""
+        """Judge a metric that the stopping rule did not watch by the criteria of the rule."""
         width = relative_width(summary.quantiles["p50"])
         few = summary.n < self.limits.min_samples
         if not few and width is not None and width <= self.limits.relative_width:
@@ -148,8 +149,8 @@ class Tally:
         return replace(summary, converged=False, stop_reason=f"{reason}: the stopping rule watches other metrics")
 
     def _notes_on_weights(self) -> tuple[str, ...]:
-        weights = self.model.get("weights", {})
-        if weights and not weights["trained"] and weights["source"] != "none":
+        weights = self.model.get("weights")
+        if isinstance(weights, Mapping) and not weights["trained"] and weights["source"] != "none":
             return (f"{weights['label']}: speed and memory only; what the model says means nothing",)
         return ()
 
@@ -158,26 +159,24 @@ class Tally:
             self.notes.append(text)
 
 
-def _loader_states(samples: Mapping[str, Any], loaders: Mapping[str, Sequence[tuple[int, int]]]) -> NDArray[np.str_]:
-    """Say of each sample what the loaders did while it was taken (see ``result.Samples``)."""
+def _loader_states(samples: Columns, loaders: Activity) -> NDArray[np.str_]:
+    """Return what the loaders did while each sample was taken (see ``result.Samples``)."""
     start = np.asarray(samples["start_ns"], np.int64)
-    lengths = [
-        value if unit_of(metric) == "ns" else 0
-        for metric, value in zip(samples["metric"], samples["value"], strict=True)
-    ]
-    end = start + np.asarray(lengths, np.int64)
+    times = [tag for tag, metric in METRICS.items() if metric.unit == "ns"]
+    is_time = np.isin(np.asarray(samples["metric"], np.str_), times)
+    end = start + np.where(is_time, np.asarray(samples["value"], np.int64), 0)
     states = np.where(start < 0, "", "none").astype("<U7")
-    for state, word in (("alive", "still"), ("running", "running")):
-        for begin_ns, end_ns in loaders.get(state, ()):
+    for spans, word in ((loaders.alive, "still"), (loaders.running, "running")):
+        for begin_ns, end_ns in spans:
             states[(start >= 0) & (start < end_ns) & (end > begin_ns)] = word
     return states
 
 
-def _with_run(run: int, columns: Mapping[str, Any], rows: int) -> dict[str, Any]:
-    return {**columns, "run": [run] * rows}
+def _with_run(run: int, columns: _Columns) -> _Columns:
+    return {**columns, "run": [run] * len(next(iter(columns.values())))}
 
 
-def _joined(parts: list[Mapping[str, Any]], types: Mapping[str, Any]) -> dict[str, Any]:
+def _joined(parts: Sequence[_Columns], types: Mapping[str, type]) -> dict[str, Any]:
     """Join the columns of several runs into typed arrays."""
     return {
         name: np.concatenate([np.asarray(part[name], dtype=kind) for part in parts]) for name, kind in types.items()

@@ -1,4 +1,4 @@
-"""The harness floor: what the null model reads as when it goes through the same path as every other model."""
+"""The harness floor: the times of the null model, measured on the same path as every other model."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from inference_bench.units import NS_PER_S
 
 MODEL = "null"
 BENCHMARK = "inference_speed"
-"""The floor is that of the steps of a generation; other benchmarks time the same steps or far longer ones."""
+"""The floor is measured for the steps of a generation; other benchmarks time the same steps or far longer ones."""
 
 FLOOR_LIMITS = Limits(min_samples=1000, warmup_iterations=50, budget_ns=NS_PER_S)
-"""Thousands of intervals of a microsecond each: enough for p99, and over in a fraction of a second."""
+"""Thousands of intervals of about a microsecond: enough for p99, in a fraction of a second."""
 
 
 def floor_cases(cases: Iterable[Case]) -> list[Case]:
-    """Return the cases that measure the floor beneath these: one for each view of inference speed among them."""
+    """Return the null-model cases that measure the floor of these: one per view of inference speed among them."""
     first = {case.parameters.get("view"): case for case in reversed(tuple(cases)) if case.benchmark == BENCHMARK}
     return [
         Case(MODEL, BENCHMARK, Setup(threads=case.setup.threads, seed=case.setup.seed), case.parameters)
@@ -28,7 +28,7 @@ def floor_cases(cases: Iterable[Case]) -> list[Case]:
 
 
 def floor_of(results: Iterable[BenchmarkResult]) -> dict[str, dict[str, float]]:
-    """Return metric tag → quantiles in nanoseconds that the samples support."""
+    """Return metric tag → quantile → nanoseconds, for the quantiles that the samples support."""
     return {
         summary.metric: {
             name: estimate.value for name, estimate in summary.quantiles.items() if estimate.value is not None

@@ -1,17 +1,15 @@
 """Two variants measured in turn, A B B A A B B A, each time in fresh workers, until it is settled which is faster.
 
-Pairs that lie next to each other in time share what the machine does meanwhile, so their ratio is free of it. Both
-sides are ordinary runs in one folder, of which run number ``k`` of one is the partner of run number ``k`` of the other.
+The two sides of a pair are close in time: what the machine does meanwhile affects both, and cancels in their ratio.
+Both sides are ordinary runs in one folder; run ``k`` of one side is the partner of run ``k`` of the other.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
-import signal
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +21,7 @@ from inference_bench.analysis.margin import MARGIN, AAFloor, no_aa_floor
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
+from inference_bench.orchestration.signals import stopped_by_signals
 from inference_bench.result import BenchmarkResult
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.discovery import write_pairing
@@ -30,10 +29,10 @@ from inference_bench.results.run_folder import Run, create_run_folder, load_run,
 from inference_bench.spec import Spec
 
 FIRST_LOOK = 10
-"""Pairs before the first look: fewer can hardly reach a strict level."""
+"""Pairs before the first look: fewer rarely reach a strict level."""
 _GROWTH = 2**0.5
 _POCOCK = (0.05, 0.0294, 0.0221, 0.0182, 0.0158, 0.0142, 0.0130, 0.0120, 0.0112, 0.0106)
-"""Two-sided level of each of 1, 2, … looks that together err in 5 % (Pocock, Biometrika 64, 1977, table 1)."""
+"""Two-sided level of each of 1, 2, … looks whose joint error is 5 % (Pocock, Biometrika 64, 1977, table 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ class Variant:
 
     Attributes:
         name: for people.
-        spec: what to measure; its ``runs`` are the most pairs.
-        environment: variables set while this side's workers start.
+        spec: what to measure; its ``runs`` are the maximum number of pairs.
+        environment: variables that this side's workers inherit.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
     """
@@ -57,13 +56,13 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be settled.
+    """What the comparison must settle.
 
     Attributes:
         metrics: tags; all if empty.
-        margin: changes up to this fraction count as none.
+        margin: changes up to this fraction count as no change.
         floor: the A/A floor.
-        may_stop: whether to look meanwhile and stop when every comparison has a verdict.
+        may_stop: whether to look meanwhile, and stop once every comparison has a verdict.
     """
 
     metrics: Collection[str] = ()
@@ -80,7 +79,7 @@ class AbOutcome:
         folder: that holds both runs.
         compared: B against A.
         runs: A's and B's.
-        stop_reason: why there are no more pairs.
+        stop_reason: why no further pair was measured.
         interrupted: whether it was asked to stop.
     """
 
@@ -92,7 +91,7 @@ class AbOutcome:
 
 
 def looks(pairs: int) -> list[int]:
-    """Return after how many pairs to look, each time half as many again; the last look is at the end.
+    """Return the numbers of pairs after which to look: each √2 times the one before, the last at the end.
 
     >>> looks(40)
     [14, 20, 28, 40]
@@ -104,7 +103,7 @@ def looks(pairs: int) -> list[int]:
 
 
 def look_level(count: int) -> float:
-    """Return the confidence level of each of ``count`` looks that together have ``LEVEL``."""
+    """Return the confidence level of each of ``count`` looks whose joint level is ``LEVEL``."""
     return 1 - _POCOCK[count - 1]
 
 
@@ -118,15 +117,15 @@ async def measure_interleaved(
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> AbOutcome:
-    """Measure two variants in turn until it is settled which is better, or out of pairs or time.
+    """Measure two variants in turn until it is settled which is better, or pairs or time run out.
 
     Args:
         first: A.
         second: B.
-        question: what is to be settled.
+        question: what the comparison must settle.
         output: where the folder of both runs is created.
-        time_ns: no further pair is begun after this long.
-        progress: who is told what happens.
+        time_ns: no further pair begins after this long.
+        progress: is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
     Raises:
@@ -145,30 +144,30 @@ async def measure_interleaved(
             session = await stack.enter_async_context(Session(variant.spec, ready, run_folder, watcher))
             results = await stack.enter_async_context(aclosing(session.measure_plan()))
             turns.append(_Turn(variant, session, results, ready.plan.runs))
-        with _signals([turn.session for turn in turns]) if handle_signals else nullcontext():
-            pairing = _Pairing(folder, turns[0], turns[1], question, progress)
-            reason = await pairing.measure(now_ns() + time_ns)
+        with stopped_by_signals(*(turn.session.stop_after_case for turn in turns), enabled=handle_signals):
+            measured = _Pairs(folder, turns[0], turns[1], question, progress)
+            reason = await measured.measure(now_ns() + time_ns)
     progress.close()
-    return pairing.outcome(reason)
+    return measured.outcome(reason)
 
 
 def _alone(spec: Spec) -> Spec:
-    """Return the spec with nothing loaded ahead: the other side is measured meanwhile."""
+    """Return the spec without loading ahead: the other side is measured meanwhile."""
     return replace(spec, overlap="off", lookahead=0)
 
 
 class _Watcher(Progress):
-    """Passes on what both sides would say alike, once."""
+    """Passes on messages and warnings, which both sides repeat, from one side only."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def message(self, text: str) -> None:
-        """Pass it on."""
+        """Pass on a message."""
         self._progress.message(text)
 
     def warn(self, text: str) -> None:
-        """Pass it on."""
+        """Pass on a warning."""
         self._progress.warn(text)
 
 
@@ -203,8 +202,8 @@ class _Turn:
         return self.session.folder
 
 
-class _Pairing:
-    """The pairs of two turns, and what they say so far."""
+class _Pairs:
+    """The pairs of two sides, and what they say so far."""
 
     def __init__(self, folder: Path, first: _Turn, second: _Turn, question: Question, progress: Progress) -> None:
         self._folder = folder
@@ -217,7 +216,7 @@ class _Pairing:
         self._pairs = 0
 
     async def measure(self, deadline_ns: int) -> str:
-        """Measure pairs and return why there are no more."""
+        """Measure pairs and return why no further one is measured."""
         for turn in self._turns:
             await turn.begin()
         reason = await self._take_pairs(deadline_ns)
@@ -243,7 +242,7 @@ class _Pairing:
         return "settled" if self.compared().is_settled else "limit of pairs reached"
 
     def compared(self) -> Comparisons:
-        """Compare B with A, as far as they are measured."""
+        """Compare B with A by the pairs measured so far."""
         sides = [
             observe(turn.variant.name, [load_run(turn.folder)], metrics=self._question.metrics, paired=True)
             for turn in self._turns
@@ -251,7 +250,7 @@ class _Pairing:
         return compare(*sides, margin=self._question.margin, floor=self._question.floor, paired=True, level=self._level)
 
     def outcome(self, reason: str) -> AbOutcome:
-        """Return how it ended."""
+        """Return how the measurement ended."""
         self._describe(reason)
         runs = load_run(self._turns[0].folder), load_run(self._turns[1].folder)
         return AbOutcome(self._folder, self.compared(), runs, reason, reason == "interrupted")
@@ -272,7 +271,7 @@ class _Pairing:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for the workers that start meanwhile: they inherit this process's environment."""
+    """Set variables for the workers that start in this block: they inherit this process's environment."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -283,18 +282,3 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _signals(sessions: Sequence[Session]) -> Iterator[None]:
-    """Let Ctrl-C stop whichever side is at work, and keep the other from beginning."""
-    loop = asyncio.get_running_loop()
-    stops: list[Callable[[], None]] = [session.stop_after_case for session in sessions]
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, lambda: [stop() for stop in stops])
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""Whether, and how, the next worker may load while the present one is measured."""
+"""Whether and how the next worker may load while the present one is measured."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from inference_bench.spec import OVERLAPS, Setup
 from inference_bench.units import format_bytes
 
 _FRAMEWORK_BYTES = 700 << 20
-"""What torch and transformers take before any weights: measured as 400 to 600 MiB, by version."""
+"""Host memory of torch and transformers before any weights: measured 400 to 600 MiB, depending on the version."""
 
 _CONTEXT_BYTES = 700 << 20
-"""What a process takes on a GPU before any weights: its context, its kernels, the workspaces of its libraries."""
+"""GPU memory of a process before any weights: context, kernels, workspaces of libraries."""
 
 _WORKING_SHARE = 1.25
-"""Room beside the weights for what loading and the first call need."""
+"""Factor on the weights for what loading and the first call need."""
 
 _DEVICE_THREADS = 2
-"""Threads that a model on a GPU keeps busy on the host: one that feeds the device, and one of the driver's."""
+"""Host threads that a model on a GPU keeps busy: one that feeds the device and one of the driver."""
 
 
 class Policy(StrEnum):
-    """How a loader is kept from disturbing what is timed."""
+    """How a loader is kept from disturbing a timed window."""
 
     FREEZE = "freeze"
     PARTITION = "partition"
@@ -34,7 +34,7 @@ class Policy(StrEnum):
 
 
 class Until(StrEnum):
-    """How far a model loads ahead of its turn; the value is what has been reached then."""
+    """How far a model loads ahead of its turn."""
 
     NOTHING = "nothing"
     HOST = "host"
@@ -43,7 +43,7 @@ class Until(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Rough upper estimates of what a worker holds once its model is loaded."""
+    """Rough upper estimates of the memory that a worker holds once its model is loaded."""
 
     host_bytes: int = 0
     device_bytes: int = 0
@@ -55,9 +55,9 @@ class Overlap:
 
     Attributes:
         policy: freeze, partition or off.
-        reason: why this one.
-        measure_cpus: the CPUs of whoever is measured, or None for all.
-        load_cpus: the CPUs of whoever loads, or None for all.
+        reason: why this policy.
+        measure_cpus: the CPUs of the measured worker, or None for all.
+        load_cpus: the CPUs of the loaders, or None for all.
     """
 
     policy: Policy
@@ -69,12 +69,12 @@ class Overlap:
 def choose_overlap(requested: str, setups: Sequence[Setup], cpus: Sequence[int]) -> Overlap:
     """Return the policy to follow.
 
-    ``partition`` gives the last CPU to the loader. ``auto`` takes it where that CPU is one that no measured thread
-    wants; else ``freeze``, which hides less but shares nothing.
+    ``partition`` gives the last CPU to the loader. ``auto`` chooses it where the measured threads leave a CPU free,
+    else ``freeze``, which hides less but shares no CPU.
 
     Args:
         requested: one of ``OVERLAPS``.
-        setups: how the models will be loaded; their threads decide.
+        setups: how the models will be loaded; their threads decide about ``auto``.
         cpus: the CPUs this process may use.
 
     Raises:
@@ -88,13 +88,13 @@ def choose_overlap(requested: str, setups: Sequence[Setup], cpus: Sequence[int])
     halves = {"measure_cpus": frozenset(ordered[:-1]), "load_cpus": frozenset(ordered[-1:])}
     if requested == "partition":
         if len(ordered) < 2:
-            return Overlap(Policy.OFF, "partition was asked for, but there is one CPU only")
+            return Overlap(Policy.OFF, "partition was asked for, but there is only one CPU")
         crowded = "" if spare >= 1 else f"; {threads} threads share the other {len(ordered) - 1}"
         return Overlap(Policy.PARTITION, f"asked for: CPU {ordered[-1]} loads{crowded}", **halves)
     if requested == "auto" and spare >= 1:
-        return Overlap(Policy.PARTITION, f"CPU {ordered[-1]} is one that {threads} threads leave free", **halves)
+        return Overlap(Policy.PARTITION, f"{threads} threads leave CPU {ordered[-1]} free", **halves)
     if requested == "auto":
-        return Overlap(Policy.FREEZE, f"{threads} threads want all {len(ordered)} CPUs")
+        return Overlap(Policy.FREEZE, f"{threads} threads need all {len(ordered)} CPUs")
     return Overlap(Policy(requested), "asked for")
 
 
@@ -103,7 +103,7 @@ def _busy_threads(setup: Setup) -> int:
 
 
 def needs_of(model: type[Model], setup: Setup, scale: str) -> Needs:
-    """Estimate what a worker holds once this model is loaded; a reduced model is all framework."""
+    """Estimate the memory of a worker once this model is loaded; the weights of a reduced model are negligible."""
     weights = round(model.memory_bytes(setup.dtype) * _WORKING_SHARE) if scale == "full" else 0
     return Needs(_FRAMEWORK_BYTES + weights, 0 if setup.device == "cpu" else _CONTEXT_BYTES + weights)
 
@@ -111,14 +111,14 @@ def needs_of(model: type[Model], setup: Setup, scale: str) -> Needs:
 def how_far_ahead(
     model: type[Model], setup: Setup, scale: str, park: str, promised: Callable[[str], Needs]
 ) -> tuple[Until, str]:
-    """Return how far this model may load ahead of its turn, and why no further; empty where that needs no words.
+    """Return how far this model may load ahead of its turn, and why no further; an empty reason needs no report.
 
     Args:
         model: its class.
         setup: how it will be loaded.
         scale: of its weights.
-        park: one of ``PARKS``; of a model on the CPU nothing is left to wait for.
-        promised: returns what loaders on their way will still take, of the host and of the device with this name.
+        park: one of ``PARKS``; a model on the CPU has no copy to the device to wait for.
+        promised: returns what other loaders will still take of the host and of the device with this name.
     """
     needs, promised_bytes = needs_of(model, setup, scale), promised(setup.device)
     short = _shortage(needs.host_bytes, promised_bytes.host_bytes, "cpu")
@@ -136,7 +136,7 @@ def how_far_ahead(
 
 
 def _shortage(needs: int, promised: int, device: str) -> str:
-    """Say what a device lacks, beside what others on their way to it will take; empty where it fits."""
+    """Return what a device lacks, given what other loaders will still take; empty if the model fits."""
     free = free_bytes(device)
     if free is None or needs + promised <= free:
         return ""

@@ -1,8 +1,8 @@
 """Does loading ahead save time, and does it disturb what is timed? The same plan with it and without, in turns.
 
-The sweeps go on, off, off, on, on, off …, so that a slow drift of the machine falls on both. Without it the CPU sets
-stay as the policy has them, so that loading ahead alone is compared. Two successive sweeps without it are the A/A
-comparison: what a pair differs by in which nothing differs.
+The sweeps run on, off, off, on, on, off …, so that a slow drift of the machine affects both sides alike. Without
+loading ahead the CPU sets stay as the policy has them, so that nothing else is compared. Two successive sweeps without
+it are the A/A comparison: how much medians differ although nothing was changed.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from inference_bench.analysis.comparison_result import Comparisons
 from inference_bench.analysis.margin import AAFloor, no_aa_floor
 from inference_bench.analysis.observations import Side
 from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.run_folder import Run
 from inference_bench.spec import Spec
 
 TIMED = ("ttft", "itl", "forward_time")
-"""Metrics that a loader could disturb, each the time of one step."""
+"""Metrics that a loader could disturb: each is the time of one step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One carrying out of the plan.
+    """One run of the plan.
 
     Attributes:
         run: what it measured.
@@ -46,14 +46,14 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class OverlapCheck:
-    """Sweeps with and without loading ahead, pair ``k`` of one beside pair ``k`` of the other.
+    """Sweeps with and without loading ahead; sweep ``k`` of one side is the partner of sweep ``k`` of the other.
 
     Attributes:
         folder: that holds their runs.
-        policy: the one that the sweeps with it followed, and why that one.
-        ahead: sweeps with it.
-        off: sweeps without it.
-        compared: the medians with it against those without it.
+        policy: of the sweeps with loading ahead, and why this one.
+        ahead: sweeps with loading ahead.
+        off: sweeps without.
+        compared: the medians with loading ahead against those without.
         interrupted: whether it was asked to stop.
     """
 
@@ -66,27 +66,27 @@ class OverlapCheck:
 
     @property
     def wall_ratios(self) -> list[float]:
-        """Wall time with it over wall time without it, of each pair."""
+        """Wall time with loading ahead over wall time without, per pair."""
         return [a.wall_ns / b.wall_ns for a, b in zip(self.ahead, self.off, strict=True)]
 
     @property
     def hidden_of_all(self) -> float:
-        """Share of all loading that passed while something else was measured."""
+        """Share of all loading that took place while another model was measured or loaded."""
         return self._share("load_ns")
 
     @property
     def hidden_of_hideable(self) -> float:
-        """Share of what the policy could have hidden."""
+        """Share of the loading that the policy could have hidden."""
         return self._share("hideable_ns")
 
     @property
     def shifts(self) -> list[float]:
-        """Typical size of each median's change between a sweep with it and its neighbour without it, as a fraction."""
+        """Typical change of each median between the two sweeps of a pair, as a fraction."""
         return _changes([(a.run, b.run) for a, b in zip(self.ahead, self.off, strict=True)])
 
     @property
     def noise(self) -> list[float]:
-        """The same between successive sweeps that both are without it."""
+        """Typical change of each median between successive sweeps without loading ahead, as a fraction."""
         return _changes([(a.run, b.run) for a, b in pairwise(self.off)])
 
     def _share(self, of: str) -> float:
@@ -115,11 +115,11 @@ async def check_overlap(
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
         floor: the A/A floor of this machine.
-        progress: who is told what happens.
-        handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
+        progress: is told which sweep begins, and warnings.
+        handle_signals: on SIGINT finish the present case and stop; main thread only.
 
     Returns:
-        What was found, of all whole pairs; None where it was stopped before there was one.
+        What the whole pairs say; None if it was stopped before the first was whole.
 
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
@@ -128,28 +128,39 @@ async def check_overlap(
     folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-overlap"
     sides: dict[bool, list[Sweep]] = {True: [], False: []}
     interrupted = False
-    for pair in range(pairs):
-        for is_ahead in (True, False) if pair % 2 == 0 else (False, True):
-            progress.message(f"pair {pair + 1} of {pairs}: {'with' if is_ahead else 'without'} loading ahead")
-            began_ns = now_ns()
-            outcome: RunOutcome = await run_benchmarks(
-                spec if is_ahead else replace(spec, lookahead=0),
-                output=folder,
-                models_dirs=models_dirs,
-                benchmarks_dirs=benchmarks_dirs,
-                progress=_Warner(progress),
-                handle_signals=handle_signals,
-            )
-            interrupted = outcome.interrupted
-            if interrupted:
-                break
-            sides[is_ahead].append(Sweep(outcome.run, now_ns() - began_ns))
+    for pair, is_ahead in _turns(pairs):
+        progress.message(f"pair {pair + 1} of {pairs}: {'with' if is_ahead else 'without'} loading ahead")
+        began_ns = now_ns()
+        outcome = await run_benchmarks(
+            spec if is_ahead else replace(spec, lookahead=0),
+            output=folder,
+            models_dirs=models_dirs,
+            benchmarks_dirs=benchmarks_dirs,
+            progress=_Warner(progress),
+            handle_signals=handle_signals,
+        )
+        interrupted = outcome.interrupted
         if interrupted:
             break
-    whole = min(map(len, sides.values()))
+        sides[is_ahead].append(Sweep(outcome.run, now_ns() - began_ns))
+    return _study(folder, sides[True], sides[False], floor, interrupted=interrupted)
+
+
+def _turns(pairs: int) -> Iterator[tuple[int, bool]]:
+    """Yield each sweep's pair, from 0, and whether it loads ahead: on, off, off, on, on, off …."""
+    for pair in range(pairs):
+        for is_ahead in (True, False) if pair % 2 == 0 else (False, True):
+            yield pair, is_ahead
+
+
+def _study(
+    folder: Path, ahead: Sequence[Sweep], off: Sequence[Sweep], floor: AAFloor, *, interrupted: bool
+) -> OverlapCheck | None:
+    """Compare the whole pairs, or return None if there is none."""
+    whole = min(len(ahead), len(off))
     if not whole:
         return None
-    ahead, off = (tuple(sides[is_ahead][:whole]) for is_ahead in (True, False))
+    ahead, off = tuple(ahead[:whole]), tuple(off[:whole])
     compared = compare(_side("off", off), _side("on", ahead), floor=floor, paired=True)
     overlap = ahead[0].run.record.overlap
     policy = f"{overlap.get('policy', 'unknown')}: {overlap.get('reason', 'no reason given')}"
@@ -157,13 +168,13 @@ async def check_overlap(
 
 
 class _Warner(Progress):
-    """Passes on warnings: twelve sweeps tell no more of their cases than that they go on."""
+    """Passes on warnings only: the cases of twelve sweeps are too much to read."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def warn(self, text: str) -> None:
-        """Pass it on."""
+        """Pass on a warning."""
         self._progress.warn(text)
 
 
@@ -172,7 +183,7 @@ def _side(name: str, sweeps: Sequence[Sweep]) -> Side:
 
 
 def _changes(pairs: Sequence[tuple[Run, Run]]) -> list[float]:
-    """Return the median over pairs of the change's size, for each case and metric."""
+    """Return the median over pairs of the size of the change, one per case and metric."""
     found: dict[tuple[str, str, str], list[float]] = {}
     for first, second in pairs:
         values = dict(_medians(first))

@@ -1,4 +1,4 @@
-"""From a spec to a plan that can be carried out: every name resolved, every value checked, nothing loaded."""
+"""From a spec to a plan that can be carried out: names resolved, cases planned, values checked, no model loaded."""
 
 from __future__ import annotations
 
@@ -20,24 +20,20 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A spec whose every name is resolved and whose every value is checked.
+class Plugins:
+    """What the names of a spec stand for.
 
     Attributes:
-        plan: the ordered cases.
         files: model name → its file.
         models: model name → its class, or why it cannot be used.
         benchmarks: model name → benchmark name → its class, or why it cannot be used.
         benchmark_files: model name → benchmark name → its file.
-        not_applicable: case id → why its benchmark does not apply to its model.
     """
 
-    plan: Plan
     files: Mapping[str, ModelFile]
     models: Mapping[str, type[Model] | PluginError]
     benchmarks: Mapping[str, Mapping[str, type[Benchmark] | PluginError]]
     benchmark_files: Mapping[str, Mapping[str, BenchmarkFile]]
-    not_applicable: Mapping[str, str]
 
     def benchmark(self, case: Case) -> type[Benchmark]:
         """Return the class that measures a case.
@@ -50,17 +46,43 @@ class Prepared:
             raise found
         return found
 
-    def benchmark_path(self, case: Case) -> str | None:
+    def benchmark_path(self, case: Case) -> Path | None:
         """Return the file that measures a case, or None for an installed benchmark."""
-        path = self.benchmark_files[case.model][case.benchmark].path
-        return None if path is None else str(path)
+        return self.benchmark_files[case.model][case.benchmark].path
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Plugins):
+    """A spec with every name resolved and every value checked.
+
+    Attributes:
+        plan: the ordered cases.
+        not_applicable: case id → why its benchmark does not apply to its model.
+    """
+
+    plan: Plan
+    not_applicable: Mapping[str, str]
 
 
 def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Sequence[Path] = ()) -> Prepared:
-    """Resolve and check everything that can be known before anything is loaded.
+    """Resolve the names of a spec, plan its cases, and check each: all that can be known before a model is loaded.
 
     Raises:
         UsageError: a name that does not exist, or a value that a model or benchmark does not allow.
+    """
+    plugins = find_plugins(spec, models_dirs, benchmarks_dirs)
+    plan = make_plan(spec, {name: _planned(plugins, name) for name in spec.models})
+    return Prepared(
+        plugins.files, plugins.models, plugins.benchmarks, plugins.benchmark_files, plan, _refused(spec, plan, plugins)
+    )
+
+
+def find_plugins(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Sequence[Path] = ()) -> Plugins:
+    """Return the models and benchmarks that a spec names; one that cannot be imported is kept as its error.
+
+    Raises:
+        UnknownNameError: no such model or benchmark.
+        UsageError: a folder that does not exist, or two plugins of one name.
     """
     files = find_models(models_dirs)
     for name in spec.models:
@@ -68,20 +90,12 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
             raise UnknownNameError("model", name, files)
     models = {name: _or_error(load_model, files[name]) for name in spec.models}
     benchmark_files = {name: find_benchmarks(files[name], benchmarks_dirs) for name in spec.models}
-    benchmarks = {name: _chosen(spec, benchmark_files) for name, benchmark_files in benchmark_files.items()}
-    _check_named(spec, benchmark_files)
-    plan = make_plan(spec, {name: _planned(models[name], of_model) for name, of_model in benchmarks.items()})
-    not_applicable = {}
-    for case in plan.cases:
-        model, benchmark = models[case.model], benchmarks[case.model][case.benchmark]
-        if isinstance(model, type) and isinstance(benchmark, type):
-            try:
-                _check(benchmark(), model, case)
-                if spec.isolation == "inline" and benchmark.own_process:
-                    raise NotApplicableError(f"{benchmark.name} needs a process of its own, and isolation is inline")
-            except NotApplicableError as error:
-                not_applicable[case.id] = str(error)
-    return Prepared(plan, files, models, benchmarks, benchmark_files, not_applicable)
+    benchmarks = {name: _chosen(spec, of_model) for name, of_model in benchmark_files.items()}
+    known = {name for of_model in benchmark_files.values() for name in of_model}
+    for name in spec.benchmarks:
+        if name not in known:
+            raise UnknownNameError("benchmark", name, known)
+    return Plugins(files, models, benchmarks, benchmark_files)
 
 
 def _or_error(load: Callable[[F], type[T]], file: F) -> type[T] | PluginError:
@@ -96,20 +110,13 @@ def _chosen(spec: Spec, files: Mapping[str, BenchmarkFile]) -> dict[str, type[Be
     if spec.suite is None:
         return {name: _or_error(load_benchmark, files[name]) for name in spec.benchmarks if name in files}
     found = {name: _or_error(load_benchmark, file) for name, file in files.items()}
-    # A file that cannot be imported may have meant this suite, and must not go unseen.
+    # A file that cannot be imported may belong to this suite: its error must be reported.
     return {name: of for name, of in found.items() if isinstance(of, PluginError) or spec.suite in of.suites}
-
-
-def _check_named(spec: Spec, files: Mapping[str, Mapping[str, BenchmarkFile]]) -> None:
-    known = {name for of_model in files.values() for name in of_model}
-    for name in spec.benchmarks:
-        if name not in known:
-            raise UnknownNameError("benchmark", name, known)
 
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """What planning needs to know of a benchmark; its defaults are those of one that cannot be used."""
+    """What ``plan.make_plan`` needs to know of a benchmark; the defaults stand for one that cannot be used."""
 
     name: str
     axes: tuple[Axis, ...] = ()
@@ -118,30 +125,44 @@ class _Planned:
     repeats: bool = True
 
 
-def _planned(
-    model: type[Model] | PluginError, benchmarks: Mapping[str, type[Benchmark] | PluginError]
-) -> list[_Planned]:
-    """Return a model's benchmarks with the axes that they have for it; one that is broken gets a row of its own."""
+def _planned(plugins: Plugins, model: str) -> list[_Planned]:
+    """Return a model's benchmarks with the axes that they have for it; one that is broken gets one case."""
 
     def planned(name: str, of: type[Benchmark] | PluginError) -> _Planned:
         if isinstance(of, PluginError):
             return _Planned(name)
-        axes = of.axes_for(model) if isinstance(model, type) else of.axes
+        model_class = plugins.models[model]
+        axes = of.axes_for(model_class) if isinstance(model_class, type) else of.axes
         return _Planned(name, axes, of.own_process, of.processes, of.repeats)
 
-    return [planned(name, of) for name, of in benchmarks.items()]
+    return [planned(name, of) for name, of in plugins.benchmarks[model].items()]
 
 
-def _check(benchmark: Benchmark, model: type[Model], case: Case) -> None:
+def _refused(spec: Spec, plan: Plan, plugins: Plugins) -> dict[str, str]:
+    """Check every case and return case id → why its benchmark does not apply to its model."""
+    refused = {}
+    for case in plan.cases:
+        model, benchmark = plugins.models[case.model], plugins.benchmarks[case.model][case.benchmark]
+        if isinstance(model, type) and isinstance(benchmark, type):
+            try:
+                _check(benchmark, model, case, is_inline=spec.isolation == "inline")
+            except NotApplicableError as error:
+                refused[case.id] = str(error)
+    return refused
+
+
+def _check(benchmark: type[Benchmark], model: type[Model], case: Case, *, is_inline: bool) -> None:
     """Refuse what cannot be measured.
 
     Raises:
         UsageError: a value outside of what the model or benchmark allows.
-        NotApplicableError: a benchmark that this model is no subject of.
+        NotApplicableError: the benchmark does not apply to this model, or not in this process.
     """
     setup = case.setup
     if setup.device.split(":")[0] not in model.devices:
         raise InvalidValueError(f"device of {model.name}", setup.device, "one of " + ", ".join(model.devices))
     if setup.dtype not in model.dtypes:
         raise InvalidValueError(f"dtype of {model.name}", setup.dtype, "one of " + ", ".join(model.dtypes))
-    benchmark.check(model, case)
+    benchmark().check(model, case)
+    if is_inline and benchmark.own_process:
+        raise NotApplicableError(f"{benchmark.name} needs a process of its own, and isolation is inline")

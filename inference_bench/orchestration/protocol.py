@@ -1,54 +1,56 @@
-"""What the orchestrator and a worker say to each other, over one socket pair.
+"""How the orchestrator and a worker exchange ``messages`` over one socket pair.
 
-A frame is a 4-byte big-endian length and that many bytes of JSON: an object with a ``kind``.
+A frame is a 4-byte big-endian length and that many bytes of JSON: an object with a ``kind`` and the fields of the
+dataclass in ``messages`` that has this kind. One worker's conversation:
 
-=============  ==================  ====================================================================
-kind           from                fields
-=============  ==================  ====================================================================
-``hello``      worker              ``version``, ``pid``, ``ready_ns``
-``load``       orchestrator        ``model_file``, ``setup``, ``weights``, ``case`` (the first), ``benchmark_file``,
-                                   ``limits``, ``parks``: whether to wait before the copy to the device
-``parked``     worker              nothing; all is on the host
-``proceed``    orchestrator        nothing; the answer to it: its turn has come
-``loaded``     worker              ``model``, ``steps``
-``measure``    orchestrator        ``case``, ``benchmark_file``, ``limits``
-``progress``   worker              ``iterations``, ``samples``, ``medians``, ``widths``
-``window``     worker              ``opens``: a timed window opens, or has closed
-``go``         orchestrator        nothing; the answer to a window that opens: nobody else runs now
-``measured``   worker              ``samples``, ``scores``, ``rates``, ``memory``, ``decision``, ``worker``, ``notes``
-``failed``     worker              ``status``, ``cause``, ``detail``
-``release``    orchestrator        nothing; the worker unloads and exits
-=============  ==================  ====================================================================
+===========================  ============================================
+worker                       orchestrator
+===========================  ============================================
+``hello``                    ``load``
+``parked`` (some loads)      ``proceed``, when its turn has come
+``loaded``                   ``measure``
+``progress`` (many)
+``window`` that opens        ``go``, when no other worker disturbs it
+``window`` that has closed
+``measured``                 ``measure`` for the next case, or ``release``
+===========================  ============================================
 
-The worker's standard output and error are no part of it, so whatever a model prints cannot corrupt a message.
+A worker answers ``failed`` to a load or a case that raises an exception. Its standard output and error are separate,
+so that what a model prints cannot corrupt a message.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 import orjson
 
 from inference_bench.errors import ProtocolError
+from inference_bench.orchestration.messages import Message, message_from
 
 VERSION = 3
 _HEADER = struct.Struct(">I")
 HEADER_BYTES = _HEADER.size
 MAX_FRAME_BYTES = 1 << 28
-"""A frame above this is garbage, not a message: a hundred thousand samples take a few MiB."""
+"""A longer frame is garbage: a hundred thousand samples take a few MiB."""
 
 
-def encode(kind: str, fields: Mapping[str, Any]) -> bytes:
-    """Return one frame."""
-    payload = orjson.dumps({"kind": kind, **fields}, option=orjson.OPT_SERIALIZE_NUMPY)
+def encode(message: Message) -> bytes:
+    """Return a message as one frame; paths become text and arrays become lists."""
+    payload = orjson.dumps(message.to_plain(), default=_path_text, option=orjson.OPT_SERIALIZE_NUMPY)
     return _HEADER.pack(len(payload)) + payload
 
 
+def _path_text(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be sent")
+
+
 def frame_size(header: bytes) -> int:
-    """Return the length of the payload that follows this header.
+    """Return the length in bytes of the payload that follows this header.
 
     Raises:
         ProtocolError: the length is not plausible.
@@ -59,33 +61,35 @@ def frame_size(header: bytes) -> int:
     return size
 
 
-def decode(payload: bytes) -> dict[str, Any]:
+def decode(payload: bytes) -> Message:
     """Return the message in a payload.
 
     Raises:
-        ProtocolError: it is not a JSON object with a ``kind``.
+        ProtocolError: it is not JSON, or not a message.
     """
     try:
-        message = orjson.loads(payload)
+        plain = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise ProtocolError(f"a frame that is not JSON ({error}): {payload[:60]!r}") from None
-    if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
-        raise ProtocolError(f"a message without a kind: {payload[:60]!r}")
-    return message
+    return message_from(plain)
 
 
 class Channel:
-    """The worker's blocking end."""
+    """The worker's end of the socket pair; it blocks."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
-    def send(self, kind: str, **fields: Any) -> None:
+    def send(self, message: Message) -> None:
         """Send one message."""
-        self._connection.sendall(encode(kind, fields))
+        self._connection.sendall(encode(message))
 
-    def receive(self) -> dict[str, Any] | None:
-        """Wait for the next message; None when the orchestrator is gone."""
+    def receive(self) -> Message | None:
+        """Wait for the next message; None if the orchestrator has closed its end.
+
+        Raises:
+            ProtocolError: what came is not a message.
+        """
         header = self._read(HEADER_BYTES)
         if header is None:
             return None

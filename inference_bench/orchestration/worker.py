@@ -12,22 +12,35 @@ import signal
 import socket
 import sys
 import traceback
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
 
 from inference_bench._native import clock_describe, die_with_parent, now_ns
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, load_benchmark
 from inference_bench.benchmark.measurement import Measurement
-from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError
+from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError, ProtocolError
 from inference_bench.machine.process_usage import Usage
-from inference_bench.model.discovery import ModelFile, load_model
+from inference_bench.model.discovery import load_model
 from inference_bench.model.model import LoadStep, LoadSteps, Model, ResolvedWeights
 from inference_bench.orchestration import protocol
+from inference_bench.orchestration.messages import (
+    CaseProgress,
+    Failed,
+    Hello,
+    Load,
+    Loaded,
+    Measure,
+    Measured,
+    Message,
+    Parked,
+    Release,
+    Window,
+    WorkerFacts,
+)
 from inference_bench.plan import Case
 from inference_bench.result import Status
-from inference_bench.spec import Limits, Setup
+from inference_bench.spec import Limits
 
 
 class Worker:
@@ -43,126 +56,117 @@ class Worker:
         self._measured_before = False
 
     def serve(self) -> None:
-        """Answer messages until released or until the orchestrator is gone."""
-        answers = {"load": self._load, "measure": self._measure}
-        while (message := self._channel.receive()) is not None:
-            kind = message["kind"]
-            if kind == "release":
-                break
+        """Answer messages until released or until the orchestrator has closed its end."""
+        while (message := self._channel.receive()) is not None and not isinstance(message, Release):
             try:
-                answers[kind](message)
+                self._channel.send(self._answer(message))
             except Exception as error:
-                self._channel.send("failed", **_describe_failure(error))
+                self._channel.send(_failure_of(error))
         if self._model is not None:
             self._model.unload()
 
-    def _load(self, message: dict[str, Any]) -> None:
-        setup = Setup(**message["setup"])
-        weights = _weights_from(message["weights"])
-        random.seed(setup.seed)
-        model_class = load_model(ModelFile(message["model_file"]["name"], Path(message["model_file"]["path"])))
-        model = model_class()
-        self._weights = weights
+    def _answer(self, message: Message) -> Loaded | Measured:
+        if isinstance(message, Load):
+            return self._load(message)
+        if isinstance(message, Measure):
+            return self._measure(message)
+        raise ProtocolError(f"message {message.kind!r} where load, measure or release was expected")
+
+    def _load(self, message: Load) -> Loaded:
+        random.seed(message.setup.seed)
+        model = load_model(message.model_file)()
+        self._weights = message.weights
         benchmark = _benchmark(message)
         if benchmark.own_process:
-            self._prepared = self._measurement(message)
-            benchmark.before_load(_case_from(message["case"]), self._prepared)
-        self._steps.wait = self._park if message["parks"] else None
-        model.load(setup, weights, self._steps)
+            self._prepared = self._measurement(message.limits)
+            benchmark.before_load(message.case, self._prepared)
+        self._steps.wait = self._park if message.parks else None
+        model.load(message.setup, message.weights, self._steps)
         self._model = model
-        self._channel.send("loaded", model=self._describe(model, weights), steps=self._steps.steps)
+        return Loaded(_description(model, message.weights), tuple(self._steps.steps))
 
     def _park(self) -> None:
         """Wait, with everything on the host, until it is this model's turn."""
-        self._channel.send("parked")
+        self._channel.send(Parked())
         if self._channel.receive() is None:
-            raise SystemExit  # the orchestrator is gone
+            raise SystemExit  # the orchestrator has ended
 
-    def _describe(self, model: Model, weights: ResolvedWeights) -> dict[str, Any]:
-        plain_weights = {
-            "source": weights.source,
-            "label": weights.label,
-            "trained": weights.trained,
-            "scale": weights.scale,
-            "digest": weights.digest,
-        }
-        own = {"name": model.name, "title": model.title, "license": model.license, "parameters": model.parameters}
-        return {**own, **model.describe(), "weights": plain_weights}
-
-    def _measurement(self, message: dict[str, Any]) -> Measurement:
+    def _measurement(self, limits: Limits) -> Measurement:
         return Measurement(
-            Limits(**message["limits"]),
-            on_progress=lambda fields: self._channel.send("progress", **fields),
+            limits,
+            on_progress=lambda fields: self._channel.send(CaseProgress(**fields)),
             weights=self._weights,
             on_window=self._announce,
         )
 
     def _announce(self, *, opens: bool) -> None:
-        """Tell that a timed window opens or closes; before it opens, wait until nobody else is running."""
-        self._channel.send("window", opens=opens)
+        """Report that a timed window opens or closes; before it opens, wait until no other worker disturbs it."""
+        self._channel.send(Window(opens))
         if opens and self._channel.receive() is None:
-            raise SystemExit  # the orchestrator is gone
+            raise SystemExit  # the orchestrator has ended
 
-    def _measure(self, message: dict[str, Any]) -> None:
+    def _measure(self, message: Measure) -> Measured:
         if self._model is None:
             raise RuntimeError("measure before load")
-        case = _case_from(message["case"])
-        measurement = self._prepared or self._measurement(message)
+        measurement = self._prepared or self._measurement(message.limits)
         self._prepared = None
         measurement.load_steps = self._steps.steps
         # What the imports and the load left behind must not be collected, or looked at, inside a timed window.
         gc.collect()
         gc.freeze()
         before = Usage.now()
-        _benchmark(message).measure(self._model, case, measurement)
+        _benchmark(message).measure(self._model, message.case, measurement)
         usage = Usage.now().since(before)
-        if not (measurement.columns()["value"] or measurement.scores()["value"]):
+        answer = self._measured(measurement, message.case, usage)
+        self._measured_before = True
+        return answer
+
+    def _measured(self, measurement: Measurement, case: Case, usage: Usage) -> Measured:
+        samples, scores = measurement.columns(), measurement.scores()
+        if not (samples["value"] or scores["value"]):
             raise PluginError(f"benchmark {case.benchmark!r} ended without a single sample or score")
-        cpus = os.cpu_count() or 1
-        self._channel.send(
-            "measured",
-            samples=measurement.columns(),
-            scores=measurement.scores(),
+        decision = measurement.decision
+        return Measured(
+            samples=samples,
+            scores=scores,
             rates=measurement.rates,
             memory=_timeline(measurement),
-            decision=measurement.decision,
-            notes=measurement.notes + usage.notes(case.setup, cpus),
-            worker={
-                "pid": os.getpid(),
-                "first_case": not self._measured_before,
-                "load_steps": self._steps.steps,
-                "usage": usage,
-                "clock": clock_describe(),
-                "versions": _versions(),
-                "sampler": measurement.sampler.stats() if measurement.sampler else None,
-            },
+            decision={"converged": decision.converged, "reason": decision.reason, "targets": decision.targets},
+            worker=self._facts(measurement, usage),
+            notes=measurement.notes + usage.notes(case.setup, os.cpu_count() or 1),
         )
-        self._measured_before = True
+
+    def _facts(self, measurement: Measurement, usage: Usage) -> WorkerFacts:
+        return {
+            "pid": os.getpid(),
+            "first_case": not self._measured_before,
+            "load_steps": [asdict(step) for step in self._steps.steps],
+            "usage": asdict(usage),
+            "clock": clock_describe(),
+            "versions": _versions(),
+            "sampler": measurement.sampler.stats() if measurement.sampler else None,
+        }
 
 
-def _benchmark(message: dict[str, Any]) -> Benchmark:
-    path = message["benchmark_file"]
-    return load_benchmark(BenchmarkFile(message["case"]["benchmark"], Path(path) if path else None))()
+def _benchmark(message: Load | Measure) -> Benchmark:
+    return load_benchmark(BenchmarkFile(message.case.benchmark, message.benchmark_file))()
 
 
-def _case_from(plain: dict[str, Any]) -> Case:
-    return Case(plain["model"], plain["benchmark"], Setup(**plain["setup"]), plain["parameters"])
+def _description(model: Model, weights: ResolvedWeights) -> dict[str, object]:
+    """Return what the model says of itself and what its weights are."""
+    own = {"name": model.name, "title": model.title, "license": model.license, "parameters": model.parameters}
+    plain_weights = {name: value for name, value in asdict(weights).items() if name != "path"}
+    return {**own, **model.describe(), "weights": plain_weights}
 
 
-def _weights_from(plain: dict[str, Any]) -> ResolvedWeights:
-    path = plain["path"]
-    return ResolvedWeights(**{**plain, "path": Path(path) if path else None})
-
-
-def _timeline(measurement: Measurement) -> dict[str, Any] | None:
-    """Return the sampler's columns as plain lists, phases spelled out; None where nothing was sampled."""
+def _timeline(measurement: Measurement) -> dict[str, list[int] | list[str]] | None:
+    """Return the sampler's columns as lists, phases by name; None if memory was not sampled."""
     if measurement.sampler is None:
         return None
-    columns: dict[str, Any] = {name: view.tolist() for name, view in measurement.sampler.columns().items()}
+    numbers: dict[str, list[int]] = {name: view.tolist() for name, view in measurement.sampler.columns().items()}
     names = measurement.sampler.phase_names
-    columns["phase"] = [names[index] for index in columns["phase"]]
-    columns.setdefault("cgroup_bytes", [-1] * len(columns["time_ns"]))
-    return columns
+    phases = [names[index] for index in numbers["phase"]]
+    return {"cgroup_bytes": [-1] * len(phases), **numbers, "phase": phases}
 
 
 def _versions() -> dict[str, str]:
@@ -176,13 +180,13 @@ def _versions() -> dict[str, str]:
 
 
 _OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
-"""In the name or the words of an error: torch's allocators, CUDA before there is an allocator, torch on the CPU."""
+"""Parts of the name or text of an error: torch's allocators, CUDA before there is an allocator, torch on the CPU."""
 
 
-def _describe_failure(error: Exception) -> dict[str, Any]:
-    """Sort an exception into a status and a one-line cause."""
+def _failure_of(error: Exception) -> Failed:
+    """Return the status and the one-line cause of an exception."""
     status = Status.FAILED
-    # CUDA's own errors go on for lines about how to look into them; the traceback has them.
+    # CUDA's own errors add lines about how to debug them; the traceback has them.
     said = str(error).strip().partition("\n")[0]
     cause = f"{type(error).__name__}: {said}" if said else type(error).__name__
     if isinstance(error, NotApplicableError):
@@ -191,7 +195,7 @@ def _describe_failure(error: Exception) -> dict[str, Any]:
         cause = str(error)
     elif isinstance(error, MemoryError) or any(words in cause for words in _OUT_OF_MEMORY):
         status = Status.OOM
-    return {"status": status.value, "cause": " ".join(cause.split()), "detail": traceback.format_exc()}
+    return Failed(status, " ".join(cause.split()), traceback.format_exc())
 
 
 def main() -> None:
@@ -199,12 +203,12 @@ def main() -> None:
     descriptor, spawned_ns, parent = map(int, sys.argv[1:4])
     die_with_parent()
     if os.getppid() != parent:
-        return  # it was gone before the kernel could be asked to tell
-    # Ctrl-C is the orchestrator's to handle: it decides whether this case is still finished.
+        return  # it ended before the line above took effect
+    # The orchestrator handles Ctrl-C: it decides whether the present case is still finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = protocol.Channel(socket.socket(fileno=descriptor))
     ready_ns = now_ns()
-    channel.send("hello", version=protocol.VERSION, pid=os.getpid(), ready_ns=ready_ns)
+    channel.send(Hello(protocol.VERSION, os.getpid(), ready_ns))
     Worker(channel, LoadStep("boot", spawned_ns, ready_ns)).serve()
 
 

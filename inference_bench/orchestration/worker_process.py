@@ -1,4 +1,4 @@
-"""The orchestrator's side of one worker: a child process and the socket to it."""
+"""The orchestrator's end of one worker: a child process and the socket to it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
 from types import TracebackType
-from typing import Any
+from typing import TypeVar
 
 from inference_bench._native import now_ns
 from inference_bench.errors import InferenceBenchError, ProtocolError
 from inference_bench.orchestration import protocol
+from inference_bench.orchestration.messages import Message, Release
+from inference_bench.orchestration.process_state import cpu_s, thread_states, threads_of
 from inference_bench.result import Failure, Status
+
+M = TypeVar("M", bound=Message)
 
 _STDERR_TAIL_BYTES = 4096
 _AT_REST = {"T", "t", "Z", "X"}
 _STOP_PAUSE_S = 0.0005
 _STOP_LOOKS = 2000
-"""A thread inside an uninterruptible read stops when it comes back; after a second it counts as stopped anyway."""
+"""A thread inside an uninterruptible read stops when the read returns; after a second it counts as stopped anyway."""
 _EXIT_GRACE_S = 5.0
-"""Unloading is freeing memory: a worker that has not gone by then is stuck, and is killed."""
+"""Unloading only frees memory: a worker that has not exited by then is stuck, and is killed."""
 
 
 class WorkerLostError(InferenceBenchError):
-    """The worker ended, hung, or spoke nonsense. Carries what the result will say of it."""
+    """The worker ended, hung, or sent an invalid message.
+
+    Attributes:
+        status: of the cases that are lost with it.
+        failure: their failure.
+    """
 
     def __init__(self, status: Status, failure: Failure) -> None:
         super().__init__(failure.cause)
@@ -39,11 +48,13 @@ class WorkerLostError(InferenceBenchError):
 
 
 _BUSY_SHARE = 0.01
-"""Of a CPU: what a worker that says nothing must use to pass for one at work; our own memory sampler takes less."""
+"""Of one CPU: a silent worker that uses at least this much is working; our own memory sampler uses less."""
 
 
 @dataclass(slots=True)
 class _Limit:
+    """A time limit on what the worker does now; ``until`` is on the loop's clock."""
+
     what: str
     limit_s: float
     until: float
@@ -51,12 +62,12 @@ class _Limit:
 
 
 class WorkerProcess:
-    """One fresh process, as an asynchronous context manager; gone when the block ends, whatever happened in it.
+    """One fresh process, as an asynchronous context manager; it has ended when the block has.
 
     Args:
         log: file that receives the worker's standard output and error.
         environment: variables set on top of ours.
-        silence_s: how long the worker may say nothing before it counts as hung.
+        silence_s: a worker that sends nothing for this long counts as hung.
     """
 
     def __init__(self, log: Path, environment: Mapping[str, str], silence_s: float) -> None:
@@ -66,7 +77,7 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._patience: asyncio.Timeout | None = None
+        self._timeout: asyncio.Timeout | None = None
         self._limit: _Limit | None = None
         self._frozen_at: float | None = None
 
@@ -109,19 +120,19 @@ class WorkerProcess:
         await self._process.wait()
 
     def kill(self) -> None:
-        """End the worker now; whoever waits for a message gets ``WorkerLostError``."""
+        """End the worker now; a pending ``receive`` raises ``WorkerLostError``."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
     @contextmanager
     def limited(self, what: str, limit_s: float, *, quiet: bool = False) -> Iterator[None]:
-        """Kill the worker where what happens in this block takes longer; the time that it is frozen does not count.
+        """Kill the worker if this block takes too long; the time that the worker is frozen does not count.
 
         Args:
-            what: happens, for people.
+            what: the work in this block, for people.
             limit_s: seconds that it may take.
-            quiet: it has nothing to say meanwhile, such as a load: silence alone is no sign that it hangs, but silence
-                of a worker that uses no processor is.
+            quiet: the worker sends nothing meanwhile, as in a load: it counts as hung only if it is silent and also
+                uses no CPU.
         """
         self._limit = _Limit(what, limit_s, _now() + limit_s, quiet)
         try:
@@ -130,81 +141,85 @@ class WorkerProcess:
             self._limit = None
 
     async def freeze(self) -> None:
-        """Stop every thread of the worker; returns when none runs any more.
+        """Stop every thread of the worker; returns when none of them runs.
 
-        It is ended with this process all the same: the kernel kills a stopped process, too, when its parent goes.
+        A stopped worker still ends with this process: the kernel kills it when its parent ends.
         """
         if self._process is None or self._process.returncode is not None:
             return
         self._frozen_at = _now()
-        self._be_patient(None)  # a worker that may not run may be silent
+        self._reschedule(None)  # a stopped worker sends nothing
         self._process.send_signal(signal.SIGSTOP)
         for _ in range(_STOP_LOOKS):
-            if _states(self._process.pid) <= _AT_REST:
+            if thread_states(self._process.pid) <= _AT_REST:
                 return
             await asyncio.sleep(_STOP_PAUSE_S)
 
     def thaw(self) -> None:
-        """Let a stopped worker go on."""
+        """Let a stopped worker continue."""
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGCONT)
             if self._frozen_at is not None and self._limit is not None:
                 self._limit.until += _now() - self._frozen_at
             self._frozen_at = None
-            self._be_patient(self._deadline())
+            self._reschedule(self._deadline())
 
     def _deadline(self) -> float | None:
-        """Return when the worker will have been silent or at work for too long, on the loop's clock."""
+        """Return when the worker will have been silent or busy for too long, on the loop's clock; None while frozen."""
         if self._frozen_at is not None:
             return None
         silent = _now() + self._silence_s
         return silent if self._limit is None else min(silent, self._limit.until)
 
-    def _be_patient(self, until: float | None) -> None:
-        if self._patience is not None:
-            with suppress(RuntimeError):  # over already: the worker has ended, and is being asked why
-                self._patience.reschedule(until)
+    def _reschedule(self, until: float | None) -> None:
+        if self._timeout is not None:
+            with suppress(RuntimeError):  # it has expired already
+                self._timeout.reschedule(until)
 
     async def _watch(self) -> None:
-        """Put the end of patience off while a worker that may be quiet is at work: its pulse, felt from outside."""
+        """Extend the timeout while a silent worker still uses CPU."""
         used_s = self._cpu_s()
         while True:
             await asyncio.sleep(self._silence_s / 2)
             before_s, used_s = used_s, self._cpu_s()
             if self._frozen_at is None and used_s - before_s >= _BUSY_SHARE * self._silence_s / 2:
-                self._be_patient(self._deadline())
+                self._reschedule(self._deadline())
 
     def _cpu_s(self) -> float:
-        return process_time() if self._process is None else _cpu_s(self._process.pid)
+        return process_time() if self._process is None else cpu_s(self._process.pid)
 
     def place(self, cpus: Collection[int] | None, *, idle: bool) -> None:
-        """Bind every thread of the worker to these CPUs; an idle one runs only where nobody else wants to.
+        """Bind every thread of the worker to these CPUs.
 
-        Threads made later inherit both. A thread that ends meanwhile is passed over.
+        Threads that start later inherit CPUs and priority. A thread that ends meanwhile is skipped.
+
+        Args:
+            cpus: None leaves the worker as it is.
+            idle: whether it runs only where no other process wants the CPU (``SCHED_IDLE``).
         """
         if cpus is None or self._process is None:
             return
         policy = os.SCHED_IDLE if idle else os.SCHED_OTHER
-        for thread in _threads(self._process.pid):
+        for thread in threads_of(self._process.pid):
             with suppress(ProcessLookupError, PermissionError):
                 os.sched_setaffinity(thread, cpus)
                 os.sched_setscheduler(thread, policy, os.sched_param(0))
 
-    async def send(self, kind: str, **fields: Any) -> None:
+    async def send(self, message: Message) -> None:
         """Send one message.
 
         Raises:
-            WorkerLostError: the worker is gone.
+            WorkerLostError: the worker has ended.
         """
         assert self._writer is not None
         try:
-            self._writer.write(protocol.encode(kind, fields))
+            self._writer.write(protocol.encode(message))
             await self._writer.drain()
         except ConnectionError:
             raise await self._lost() from None
 
-    async def receive(self, *kinds: str) -> dict[str, Any]:
-        """Wait for a message of one of these kinds.
+    async def receive(self, *kinds: type[M]) -> M:
+        """Wait for a message of one of these kinds and return it.
 
         Raises:
             WorkerLostError: the worker ended, was silent for too long, or sent something else.
@@ -212,11 +227,13 @@ class WorkerProcess:
         assert self._reader is not None
         watch = asyncio.create_task(self._watch()) if self._limit is not None and self._limit.quiet else None
         try:
-            async with asyncio.timeout_at(self._deadline()) as self._patience:
+            async with asyncio.timeout_at(self._deadline()) as self._timeout:
                 header = await self._reader.readexactly(protocol.HEADER_BYTES)
                 message = protocol.decode(await self._reader.readexactly(protocol.frame_size(header)))
-            if message["kind"] not in kinds:
-                raise ProtocolError(f"message {message['kind']!r} where {' or '.join(kinds)} was expected")
+            if isinstance(message, kinds):
+                return message
+            expected = " or ".join(kind.kind for kind in kinds)
+            raise ProtocolError(f"message {message.kind!r} where {expected} was expected")
         except TimeoutError:
             self.kill()
             raise WorkerLostError(Status.TIMEOUT, await self._failure(self._overdue())) from None
@@ -226,21 +243,20 @@ class WorkerProcess:
             self.kill()
             raise WorkerLostError(Status.CRASHED, await self._failure(f"the worker sent {error}")) from None
         finally:
-            self._patience = None
+            self._timeout = None
             if watch is not None:
                 watch.cancel()
-        return message
 
     def _overdue(self) -> str:
         if self._limit is not None and _now() >= self._limit.until:
             return f"{self._limit.what} took longer than {self._limit.limit_s:g} s, and the worker was killed"
-        idle = ", used no processor" if self._limit is not None and self._limit.quiet else ""
-        return f"the worker said nothing for {self._silence_s:g} s{idle} and was killed"
+        idle = ", used no CPU" if self._limit is not None and self._limit.quiet else ""
+        return f"the worker sent nothing for {self._silence_s:g} s{idle} and was killed"
 
     async def _release(self) -> None:
         assert self._process is not None
         try:
-            await self.send("release")
+            await self.send(Release())
             await asyncio.wait_for(self._process.wait(), _EXIT_GRACE_S)
         except (TimeoutError, WorkerLostError):
             self.kill()
@@ -267,31 +283,6 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _threads(pid: int) -> list[int]:
-    try:
-        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
-    except OSError:
-        return []
-
-
-def _states(pid: int) -> set[str]:
-    """Return the letters of the threads' states, as ``ps`` shows them."""
-    found = set()
-    for thread in _threads(pid):
-        with suppress(OSError, IndexError):
-            found.add(Path(f"/proc/{pid}/task/{thread}/stat").read_text().rpartition(")")[2].split()[0])
-    return found
-
-
-def _cpu_s(pid: int) -> float:
-    """Return the processor time of all threads that a process has had."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _tail(log: Path) -> str:
     try:
         with log.open("rb") as file:
@@ -302,7 +293,7 @@ def _tail(log: Path) -> str:
 
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return our environment with ``extra``, and with this package importable whatever made it so here."""
+    """Return our environment with ``extra`` and with this package on ``PYTHONPATH``."""
     home = str(Path(__file__).parents[2])
     inherited = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([home, inherited] if inherited else [home])

@@ -1,4 +1,4 @@
-"""A worker inside this process: for programs that measure a model where it runs, and for debuggers."""
+"""A worker in a thread of this process: for programs that measure a model in place, and for debuggers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import TracebackType
 
 from inference_bench._native import now_ns
 from inference_bench.orchestration import protocol
+from inference_bench.orchestration.messages import Hello, Release
 from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.result import Failure, Status
 
@@ -19,8 +20,8 @@ _EXIT_GRACE_S = 5.0
 class WorkerThread(WorkerProcess):
     """Speaks the same protocol over the same kind of socket as a worker process, from a thread of this one.
 
-    What a thread cannot be: killed, frozen, limited, or fresh. One that hangs is given up and left behind, one that
-    crashes takes this process with it, and what it prints goes where this process prints.
+    A thread cannot be killed, frozen, bound to CPUs, or fresh. One that hangs is abandoned, one that crashes ends this
+    process, and what it prints goes where this process prints.
     """
 
     def __init__(self, silence_s: float) -> None:
@@ -41,26 +42,26 @@ class WorkerThread(WorkerProcess):
         assert self._writer is not None
         assert self._thread is not None
         if kind is None:
-            await self.send("release")
+            await self.send(Release())
         self._writer.close()
         await asyncio.to_thread(self._thread.join, _EXIT_GRACE_S)
 
     def kill(self) -> None:
-        """Hang up: the thread ends when it next wants to say something."""
+        """Close the socket: the thread ends when it next sends something."""
         if self._writer is not None:
             self._writer.close()
 
     async def freeze(self) -> None:
-        """Nobody is measured beside it."""
+        """Do nothing: no other worker runs beside a thread."""
 
     def thaw(self) -> None:
-        """It was never frozen."""
+        """Do nothing: a thread is never frozen."""
 
     def place(self, *_: object, **__: object) -> None:
-        """Its CPUs are this process's."""
+        """Do nothing: a thread keeps the CPUs of this process."""
 
     async def _lost(self) -> WorkerLostError:
-        cause = "the thread that measured ended, or was given up"
+        cause = "the measuring thread ended or was abandoned"
         return WorkerLostError(Status.CRASHED, await self._failure(cause))
 
     async def _failure(self, cause: str) -> Failure:
@@ -68,7 +69,7 @@ class WorkerThread(WorkerProcess):
 
 
 def _serve(connection: socket.socket, spawned_ns: int) -> None:
-    """Do what a worker process does, but for what concerns the process: signals, its parent, its end."""
+    """Do what a worker process does, without what concerns a process: signals, parent, exit."""
     import gc
 
     from inference_bench.model.model import LoadStep
@@ -78,9 +79,9 @@ def _serve(connection: socket.socket, spawned_ns: int) -> None:
         channel = protocol.Channel(connection)
         ready_ns = now_ns()
         try:
-            channel.send("hello", version=protocol.VERSION, pid=threading.get_native_id(), ready_ns=ready_ns)
+            channel.send(Hello(protocol.VERSION, threading.get_native_id(), ready_ns))
             Worker(channel, LoadStep("boot", spawned_ns, ready_ns)).serve()
         except (OSError, SystemExit):
-            return  # whoever measures has hung up
+            return  # the orchestrator has closed its end
         finally:
-            gc.unfreeze()  # a worker freezes what there is before it measures, and this process goes on
+            gc.unfreeze()  # a worker freezes all objects before it measures, but this process continues

@@ -11,7 +11,7 @@ import pytest
 from inference_bench.benchmark.accuracy.tasks import SAMPLES
 from inference_bench.errors import UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import BenchmarkResult, Status
 from inference_bench.spec import Setup, Spec
 

@@ -12,7 +12,8 @@ from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.model import LoadSteps, Model, ResolvedWeights, TextEncoder
 from inference_bench.model.weights.origins import resolve_weights
 from inference_bench.orchestration.harness_floor import floor_cases
-from inference_bench.orchestration.session import prepare, run_benchmarks
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import Status
 from inference_bench.spec import Axis, Limits, Setup, Spec

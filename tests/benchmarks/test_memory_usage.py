@@ -14,7 +14,8 @@ from inference_bench.machine.device_memory import DeviceMemory
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.model import LoadStep, LoadSteps, ResolvedWeights, TextEncoder, TextGenerator
 from inference_bench.model.weights.origins import resolve_weights
-from inference_bench.orchestration.session import prepare, run_benchmarks
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import Scores
 from inference_bench.spec import Limits, Setup, Spec

@@ -13,7 +13,8 @@ from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.machine.page_cache import cached_bytes
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.model import LoadStep, LoadSteps, ResolvedWeights
-from inference_bench.orchestration.session import prepare, run_benchmarks
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec

@@ -15,7 +15,8 @@ from inference_bench.benchmarks.serving_load import ServingLoadBenchmark, _score
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.model import BatchGenerator, TextServer
-from inference_bench.orchestration.session import prepare, run_benchmarks
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_MS, NS_PER_S

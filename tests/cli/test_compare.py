@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from inference_bench.orchestration.session import run_benchmarks
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.run_folder import load_run
 from inference_bench.spec import Limits, Spec

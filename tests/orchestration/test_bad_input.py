@@ -1,4 +1,4 @@
-"""Whatever a plugin gets wrong is a row that says so, and everything else is measured."""
+"""Each error of a plugin is a row that names it, and everything else is measured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import BenchmarkResult, Status
 from inference_bench.spec import Limits, Setup, Spec
 

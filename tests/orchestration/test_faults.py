@@ -1,4 +1,4 @@
-"""Whoever is killed, and whenever: what was written stays, nobody is left behind, and the run can be gone on with."""
+"""Orchestrator or worker killed at any instant: what was written stays, no worker is left, the run can be resumed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from processes import assert_no_worker_is_left, workers_alive
 
-from inference_bench.orchestration.session import run_benchmarks
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
 from inference_bench.results.run_folder import load_run
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 
 KILLS = int(os.environ.get("INFERENCE_BENCH_KILLS", "6"))
-"""Of each kind; every instant is another one, and more of them find more."""
+"""Kills per test, each at another instant."""
 
 LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 10, relative_width=0.5, silence_ns=2 * NS_PER_S)
 
@@ -38,7 +38,7 @@ def start(*args):
 
 
 def ended_samples(folder):
-    """Return the samples file of each case that had ended, with what a later process must not have changed."""
+    """Return the samples file of each case that has ended → when it was written, which must not change."""
     run = load_run(folder)
     files = (run.files[result.case.id]["samples"] for result in run.results)
     return {file: (folder / file).stat().st_mtime_ns for file in files if file is not None}
@@ -49,7 +49,7 @@ def test_killed_again_and_again_at_any_instant_a_run_still_gets_to_its_end(tmp_p
     folder, written = None, {}
     for _ in range(KILLS):
         began = start(tmp_path, bad_models, *(("--resume", str(folder)) if folder else ()))
-        # A little more each time, so that the whole length of the run comes up.
+        # A random time, so that kills spread over the whole run.
         time.sleep(instants.uniform(0.2, 2.5))
         began.kill()
         _, errors = began.communicate()
@@ -107,7 +107,7 @@ def test_a_worker_killed_at_any_instant_costs_its_own_cases_only(tmp_path, bad_m
     assert len(statuses) == 2 * (1 + KILLS)
     assert run.record.finished
     assert killed
-    assert set(statuses) <= {Status.OK, Status.OOM}  # a SIGKILL that nobody here asked for is the kernel's
+    assert set(statuses) <= {Status.OK, Status.OOM}  # a SIGKILL is taken for the kernel's
     assert statuses.count(Status.OOM) <= len(killed)
     for result in run.results:
         if result.status is Status.OK:
@@ -127,7 +127,7 @@ def test_memory_that_runs_out_is_a_result(tmp_path, bad_models):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Mount a real file system of 200 kB, which takes root."""
+    """Mount a real file system of 200 kB, which needs root."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(

@@ -1,372 +1,59 @@
-"""Loading ahead with real workers: what it hides, what it leaves alone, and that nobody is left behind."""
-
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from conftest import write_model
-from processes import assert_no_worker_is_left, workers_alive
+from processes import assert_no_worker_is_left
 
-from inference_bench.errors import UnknownNameError
-from inference_bench.machine.available_memory import headroom_bytes
-from inference_bench.machine.device import load_device
-from inference_bench.machine.devices.cuda import Cuda
-from inference_bench.model.discovery import find_models, load_model
-from inference_bench.orchestration.loading import NOTHING
-from inference_bench.orchestration.overlap_policy import Needs, Policy, Until, choose_overlap, how_far_ahead, needs_of
-from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
-from inference_bench.result import Status
-from inference_bench.spec import Limits, Setup, Spec
-from inference_bench.units import GIB, NS_PER_MS, NS_PER_S
-
-CPUS = sorted(os.sched_getaffinity(0))
-LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 2, relative_width=1e-9, silence_ns=5 * NS_PER_S)
-_BUSY = "end = time.monotonic() + {}\n            while time.monotonic() < end: pass"
+from inference_bench.model.discovery import find_models
+from inference_bench.model.model import ResolvedWeights
+from inference_bench.orchestration.loading import Loading
+from inference_bench.orchestration.messages import Load
+from inference_bench.orchestration.overlap_policy import Overlap, Policy
+from inference_bench.orchestration.worker_process import WorkerProcess
+from inference_bench.plan import Case
+from inference_bench.spec import Limits, Setup
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    # The second takes longer than the first, beside which it begins: it has something left to do when that is timed.
-    for name, load_s in (("first", 0.3), ("second", 1.0), ("third", 0.3)):
-        write_model(folder, name, load=_BUSY.format(load_s), prefill="time.sleep(0.002)")
-    # A thread of its own ends the process at a moment when the main one has parked.
-    write_model(
-        folder,
-        "dies_while_it_waits",
-        load="import threading; threading.Timer(0.2, os._exit, (7,)).start()",
-        to_device="time.sleep(3600)",
-    )
-    write_model(folder, "crashes", load="os.kill(os.getpid(), signal.SIGSEGV)")
-    write_model(folder, "loads_long", load=_BUSY.format(5))
-    write_model(folder, "loads_for_ever", load="time.sleep(3600)")
-    return folder
+def loading_for_ever(folder):
+    """Return a worker, not yet started, whose load does not end."""
+    write_model(folder / "models", "loads_for_ever", load="time.sleep(3600)")
+    case = Case("loads_for_ever", "inference_speed", Setup())
+    weights = ResolvedWeights("none", "no weights", trained=False)
+    file = find_models([folder / "models"])[case.model]
+    request = Load(file, case.setup, weights, case, None, Limits(), parks=False)
+    return Loading(WorkerProcess(folder / "worker.log", {}, 60), request, Overlap(Policy.OFF, "asked for"))
 
 
-def measure(models: Path, output: Path, *names: str, overlap: str, **changes: object) -> RunOutcome:
-    request = Spec(
-        models=names,
-        benchmarks=("inference_speed",),
-        axes={"input_length": (8,), "new_tokens": (4,)},
-        overlap=overlap,
-        **{"limits": LIMITS, **changes},
-    )
-    return asyncio.run(run_benchmarks(request, output=output, models_dirs=[models]))
+def test_a_load_is_frozen_thawed_and_discarded(tmp_path):
+    async def states():
+        loading = loading_for_ever(tmp_path)
+        loading.begin_ahead()
+        yield loading.state
+        await loading.freeze()
+        yield loading.state
+        loading.thaw()
+        yield loading.state
+        await loading.discard()
+        await loading.discard()  # a second time is allowed
 
+    async def collected():
+        return [state async for state in states()]
 
-def loader_states(outcome: RunOutcome, case: int) -> set[str]:
-    table = outcome.run.samples(outcome.run.results[case]).to_pandas()
-    return set(table[table.stage == "measured"].loader)
-
-
-def test_a_frozen_loader_never_runs_beside_a_timed_sample(tmp_path, models):
-    outcome = measure(models, tmp_path, "first", "second", overlap="freeze")
-
-    overlap = outcome.run.record.overlap
-    assert loader_states(outcome, 0) == {"still"}
-    assert loader_states(outcome, 1) == {"none"}
-    assert (overlap["policy"], overlap["loads_ahead"]) == ("freeze", 1)
-    # It boots while the first model warms up, no more: the policy could have hidden no more either.
-    assert 0 <= overlap["hidden_ns"] <= overlap["load_ns"]
-    assert overlap["hideable_ns"] <= overlap["load_ns"]
+    assert asyncio.run(collected()) == ["loading", "frozen", "loading"]
     assert_no_worker_is_left()
 
 
-@pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
-def test_a_loader_with_a_cpu_of_its_own_loads_while_the_other_is_timed(tmp_path, models):
-    outcome = measure(models, tmp_path, "first", "second", overlap="partition", setups=(Setup(threads=1),))
+def test_the_caller_of_discard_can_itself_be_cancelled(tmp_path):
+    async def cancelled_while_it_discards():
+        loading = loading_for_ever(tmp_path)
+        loading.begin_turn()
+        await loading.freeze()  # returns when the worker has booted
+        discarding = asyncio.create_task(loading.discard())
+        await asyncio.sleep(0)  # until it waits for the load to end
+        discarding.cancel()
+        await asyncio.wait([discarding])
+        return discarding.cancelled()
 
-    overlap = outcome.run.record.overlap
-    assert "running" in loader_states(outcome, 0)
-    assert loader_states(outcome, 1) == {"none"}
-    assert overlap["hidden_ns"] > 100 * NS_PER_MS
-    assert overlap["hideable_ns"] <= overlap["load_ns"]
-
-
-def test_without_overlap_nobody_is_there(tmp_path, models):
-    outcome = measure(models, tmp_path, "first", "second", overlap="off")
-
-    assert loader_states(outcome, 0) == {"none"}
-    assert outcome.run.record.overlap["loads_ahead"] == 0
-
-
-def test_no_model_is_loaded_ahead_with_a_lookahead_of_none(tmp_path, models):
-    assert (
-        measure(models, tmp_path, "first", "second", overlap="freeze", lookahead=0).run.record.overlap["loads_ahead"]
-        == 0
-    )
-
-
-def test_a_loader_that_crashes_costs_only_its_own_cases(tmp_path, models):
-    outcome = measure(models, tmp_path, "first", "crashes", "second", overlap="freeze", lookahead=2)
-
-    assert [result.status for result in outcome.run.results] == [Status.OK, Status.CRASHED, Status.OK]
+    assert asyncio.run(cancelled_while_it_discards())
     assert_no_worker_is_left()
-
-
-class _StopNow(Progress):
-    def case_started(self, case, run):
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_a_run_that_is_stopped_ends_its_loaders_too(tmp_path, models):
-    request = Spec(("first", "loads_for_ever"), ("inference_speed",), limits=LIMITS, overlap="freeze")
-    outcome = asyncio.run(
-        run_benchmarks(request, output=tmp_path, models_dirs=[models], progress=_StopNow(), handle_signals=True)
-    )
-
-    assert outcome.interrupted
-    assert_no_worker_is_left()
-
-
-def test_a_frozen_loader_dies_with_its_orchestrator(tmp_path, models):
-    code = (
-        "import asyncio, sys; from pathlib import Path;"
-        "from inference_bench.orchestration.session import run_benchmarks;"
-        "from inference_bench.spec import Limits, Spec;"
-        "asyncio.run(run_benchmarks(Spec(('first', 'loads_for_ever'), ('inference_speed',), overlap='freeze',"
-        " limits=Limits(budget_ns=60 * 10**9, relative_width=1e-9)), output=Path(sys.argv[1]),"
-        " models_dirs=[Path(sys.argv[2])]))"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(models)])
-    deadline = time.monotonic() + 30
-    while not any(_is_stopped(pid) for pid in workers_alive()):
-        assert time.monotonic() < deadline, "no loader was ever frozen"
-        time.sleep(0.01)
-    parent.kill()
-    parent.wait()
-    assert_no_worker_is_left(within_s=10)
-
-
-def _is_stopped(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-    except OSError:
-        return False
-
-
-@pytest.mark.parametrize(
-    ("requested", "threads", "cpus", "policy"),
-    [
-        ("auto", 1, [0, 1], Policy.PARTITION),
-        ("auto", 2, [0, 1], Policy.FREEZE),
-        ("auto", 1, [3], Policy.FREEZE),
-        ("partition", 2, [0, 1], Policy.PARTITION),
-        ("partition", 1, [0], Policy.OFF),
-        ("freeze", 1, [0, 1, 2, 3], Policy.FREEZE),
-        ("off", 1, [0, 1], Policy.OFF),
-    ],
-)
-def test_the_policy_follows_from_threads_and_cpus(requested, threads, cpus, policy):
-    chosen = choose_overlap(requested, [Setup(threads=threads)], cpus)
-
-    assert chosen.policy is policy
-    assert chosen.reason
-    if policy is Policy.PARTITION:
-        assert chosen.measure_cpus | chosen.load_cpus == set(cpus)
-        assert not chosen.measure_cpus & chosen.load_cpus
-
-
-def test_a_policy_that_does_not_exist_is_refused():
-    with pytest.raises(UnknownNameError, match="did you mean 'freeze'"):
-        choose_overlap("freze", [Setup()], [0, 1])
-
-
-def test_a_model_that_would_not_fit_beside_another_waits_for_its_turn(models):
-    model = load_model(find_models([models])["first"])
-    has = headroom_bytes()
-    assert has is not None
-    assert how_far_ahead(model, Setup(), "full", "auto", lambda _: NOTHING) == (Until.DEVICE, "")
-
-    class Huge(model):
-        parameters = has
-
-    assert needs_of(Huge, Setup(), "full").host_bytes > has
-    until, reason = how_far_ahead(Huge, Setup(), "full", "auto", lambda _: NOTHING)
-    assert until is Until.NOTHING
-    assert "not loaded ahead: it may need" in reason
-    assert how_far_ahead(Huge, Setup(), "reduced", "auto", lambda _: NOTHING)[0] is Until.DEVICE
-
-
-def test_what_loaders_on_their_way_will_take_is_not_free(models):
-    model = load_model(find_models([models])["first"])
-    until, reason = how_far_ahead(model, Setup(), "full", "auto", lambda _: Needs(host_bytes=1 << 50))
-
-    assert until is Until.NOTHING
-    assert "promised" in reason
-
-
-@pytest.mark.parametrize(
-    ("park", "free", "promised", "parks", "until", "words"),
-    [
-        ("auto", 80 * GIB, 0, True, Until.HOST, ""),
-        ("host", 80 * GIB, 0, True, Until.HOST, ""),
-        ("device", 80 * GIB, 0, True, Until.DEVICE, ""),
-        ("device", None, 0, True, Until.DEVICE, ""),
-        ("device", 4 * GIB, 0, True, Until.HOST, "waits on the host: it may need 10.7 GiB on cuda, 4.00 GiB are free"),
-        ("device", 80 * GIB, 75 * GIB, True, Until.HOST, "75.0 GiB of them promised"),
-        ("device", 4 * GIB, 0, False, Until.NOTHING, "it cannot wait on the host"),
-        ("auto", 80 * GIB, 0, False, Until.NOTHING, "the device is being measured, and it cannot wait on the host"),
-    ],
-)
-def test_how_far_a_model_loads_ahead_on_a_gpu(monkeypatch, models, park, free, promised, parks, until, words):
-    monkeypatch.setattr(Cuda, "free_bytes", lambda self, index: free)  # the driver's answer, which this machine lacks
-    model = load_model(find_models([models])["first"])
-    sized = type("Sized", (model,), {"parameters": 2 * GIB, "parks": parks})
-
-    found, reason = how_far_ahead(sized, Setup(device="cuda"), "full", park, lambda _: Needs(device_bytes=promised))
-
-    assert found is until
-    assert (words in reason) if words else reason == ""
-
-
-@pytest.fixture
-def a_gpu_is_promised(monkeypatch):
-    """Let set-ups name a GPU; the models of these tests do not touch it, so nothing here needs the driver."""
-    monkeypatch.setattr(Cuda, "check", lambda self, index: None)
-    monkeypatch.setattr(Cuda, "free_bytes", lambda self, index: 80 * GIB)
-
-
-def steps_of(outcome: RunOutcome, case: int) -> dict[str, dict[str, int]]:
-    return {step["name"]: step for step in outcome.run.results[case].workers[0]["load_steps"]}
-
-
-def write_pair(folder: Path, step: str) -> Path:
-    """Write two models, of which the first is measured until the second has come to this step of its load."""
-    there = folder / "there"
-    wait = f"while not os.path.exists({str(there)!r}): time.sleep(0.005)"
-    write_model(folder, "waits", prefill=f"{wait}\n        time.sleep(0.002)")
-    write_model(folder, "tells", **{step: f"open({str(there)!r}, 'w').close()"})
-    return folder
-
-
-@pytest.mark.usefixtures("a_gpu_is_promised")
-@pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
-def test_a_model_on_a_gpu_waits_before_its_copy_until_the_other_is_measured(tmp_path):
-    models = write_pair(tmp_path / "models", "load")
-    setups = (Setup(device="cuda", threads=1),)
-
-    outcome = measure(models, tmp_path, "waits", "tells", overlap="partition", setups=setups)
-
-    assert [result.status for result in outcome.run.results] == [Status.OK, Status.OK]
-    last = max(outcome.run.samples(outcome.run.results[0]).column("start_ns").to_pylist())
-    second = steps_of(outcome, 1)
-    assert second["weights"]["end_ns"] < last < second["to_device"]["begin_ns"]
-    assert second["park"]["end_ns"] <= second["to_device"]["begin_ns"]
-    assert "park" not in steps_of(outcome, 0)
-
-
-@pytest.mark.usefixtures("a_gpu_is_promised")
-@pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
-def test_a_model_that_is_to_wait_on_the_device_is_copied_ahead(tmp_path):
-    models = write_pair(tmp_path / "models", "to_device")
-    setups = (Setup(device="cuda", threads=1),)
-
-    outcome = measure(models, tmp_path, "waits", "tells", overlap="partition", setups=setups, park="device")
-
-    assert [result.status for result in outcome.run.results] == [Status.OK, Status.OK]
-    last = max(outcome.run.samples(outcome.run.results[0]).column("start_ns").to_pylist())
-    assert steps_of(outcome, 1)["to_device"]["end_ns"] < last
-    assert "park" not in steps_of(outcome, 1)
-
-
-@pytest.mark.usefixtures("a_gpu_is_promised")
-def test_a_worker_that_dies_while_it_waits_costs_only_its_own_cases(tmp_path, models):
-    setups = (Setup(device="cuda", threads=1),)
-
-    outcome = measure(
-        models, tmp_path, "first", "dies_while_it_waits", "second", overlap="freeze", lookahead=2, setups=setups
-    )
-
-    assert [result.status for result in outcome.run.results] == [Status.OK, Status.CRASHED, Status.OK]
-    assert_no_worker_is_left()
-
-
-@pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
-def test_the_next_one_begins_while_one_whose_turn_has_come_still_loads(tmp_path, models):
-    limits = replace(LIMITS, budget_ns=1)
-    setups = (Setup(threads=1),)
-
-    outcome = measure(models, tmp_path, "first", "second", "third", overlap="partition", setups=setups, limits=limits)
-
-    assert [result.status for result in outcome.run.results] == [Status.OK] * 3
-    assert steps_of(outcome, 2)["boot"]["begin_ns"] < steps_of(outcome, 1)["weights"]["end_ns"]
-
-
-def test_a_load_that_takes_too_long_is_given_up_and_the_plan_goes_on(tmp_path, models):
-    limits = replace(LIMITS, load_ns=NS_PER_S, silence_ns=60 * NS_PER_S)
-
-    outcome = measure(models, tmp_path, "loads_for_ever", "first", overlap="off", limits=limits)
-
-    lost, other = outcome.run.results
-    assert (lost.status, other.status) == (Status.TIMEOUT, Status.OK)
-    assert lost.failure.cause == "loading the model took longer than 1 s, and the worker was killed"
-    assert_no_worker_is_left()
-
-
-def test_a_load_that_says_nothing_for_long_but_works_is_no_hang(tmp_path, models):
-    limits = replace(LIMITS, silence_ns=2 * NS_PER_S)
-    outcome = measure(models, tmp_path, "loads_long", overlap="off", limits=limits)
-
-    assert outcome.run.results[0].status is Status.OK
-    load = steps_of(outcome, 0)["weights"]
-    assert load["end_ns"] - load["begin_ns"] > 2 * limits.silence_ns
-
-
-def test_a_case_that_takes_too_long_is_given_up_though_its_worker_still_speaks(tmp_path, models):
-    limits = replace(LIMITS, budget_ns=600 * NS_PER_S, case_ns=NS_PER_S)
-
-    outcome = measure(models, tmp_path, "first", overlap="off", limits=limits)
-
-    (result,) = outcome.run.results
-    assert result.status is Status.TIMEOUT
-    assert result.failure.cause == "the case took longer than 1 s, and the worker was killed"
-    assert_no_worker_is_left()
-
-
-def test_the_time_that_a_loader_stands_still_is_not_held_against_it(tmp_path, models):
-    limits = replace(LIMITS, budget_ns=4 * NS_PER_S, load_ns=2 * NS_PER_S, silence_ns=60 * NS_PER_S)
-
-    outcome = measure(models, tmp_path, "first", "second", overlap="freeze", limits=limits)
-
-    assert outcome.run.record.overlap["loads_ahead"] == 1
-    assert [result.status for result in outcome.run.results] == [Status.OK, Status.OK]
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not load_device("cuda").find(), reason="no CUDA device on this machine")
-@pytest.mark.parametrize(("park", "steps"), [("host", ["park", "to_device"]), ("device", ["to_device"])])
-def test_a_real_model_waits_for_a_real_gpu(tmp_path, park, steps):
-    setups = tuple(
-        Setup(device="cuda", dtype=dtype, threads=1, weights="random", scale="reduced")
-        for dtype in ("float32", "bfloat16")
-    )
-    # Long enough for the second to import its framework meanwhile.
-    limits = replace(LIMITS, budget_ns=30 * NS_PER_S, silence_ns=120 * NS_PER_S)
-    request = Spec(
-        models=("smollm2_135m_instruct",),
-        benchmarks=("inference_speed",),
-        setups=setups,
-        axes={"input_length": (16,), "new_tokens": (4,)},
-        limits=limits,
-        park=park,
-    )
-    outcome = asyncio.run(run_benchmarks(request, output=tmp_path))
-
-    assert [result.status for result in outcome.run.results] == [Status.OK, Status.OK]
-    assert outcome.run.record.overlap["loads_ahead"] == 1
-    last = max(outcome.run.samples(outcome.run.results[0]).column("start_ns").to_pylist())
-    second = steps_of(outcome, 1)
-    assert [name for name in second if name in ("park", "to_device")] == steps
-    copied_ahead = second["to_device"]["end_ns"] < last
-    assert copied_ahead is (park == "device")

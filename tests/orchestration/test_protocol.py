@@ -1,4 +1,4 @@
-"""Frames survive the socket whole, and garbage is refused with a clear error."""
+"""Messages survive the socket whole, and garbage is refused with a clear error."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from inference_bench.errors import ProtocolError
 from inference_bench.orchestration import protocol
+from inference_bench.orchestration.messages import Hello, Loaded, Measured
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),
@@ -21,27 +22,57 @@ _JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text().filter(lambda name: name != "kind"), _JSON, max_size=5))
-def test_a_message_is_read_back_as_it_was_sent(fields):
-    frame = protocol.encode("result", fields)
-    size = protocol.frame_size(frame[: protocol.HEADER_BYTES])
-    assert protocol.decode(frame[protocol.HEADER_BYTES :]) == {"kind": "result", **fields}
-    assert size == len(frame) - protocol.HEADER_BYTES
+def measured(samples):
+    """Return a message with these samples."""
+    return Measured(
+        samples=samples,
+        scores={"value": []},
+        rates={},
+        memory=None,
+        decision={"converged": True, "reason": "", "targets": {}},
+        worker={
+            "pid": 1,
+            "first_case": True,
+            "load_steps": [],
+            "usage": {},
+            "clock": {},
+            "versions": {},
+            "sampler": None,
+        },
+        notes=[],
+    )
+
+
+def sent(message):
+    """Return a message as the other side reads it."""
+    return protocol.decode(protocol.encode(message)[protocol.HEADER_BYTES :])
+
+
+@given(st.dictionaries(st.text(), _JSON, max_size=5))
+def test_what_a_model_says_of_itself_is_read_back_as_it_was_sent(model):
+    frame = protocol.encode(Loaded(model, ()))
+
+    assert protocol.decode(frame[protocol.HEADER_BYTES :]) == Loaded(model, ())
+    assert protocol.frame_size(frame[: protocol.HEADER_BYTES]) == len(frame) - protocol.HEADER_BYTES
 
 
 def test_arrays_travel_as_lists():
-    frame = protocol.encode("measured", {"value": np.array([1, 2**62], dtype=np.int64)})
-    assert protocol.decode(frame[protocol.HEADER_BYTES :])["value"] == [1, 2**62]
+    assert sent(measured({"value": np.array([1, 2**62], dtype=np.int64)})).samples["value"] == [1, 2**62]
+
+
+def test_what_json_cannot_hold_is_refused():
+    with pytest.raises(TypeError):
+        protocol.encode(Loaded({"name": object()}, ()))
 
 
 def test_a_channel_joins_what_the_socket_cuts():
     ours, theirs = socket.socketpair()
-    fields = {"values": list(range(200_000))}
-    sender = threading.Thread(target=lambda: protocol.Channel(theirs).send("measured", **fields))
+    whole = measured({"value": list(range(200_000))})
+    sender = threading.Thread(target=lambda: protocol.Channel(theirs).send(whole))
     sender.start()
     message = protocol.Channel(ours).receive()
     sender.join()
-    assert message == {"kind": "measured", **fields}
+    assert message == whole
     theirs.close()
     assert protocol.Channel(ours).receive() is None
     ours.close()
@@ -49,7 +80,7 @@ def test_a_channel_joins_what_the_socket_cuts():
 
 def test_a_frame_cut_short_is_the_end():
     ours, theirs = socket.socketpair()
-    theirs.sendall(protocol.encode("hello", {"version": 1})[:-3])
+    theirs.sendall(protocol.encode(Hello(1, 2, 3))[:-3])
     theirs.close()
     assert protocol.Channel(ours).receive() is None
     ours.close()

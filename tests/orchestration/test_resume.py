@@ -1,4 +1,4 @@
-"""A run goes on where it stopped; whatever was written before stays as it was."""
+"""A run is resumed where it stopped; what was written before stays as it was."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from inference_bench.cli._main import main
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.session import resume_run, run_benchmarks
+from inference_bench.orchestration.run import resume_run, run_benchmarks
 from inference_bench.result import Status
 from inference_bench.results.run_folder import load_run, locked
 from inference_bench.spec import Limits, Spec

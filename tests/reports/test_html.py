@@ -13,7 +13,7 @@ import pytest
 
 from inference_bench.analysis.comparison import compare
 from inference_bench.analysis.observations import Observations, Side
-from inference_bench.orchestration.session import run_benchmarks
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.reports._figures.figure import Figure, Mark, Series
 from inference_bench.reports._figures.of_comparison import figures as effects

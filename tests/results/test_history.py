@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from inference_bench.orchestration.session import run_benchmarks
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.reports._pages.history import page
 from inference_bench.results.discovery import open_runs
 from inference_bench.results.history import changes, history

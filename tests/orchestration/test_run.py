@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from processes import assert_no_worker_is_left, workers_alive
 
+from inference_bench._native import clock_describe
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.session import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
@@ -81,9 +81,10 @@ def test_the_floor_stands_in_the_record_and_is_below_the_model(tmp_path, bad_mod
     outcome = run(spec("slow"), tmp_path, bad_models)
     floor = outcome.run.record.floor
 
+    (ttft,) = (summary for summary in outcome.run.results[0].summaries if summary.metric == "ttft")
     assert set(floor) == {"ttft", "itl", "tpot", "e2e"}
-    assert 0 < floor["itl"]["p50"] < 100_000
-    assert outcome.run.record.clock["source"] in ("tsc", "monotonic_raw", "cntvct")
+    assert 0 < floor["ttft"]["p50"] < ttft.headline.value
+    assert outcome.run.record.clock["source"] == clock_describe()["source"]
 
 
 def test_every_run_is_a_fresh_process(tmp_path, bad_models):
@@ -108,8 +109,8 @@ def test_every_run_is_a_fresh_process(tmp_path, bad_models):
         ("segfaults_in_load", Status.CRASHED, "SIGSEGV"),
         ("is_killed", Status.OOM, "SIGKILL"),
         ("exits", Status.CRASHED, "status 7"),
-        ("hangs", Status.TIMEOUT, "said nothing for 2 s"),
-        ("hangs_in_load", Status.TIMEOUT, "said nothing for 2 s"),
+        ("hangs", Status.TIMEOUT, "sent nothing for 2 s"),
+        ("hangs_in_load", Status.TIMEOUT, "sent nothing for 2 s"),
         ("runs_out_of_memory", Status.OOM, "MemoryError"),
         ("runs_out_of_gpu_memory", Status.OOM, "RuntimeError: CUDA error: out of memory"),
         ("writes_to_every_descriptor", Status.CRASHED, "the worker sent"),
@@ -171,17 +172,6 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_written(tmp_path,
     with pytest.raises(error, match=words):
         asyncio.run(run_benchmarks(Spec(**request), output=output, models_dirs=[bad_models]))
     assert not output.exists()
-
-
-def test_preparing_loads_no_framework(bad_models):
-    code = (
-        "import sys; from pathlib import Path; from inference_bench.orchestration.planning import prepare;"
-        "from inference_bench.spec import Spec;"
-        "prepare(Spec(('smollm2_135m_instruct', 'null'), ('inference_speed', 'memory_usage')));"
-        "print([m for m in ('torch', 'transformers') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_samples_reproduce_every_figure(tmp_path, bad_models):
@@ -249,7 +239,7 @@ def test_ctrl_c_keeps_what_has_ended(tmp_path, bad_models, presses, status):
 def test_workers_die_with_their_orchestrator(tmp_path, bad_models):
     code = (
         "import asyncio, sys; from pathlib import Path;"
-        "from inference_bench.orchestration.session import run_benchmarks;"
+        "from inference_bench.orchestration.run import run_benchmarks;"
         "from inference_bench.spec import Spec;"
         "asyncio.run(run_benchmarks(Spec(('hangs',), ('inference_speed',)), output=Path(sys.argv[1]),"
         " models_dirs=[Path(sys.argv[2])]))"
@@ -268,12 +258,3 @@ def test_workers_die_with_their_orchestrator(tmp_path, bad_models):
     from inference_bench.results.run_folder import load_run
 
     assert load_run(folder).record.finished is False
-
-
-def test_prepare_names_every_case_once(bad_models):
-    plan = prepare(
-        spec("good", "slow", lengths=(8, 16), benchmarks=("inference_speed", "memory_usage")), [bad_models]
-    ).plan
-    assert len({case.id for case in plan.cases}) == len(plan.cases) == 8
-    # The timing cases of a model share a process; each memory case has its own, from before the load.
-    assert [len(group.cases) for group in plan.groups] == [2, 1, 1, 2, 1, 1]

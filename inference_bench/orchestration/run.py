@@ -1,0 +1,114 @@
+"""A plan carried out: one fresh worker process per run of a model, results written as each case ends.
+
+This process never imports torch: it starts workers, waits for them, and writes what they measured. With isolation
+``inline`` the worker is a thread of it, and then it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.session import Session
+from inference_bench.orchestration.signals import stopped_by_signals
+from inference_bench.results.run_folder import Run, create_run_folder, load_run, locked
+from inference_bench.results.serialization import spec_from_plain
+from inference_bench.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """A run that has ended.
+
+    Attributes:
+        folder: where it was written.
+        run: the run, read back from that folder.
+        interrupted: whether it was asked to stop before the plan's end.
+    """
+
+    folder: Path
+    run: Run
+    interrupted: bool
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether any case failed."""
+        return any(result.status.is_finding for result in self.run.results)
+
+
+async def run_benchmarks(
+    spec: Spec,
+    *,
+    output: Path,
+    models_dirs: Sequence[Path] = (),
+    benchmarks_dirs: Sequence[Path] = (),
+    progress: Progress | None = None,
+    handle_signals: bool = False,
+) -> RunOutcome:
+    """Measure everything a spec asks for and write it under ``output``.
+
+    Args:
+        spec: what to measure.
+        output: where the run's folder is created.
+        models_dirs: folders with further models.
+        benchmarks_dirs: folders with further benchmarks.
+        progress: is told what happens.
+        handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
+
+    Raises:
+        UsageError: something asked for does not exist or is not allowed; nothing was measured.
+    """
+    prepared = prepare(spec, models_dirs, benchmarks_dirs)
+    folder = create_run_folder(output)
+    return await _carry_out(Session(spec, prepared, folder, progress or Progress()), handle_signals)
+
+
+async def resume_run(
+    folder: Path,
+    *,
+    models_dirs: Sequence[Path] = (),
+    benchmarks_dirs: Sequence[Path] = (),
+    retry_failed: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+    handle_signals: bool = False,
+) -> RunOutcome:
+    """Continue an unfinished run: measure what is missing, into the same folder.
+
+    Args:
+        folder: of the run.
+        models_dirs: as the run was given.
+        benchmarks_dirs: as the run was given.
+        retry_failed: also measure again what failed.
+        force: continue although machine or software have changed since.
+        progress: is told what happens.
+        handle_signals: as for ``run_benchmarks``.
+
+    Raises:
+        RunFormatError: the folder is no readable run.
+        UsageError: the run cannot be resumed; nothing was measured.
+    """
+    former = load_run(folder)
+    spec = spec_from_plain(former.record.spec)
+    prepared = prepare(spec, models_dirs, benchmarks_dirs)
+    session = Session(spec, prepared, folder, progress or Progress(), former, retry_failed=retry_failed)
+    session.check_environment(force=force)
+    return await _carry_out(session, handle_signals)
+
+
+async def _carry_out(session: Session, handle_signals: bool) -> RunOutcome:
+    with locked(session.folder), stopped_by_signals(session.stop_after_case, enabled=handle_signals):
+        async with session:
+            session.begin()
+            await session.fetch_weights()
+            await session.measure_floor()
+            # Closed here if writing fails: otherwise the loop's end would close it while workers still run.
+            async with aclosing(session.measure_plan()) as results:
+                async for result in results:
+                    session.write(result)
+            session.finish()
+    return RunOutcome(session.folder, load_run(session.folder), interrupted=session.stopping)
