@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
-from inference_bench.model.model import HubWeights, PackageWeights
+from inference_bench import EmbeddingModel, HubWeights, PackageWeights
 
 
 class AllMiniLM(EmbeddingModel):

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inference_bench.errors import InvalidValueError
-from inference_bench.model.model import BatchGenerator, LoadSteps, Model, ResolvedWeights, TextEncoder, TextGenerator
-from inference_bench.spec import Setup
+from inference_bench import (
+    BatchGenerator,
+    InvalidValueError,
+    LoadSteps,
+    Model,
+    ResolvedWeights,
+    Setup,
+    TextEncoder,
+    TextGenerator,
+)
 
 
 class Null(Model):

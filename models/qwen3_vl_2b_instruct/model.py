@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from inference_bench.model.engines.transformers.causal_lm import CausalLM, CausalLMGenerator
-from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator, PaddedPrompts
-from inference_bench.model.model import BatchGenerator, HubWeights, TextGenerator
+from inference_bench import (
+    BatchGenerator,
+    CausalLM,
+    CausalLMBatchGenerator,
+    CausalLMGenerator,
+    HubWeights,
+    PaddedPrompts,
+    TextGenerator,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
 
 _SIDE = 256
 """Pixels of the test image's sides: the smallest image that the published settings do not enlarge."""
@@ -118,7 +129,7 @@ class Qwen3VL(CausalLM):
         """Return greedy generation from several images, each with text."""
         return ImageTextBatchGenerator(self)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """Return what every causal model does, and the image."""
         about = super().describe()
         image = f"a disc on a gradient, {_SIDE} × {_SIDE} pixels, {self.min_input_length - 3} tokens"
@@ -137,7 +148,7 @@ class Qwen3VL(CausalLM):
         opening = [config.vision_start_token_id, *image, config.vision_end_token_id]
         return [*opening, *self.text_ids(length - len(opening))]
 
-    def image_inputs(self, ids: Any) -> dict[str, Any]:
+    def image_inputs(self, ids: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return what a prefill of these rows needs beside the ids: an image a row, and where it stands."""
         from transformers import Qwen2VLImageProcessorPil
 
@@ -150,12 +161,14 @@ class Qwen3VL(CausalLM):
 class ImageTextGenerator(CausalLMGenerator):
     """Greedy steps; a prompt is the first one's arguments. The network keeps the image's positions for the rest."""
 
-    _model: Qwen3VL
+    def __init__(self, model: Qwen3VL) -> None:
+        super().__init__(model.network, model.prompts)
+        self._image_inputs = model.image_inputs
 
     def prompt(self, length: int) -> Any:
         """Return the first step's arguments by name."""
         ids = super().prompt(length)
-        return {"input_ids": ids, **self._model.image_inputs(ids)}
+        return {"input_ids": ids, **self._image_inputs(ids)}
 
     def prefill(self, prompt: Any) -> int:
         """Run the image through the vision transformer and all tokens into a fresh cache."""
@@ -170,24 +183,26 @@ class ImageTextGenerator(CausalLMGenerator):
 class ImageTextBatchGenerator(CausalLMBatchGenerator):
     """Greedy steps of several rows, an image in each."""
 
-    _model: Qwen3VL
+    def __init__(self, model: Qwen3VL) -> None:
+        super().__init__(model.network, model.prompts)
+        self._image_inputs = model.image_inputs
 
     def prefill(self, batch: PaddedPrompts) -> list[int]:
         """Run the images and the rows into a fresh cache."""
         self.reset()
         self._mask = batch.mask
-        images = self._model.image_inputs(batch.ids)
+        images = self._image_inputs(batch.ids)
         return self._step(batch.ids, {**self._masking(batch.ids.shape[1]), **images})
 
-    def _positions(self, new_columns: int) -> dict[str, Any]:
+    def _positions(self, mask: torch.Tensor, new_columns: int) -> dict[str, torch.Tensor]:
         """Leave the first step's to the network, which knows the images' rows and columns; then count on from there."""
         if self._cache is None:
             return {}
-        positions = super()._positions(new_columns)["position_ids"] + self._network.model.rope_deltas
+        positions = super()._positions(mask, new_columns)["position_ids"] + self._network.model.rope_deltas
         return {"position_ids": positions.expand(3, -1, -1)}
 
 
-def _image() -> Any:
+def _image() -> NDArray[np.uint8]:
     """Draw the image: RGB, 8 bits, shape (height, width, 3)."""
     import numpy as np
 

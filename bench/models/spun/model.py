@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_bench import LoadSteps, Model, ResolvedWeights, Setup, TextEncoder
 from inference_bench._native import now_ns
-from inference_bench.model.model import LoadSteps, Model, ResolvedWeights, TextEncoder
-from inference_bench.spec import Setup
 
 _WIDTH = 64
 _LAYERS = 30

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.errors import NotApplicableError
-
-if TYPE_CHECKING:
-    from inference_bench.benchmark.measurement import Measurement
-    from inference_bench.model.model import Model
-    from inference_bench.plan import Case
+from inference_bench import Benchmark, Case, Measurement, Model, NotApplicableError
 
 _TRIPLES = (
     ("A man is playing a guitar.", "Someone makes music on a guitar.", "A man is repairing a car."),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from inference_bench import CausalLM, NotApplicableError
 from inference_bench.benchmark.function import benchmark
-from inference_bench.errors import NotApplicableError
-from inference_bench.model.engines.transformers.causal_lm import CausalLM
 
 
 @benchmark
