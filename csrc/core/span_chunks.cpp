@@ -78,7 +78,10 @@ void SpanChunks::close_all() noexcept {
     for (std::size_t i = 0; i < count_; ++i) {
         SpanChunk& chunk = chunks_[i];
         const std::uint32_t state = chunk.state.load(std::memory_order_relaxed);
-        if (state == SpanChunk::Acquired) chunk.size.store(chunk.drained = 0, std::memory_order_relaxed);
+        if (state == SpanChunk::Acquired) {
+            chunk.drained = 0;
+            chunk.size.store(0, std::memory_order_relaxed);
+        }
         if (state != SpanChunk::Free) chunk.state.store(SpanChunk::Closed, std::memory_order_relaxed);
     }
 }
