@@ -149,7 +149,7 @@ def _opentelemetry(network: Any) -> Callable[[], AbstractContextManager[object]]
 
 def _token_alone(profiler: Profiler) -> float:
     """Return the nanoseconds of what the decoding loop does for one token."""
-    generation = Generation(GenerationSeries(profiler, "alone"))
+    generation = Generation(GenerationSeries(profiler.book, profiler.sampling, "alone"))
     (cost,) = time_interleaved([Candidate("token", "iterate()", {"iterate": generation.iterate})]).values()
     return cost.median
 

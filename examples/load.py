@@ -1,7 +1,7 @@
-"""Send chats to a server on a precomputed schedule, through the ``openai`` client: ``python examples/load.py``.
+"""Send chats to a server on a precomputed schedule, with the ``openai`` client: ``python examples/load.py``.
 
-The load is open: a chat goes out when it is due, however many wait for their answers, and every time counts from the
-moment it was due. A slow server so shows in the figures, instead of slowing the load down.
+The load is open: each chat is sent when it is due, even while others wait for answers, and its times count from that
+moment. So a slow server shows in the results instead of slowing the load down.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ QUESTIONS = (
 
 @dataclass(slots=True)
 class Seen:
-    """What the clients saw, in nanoseconds after each chat was due."""
+    """Times that the clients measured, in nanoseconds after each chat was due."""
 
     first_piece_ns: list[int] = field(default_factory=list)
     whole_answer_ns: list[int] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Seen:
 
 
 async def send(client: AsyncOpenAI, pacer: Pacer, tokens: int) -> Seen:
-    """Send a chat at every tick, and return when the last is answered."""
+    """Send a chat at every tick, and return the times after the last answer."""
     seen = Seen()
     due_ns = pacer.schedule()
     async with client, asyncio.TaskGroup() as group:
@@ -80,30 +80,30 @@ async def _chat(client: AsyncOpenAI, question: str, tokens: int, began_ns: int, 
 
 
 def show(what: str, values_ns: Sequence[int]) -> None:
-    """Print one row: the median with its 95 % interval, and the largest."""
+    """Print one row: the median with its 95 % interval, and the maximum."""
     if not values_ns:
         return
     found = median_estimate(np.array(values_ns))
     if found.value is None or found.low is None or found.high is None:
-        print(f"{what:16} too few for an interval of the median, largest {format_ns(max(values_ns))}")
+        print(f"{what:16} too few for an interval of the median, maximum {format_ns(max(values_ns))}")
         return
     interval = f"[{format_ns(found.low)}, {format_ns(found.high)}]"
-    print(f"{what:16} median {format_ns(found.value)} {interval}, largest {format_ns(max(values_ns))}")
+    print(f"{what:16} median {format_ns(found.value)} {interval}, maximum {format_ns(max(values_ns))}")
 
 
 def main() -> int:
-    """Send, and print what the clients saw; exit with 1 if any chat failed."""
+    """Send the chats, print the times, and return 1 if a chat failed, else 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://127.0.0.1:8000/v1", help="default: http://127.0.0.1:8000/v1")
-    parser.add_argument("--rate", type=float, default=0.5, help="chats a second, as a Poisson process (default: 0.5)")
-    parser.add_argument("--count", type=int, default=30, help="chats (default: 30)")
-    parser.add_argument("--tokens", type=int, default=32, help="of an answer at the most (default: 32)")
-    parser.add_argument("--seed", type=int, default=0, help="of the schedule (default: 0)")
+    parser.add_argument("--rate", type=float, default=0.5, help="chats per second, as a Poisson process (default: 0.5)")
+    parser.add_argument("--count", type=int, default=30, help="number of chats (default: 30)")
+    parser.add_argument("--tokens", type=int, default=32, help="limit of tokens per answer (default: 32)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the schedule (default: 0)")
     given = parser.parse_args()
     client = AsyncOpenAI(base_url=given.url, api_key="none", max_retries=0, timeout=600)
     pacer = Pacer.poisson(given.rate, given.count, seed=given.seed)
     seen = asyncio.run(send(client, pacer, given.tokens))
-    print(f"{given.count} chats at {given.rate:g} a second (Poisson, seed {given.seed}), {len(seen.failures)} failed")
+    print(f"{given.count} chats at {given.rate:g} per second (Poisson, seed {given.seed}), {len(seen.failures)} failed")
     show("first piece", seen.first_piece_ns)
     show("between pieces", seen.between_pieces_ns)
     show("whole answer", seen.whole_answer_ns)

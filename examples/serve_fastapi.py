@@ -1,12 +1,12 @@
 """A chat-completions server that streams tokens and profiles itself: ``python examples/serve_fastapi.py``.
 
-    POST /v1/chat/completions    as the ``openai`` client asks for it, streamed or whole
-    GET  /metrics                what Prometheus scrapes
-    GET  /profile                what ``python -m inference_bench watch http://127.0.0.1:8000/profile/`` shows
-    GET  /trace                  the last 30 seconds, to be opened in Perfetto
+    POST /v1/chat/completions    chats of the ``openai`` client, streamed or whole
+    GET  /metrics                metrics for Prometheus
+    GET  /profile                snapshots for ``python -m inference_bench watch http://127.0.0.1:8000/profile/``
+    GET  /trace                  the last 30 seconds, for Perfetto
 
-It listens on loopback only. Everything between the comments "profiling" is what a server of yours would add.
-Needs the extra ``examples``; ``examples/load.py`` sends it requests.
+The server listens on loopback only. To profile your own server, add the code between the comments "profiling".
+Needs the extra ``examples``; ``examples/load.py`` sends requests.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import json
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import torch
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -52,7 +53,7 @@ class Message(BaseModel):
 
 
 class Chat(BaseModel):
-    """What a client asks for; fields that are not known here are ignored."""
+    """Body of a request; unknown fields are ignored."""
 
     model: str = ""
     messages: list[Message] = Field(min_length=1, max_length=1_000)
@@ -61,7 +62,7 @@ class Chat(BaseModel):
 
 
 class Chatter:
-    """Generates greedily with one network, one chat at a time, each in a thread of the event loop's pool."""
+    """Generates greedily, one chat at a time, each in a thread of the event loop's pool."""
 
     def __init__(self, network: Any, tokenizer: Any, profiler: Profiler, name: str) -> None:
         self.name = name
@@ -71,7 +72,7 @@ class Chatter:
         self._turn = threading.Lock()
 
     async def pieces(self, chat: Chat) -> AsyncIterator[str]:
-        """Yield the answer piece by piece; a client that leaves ends the generation, too."""
+        """Yield the answer piece by piece; closing the iterator ends the generation."""
         streamer = AsyncTextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
         left = threading.Event()
         generation = asyncio.create_task(asyncio.to_thread(self._generate, chat, streamer, left))
@@ -79,7 +80,7 @@ class Chatter:
             async for piece in streamer:
                 if piece:
                     yield piece
-            await generation  # raises what went wrong there
+            await generation  # raises its exception, if any
         finally:
             left.set()
 
@@ -102,7 +103,7 @@ class Chatter:
                     stopping_criteria=StoppingCriteriaList([_Left(left)]),
                 )
         finally:
-            streamer.end()  # a second end is never read; without a first one the client would wait for ever
+            streamer.end()  # without it the client would wait for ever; a second call does no harm
 
 
 class _Left(StoppingCriteria):
@@ -111,9 +112,9 @@ class _Left(StoppingCriteria):
     def __init__(self, left: threading.Event) -> None:
         self._left = left
 
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        """Return one flag for each sequence, of shape (batch,)."""
-        return input_ids.new_full(input_ids.shape[:1], self._left.is_set(), dtype=bool)
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
+        """Return one flag per sequence, of shape (batch,)."""
+        return input_ids.new_full(input_ids.shape[:1], self._left.is_set(), dtype=torch.bool)
 
 
 def application(chatter: Chatter, profiler: Profiler) -> FastAPI:
@@ -150,21 +151,21 @@ def application(chatter: Chatter, profiler: Profiler) -> FastAPI:
 
 
 async def _events(chatter: Chatter, chat: Chat, number: int) -> AsyncIterator[str]:
-    """Yield server-sent events, as the ``openai`` client reads them."""
+    """Yield server-sent events for the ``openai`` client."""
     async for piece in chatter.pieces(chat):
         yield _event(_answer(chatter, number, "chat.completion.chunk", delta={"content": piece}))
     yield _event(_answer(chatter, number, "chat.completion.chunk", "stop", delta={}))
     yield "data: [DONE]\n\n"
 
 
-def _event(answer: dict[str, Any]) -> str:
+def _event(answer: Mapping[str, object]) -> str:
     return f"data: {json.dumps(answer)}\n\n"
 
 
-def _answer(chatter: Chatter, number: int, kind: str, finish: str | None = None, **said: Any) -> dict[str, Any]:
+def _answer(chatter: Chatter, number: int, kind: str, finish: str | None = None, **said: object) -> dict[str, object]:
     choice = {"index": 0, "finish_reason": finish or ("stop" if "message" in said else None), **said}
     return {
-        "id": f"chatcmpl-{number}",  # the number that exemplars and traces name
+        "id": f"chatcmpl-{number}",  # the id in exemplars and traces
         "object": kind,
         "created": int(time.time()),
         "model": chatter.name,
@@ -173,12 +174,12 @@ def _answer(chatter: Chatter, number: int, kind: str, finish: str | None = None,
 
 
 def main() -> int:
-    """Load the model, and serve until Ctrl-C."""
+    """Load the model, serve until Ctrl-C, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="smollm2_135m_instruct", help="default: smollm2_135m_instruct")
-    parser.add_argument("--weights", default="auto", help="source or folder, as for `run`; with a tokenizer")
+    parser.add_argument("--weights", default="auto", help="as for `run`; must have a tokenizer (default: auto)")
     parser.add_argument("--port", type=int, default=8000, help="default: 8000")
-    parser.add_argument("--results", type=Path, help="write each generation's times here, for `report` and `compare`")
+    parser.add_argument("--results", type=Path, help="write run folders here, for `report` and `compare`")
     given = parser.parse_args()
     try:
         serve(given.model, Setup(threads=available_cpus(), weights=given.weights), given.port, given.results)
@@ -189,7 +190,7 @@ def main() -> int:
 
 
 def serve(name: str, setup: Setup, port: int, results: Path | None) -> None:
-    """Serve on loopback until the process is told to end."""
+    """Serve on loopback until a signal ends the process."""
     models = find_models()
     if name not in models:
         raise UnknownNameError("model", name, models)
@@ -197,7 +198,7 @@ def serve(name: str, setup: Setup, port: int, results: Path | None) -> None:
     model = model_class()
     model.load(setup, resolve_weights(model_class, setup, lambda text: print(text, file=sys.stderr)), LoadSteps())
     if getattr(model, "tokenizer", None) is None:
-        raise UsageError(f"model {name} with weights {setup.weights!r} has no tokenizer: expected one that can chat.")
+        raise UsageError(f"model {name} with weights {setup.weights!r} has no tokenizer: expected a chat model.")
 
     # ---- profiling
     with Profiler("chat") as profiler, WatchSocket(profiler), ExitStack() as exporters:

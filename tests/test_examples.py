@@ -100,7 +100,7 @@ def test_the_server_under_load_shows_in_every_way_out(server):
     )
     assert (code, err) == (0, "")
     assert "8 chats" in out
-    assert re.search(r"^first piece .*largest", out, re.MULTILINE)
+    assert re.search(r"^first piece .*maximum", out, re.MULTILINE)
 
     client = OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
     whole = client.chat.completions.create(model="m", max_tokens=6, messages=[{"role": "user", "content": "hello"}])

@@ -1,4 +1,4 @@
-"""Live profiling inside serving code: the benchmark's words, clock and schema, at a cost that no request shows.
+"""Live profiling inside serving code, with the metrics, clock and schema of the benchmarks.
 
 Importing this package imports no framework, no web server and no exporter.
 """

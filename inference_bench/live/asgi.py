@@ -1,4 +1,4 @@
-"""Measuring an ASGI application (Starlette, FastAPI …) from a request's first byte to its response's last."""
+"""Measure an ASGI application (Starlette, FastAPI …) from a request's first byte to its response's last."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ class ProfilerMiddleware:
 
     Histograms ``http_request`` (to the last byte), ``http_first_byte`` and ``http_gap`` (between the pieces of a
     streamed body), counters ``http_responses`` and ``http_response_bytes``, all by route, method and status; and
-    ``loop_lag`` and ``gc_pause`` of the process. The route is the pattern that matched, never the path: what clients
-    send makes no series. Times are taken when the application hands a piece to the server.
+    ``loop_lag`` and ``gc_pause`` of the process. The route is the matched pattern, never the path, so that clients
+    cannot make series. Times are taken when the application hands a piece to the server.
 
     Args:
         app: the application.
-        profiler: where the series go.
-        loop_lag: measure the event loop, too.
-        gc_pauses: measure the garbage collector, too.
+        profiler: holds the series.
+        loop_lag: also measure the event loop.
+        gc_pauses: also measure the garbage collector.
     """
 
     def __init__(self, app: App, profiler: Profiler, *, loop_lag: bool = True, gc_pauses: bool = True) -> None:
         self._app = app
         self._profiler = profiler
-        self._series = HttpSeries(profiler)
+        self._series = HttpSeries(profiler.book)
         self._loop_lag = LoopLag(profiler) if loop_lag else None
         self._gc_pauses = GcPauses(profiler) if gc_pauses else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; what is no HTTP passes through."""
+        """Serve one request; other scopes than HTTP pass unmeasured."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 self._watch_process()
@@ -66,17 +66,17 @@ class ProfilerMiddleware:
 
 
 class _Exchange(Exchange):
-    """Looks on as the application sends its response.
+    """An exchange that records the response as the application sends it.
 
     Attributes:
-        forward: the server's own ``send``; set by whoever makes this, since a constructor of its own would cost 5 %.
+        forward: the server's ``send``; assigned after construction, because another constructor would cost 5 %.
     """
 
     __slots__ = ("forward",)
     forward: Send
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Take note, and hand on. No coroutine of its own: the caller awaits the server's."""
+        """Record the message and forward it; the result is the server's awaitable, so no coroutine is added."""
         if message["type"] == "http.response.body":
             body = message.get("body")
             if body:
@@ -87,7 +87,7 @@ class _Exchange(Exchange):
 
 
 def _route(scope: Scope) -> str:
-    """Return the pattern that the router matched, or the endpoint's name."""
+    """Return the matched pattern of the router, or the endpoint's name."""
     route = scope.get("route")
     path = getattr(route, "path", None)
     if isinstance(path, str):

@@ -1,4 +1,4 @@
-"""The coarse buckets in which durations leave for systems that know no finer ones."""
+"""Coarse buckets for Prometheus and OTLP."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from inference_bench._native import HistogramCounts
 
 BUCKETS_NS = tuple(number * 10**power // 10 for power in range(4, 11) for number in (10, 25, 50))
-"""Upper ends: 1, 2.5 and 5 of each decade, from 10 µs to 50 s."""
+"""Upper ends: 1, 2.5 and 5 in each decade, from 10 µs to 50 s."""
 
 
 def cumulative_counts(counts: HistogramCounts) -> list[int]:
-    """Return how many values lie at or below each end.
+    """Return the number of values at or below each end of ``BUCKETS_NS``.
 
-    An end falls inside of one of the histogram's own buckets, at most 1/128 wide, which then counts as above it.
+    An end lies inside one of the histogram's own buckets, which is at most 1/128 wide and counts as above the end.
     """
     import numpy as np
 

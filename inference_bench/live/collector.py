@@ -1,4 +1,4 @@
-"""The thread that empties the span recorder: fills histograms, keeps the last seconds, watches the cost."""
+"""Thread that drains the span recorder: fills histograms, keeps the last seconds, updates the sampling."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from inference_bench._native import Histogram, SpanRecorder, SpanRecords, Table,
 from inference_bench.errors import InvalidValueError
 from inference_bench.live.flight_recorder import FlightRecorder
 from inference_bench.live.series import SeriesTable
+from inference_bench.live.snapshot import Recording
+from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     from inference_bench.live.sampling import Sampling
 
 OTHERS = "(others)"
-"""Where the durations of names beyond the limit go."""
+"""Histogram for the durations of names beyond the limit."""
 
 _CHUNK = 4096
-"""Durations that are observed without giving the GIL away: 50 µs."""
+"""Durations observed before the GIL is released: 50 µs."""
 
 
 class Collector:
-    """Moves records from the recorder into one histogram per span name, off the path that recorded them.
+    """Moves records from the recorder into one histogram per span name, and counts marks by name.
 
-    Any thread may ask it to ``collect``; the thread that ``start`` makes does so on a grid. Marks are counted by name.
+    Any thread may call ``collect``; the thread that ``start`` makes calls it at each interval.
 
     Attributes:
-        marks: how often each mark came.
+        marks: count of each mark.
         listeners: called with each batch, in order; they must be quick and must not raise.
-        harvesters: called at each collection, for what others have recorded elsewhere; likewise.
+        harvesters: called at each collection, to fetch what was recorded elsewhere; likewise.
     """
 
     def __init__(
@@ -51,26 +53,28 @@ class Collector:
         self._sampling = sampling
         self._interval_ns = interval_ns
         self._others = durations.get(OTHERS)
-        self._made = 0
+        self._made_base = self._lost_base = 0
         self.prepare()
 
     def prepare(self) -> None:
-        """Make what one process needs anew: a child of a fork has neither the thread nor, perhaps, the locks."""
+        """Reset lock, event and thread: a forked child has no thread, and its locks may be held for ever."""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Forget what was recorded so far, and begin."""
+        """Discard what was recorded so far, and start the thread."""
         import numpy  # noqa: F401 (0.1 s that must not fall into the first interval)
 
         self._recorder.drain()
-        self._made = self.made()
+        counts = self._recorder.counts()
+        self._lost_base = counts["lost"]
+        self._made_base = counts["recorded"] + counts["lost"]
         self._thread = threading.Thread(target=self._run, name="inference_bench-live", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, and collect what is left."""
+        """End the thread, and collect the rest."""
         self._stop.set()
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
@@ -79,7 +83,7 @@ class Collector:
         self.collect()
 
     def collect(self) -> None:
-        """Take what was recorded since the last time."""
+        """Process what was recorded since the last call."""
         with self._lock:
             drained = self._recorder.drain()
             if len(drained):
@@ -90,31 +94,33 @@ class Collector:
             for harvest in self.harvesters:
                 harvest()
 
-    def made(self) -> int:
-        """Return how many records were made since the recorder was."""
+    def recording(self) -> Recording:
+        """Return how many records were made, read and lost since ``start``."""
         counts = self._recorder.counts()
-        return counts["recorded"] + counts["lost"]
+        made = counts["recorded"] + counts["lost"] - self._made_base
+        lost = counts["lost"] - self._lost_base
+        return Recording(made=made, recorded=made - lost, lost=lost)
 
     def _run(self) -> None:
         stop = self._stop
-        began_ns, cpu_ns = now_ns(), time.thread_time_ns()
-        while not stop.wait(self._interval_ns / 1e9):
+        made_before, began_ns, cpu_ns = 0, now_ns(), time.thread_time_ns()
+        while not stop.wait(self._interval_ns / NS_PER_S):
             self.collect()
-            made, ended_ns, cpu_end_ns = self.made(), now_ns(), time.thread_time_ns()
-            self._sampling.weigh(made - self._made, cpu_end_ns - cpu_ns, ended_ns - began_ns)
-            self._made, began_ns, cpu_ns = made, ended_ns, cpu_end_ns
+            made, ended_ns, cpu_end_ns = self.recording().made, now_ns(), time.thread_time_ns()
+            self._sampling.weigh(made - made_before, cpu_end_ns - cpu_ns, ended_ns - began_ns)
+            made_before, began_ns, cpu_ns = made, ended_ns, cpu_end_ns
 
     def _count(self, drained: SpanRecords) -> None:
         for name, durations in _by_name(drained.spans()):
             histogram = self._histogram(name)
             for start in range(0, len(durations), _CHUNK):
                 deque(map(histogram.observe_ns, durations[start : start + _CHUNK]), maxlen=0)
-                time.sleep(0)  # hands the GIL over: a server's thread may wait for it
+                time.sleep(0)  # releases the GIL: a thread of the server may wait for it
         for name, number in _marks(drained.records()):
             self.marks[name] = self.marks.get(name, 0) + number
 
     def _histogram(self, name: str) -> Histogram:
-        """Return the histogram of a name; those that did not come from the profiler may be too many for the limit."""
+        """Return the histogram of a span name; spans that the profiler did not make may exceed the limit."""
         try:
             return self._durations.get(name)
         except InvalidValueError:
@@ -132,7 +138,7 @@ def _by_name(spans: Table) -> Iterator[tuple[str, list[int]]]:
 
 
 def _marks(records: Table) -> Iterator[tuple[str, int]]:
-    """Yield each mark's name with how often it came."""
+    """Yield each mark's name with its count."""
     import numpy as np
 
     instant = (records.labels("kind") or []).index("instant")

@@ -1,4 +1,4 @@
-"""What a server sees of one request and its response, and the series that it goes into."""
+"""Measure one request and its response in a server, into the series of its route or method."""
 
 from __future__ import annotations
 
@@ -7,50 +7,49 @@ from typing import TYPE_CHECKING
 
 from inference_bench._native import now_ns
 from inference_bench.errors import InvalidValueError
-from inference_bench.live.series import make_key
 
 if TYPE_CHECKING:
-    from inference_bench.live.profiler import Profiler
     from inference_bench.live.requests import Request
+    from inference_bench.live.series_book import SeriesBook
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 _MOST_GAPS = 65_536
-"""Pieces of one response whose gaps are kept: an endless stream must not fill the memory."""
+"""Limit of gaps kept per response, so that an endless stream cannot fill the memory."""
 
 OTHER = "(other)"
-"""The label of what would be one series too many, and of methods that HTTP does not know."""
+"""Label value for responses beyond the limit of series, and for unknown HTTP methods."""
 
 
 class ExchangeSeries:
     """The series of all exchanges with the same labels.
 
     Args:
-        profiler: where they are made.
-        protocol: beginning of their names, ``http`` or ``grpc``.
-        pieces: what a response is counted in: ``bytes`` or ``messages``.
-        labels: what they have in common.
+        book: holds the series.
+        protocol: prefix of their names, ``http`` or ``grpc``.
+        pieces: unit of a response, ``bytes`` or ``messages``.
+        labels: labels of the series.
 
     Raises:
-        InvalidValueError: the profiler may hold no more series.
+        InvalidValueError: the limit of series is reached.
     """
 
     __slots__ = ("first_piece", "gap", "last", "request", "responses", "volume")
 
-    def __init__(self, profiler: Profiler, protocol: str, pieces: str, labels: dict[str, str]) -> None:
+    def __init__(self, book: SeriesBook, protocol: str, pieces: str, labels: dict[str, str]) -> None:
         first = "byte" if pieces == "bytes" else "message"
-        self.responses = profiler.counter(f"{protocol}_responses", **labels)
-        self.volume = profiler.counter(f"{protocol}_response_{pieces}", **labels)
-        self.request = profiler.histogram(f"{protocol}_request", **labels)
-        self.first_piece = profiler.histogram(f"{protocol}_first_{first}", **labels)
-        self.gap = profiler.histogram(f"{protocol}_gap", **labels)
-        self.last = profiler.last_seen(make_key(f"{protocol}_request", labels))
+        self.responses = book.counter(f"{protocol}_responses", labels)
+        self.volume = book.counter(f"{protocol}_response_{pieces}", labels)
+        self.request = book.histogram(f"{protocol}_request", labels)
+        self.first_piece = book.histogram(f"{protocol}_first_{first}", labels)
+        self.gap = book.histogram(f"{protocol}_gap", labels)
+        self.last = book.last_seen(f"{protocol}_request", labels)
 
 
 class Exchange:
-    """What is seen of one request and its response as it passes.
+    """Times of one request and its response.
 
     Attributes:
-        status: of an HTTP response; 500 is what a server answers if the application raises before it has begun.
+        status: HTTP status; 500 until the response begins, as servers answer if the application raises before that.
     """
 
     __slots__ = ("_begin_ns", "_first_ns", "_gaps", "_last_ns", "_request", "_volume", "status")
@@ -63,7 +62,7 @@ class Exchange:
         self._begin_ns = now_ns()
 
     def note_piece(self, volume: int) -> None:
-        """Take note of a piece of the response that is handed to the server: of so many bytes, or of one message."""
+        """Record that the application handed a piece to the server; ``volume`` is in bytes or messages."""
         time_ns = now_ns()
         self._volume += volume
         if not self._first_ns:
@@ -75,7 +74,7 @@ class Exchange:
         self._last_ns = time_ns
 
     def end(self, series: ExchangeSeries) -> None:
-        """Observe it; its route and status are known only now."""
+        """Observe the exchange in its series, which are known once the route and status are."""
         took_ns = now_ns() - self._begin_ns
         series.responses.inc()
         series.volume.add(self._volume)
@@ -91,21 +90,21 @@ class Exchange:
 
 
 class HttpSeries:
-    """Finds the series of a response; those beyond the profiler's limit share one."""
+    """Finds the series of a response; responses beyond the limit share one."""
 
-    def __init__(self, profiler: Profiler) -> None:
-        self._profiler = profiler
+    def __init__(self, book: SeriesBook) -> None:
+        self._book = book
         self._others = self._new(OTHER, OTHER, OTHER)
         self._found: dict[tuple[str, str, int], ExchangeSeries] = {}
 
     def of(self, route: str, method: str, status: int) -> ExchangeSeries:
-        """Return the series, made when first asked for."""
+        """Return the series, which are made when first asked for."""
         found = self._found.get((route, method, status))
         return self._make(route, method, status) if found is None else found
 
     def _make(self, route: str, method: str, status: int) -> ExchangeSeries:
         if method not in _METHODS or not 100 <= status <= 599:
-            return self._others  # not remembered: a client may send any number of them
+            return self._others  # not kept: clients may send any number of them
         try:
             made = self._new(route, method, str(status))
         except InvalidValueError:
@@ -114,4 +113,4 @@ class HttpSeries:
         return made
 
     def _new(self, route: str, method: str, status: str) -> ExchangeSeries:
-        return ExchangeSeries(self._profiler, "http", "bytes", {"route": route, "method": method, "status": status})
+        return ExchangeSeries(self._book, "http", "bytes", {"route": route, "method": method, "status": status})

@@ -1,4 +1,4 @@
-"""The thread of an exporter: what it works on waits in a bounded queue, so that nobody waits for its far side."""
+"""Exporter thread with a bounded queue; callers never block."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _LOG = logging.getLogger("inference_bench.live")
 
 
 class Exporter(ABC):
-    """Exports from time to time, in a thread of its own. A forked child has none until it starts its own.
+    """Exports at an interval, in its own thread. A forked child must start its own exporter.
 
-    A far side that is down costs this thread's time only: ``queue_records`` span records wait at the most, the oldest
-    are dropped and counted in ``export_dropped_records``, failures in ``export_failures``, and one line is logged when
-    it goes away and one when it is back.
+    While exports fail, at most ``queue_records`` span records wait; the oldest are dropped. Counter
+    ``export_dropped_records`` counts dropped records, ``export_failures`` counts failures, and one line is logged at
+    the first failure and one at the next success.
 
     Args:
-        profiler: what is exported.
+        profiler: the profiler to export.
         kind: value of the label ``exporter``.
-        interval_s: between two exports.
-        queue_records: span records that may wait; 0 takes none.
+        interval_s: seconds between two exports.
+        queue_records: limit of span records that wait; 0 exports no records.
     """
 
     def __init__(self, profiler: Profiler, kind: str, interval_s: float, queue_records: int) -> None:
@@ -47,10 +47,10 @@ class Exporter(ABC):
 
     @abstractmethod
     def export(self, batches: list[SpanRecords]) -> None:
-        """Export once; an exception counts as a failure."""
+        """Export once; any exception counts as a failure."""
 
     def start(self) -> Self:
-        """Begin.
+        """Start the thread.
 
         Raises:
             UsageError: it runs already.
@@ -68,7 +68,7 @@ class Exporter(ABC):
         return self
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Export once more, and end; whoever stops waits for ``timeout_s`` at the most."""
+        """Export once more, and end the thread; returns after ``timeout_s`` at the latest."""
         thread, self._thread = self._thread, None
         if thread is None or self._pid != os.getpid():
             return
@@ -104,17 +104,17 @@ class Exporter(ABC):
         try:
             self.export(batches)
         except Exception as error:
-            self._failures.inc()
-            self._dropped.add(sum(map(len, batches)))
-            if not self._failing:
-                _LOG.warning(
-                    "exporter %r fails (%s); further failures are only counted",
-                    self._kind,
-                    error,
-                    exc_info=_LOG.isEnabledFor(logging.DEBUG),
-                )
-            self._failing = True
+            self._count_failure(error, sum(map(len, batches)))
         else:
             if self._failing:
                 _LOG.warning("exporter %r works again", self._kind)
             self._failing = False
+
+    def _count_failure(self, error: Exception, records: int) -> None:
+        self._failures.inc()
+        self._dropped.add(records)
+        if not self._failing:
+            traceback = _LOG.isEnabledFor(logging.DEBUG)
+            text = "exporter %r failed (%s); further failures are only counted"
+            _LOG.warning(text, self._kind, error, exc_info=traceback)
+        self._failing = True

@@ -1,4 +1,4 @@
-"""The flight recorder: the last records, kept so that a trace can be asked for after something happened."""
+"""Flight recorder: keeps the last records, so that a trace can be drawn after an incident."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ RECORD_BYTES = 32
 
 
 class FlightRecorder:
-    """Keeps drained records, the newest ``capacity`` of them; whole batches leave at the old end."""
+    """Keeps the newest drained records, about ``capacity`` of them; drops whole batches, oldest first."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._batches: deque[SpanRecords] = deque()
         self._held = 0
-        self.after_fork()
+        self.replace_lock()
 
-    def after_fork(self) -> None:
-        """Replace the lock, which another thread of the parent may have held."""
+    def replace_lock(self) -> None:
+        """Replace the lock, which another thread of the parent may have held during a fork."""
         self._lock = threading.Lock()
 
     def add(self, batch: SpanRecords) -> None:
-        """Add a batch; one that alone exceeds the capacity is kept until the next comes."""
+        """Add a batch. A batch above the capacity stays until the next one comes."""
         with self._lock:
             self._batches.append(batch)
             self._held += len(batch)
@@ -32,17 +32,17 @@ class FlightRecorder:
                 self._held -= len(self._batches.popleft())
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all records."""
         with self._lock:
             self._batches.clear()
             self._held = 0
 
     def batches(self) -> list[SpanRecords]:
-        """Return what is held, oldest first."""
+        """Return the batches, oldest first."""
         with self._lock:
             return list(self._batches)
 
     @property
     def memory_bytes(self) -> int:
-        """What the records take."""
+        """Memory that the records hold."""
         return self._held * RECORD_BYTES

@@ -1,4 +1,4 @@
-"""How long Python's garbage collector holds everything up."""
+"""Pauses of Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 class GcPauses:
-    """Observes each collection in the histogram ``gc_pause``, by generation."""
+    """Observes the duration of each collection in the histogram ``gc_pause``, by generation."""
 
     def __init__(self, profiler: Profiler) -> None:
         self._observe = [profiler.histogram("gc_pause", generation=number).observe_ns for number in range(3)]
         self._began_ns = 0
 
     def start(self) -> None:
-        """Begin. Nothing happens if it has begun."""
+        """Start observing. Does nothing if started already."""
         if self._called not in gc.callbacks:
             gc.callbacks.append(self._called)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop observing."""
         if self._called in gc.callbacks:
             gc.callbacks.remove(self._called)
 

@@ -1,64 +1,72 @@
-"""What is measured of one call of ``generate``, and the series that it goes into."""
+"""Measure one call of ``generate``, into the series of its model."""
 
 from __future__ import annotations
 
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import inference_bench._native as _native
 from inference_bench.live.gpu_time import NONE, GpuTimer
 from inference_bench.live.requests import current_request
-from inference_bench.live.series import make_key
 
 if TYPE_CHECKING:
-    from inference_bench.live.profiler import Profiler
+    from inference_bench.live.model_protocols import BatchOutput
+    from inference_bench.live.sampling import Sampling
+    from inference_bench.live.series_book import SeriesBook
 
-Method = Callable[..., Any]
+R = TypeVar("R")
 
 
 class _Active(threading.local):
-    """The generation that this thread is in: the decoding loop runs in the thread that called ``generate``."""
+    """The generation of this thread: the decoding loop runs in the thread that called ``generate``."""
 
     generation: Generation | None = None
 
 
 class GenerationSeries:
-    """The series of one model, and the wrappers of its methods that fill them."""
+    """The series of one model, and the wrappers of its methods that fill them.
 
-    def __init__(self, profiler: Profiler, name: str, gpu: GpuTimer | None = None) -> None:
-        self.profiler = profiler
+    Args:
+        book: holds the series.
+        sampling: chooses the generations that are recorded in detail.
+        name: value of the label ``model``.
+        gpu: times the model's device; None without one.
+    """
+
+    def __init__(self, book: SeriesBook, sampling: Sampling, name: str, gpu: GpuTimer | None = None) -> None:
+        self.sampling = sampling
         self.gpu = gpu
         labels = {"model": name}
-        self.ttft = profiler.histogram("ttft", **labels)
-        self.itl = profiler.histogram("itl", **labels)
-        self.tpot = profiler.histogram("tpot", **labels)
-        self.e2e = profiler.histogram("e2e", **labels)
-        self.last_ttft = profiler.last_seen(make_key("ttft", labels))
-        self.last_e2e = profiler.last_seen(make_key("e2e", labels))
-        self.generations = profiler.counter("generations", **labels)
-        self.failures = profiler.counter("generations_failed", **labels)
-        self.tokens_in = profiler.counter("tokens_in", **labels)
-        self.tokens_out = profiler.counter("tokens_out", **labels)
-        self.batch_size = profiler.gauge("batch_size", **labels)
-        self.generate_span = profiler.span(f"{name}.generate")
-        self.prefill_span = profiler.span(f"{name}.prefill")
-        self.decode_span = profiler.span(f"{name}.decode")
-        self.token_mark = profiler.marker(f"{name}.token")
+        self.ttft = book.histogram("ttft", labels)
+        self.itl = book.histogram("itl", labels)
+        self.tpot = book.histogram("tpot", labels)
+        self.e2e = book.histogram("e2e", labels)
+        self.last_ttft = book.last_seen("ttft", labels)
+        self.last_e2e = book.last_seen("e2e", labels)
+        self.generations = book.counter("generations", labels)
+        self.failures = book.counter("generations_failed", labels)
+        self.tokens_in = book.counter("tokens_in", labels)
+        self.tokens_out = book.counter("tokens_out", labels)
+        self.batch_size = book.gauge("batch_size", labels)
+        self.generate_span = book.spans.get(f"{name}.generate")
+        self.prefill_span = book.spans.get(f"{name}.prefill")
+        self.decode_span = book.spans.get(f"{name}.decode")
+        self.token_mark = book.marks.get(f"{name}.token")
         if gpu is not None:
-            self.gpu_prefill = profiler.histogram("gpu_prefill", **labels)
-            self.gpu_decode = profiler.histogram("gpu_decode", **labels)
+            self.gpu_prefill = book.histogram("gpu_prefill", labels)
+            self.gpu_decode = book.histogram("gpu_decode", labels)
         self._active = _Active()
 
-    def around_generate(self, generate: Method) -> Method:
-        """Wrap ``generate``: one generation from call to return, whatever the decoding method."""
+    def around_generate(self, generate: Callable[..., R]) -> Callable[..., R]:
+        """Return ``generate`` measured: one generation from call to return, for every decoding method."""
         active = self._active
 
         @functools.wraps(generate)
-        def instrumented(model: Any, *args: Any, **kwargs: Any) -> Any:
+        def instrumented(model: object, *args: object, **kwargs: object) -> R:
             generation, outer = Generation(self), active.generation
             active.generation = generation if generation.sampled else None
             try:
@@ -67,18 +75,18 @@ class GenerationSeries:
                 active.generation = outer
                 generation.fail()
                 raise
-            active.generation = outer  # not in a `finally`: what follows is not part of the generation
+            active.generation = outer  # not in a `finally`: `finish` is not part of the generation
             generation.finish(_prompt(args, kwargs), output)
             return output
 
         return instrumented
 
-    def around_loop(self, ask: Method) -> Method:
-        """Wrap what the decoding loop asks before each iteration, which is when the last one's token has arrived."""
+    def around_loop(self, ask: Callable[..., R]) -> Callable[..., R]:
+        """Return the loop's question measured; it comes before each iteration, when the last token has arrived."""
         active = self._active
 
         @functools.wraps(ask)
-        def instrumented(*args: Any, **kwargs: Any) -> Any:
+        def instrumented(*args: object, **kwargs: object) -> R:
             generation = active.generation
             if generation is not None:
                 generation.iterate()
@@ -86,25 +94,27 @@ class GenerationSeries:
 
         return instrumented
 
-    def around_generate_batch(self, generate_batch: Method) -> Method:
-        """Wrap continuous batching: transformers takes the times itself, and they are read when all has ended."""
+    def around_generate_batch(
+        self, generate_batch: Callable[..., Mapping[str, BatchOutput]]
+    ) -> Callable[..., Mapping[str, BatchOutput]]:
+        """Return continuous batching measured: transformers takes the times, which are read at the end."""
 
         @functools.wraps(generate_batch)
-        def instrumented(model: Any, *args: Any, **kwargs: Any) -> Any:
+        def instrumented(model: object, *args: object, **kwargs: object) -> Mapping[str, BatchOutput]:
             asked_for = kwargs.get("record_timestamps", False)
             if len(args) < 4:  # not given by position
                 kwargs["record_timestamps"] = True
             outputs = generate_batch(model, *args, **kwargs)
             for output in outputs.values():
-                self._take_over(output)
+                self._observe_output(output)
                 if not asked_for and len(args) < 4:
                     output.timestamps = None
             return outputs
 
         return instrumented
 
-    def _take_over(self, output: Any) -> None:
-        """Observe one request of a continuous batch; its times are ``perf_counter`` seconds."""
+    def _observe_output(self, output: BatchOutput) -> None:
+        """Observe one request of a continuous batch."""
         self.generations.inc()
         self.tokens_in.add(len(output.prompt_ids))
         self.tokens_out.add(len(output.generated_tokens))
@@ -120,10 +130,10 @@ class GenerationSeries:
 
 
 class Generation:
-    """One call of ``generate``. ``iterate`` is on the path of every token: one clock reading, a record, an observation.
+    """One call of ``generate``. ``iterate`` runs for every token: one clock reading, one record, one observation.
 
-    A token's arrival is when the decoding loop asks whether to go on. It has then read from the device whether all
-    sequences have ended, so nothing has to be waited for to know that the token is there.
+    A token has arrived when the decoding loop asks whether to go on: the loop has then read from the device whether all
+    sequences have ended, so no further wait is needed.
     """
 
     __slots__ = (
@@ -142,7 +152,7 @@ class Generation:
 
     def __init__(self, series: GenerationSeries) -> None:
         request = current_request()
-        self._id, self.sampled = series.profiler.new_id()
+        self._id, self.sampled = series.sampling.next()
         self._request_id = self._id
         if request is not None:
             self._request_id, self.sampled = request.id, request.sampled
@@ -160,7 +170,7 @@ class Generation:
         self._start_ns = self._last_ns = _native.now_ns()
 
     def iterate(self) -> None:
-        """Take note of the token that has arrived, if it is not the loop's first question."""
+        """Record the arrival of a token; the loop's first question precedes the first token and records none."""
         now_ns = _native.now_ns()
         self._iterations += 1
         if self._iterations > 1:
@@ -175,8 +185,13 @@ class Generation:
         self._mark(self._id)
         self._last_ns = now_ns
 
-    def finish(self, prompt: Any, output: Any) -> None:
-        """Observe what only the end tells."""
+    def finish(self, prompt: tuple[int, int], output: object) -> None:
+        """Observe the whole generation.
+
+        Args:
+            prompt: rows and length of the prompt.
+            output: what ``generate`` returned: a tensor of shape (rows, tokens), or an object that holds ``sequences``.
+        """
         series = self._series
         series.generations.inc()
         rows, prompt_length = prompt
@@ -201,7 +216,7 @@ class Generation:
         series.last_e2e.seen = (self._request_id, e2e_ns, unix_time_ns)
 
     def fail(self) -> None:
-        """Count a generation that raised; its tokens so far stay in ``itl``."""
+        """Count a generation that raised; its earlier tokens stay in ``itl``."""
         self._series.failures.inc()
         if self.sampled:
             self._end_spans()
@@ -220,8 +235,8 @@ class Generation:
         series.generate_span.end(self._id)
 
 
-def _prompt(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
-    """Return rows and length of the prompt: (0, 0) of embeddings alone, whose output holds the new tokens only."""
+def _prompt(args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[int, int]:
+    """Return rows and length of the prompt; (0, 0) for embeddings, whose output holds the new tokens only."""
     given = args[0] if args else kwargs.get("inputs")
     if given is None:
         given = kwargs.get("input_ids")

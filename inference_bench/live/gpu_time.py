@@ -1,4 +1,4 @@
-"""What a GPU takes for a live model, by CUDA events that are read when it has long passed them: nobody waits for it."""
+"""GPU time of a live model, by CUDA events that are read after the GPU has passed them; callers never block."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import functools
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import ParamSpec, TypeVar
 
 import inference_bench._native as _native
 
-if TYPE_CHECKING:
-    from inference_bench.live.profiler import Profiler
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NONE = -1
-"""The interval that was not begun."""
+"""Number of an interval that could not be begun."""
 
 _CAPACITY = 256
-"""Intervals that the GPU may lag behind by, at first; the native timer grows when they do not suffice."""
+"""Intervals that may wait for the GPU at first; the native timer grows when they do not suffice."""
 _MOST_WAITING = 65_536
-"""Intervals that are remembered until they are read; older ones were lost for want of events."""
+"""Intervals kept until they are read; older ones were lost because no events were free."""
 
 
 class GpuTimer:
     """Times intervals of a device's current stream into histograms.
 
-    An interval lies between two events in the stream: it begins when the device reaches the first, so time that work
-    waits behind that of other requests is not in it; time that the device waits for the host is. Whatever goes wrong
-    (a fork, a stream that is being captured) loses an interval and never raises: what is timed is somebody's request.
+    An interval lies between two events in the stream. It begins when the device reaches the first event, so it excludes
+    the time behind the work of other requests and includes the time that the device waits for the host. A failure (a
+    fork, a stream that is being captured) loses the interval and never raises, because a user's request is being timed.
 
     Args:
         timer: a native timer with a reader.
@@ -41,16 +41,16 @@ class GpuTimer:
         self._lock = threading.Lock()
 
     def begin(self, histogram: _native.Histogram) -> int:
-        """Record the first event; what is returned goes to ``end``, in the same thread or another."""
+        """Record the first event, and return the interval's number for ``end``, which any thread may call."""
         try:
             interval = self._timer.begin(self._current_stream())
-        except RuntimeError:  # a forked child, or more intervals open than there can be
+        except RuntimeError:  # a forked child, or too many open intervals
             return NONE
         self._waiting[interval] = histogram
         return interval
 
     def end(self, interval: int) -> None:
-        """Record the other event."""
+        """Record the second event."""
         if interval == NONE:
             return
         try:
@@ -58,11 +58,11 @@ class GpuTimer:
         except (RuntimeError, ValueError):
             self._waiting.pop(interval, None)
 
-    def around(self, method: Callable[..., Any], histogram: _native.Histogram) -> Callable[..., Any]:
-        """Wrap a method so that every call is an interval."""
+    def around(self, method: Callable[P, R], histogram: _native.Histogram) -> Callable[P, R]:
+        """Return a method that times each call as one interval."""
 
         @functools.wraps(method)
-        def timed(*args: Any, **kwargs: Any) -> Any:
+        def timed(*args: P.args, **kwargs: P.kwargs) -> R:
             interval = self.begin(histogram)
             try:
                 return method(*args, **kwargs)
@@ -72,10 +72,10 @@ class GpuTimer:
         return timed
 
     def harvest(self, *, wait: bool = False) -> None:
-        """Observe what the device has passed since the last time; the collector's thread does so on its grid.
+        """Observe the intervals that the device has passed since the last call; the collector calls this.
 
         Args:
-            wait: for all intervals that have ended.
+            wait: wait until the device has passed all of them.
         """
         with self._lock:
             try:
@@ -91,14 +91,18 @@ class GpuTimer:
 
 
 class GpuTimers:
-    """The timers of one profiler, one a device."""
+    """The timers of one profiler, one per device.
 
-    def __init__(self, profiler: Profiler) -> None:
-        self._profiler = profiler
+    Args:
+        add_harvester: has a function called at each collection.
+    """
+
+    def __init__(self, add_harvester: Callable[[Callable[[], object]], object]) -> None:
+        self._add_harvester = add_harvester
         self._timers: dict[int, GpuTimer] = {}
 
-    def of(self, model: Any) -> GpuTimer | None:
-        """Return the timer of the CUDA device that a model lies on; None on any other, or where events do not work."""
+    def of(self, model: object) -> GpuTimer | None:
+        """Return the timer of a model's CUDA device; None on other devices, or where events do not work."""
         device = cuda_device(model)
         if device is None:
             return None
@@ -107,12 +111,12 @@ class GpuTimers:
             if made is None:
                 return None
             self._timers[device] = made
-            self._profiler.add_harvester(made.harvest)
+            self._add_harvester(made.harvest)
         return self._timers[device]
 
 
-def cuda_device(model: Any) -> int | None:
-    """Return the number of the CUDA device that a model's first parameter lies on."""
+def cuda_device(model: object) -> int | None:
+    """Return the number of the CUDA device of a model's first parameter; None on other devices."""
     parameters = getattr(model, "parameters", None)
     parameter = next(iter(parameters()), None) if callable(parameters) else None
     device = getattr(parameter, "device", None)
@@ -120,11 +124,11 @@ def cuda_device(model: Any) -> int | None:
 
 
 def make_timer(device: int) -> GpuTimer | None:
-    """Return a timer of this CUDA device, or None where events do not work, as on ROCm."""
+    """Return a timer for this CUDA device; None where events do not work, as on ROCm."""
     try:
         timer = _native.CudaEventTimer(_CAPACITY, reader=True, device=device)
     except RuntimeError:
         return None
-    # Whoever has a model on a GPU has imported torch; this package serves those who have not, too.
+    # A model on a GPU means that torch is imported; this package itself must not import it.
     current_stream = sys.modules["torch"].cuda.current_stream
     return GpuTimer(timer, lambda: int(current_stream(device).cuda_stream))

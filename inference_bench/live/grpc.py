@@ -1,4 +1,4 @@
-"""Measuring a gRPC server (``grpc.aio``) from a call's arrival to its last message (extra ``grpc``)."""
+"""Measure a gRPC server (``grpc.aio``) from a call's arrival to its last message (extra ``grpc``)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import grpc
 
@@ -17,16 +17,42 @@ if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
 
 
+class CallDetails(Protocol):
+    """``grpc.HandlerCallDetails``."""
+
+    method: str
+
+
+class ServicerContext(Protocol):
+    """``grpc.aio.ServicerContext``."""
+
+    def code(self) -> object:
+        """Return the status that the handler set: a ``grpc.StatusCode`` or its number."""
+
+
+class MethodHandler(Protocol):
+    """``grpc.RpcMethodHandler``."""
+
+    request_streaming: bool
+    response_streaming: bool
+    request_deserializer: Callable[[bytes], object] | None
+    response_serializer: Callable[[object], bytes] | None
+
+
+Call = Callable[[object, ServicerContext], Awaitable[object]]
+Stream = Callable[[object, ServicerContext], AsyncIterator[object]]
+
+
 class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
     """Server interceptor: ``grpc.aio.server(interceptors=[ProfilerInterceptor(profiler)])``.
 
     Histograms ``grpc_request``, ``grpc_first_message`` and ``grpc_gap`` (between the messages of a stream), counters
-    ``grpc_responses`` and ``grpc_response_messages``, by method and status code. Methods are those that the server
-    has: what clients make up is no series. A handler that is neither a coroutine function nor an asynchronous generator
-    passes unmeasured; one that streams by ``context.write`` is measured as a whole, not message by message.
+    ``grpc_responses`` and ``grpc_response_messages``, by method and status code. Only methods that the server has make
+    series; names that clients invent do not. Coroutine functions and asynchronous generators are measured, other
+    handlers are not; a handler that streams by ``context.write`` is measured as a whole, not message by message.
 
     Args:
-        profiler: where the series go.
+        profiler: holds the series.
     """
 
     def __init__(self, profiler: Profiler) -> None:
@@ -34,24 +60,27 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
         self._others = self._new(OTHER, OTHER)
         self._found: dict[tuple[str, str], ExchangeSeries] = {}
 
-    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+    async def intercept_service(
+        self, continuation: Callable[[CallDetails], Awaitable[MethodHandler | None]], details: CallDetails
+    ) -> MethodHandler | None:
         """Return the method's handler, measured."""
         handler = await continuation(details)
         if handler is None:
             return None
         kind = "_".join("stream" if is_stream else "unary" for is_stream in _directions(handler))
         behaviour = getattr(handler, kind)
+        measured: Call | Stream
         if inspect.isasyncgenfunction(behaviour):
             measured = self._stream(behaviour, details.method)
         elif inspect.iscoroutinefunction(behaviour):
             measured = self._call(behaviour, details.method, returns_message=not handler.response_streaming)
         else:
             return handler
-        make = getattr(grpc, f"{kind}_rpc_method_handler")
+        make: Callable[..., MethodHandler] = getattr(grpc, f"{kind}_rpc_method_handler")
         return make(measured, handler.request_deserializer, handler.response_serializer)
 
-    def _call(self, behaviour: Callable[..., Awaitable[Any]], method: str, *, returns_message: bool) -> Any:
-        async def measured(request: Any, context: Any) -> Any:
+    def _call(self, behaviour: Call, method: str, *, returns_message: bool) -> Call:
+        async def measured(request: object, context: ServicerContext) -> object:
             with self._measuring(method, context) as exchange:
                 response = await behaviour(request, context)
                 if returns_message:
@@ -60,8 +89,8 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
 
         return measured
 
-    def _stream(self, behaviour: Callable[..., AsyncIterator[Any]], method: str) -> Any:
-        async def measured(request: Any, context: Any) -> AsyncIterator[Any]:
+    def _stream(self, behaviour: Stream, method: str) -> Stream:
+        async def measured(request: object, context: ServicerContext) -> AsyncIterator[object]:
             with self._measuring(method, context) as exchange:
                 async for message in behaviour(request, context):
                     exchange.note_piece(1)
@@ -70,7 +99,7 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
         return measured
 
     @contextmanager
-    def _measuring(self, method: str, context: Any) -> Iterator[Exchange]:
+    def _measuring(self, method: str, context: ServicerContext) -> Iterator[Exchange]:
         with self._profiler.request() as request:
             exchange, end = Exchange(request), "UNKNOWN"
             try:
@@ -93,14 +122,18 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
         return found
 
     def _new(self, method: str, code: str) -> ExchangeSeries:
-        return ExchangeSeries(self._profiler, "grpc", "messages", {"method": method, "code": code})
+        return ExchangeSeries(self._profiler.book, "grpc", "messages", {"method": method, "code": code})
 
 
-def _directions(handler: Any) -> tuple[bool, bool]:
+def _directions(handler: MethodHandler) -> tuple[bool, bool]:
     return handler.request_streaming, handler.response_streaming
 
 
-def _code(context: Any) -> str:
-    """Return the name of the status that the handler gave up with; empty if it set none."""
+def _code(context: ServicerContext) -> str:
+    """Return the name of the status that the handler set; empty if none."""
     given = context.code()
-    return next((str(code.name) for code in grpc.StatusCode if given in (code, code.value[0]) and code.value[0]), "")
+    for code in grpc.StatusCode:
+        number = code.value[0]
+        if number and given in (code, number):
+            return str(code.name)
+    return ""

@@ -1,4 +1,4 @@
-"""How late the event loop comes to what is due."""
+"""Lag of the event loop."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import os
 from typing import TYPE_CHECKING
 
 import inference_bench._native as _native
+from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
 
 
 class LoopLag:
-    """Has the running loop call back on a grid and observes how late it does, in the histogram ``loop_lag``.
+    """Observes in the histogram ``loop_lag`` how late the running loop makes regular calls.
 
-    A loop that is blocked for long shows as one long lag, not as the many calls that it missed. It ends with its loop.
+    A long block counts as one long lag, not as many missed calls. Measuring ends with the loop.
     """
 
     def __init__(self, profiler: Profiler, interval_ns: int = 50_000_000) -> None:
@@ -28,11 +29,11 @@ class LoopLag:
 
     @property
     def running(self) -> bool:
-        """Whether it measures a loop of this process that is still open."""
+        """Whether it measures an open loop of this process."""
         return self._loop is not None and self._pid == os.getpid() and not self._loop.is_closed()
 
     def start(self) -> None:
-        """Measure the loop that runs now. Nothing happens if it is measured already."""
+        """Measure the running loop. Does nothing if it is measured already."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop or self._pid != os.getpid():
             self.stop()
@@ -40,7 +41,7 @@ class LoopLag:
             self._schedule()
 
     def stop(self) -> None:
-        """End it."""
+        """Stop measuring."""
         if self._handle is not None:
             self._handle.cancel()
         self._loop = self._handle = None
@@ -48,8 +49,8 @@ class LoopLag:
     def _schedule(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._due_ns = _native.now_ns() + self._interval_ns
-            self._handle = self._loop.call_later(self._interval_ns / 1e9, self._called)
+            self._handle = self._loop.call_later(self._interval_ns / NS_PER_S, self._called)
 
     def _called(self) -> None:
-        self._observe(max(_native.now_ns() - self._due_ns, 0))  # asyncio may call up to its clock's resolution early
+        self._observe(max(_native.now_ns() - self._due_ns, 0))  # asyncio may call early by up to its clock's resolution
         self._schedule()

@@ -1,4 +1,4 @@
-"""The native memory sampler beside a live profiler."""
+"""Memory gauges of a live profiler, from the native sampler."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _CAPACITY = 65_536
 
 
 class AttachedMemory:
-    """Samples this process's memory on a grid in a native thread; a full buffer begins anew.
+    """Samples this process's memory at an interval in a native thread; a full buffer is replaced by a new one.
 
-    A forked child reads its own memory once per snapshot, without a sampler.
+    A forked child has no sampler and reads its memory at each snapshot only.
     """
 
     def __init__(self, interval_ns: int) -> None:
@@ -32,7 +32,7 @@ class AttachedMemory:
         return self._sampler.columns()
 
     def gauges(self) -> dict[str, float]:
-        """Return the present RSS, the largest that was sampled, and the kernel's high-water mark."""
+        """Return the present RSS, the largest sampled RSS, and the kernel's high-water mark."""
         found: dict[str, float] = {}
         rss_bytes, hwm_bytes = _native.rss_bytes(), _native.hwm_bytes()
         columns = self._sampler.columns()

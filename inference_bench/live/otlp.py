@@ -1,11 +1,11 @@
-"""OpenTelemetry: metrics and sampled spans by OTLP over HTTP, through the official SDK (extra ``otlp``)."""
+"""OpenTelemetry export: metrics and sampled spans by OTLP over HTTP, with the official SDK (extra ``otlp``)."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import inference_bench._native as _native
 from inference_bench.errors import InvalidValueError
@@ -14,29 +14,34 @@ from inference_bench.live.exporter import Exporter
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import HistogramDataPoint, MetricsData
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+
     from inference_bench.live.profiler import Profiler
     from inference_bench.live.snapshot import Snapshot
 
 _SDK_LOG = logging.getLogger("opentelemetry.exporter.otlp.proto.http")
+_REASON = f"set logger {_SDK_LOG.name} to level ERROR to see the reason"
 
 
 class OtlpExporter(Exporter):
-    """Sends every series, and one span in ``span_every``, to a collector.
+    """Sends every series, and one span in ``span_every``, to an OpenTelemetry collector.
 
-    Histograms go out as explicit buckets of seconds with the bounds of the Prometheus collector. Spans carry the
-    request's id as the attribute ``request``; parents are not known, since records are matched by id and not by stack.
+    Histograms become explicit buckets of seconds with the bounds of ``PrometheusCollector``. Spans carry the request's
+    id as the attribute ``request`` and have no parents, because records are matched by id and not by stack.
 
     Args:
-        profiler: what is exported.
-        endpoint: the collector's base, such as ``http://localhost:4318``.
-        interval_s: between two exports.
-        timeout_s: of one request.
-        span_every: one span in so many is sent; 0 sends none.
-        queue_records: span records that wait at the most.
-        headers: of each request.
+        profiler: the profiler to export.
+        endpoint: base address of the collector, such as ``http://localhost:4318``.
+        interval_s: seconds between two exports.
+        timeout_s: timeout of one HTTP request, in seconds.
+        span_every: one span in this many is sent; 0 sends none.
+        queue_records: limit of span records that wait.
+        headers: HTTP headers of each request.
 
     Raises:
-        InvalidValueError: the endpoint is no HTTP address.
+        InvalidValueError: the endpoint is not an HTTP address.
     """
 
     def __init__(
@@ -64,23 +69,27 @@ class OtlpExporter(Exporter):
         self._span_every = span_every
         self._span_number = 0
         if _SDK_LOG.level == logging.NOTSET:
-            _SDK_LOG.setLevel(logging.CRITICAL)  # it logs every attempt; our thread logs the first failure, and counts
+            _SDK_LOG.setLevel(logging.CRITICAL)  # it logs every attempt; Exporter logs the first failure and counts
 
     def export(self, batches: list[_native.SpanRecords]) -> None:
-        """Send both; a collector that refuses either has failed."""
+        """Send metrics, then spans.
+
+        Raises:
+            ConnectionError: the collector refused metrics or spans.
+        """
         from opentelemetry.sdk.metrics.export import MetricExportResult
         from opentelemetry.sdk.trace.export import SpanExportResult
 
         offset_ns = time.time_ns() - _native.now_ns()
         snapshot = self.profiler.snapshot()
         if self._metrics.export(_metrics_data(snapshot, self._resource, offset_ns)) is not MetricExportResult.SUCCESS:
-            raise ConnectionError(f"the collector took no metrics; logger {_SDK_LOG.name} says why at level ERROR")
+            raise ConnectionError(f"the collector refused the metrics; {_REASON}")
         spans = [span for batch in batches for span in self._readable(batch, offset_ns)]
         if spans and self._spans.export(spans) is not SpanExportResult.SUCCESS:
-            raise ConnectionError(f"the collector took no spans; logger {_SDK_LOG.name} says why at level ERROR")
+            raise ConnectionError(f"the collector refused the spans; {_REASON}")
 
-    def _readable(self, batch: _native.SpanRecords, offset_ns: int) -> Iterator[Any]:
-        """Yield the SDK's spans of the sampled records."""
+    def _readable(self, batch: _native.SpanRecords, offset_ns: int) -> Iterator[ReadableSpan]:
+        """Yield one span of the SDK for every ``span_every`` records."""
         from opentelemetry.sdk.trace import ReadableSpan
         from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
         from opentelemetry.trace import SpanContext, TraceFlags
@@ -106,8 +115,8 @@ class OtlpExporter(Exporter):
             )
 
 
-def _metrics_data(snapshot: Snapshot, resource: Any, offset_ns: int) -> Any:
-    """Return a snapshot as the SDK's own data, cumulative since the profiler's start."""
+def _metrics_data(snapshot: Snapshot, resource: Resource, offset_ns: int) -> MetricsData:
+    """Return a snapshot as data of the SDK, cumulative since the profiler's start."""
     from opentelemetry.sdk.metrics import export as sdk
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
@@ -130,7 +139,9 @@ def _metrics_data(snapshot: Snapshot, resource: Any, offset_ns: int) -> Any:
     return sdk.MetricsData([sdk.ResourceMetrics(resource, [sdk.ScopeMetrics(scope, metrics, "")], "")])
 
 
-def _histogram_point(labels: dict[str, str], counts: _native.HistogramCounts, start_ns: int, now_ns: int) -> Any:
+def _histogram_point(
+    labels: dict[str, str], counts: _native.HistogramCounts, start_ns: int, now_ns: int
+) -> HistogramDataPoint:
     from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
     below = cumulative_counts(counts)

@@ -1,4 +1,4 @@
-"""Live generations in the benchmark's own files: one run folder after another, as ``report`` and others read them."""
+"""Export live generations as run folders, which ``report`` and ``compare`` read."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
 
 _MOST_OPEN = 4_096
-"""Generations whose end has not been seen; older ones are given up, since records may be lost."""
+"""Limit of generations without an end; the oldest is dropped, because the record of its end may be lost."""
 
 
 class ParquetExporter(Exporter):
     """Writes a run folder every ``interval_s``, with every observation of every sampled generation of one model.
 
-    The samples are exact: they come from the records, not from the histograms. An iteration is a generation, a step a
-    token. A folder without any generation is not written.
+    The samples are exact, because they come from the records and not from the histograms. An iteration is a generation,
+    a step is a token. No folder is written for an interval without a generation.
 
     Args:
-        profiler: it instruments the model.
-        root: where the folders go.
-        model: the name that ``instrument`` was given.
-        setup: how the model was loaded, as the benchmark would say it; makes folders comparable.
-        interval_s: between two folders.
-        keep: folders that stay; the oldest of this exporter's own are deleted.
-        queue_records: span records that wait at the most.
+        profiler: the profiler that instruments the model.
+        root: parent of the folders.
+        model: the name given to ``instrument``.
+        setup: how the model was loaded, as in a benchmark; makes folders comparable.
+        interval_s: seconds between two folders.
+        keep: number of folders to keep; older folders of this exporter are deleted.
+        queue_records: limit of span records that wait.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ParquetExporter(Exporter):
         self._open: dict[int, _Generation] = {}
 
     def export(self, batches: list[_native.SpanRecords]) -> None:
-        """Write one folder of the generations that ended in these batches."""
+        """Write one folder with the generations that ended in these batches."""
         columns = _Columns()
         for batch in batches:
             self._follow(batch, columns)
@@ -67,13 +67,13 @@ class ParquetExporter(Exporter):
             self._rotate()
 
     def _follow(self, batch: _native.SpanRecords, columns: _Columns) -> None:
-        """Follow each generation from its beginning over its tokens to its end, across batches."""
+        """Match begin, tokens and end of each generation, across batches."""
         table = batch.records()
         names, kinds = table.labels("name") or [], table.labels("kind") or []
         generate, token = f"{self._case.model}.generate", f"{self._case.model}.token"
         wanted = {number for number, name in enumerate(names) if name in (generate, token)}
         rows = zip(*(table.column(name) for name in ("name", "kind", "id", "value", "begin_ns")), strict=True)
-        # Records of several threads come chunk by chunk; only their times tell the order.
+        # Records of several threads come chunk by chunk and are ordered by time only.
         for name, kind, number, value, time_ns in sorted((row for row in rows if row[0] in wanted), key=lambda r: r[4]):
             if names[name] == token:
                 if value in self._open:
@@ -93,7 +93,7 @@ class ParquetExporter(Exporter):
             summaries=summarise_samples(samples),
             samples=samples,
             workers=({"spans": {"recorded": recording.recorded, "lost": recording.lost + self._dropped.value}},),
-            notes=("live traffic: prompts and lengths as they came, one process",),
+            notes=("live traffic: prompts and lengths as received, one process",),
         )
         cases = ({"id": self._case.id, "slug": self._case.slug, "status": Status.OK.value},)
         record = RunRecord(
@@ -120,7 +120,7 @@ class ParquetExporter(Exporter):
 
 @dataclass(slots=True)
 class _Generation:
-    """One that has not ended yet."""
+    """A generation that has not ended yet."""
 
     begin_ns: int
     token_ns: list[int] = field(default_factory=list)
@@ -128,7 +128,7 @@ class _Generation:
 
 @dataclass(slots=True)
 class _Columns:
-    """Samples as they are collected; the columns of ``Samples``."""
+    """The columns of ``Samples``, as growing lists."""
 
     iterations: int = 0
     iteration: list[int] = field(default_factory=list)
@@ -138,7 +138,7 @@ class _Columns:
     value: list[int] = field(default_factory=list)
 
     def add(self, generation: _Generation) -> None:
-        """Add what ``inference_bench.metrics`` defines of one generation; one without a token has nothing."""
+        """Add the metrics of one generation as ``inference_bench.metrics`` defines them; none without a token."""
         times = generation.token_ns
         if not times:
             return
@@ -158,7 +158,7 @@ class _Columns:
         self.value.append(value)
 
     def samples(self) -> Samples:
-        """Return them as typed columns; live traffic has no warm-up of ours."""
+        """Return typed columns. Live traffic has no warm-up stage."""
         import numpy as np
 
         rows = len(self.value)

@@ -1,7 +1,7 @@
-"""The profiler of a serving process: what it records, what that costs, and what is known so far.
+"""Profiler of a serving process: records natively, and reports what it recorded and what that cost.
 
-Recording is native: a span is one 32-byte record of its thread, an observation one atomic addition. Everything else
-happens in one thread beside it (``collector.py``), or when somebody asks.
+A span is one 32-byte record in memory of its thread, an observation one atomic addition. One thread
+(``collector.py``) processes the records.
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import inference_bench._native as _native
 from inference_bench.errors import InvalidValueError, UsageError
+from inference_bench.live.chrome_trace import chrome_trace
 from inference_bench.live.collector import Collector
 from inference_bench.live.flight_recorder import RECORD_BYTES, FlightRecorder
-from inference_bench.live.requests import Request
+from inference_bench.live.instrument import Instruments
+from inference_bench.live.memory_gauges import AttachedMemory
+from inference_bench.live.requests import Request, RequestSeries
 from inference_bench.live.sampling import Sampling
-from inference_bench.live.series import LastSeen, SeriesKey, SeriesLimit, SeriesTable, make_key
-from inference_bench.live.snapshot import Exemplar, Recording, Snapshot
+from inference_bench.live.series import SeriesKey, make_key
+from inference_bench.live.series_book import SeriesBook
+from inference_bench.live.snapshot import Snapshot
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from inference_bench.live.instrument import Instruments
-    from inference_bench.live.memory_gauges import AttachedMemory
+    from inference_bench.live.model_protocols import Module
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_HISTOGRAM_BYTES = 35_000
-_NAME_LENGTH = 200
 _THREADS = 64
-"""Threads whose open chunk of 64 KiB the stated bound allows for."""
+_CHUNK_BYTES = 65_536
+"""Memory of each recording thread's open chunk; ``memory_limit_bytes`` allows for ``_THREADS`` of them."""
 
 
 class Profiler:
@@ -46,18 +48,23 @@ class Profiler:
                 ...
             print(profiler.snapshot().histogram("decode").percentile(99))
 
-    A forked child goes on by itself, with everything at zero, if the parent was running.
+    A forked child of a running profiler's process goes on recording, with everything at zero.
 
     Args:
-        name: what is profiled.
-        max_series: names with label sets of all kinds together, and as many span names.
-        records: spans and marks held between two collections; more overwrite the oldest, which is counted.
-        flight_records: the newest spans and marks kept for ``chrome_trace``.
+        name: name of the service, and prefix of its Prometheus metrics.
+        max_series: limit of counters, gauges and histograms together, of span names, and of mark names.
+        records: spans and marks held between two collections; further ones overwrite the oldest, which is counted.
+        flight_records: newest spans and marks kept for ``chrome_trace``.
         budget: share of one core that profiling may take before it records fewer requests.
-        interval_ns: between two collections.
+        interval_ns: time between two collections.
+
+    Attributes:
+        name: name of the service.
+        book: all series.
+        sampling: choice of the requests and generations that are recorded in detail.
 
     Raises:
-        InvalidValueError: a value outside of what is allowed.
+        InvalidValueError: an argument is out of range.
     """
 
     def __init__(
@@ -77,42 +84,27 @@ class Profiler:
         if not 0 < budget <= 1:
             raise InvalidValueError("budget", budget, "a share of one core, above 0 and up to 1")
         self.name = make_key(name, {}).name
-        limit = SeriesLimit(max_series)
-        self._counters = SeriesTable[SeriesKey, _native.Counter](lambda _: _native.Counter(), limit)
-        self._gauges = SeriesTable[SeriesKey, _native.Gauge](lambda _: _native.Gauge(), limit)
-        self._histograms = SeriesTable[SeriesKey, _native.Histogram](lambda _: _native.Histogram(), limit)
-        self._spans = SeriesTable(_new_span, SeriesLimit(max_series))
-        self._marks = SeriesTable(_new_mark, SeriesLimit(max_series))
-        self._durations = SeriesTable[str, _native.Histogram](lambda _: _native.Histogram(), SeriesLimit(max_series))
-        self._last_seen: dict[SeriesKey, LastSeen] = {}
-        self._counter_bases: dict[SeriesKey, int] = {}
-
+        self.book = SeriesBook(max_series)
+        self.sampling = Sampling(budget)
+        self._spans, self._marks = self.book.spans, self.book.marks  # saves a look-up per span and mark
         self._recorder = _native.SpanRecorder(records, "overwrite")
         self._flight = FlightRecorder(flight_records)
-        self._sampling = Sampling(budget)
-        self._collector = Collector(self._recorder, self._durations, self._flight, self._sampling, interval_ns)
-        self._running = False
+        self._collector = Collector(self._recorder, self.book.durations, self._flight, self.sampling, interval_ns)
         self._start_ns = 0
-        self._made_base = self._lost_base = 0
-        self._max_series = max_series
+        self._requests = RequestSeries(self.book)
+        self._instruments = Instruments(self.book, self.sampling, self._collector.harvesters.append)
         self._memory: AttachedMemory | None = None
-        self._instruments: Instruments | None = None
-
-        self._request_span = self.span("request")
-        self._request_count = self.counter("requests")
-        self._sampled_count = self.counter("requests_sampled")
-        self._in_flight = self.gauge("requests_in_flight")
         _PROFILERS.add(self)
 
     # ---- life
 
     def start(self) -> Self:
-        """Begin to record.
+        """Start recording.
 
         Raises:
-            UsageError: it runs already, or another profiler or span recorder does.
+            UsageError: this or another profiler, or a span recorder, runs already.
         """
-        if self._running:
+        if self.running:
             raise UsageError(f"profiler {self.name!r} runs already: expected one that is stopped. Call start() once.")
         try:
             self._recorder.start()
@@ -121,16 +113,16 @@ class Profiler:
                 f"profiler {self.name!r} cannot start: another profiler or span recorder runs in this process, "
                 "expected none. Stop it first, or share it."
             ) from None
-        self._sampling.calibrate()
+        self.sampling.calibrate()
         self._begin()
         atexit.register(self.stop)
         return self
 
     def stop(self) -> None:
-        """End recording; what is known stays. Spans and requests that are open record nothing more, and never fail."""
-        if not self._running:
+        """Stop recording, and keep what was recorded. Open spans and requests record nothing more and never fail."""
+        if not self.running:
             return
-        self._running = False
+        self.sampling.running = False
         atexit.unregister(self.stop)
         self._recorder.stop()
         self._collector.stop()
@@ -148,22 +140,20 @@ class Profiler:
     @property
     def running(self) -> bool:
         """Whether it records."""
-        return self._running
+        return self.sampling.running
 
     def _begin(self) -> None:
-        self._collector.start()  # throws away what the calibration recorded
-        counts = self._recorder.counts()
-        self._made_base, self._lost_base = counts["recorded"] + counts["lost"], counts["lost"]
+        self._collector.start()  # discards the records of the calibration
         self._start_ns = _native.now_ns()
-        self._running = True
+        self.sampling.running = True
 
     # ---- recording
 
     def span(self, name: str) -> _native.Span:
-        """Return the span of this name: ``with profiler.span("decode"):``. Keep it where every nanosecond counts.
+        """Return the span of this name: ``with profiler.span("decode"):``. Keep it to save the look-up.
 
         Raises:
-            InvalidValueError: one name too many, or none that can be shown.
+            InvalidValueError: the limit of names is reached, or the name is not printable.
         """
         return self._spans.get(name)
 
@@ -176,7 +166,7 @@ class Profiler:
         if isinstance(function, str):
             return self.span(function)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise InvalidValueError("trace", function.__qualname__, "no generator function", "Use a span inside of it.")
+            raise InvalidValueError("trace", function.__qualname__, "no generator function", "Use a span inside it.")
         return self.span(function.__qualname__)(function)
 
     def mark(self, name: str) -> None:
@@ -184,10 +174,10 @@ class Profiler:
         self._marks.get(name)()
 
     def marker(self, name: str) -> _native.Mark:
-        """Return the mark of this name, to be called: one look-up less than ``mark``.
+        """Return the mark of this name; call it to record an instant without the look-up of ``mark``.
 
         Raises:
-            InvalidValueError: one name too many, or none that can be shown.
+            InvalidValueError: the limit of names is reached, or the name is not printable.
         """
         return self._marks.get(name)
 
@@ -195,152 +185,116 @@ class Profiler:
         """Return the counter of this name and these labels; keep it.
 
         Raises:
-            InvalidValueError: one series too many, or a name that no exporter could take over.
+            InvalidValueError: the limit is reached, or an exporter cannot represent the name.
         """
-        return self._counters.get(make_key(name, labels))
+        return self.book.counter(name, labels)
 
     def gauge(self, name: str, **labels: object) -> _native.Gauge:
         """Return the gauge of this name and these labels; keep it. Raises what ``counter`` raises."""
-        return self._gauges.get(make_key(name, labels))
+        return self.book.gauge(name, labels)
 
     def histogram(self, name: str, **labels: object) -> _native.Histogram:
-        """Return the histogram of durations of this name and labels; keep it. Raises what ``counter`` raises."""
-        return self._histograms.get(make_key(name, labels))
+        """Return the histogram of durations of this name and these labels; keep it. Raises what ``counter`` raises."""
+        return self.book.histogram(name, labels)
 
     # ---- requests
 
     def request(self) -> Request:
-        """Return a new request, to be entered: ``with profiler.request() as request:``, also around an ``await``."""
-        number, sampled = self._sampling.next()
-        return Request(self, number, sampled and self._running)
-
-    def begin_request(self, request: Request) -> None:
-        """Count it, and record its beginning if it is sampled."""
-        self._request_count.inc()
-        self._in_flight.inc()
-        if request.sampled:
-            self._sampled_count.inc()
-            self._request_span.begin(request.id)
-
-    def end_request(self, request: Request) -> None:
-        """Record its end."""
-        self._in_flight.dec()
-        if request.sampled:
-            self._request_span.end(request.id)
-
-    def new_id(self) -> tuple[int, bool]:
-        """Return an id from the sequence of the requests', and whether what it names is sampled."""
-        number, sampled = self._sampling.next()
-        return number, sampled and self._running
-
-    def last_seen(self, key: SeriesKey) -> LastSeen:
-        """Return where the request that made a histogram's last observation is remembered; keep it."""
-        return self._last_seen.setdefault(key, LastSeen())
+        """Return a new request to enter: ``with profiler.request() as request:``, also around an ``await``."""
+        number, sampled = self.sampling.next()
+        return Request(self._requests, number, sampled)
 
     # ---- models and memory
 
     def instrument(
         self,
-        model: Any,
+        model: Module,
         name: str = "model",
         *,
         generate: bool = True,
         forward: bool = False,
         modules: str | None = None,
     ) -> None:
-        """Measure a transformers model from now on; its outputs stay as they are, and its device is never waited for.
+        """Measure a transformers model from now on, without changing its outputs or waiting for its device.
 
         Histograms ``ttft``, ``itl``, ``tpot`` and ``e2e`` are defined in ``inference_bench.metrics``; an ITL is one
-        iteration of the decoding loop, whatever the batch. Counters: ``generations``, ``tokens_in`` and ``tokens_out``,
+        iteration of the decoding loop, for any batch size. Counters: ``generations``, ``tokens_in`` and ``tokens_out``,
         padding included. Gauge: ``batch_size``. All have the label ``model``.
 
-        Of a model on a CUDA device, histograms ``gpu_prefill`` and ``gpu_decode`` hold the device's time between events
-        in the stream; with ``forward`` or ``modules``, ``gpu_time`` with the label ``module`` does so for each.
+        For a model on a CUDA device, histograms ``gpu_prefill`` and ``gpu_decode`` hold the device's time between
+        events in the stream; with ``forward`` or ``modules``, ``gpu_time`` with the label ``module`` holds it for each.
 
         Args:
             model: a ``PreTrainedModel``, or any ``torch.nn.Module`` with ``generate=False``.
-            name: value of the label, and beginning of the spans' names.
+            name: value of the label, and prefix of the span names.
             generate: measure ``generate`` and ``generate_batch``.
             forward: time every call of ``forward`` as the span ``<name>.forward``. Not for compiled models.
-            modules: a pattern such as ``"model.layers.*.mlp"``; each module that it matches gets a span of its name.
+            modules: a pattern such as ``"model.layers.*.mlp"``; each matching module gets a span of its name.
 
         Raises:
             InvalidValueError: no ``generate``, no matching module, or more of them than ``max_series`` allows.
             UsageError: this model is instrumented already.
         """
-        self._instruments_of_models().add(model, name, generate=generate, forward=forward, modules=modules)
+        self._instruments.add(model, name, generate=generate, forward=forward, modules=modules)
 
-    def uninstrument(self, model: Any) -> None:
-        """Take everything away that ``instrument`` put on this model.
+    def uninstrument(self, model: Module) -> None:
+        """Remove everything that ``instrument`` put on this model.
 
         Raises:
-            UsageError: there is nothing.
+            UsageError: this model is not instrumented.
         """
-        self._instruments_of_models().remove(model)
-
-    def _instruments_of_models(self) -> Instruments:
-        if self._instruments is None:
-            from inference_bench.live.instrument import Instruments
-
-            self._instruments = Instruments(self)
-        return self._instruments
+        self._instruments.remove(model)
 
     def attach_memory(self, interval_ns: int = 100_000_000) -> AttachedMemory:
-        """Run the native memory sampler beside the profiler; gauges ``rss_bytes`` … follow it.
+        """Start the native memory sampler, which fills gauges ``rss_bytes`` and others.
 
         Raises:
             UsageError: it is attached already.
         """
-        from inference_bench.live.memory_gauges import AttachedMemory
-
         if self._memory is not None:
-            raise UsageError("memory is attached already: expected one sampler a profiler. Use the one there is.")
+            raise UsageError("memory is attached already: expected one sampler per profiler. Use that one.")
         self._memory = AttachedMemory(interval_ns)
         return self._memory
 
-    # ---- what is known
+    # ---- results
 
     def snapshot(self) -> Snapshot:
-        """Return everything at this moment, while writers go on."""
+        """Return everything recorded so far, while recording goes on."""
         self._collector.collect()
-        counts = self._recorder.counts()
-        made = counts["recorded"] + counts["lost"] - self._made_base
-        lost = counts["lost"] - self._lost_base
-        bases = self._counter_bases
-        gauges = {key: gauge.value for key, gauge in self._gauges.items()}
-        if self._memory is not None:
-            gauges |= {SeriesKey(name): value for name, value in self._memory.gauges().items()}
         now_ns = _native.now_ns()
         return Snapshot(
             name=self.name,
             pid=os.getpid(),
             time_ns=now_ns,
             uptime_ns=now_ns - self._start_ns if self._start_ns else 0,
-            counters={key: counter.value - bases.get(key, 0) for key, counter in self._counters.items()},
-            gauges=gauges,
-            histograms={key: histogram.read() for key, histogram in self._histograms.items()},
-            spans={name: histogram.read() for name, histogram in self._durations.items()},
+            counters=self.book.counter_totals(),
+            gauges=self.book.gauge_values() | self._memory_gauges(),
+            histograms=self.book.histogram_counts(),
+            spans=self.book.span_counts(),
             marks=dict(self._collector.marks),
-            recording=Recording(made=made, recorded=made - lost, lost=lost),
-            cost=self._sampling.cost(),
-            memory_bytes=self._memory_bytes(counts["memory_bytes"]),
+            recording=self._collector.recording(),
+            cost=self.sampling.cost(),
+            memory_bytes=self._recorder.counts()["memory_bytes"] + self._flight.memory_bytes + self.book.memory_bytes,
             memory_limit_bytes=self.memory_limit_bytes,
-            exemplars={key: Exemplar(*last.seen) for key, last in list(self._last_seen.items()) if last.seen},
+            exemplars=self.book.exemplars(),
         )
 
-    def chrome_trace(self, seconds: float = 30.0) -> bytes:
-        """Return the last seconds as a Chrome trace (JSON), which Perfetto opens."""
-        from inference_bench.live.chrome_trace import chrome_trace
+    def _memory_gauges(self) -> dict[SeriesKey, float]:
+        if self._memory is None:
+            return {}
+        return {SeriesKey(name): value for name, value in self._memory.gauges().items()}
 
+    def chrome_trace(self, seconds: float = 30.0) -> bytes:
+        """Return the last seconds as a Chrome trace (JSON), for Perfetto."""
         self._collector.collect()
         return chrome_trace(self._flight.batches(), self.name, int(seconds * NS_PER_S))
 
     def collect(self) -> None:
-        """Take in what was recorded since the last interval; snapshots do so by themselves."""
+        """Process what was recorded since the last interval; ``snapshot`` and ``chrome_trace`` do so first."""
         self._collector.collect()
 
     def add_listener(self, listener: Callable[[_native.SpanRecords], object]) -> None:
-        """Have each batch of records handed to ``listener``, in the collector's thread. It must be quick."""
+        """Call ``listener`` with each batch of records, in the collector's thread. It must be quick."""
         self._collector.listeners.append(listener)
 
     def remove_listener(self, listener: Callable[[_native.SpanRecords], object]) -> None:
@@ -348,41 +302,27 @@ class Profiler:
         with suppress(ValueError):
             self._collector.listeners.remove(listener)
 
-    def add_harvester(self, harvest: Callable[[], object]) -> None:
-        """Have ``harvest`` called at each collection, for what was recorded elsewhere, such as on a GPU."""
-        self._collector.harvesters.append(harvest)
-
     @property
     def memory_limit_bytes(self) -> int:
-        """What recorder, flight recorder and histograms can come to hold together, with 64 recording threads."""
+        """Largest memory of recorder, flight recorder and histograms together, with 64 recording threads."""
         records = (self._recorder.capacity + self._flight.capacity) * RECORD_BYTES
-        return records + 2 * self._max_series * _HISTOGRAM_BYTES + _THREADS * 65_536
-
-    def _memory_bytes(self, recorder_bytes: int) -> int:
-        histograms = len(self._histograms.items()) + len(self._durations.items())
-        return recorder_bytes + self._flight.memory_bytes + histograms * _HISTOGRAM_BYTES
+        return records + self.book.memory_limit_bytes + _THREADS * _CHUNK_BYTES
 
     # ---- fork
 
     def _after_fork_in_child(self) -> None:
-        """Go on from zero: what the parent counted is the parent's to report."""
-        tables = (self._counters, self._gauges, self._histograms, self._spans, self._marks, self._durations)
-        for table in tables:
-            table.after_fork()
-        self._flight.after_fork()
+        """Restart from zero, because the parent reports what it counted."""
+        self.book.replace_locks()
+        self._flight.replace_lock()
         self._collector.prepare()
-        if not self._running:
+        if not self.running:
             return
-        self._running = False
+        self.sampling.running = False
         self._recorder.drain()
         self._flight.clear()
         self._collector.marks.clear()
-        for last in self._last_seen.values():
-            last.seen = None
-        for _, histogram in [*self._histograms.items(), *self._durations.items()]:
-            histogram.take()
-        self._counter_bases = {key: counter.value for key, counter in self._counters.items()}
-        self._in_flight.set(0)
+        self.book.restart()
+        self._requests.in_flight.set(0)
         self._recorder.start()
         self._begin()
 
@@ -396,20 +336,6 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
-def _new_span(name: str) -> _native.Span:
-    return _native.span(_printable(name))
-
-
-def _new_mark(name: str) -> _native.Mark:
-    return _native.Mark(_printable(name))
-
-
-def _printable(name: str) -> str:
-    if not 0 < len(name) <= _NAME_LENGTH or not name.isprintable():
-        raise InvalidValueError("name of a span", name, f"1 to {_NAME_LENGTH} printable characters")
-    return name
 
 
 def _check(what: str, given: int, least: int, most: int) -> None:

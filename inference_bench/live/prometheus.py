@@ -1,11 +1,11 @@
-"""A collector for ``prometheus_client``: reads the native series when it is scraped (extra ``prometheus``)."""
+"""Collector for ``prometheus_client``: reads the native series at each scrape (extra ``prometheus``)."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
 from inference_bench.live.snapshot import Exemplar, Snapshot
@@ -13,28 +13,35 @@ from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     from prometheus_client.core import HistogramMetricFamily, Metric
+    from prometheus_client.samples import BucketSpan, NativeHistogram
+    from prometheus_client.samples import Exemplar as PrometheusExemplar
 
     from inference_bench._native import HistogramCounts
     from inference_bench.live.profiler import Profiler
     from inference_bench.live.series import SeriesKey
 
+    Bucket = tuple[str, int, PrometheusExemplar | None]
+
 V = TypeVar("V")
 
 _SCHEMA = 3
-"""Native buckets grow by 2^(1/8), 9 %: ten times as wide as the histogram's own, which they are made of."""
+"""Native buckets grow by 2^(1/8), 9 %, ten times as much as the buckets of our histograms."""
 
 
 class PrometheusCollector:
-    """Yields every series under the profiler's name: ``REGISTRY.register(PrometheusCollector(profiler))``.
+    """Yields every series with the profiler's name as prefix: ``REGISTRY.register(PrometheusCollector(profiler))``.
 
-    Durations are in seconds, as classic buckets, and with ``native_histograms`` also as native ones, for an endpoint
-    that speaks OpenMetrics 2.0. A classic bucket's end falls inside of one of our own, at most 0.8 %
-    wide; what lies in that one is counted as above the end. Exemplars name a request by its id.
+    Durations are seconds in classic buckets. A classic bucket ends inside one of our own, which is at most 0.8 % wide;
+    values in that one count as above the end. Exemplars hold the id of a request.
+
+    Args:
+        profiler: the profiler to export.
+        native_histograms: also yield native buckets, for an endpoint of OpenMetrics 2.0.
     """
 
     def __init__(self, profiler: Profiler, *, native_histograms: bool = False) -> None:
-        # Here and not at the first scrape: a process that forks while another thread imports leaves its child a lock
-        # that nobody will ever release.
+        # Not at the first scrape: if the process forks while another thread imports, the import lock of the child
+        # stays locked for ever.
         import prometheus_client.core
         import prometheus_client.samples  # noqa: F401
 
@@ -42,7 +49,7 @@ class PrometheusCollector:
         self._native_histograms = native_histograms
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing: otherwise registering would scrape once, before there is anything."""
+        """Return nothing, so that registering does not scrape."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -69,11 +76,7 @@ class PrometheusCollector:
             for key, number in gauges:
                 family.add_sample(prefix + _safe(name), dict(key.labels), number)
             yield family
-        yield (
-            CounterMetricFamily(f"{prefix}mark", "marks", labels=["mark"])
-            if not snapshot.marks
-            else _marks(prefix, snapshot.marks)
-        )
+        yield _marks(prefix, snapshot.marks)
         yield from _own(snapshot, prefix)
 
     def _histogram(
@@ -97,10 +100,10 @@ def _own(snapshot: Snapshot, prefix: str) -> Iterator[Metric]:
 
     recording, cost = snapshot.recording, snapshot.cost
     yield CounterMetricFamily(f"{prefix}profiler_records", "span and mark records made", recording.made)
-    yield CounterMetricFamily(f"{prefix}profiler_lost_records", "those overwritten unread", recording.lost)
+    yield CounterMetricFamily(f"{prefix}profiler_lost_records", "records overwritten unread", recording.lost)
     yield GaugeMetricFamily(f"{prefix}profiler_duty", "share of one core that profiling takes", cost.duty)
-    yield GaugeMetricFamily(f"{prefix}profiler_sample_every", "one request in so many is detailed", cost.every)
-    yield GaugeMetricFamily(f"{prefix}profiler_memory_bytes", "what profiling holds", snapshot.memory_bytes)
+    yield GaugeMetricFamily(f"{prefix}profiler_sample_every", "one request in this many is detailed", cost.every)
+    yield GaugeMetricFamily(f"{prefix}profiler_memory_bytes", "memory that profiling holds", snapshot.memory_bytes)
 
 
 def _marks(prefix: str, marks: Mapping[str, int]) -> Metric:
@@ -123,8 +126,8 @@ def _safe(name: str) -> str:
     return name.replace(".", "_")
 
 
-def _classic(counts: HistogramCounts, exemplar: Exemplar | None) -> Iterator[tuple[str, int, Any]]:
-    """Yield each bucket's end in seconds, what lies at or below it, and the exemplar where it belongs."""
+def _classic(counts: HistogramCounts, exemplar: Exemplar | None) -> Iterator[Bucket]:
+    """Yield each bucket's end in seconds, the count up to it, and the exemplar if it lies in this bucket."""
     shown = _shown(exemplar)
     for end_ns, count in zip(BUCKETS_NS, cumulative_counts(counts), strict=True):
         fits = exemplar is not None and exemplar.value_ns <= end_ns
@@ -133,7 +136,7 @@ def _classic(counts: HistogramCounts, exemplar: Exemplar | None) -> Iterator[tup
     yield "+Inf", counts.total, shown
 
 
-def _shown(exemplar: Exemplar | None) -> Any:
+def _shown(exemplar: Exemplar | None) -> PrometheusExemplar | None:
     from prometheus_client.samples import Exemplar as PrometheusExemplar
 
     if exemplar is None:
@@ -142,9 +145,9 @@ def _shown(exemplar: Exemplar | None) -> Any:
     return PrometheusExemplar(labels, exemplar.value_ns / NS_PER_S, exemplar.unix_time_ns / NS_PER_S)
 
 
-def _native_histogram(counts: HistogramCounts) -> Any:
-    """Return the counts in exponential buckets: number i ends at 2^(i / 8) seconds."""
-    from prometheus_client.samples import BucketSpan, NativeHistogram
+def _native_histogram(counts: HistogramCounts) -> NativeHistogram:
+    """Return the counts in exponential buckets; bucket i ends at 2^(i / 8) seconds."""
+    from prometheus_client.samples import NativeHistogram
 
     buckets: dict[int, int] = defaultdict(int)
     zero = counts.underflow
@@ -155,7 +158,16 @@ def _native_histogram(counts: HistogramCounts) -> Any:
             buckets[math.ceil(math.log2(lowest_ns / NS_PER_S) * 2**_SCHEMA)] += count
     if counts.overflow:
         buckets[math.ceil(math.log2((counts.highest_ns + 1) / NS_PER_S) * 2**_SCHEMA)] += counts.overflow
-    spans: list[Any] = []
+    spans, deltas = _sparse(buckets)
+    total = (counts.sum_ns or 0) / NS_PER_S
+    return NativeHistogram(counts.total, total, _SCHEMA, 1e-9, zero, spans or None, None, deltas or None, None)
+
+
+def _sparse(buckets: Mapping[int, int]) -> tuple[list[BucketSpan], list[int]]:
+    """Return the filled buckets as runs of neighbours, and the difference of each count to the one before."""
+    from prometheus_client.samples import BucketSpan
+
+    spans: list[BucketSpan] = []
     deltas: list[int] = []
     end, before = 0, 0
     for index in sorted(buckets):
@@ -165,5 +177,4 @@ def _native_histogram(counts: HistogramCounts) -> Any:
             spans.append(BucketSpan(index - end, 1))
         deltas.append(buckets[index] - before)
         end, before = index + 1, buckets[index]
-    total = (counts.sum_ns or 0) / NS_PER_S
-    return NativeHistogram(counts.total, total, _SCHEMA, 1e-9, zero, spans or None, None, deltas or None, None)
+    return spans, deltas

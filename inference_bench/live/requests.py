@@ -1,4 +1,4 @@
-"""One request: an id that everything recorded on its behalf carries."""
+"""One request: all records made for it carry its id."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Self
 import inference_bench._native as _native
 
 if TYPE_CHECKING:
-    from inference_bench.live.profiler import Profiler
+    from inference_bench.live.series_book import SeriesBook
 
 _CURRENT: ContextVar[Request | None] = ContextVar("inference_bench_request", default=None)
 
 
 class Nothing:
-    """What an unsampled request hands out instead of spans."""
+    """Context manager that an unsampled request returns instead of spans."""
 
     def __enter__(self) -> Self:
         return self
@@ -26,54 +26,75 @@ class Nothing:
 _NOTHING = Nothing()
 
 
+class RequestSeries:
+    """The series that all requests of one profiler share."""
+
+    __slots__ = ("count", "in_flight", "marks", "sampled_count", "span", "spans")
+
+    def __init__(self, book: SeriesBook) -> None:
+        self.spans, self.marks = book.spans, book.marks
+        self.span = book.spans.get("request")
+        self.count = book.counter("requests")
+        self.sampled_count = book.counter("requests_sampled")
+        self.in_flight = book.gauge("requests_in_flight")
+
+
 class Request:
     """A request being served; made by ``Profiler.request``, used as a context manager.
 
-    It follows its task and the tasks that this one starts. Code that records much asks for it once
-    (``current_request()``) and keeps it: its methods look nothing up.
+    It follows its task and the tasks that this one starts. Code that records much keeps the result of
+    ``current_request()``, which saves a look-up per record.
 
     Attributes:
         id: from 1, unique in this process; the ``value`` of its records.
         sampled: whether it is recorded in detail. Counters count every request.
     """
 
-    __slots__ = ("_profiler", "_token", "id", "sampled")
+    __slots__ = ("_series", "_token", "id", "sampled")
 
-    def __init__(self, profiler: Profiler, number: int, sampled: bool) -> None:
+    def __init__(self, series: RequestSeries, number: int, sampled: bool) -> None:
         self.id = number
         self.sampled = sampled
-        self._profiler = profiler
+        self._series = series
         self._token: Token[Request | None] | None = None
 
     def __enter__(self) -> Self:
         self._token = _CURRENT.set(self)
-        self._profiler.begin_request(self)
+        series = self._series
+        series.count.inc()
+        series.in_flight.inc()
+        if self.sampled:
+            series.sampled_count.inc()
+            series.span.begin(self.id)
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._profiler.end_request(self)
+        series = self._series
+        series.in_flight.dec()
+        if self.sampled:
+            series.span.end(self.id)
         if self._token is not None:
             token, self._token = self._token, None
             try:  # noqa: SIM105 (suppress() would take as long as all the rest)
                 _CURRENT.reset(token)
             except ValueError:
-                # An asynchronous generator that the event loop closes is closed in another context than it began in;
-                # that context ends with it, and nothing is left to restore.
+                # The event loop closes an abandoned asynchronous generator in another context than it began in;
+                # that context ends with it, so nothing has to be restored.
                 pass
 
     def span(self, name: str) -> _native.SpanEntry | Nothing:
-        """Time a block on behalf of this request: ``with request.span("tokenize"):``."""
+        """Time a block of this request: ``with request.span("tokenize"):``."""
         if not self.sampled:
             return _NOTHING
-        self._profiler.span(name)  # declares the name, so that its number stays bounded
+        self._series.spans.get(name)  # declares the name, so that its number stays bounded
         return _native.span(name, self.id)
 
     def mark(self, name: str) -> None:
-        """Record an instant on behalf of this request."""
+        """Record an instant of this request."""
         if self.sampled:
-            self._profiler.marker(name)(self.id)
+            self._series.marks.get(name)(self.id)
 
 
 def current_request() -> Request | None:

@@ -1,4 +1,4 @@
-"""How many requests are recorded in detail, steered by what recording costs."""
+"""Choose which requests are recorded in detail, so that recording stays within its budget."""
 
 from __future__ import annotations
 
@@ -10,19 +10,31 @@ import inference_bench._native as _native
 from inference_bench.live.snapshot import Cost
 
 _LEAST = 1 << 16
-"""One request in so many is recorded at the least."""
+"""The largest distance between two sampled requests."""
 
 _MEMORY = 8
-"""Intervals over which the cost is averaged: a burst, or the first call of something, is no reason to see less."""
+"""Intervals over which the cost is averaged, so that one burst or first call does not lower the sampling."""
 
 _CALIBRATIONS = 20
 
 
 class Sampling:
-    """Doubles the distance between sampled requests while the cost is above its budget, halves it below a quarter."""
+    """Doubles the distance between sampled requests while the cost is above its budget, halves it below a quarter.
+
+    Args:
+        budget: share of one core that recording may take.
+
+    Attributes:
+        running: whether any request is sampled; true while the profiler records.
+        every: distance between two sampled requests.
+        lowered: number of times that ``every`` was doubled.
+        record_ns: cost of one span with one observation.
+        duty: share of one core that recording takes, averaged over some intervals.
+    """
 
     def __init__(self, budget: float) -> None:
         self.budget = budget
+        self.running = False
         self.every = 1
         self.lowered = 0
         self.record_ns = 0.0
@@ -30,16 +42,16 @@ class Sampling:
         self._numbers = count(1)
 
     def next(self) -> tuple[int, bool]:
-        """Return the next request's id, and whether it is sampled."""
+        """Return the next id of a request or generation, and whether to record it in detail."""
         number = next(self._numbers)  # one C call: no two threads get the same
-        return number, number % self.every == 0
+        return number, self.running and number % self.every == 0
 
     def weigh(self, records: int, cpu_ns: int, wall_ns: int) -> None:
-        """Take the last interval into account.
+        """Update ``duty`` and ``every`` by the last interval.
 
         Args:
-            records: made during it.
-            cpu_ns: that the collector's thread took.
+            records: records made during it.
+            cpu_ns: CPU time of the collector's thread during it.
             wall_ns: its length.
         """
         present = (records * self.record_ns + cpu_ns) / max(wall_ns, 1)
@@ -51,7 +63,7 @@ class Sampling:
             self.every //= 2
 
     def calibrate(self) -> None:
-        """Measure what one span with one observation costs; a recorder runs, and its records are thrown away later."""
+        """Measure the cost of one span with one observation, on a running recorder; the caller drops its records."""
         span, histogram = _native.span("inference_bench.cost"), _native.Histogram()
         observe, now_ns = histogram.observe_ns, _native.now_ns
         now_ns()  # the first one calibrates the clock
@@ -65,5 +77,5 @@ class Sampling:
         self.record_ns = median(costs)
 
     def cost(self) -> Cost:
-        """Return the present state."""
+        """Return the present cost and sampling."""
         return Cost(self.record_ns, self.duty, self.budget, self.every, self.lowered)

@@ -1,4 +1,4 @@
-"""What a recorded quantity is called, and the bounded table of those that exist."""
+"""Names of recorded series, and bounded tables of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_key(name: str, labels: Mapping[str, object]) -> SeriesKey:
     """Return the key of a series.
 
     Raises:
-        InvalidValueError: a name that Prometheus and OpenTelemetry could not take over.
+        InvalidValueError: Prometheus or OpenTelemetry cannot represent the name.
     """
     for word in (name, *labels):
         if _NAME.fullmatch(word) is None:
@@ -43,12 +43,12 @@ def make_key(name: str, labels: Mapping[str, object]) -> SeriesKey:
 
 
 def _sendable(value: str) -> str:
-    """Return a label's value without halves of surrogate pairs: one of them would make every later scrape fail."""
+    """Return a label's value without lone surrogates, which would make every later scrape fail."""
     return value[:_LABEL_LENGTH].encode(errors="replace").decode()
 
 
 class LastSeen:
-    """Which request made a histogram's last observation: set for every request, so without a look-up or a new object.
+    """The last observation of a histogram and its request, kept so that setting it needs no look-up.
 
     Attributes:
         seen: request id, value in nanoseconds and Unix time in nanoseconds; None before the first.
@@ -61,17 +61,17 @@ class LastSeen:
 
 
 class SeriesLimit:
-    """How many series all tables of one profiler may hold together: label values from outside must not fill memory."""
+    """Limit of the series that several tables hold together: label values from outside must not fill memory."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.used = 0
 
     def take(self, name: object) -> None:
-        """Take one place.
+        """Count one more series.
 
         Raises:
-            InvalidValueError: none is left.
+            InvalidValueError: the limit is reached.
         """
         if self.used >= self.most:
             advice = "Use fewer label values, or give Profiler a higher max_series."
@@ -80,7 +80,7 @@ class SeriesLimit:
 
 
 class SeriesTable(Generic[K, T]):
-    """Series of one kind, each made when it is first asked for. Reading takes no lock."""
+    """Series of one kind; ``get`` makes each when it is first asked for and takes no lock otherwise."""
 
     def __init__(self, make: Callable[[K], T], limit: SeriesLimit) -> None:
         self._make = make
@@ -92,18 +92,18 @@ class SeriesTable(Generic[K, T]):
         """Return the series of this key.
 
         Raises:
-            InvalidValueError: it would be one too many.
+            InvalidValueError: the limit is reached.
         """
         found = self._series.get(key)
         return self._add(key) if found is None else found
 
     def items(self) -> list[tuple[K, T]]:
-        """Return all of them, as they are at this moment."""
+        """Return a copy of all keys and series."""
         with self._lock:
             return list(self._series.items())
 
-    def after_fork(self) -> None:
-        """Replace the lock, which another thread of the parent may have held."""
+    def replace_lock(self) -> None:
+        """Replace the lock, which another thread of the parent may have held during a fork."""
         self._lock = threading.Lock()
 
     def _add(self, key: K) -> T:

@@ -1,16 +1,68 @@
-"""What a profiler knows at one moment. Data only; every way out (Prometheus, OTLP, watch) reads it from here."""
+"""Snapshot: everything that a profiler has recorded so far. Data only; all exporters and ``watch`` read it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from inference_bench._native import HistogramCounts
 from inference_bench.errors import UnknownNameError
 from inference_bench.live.series import SeriesKey
 
-PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+PlainHistogram = TypedDict(
+    "PlainHistogram",
+    {
+        "count": int,
+        "mean_ns": float | None,
+        "p50_ns": int | None,
+        "p90_ns": int | None,
+        "p99_ns": int | None,
+        "p99.9_ns": int | None,
+        "buckets": NotRequired[list[tuple[int, int]]],
+    },
+)
+"""A histogram in JSON. A percentile is the last value of its bucket; None above the range, or without values.
+
+``buckets`` holds the first value and the count of each filled bucket; only ``watch`` gets it.
+"""
+
+
+class PlainRecording(TypedDict):
+    """``Recording`` in JSON."""
+
+    made: int
+    recorded: int
+    lost: int
+
+
+class PlainCost(TypedDict):
+    """``Cost`` in JSON."""
+
+    record_ns: float
+    duty: float
+    budget: float
+    every: int
+    lowered: int
+    over_budget: bool
+
+
+class PlainSnapshot(TypedDict):
+    """``Snapshot`` in JSON; series by name and labels, such as ``ttft{model="llama"}``."""
+
+    name: str
+    pid: int
+    time_ns: int
+    uptime_ns: int
+    counters: dict[str, int]
+    gauges: dict[str, float]
+    histograms: dict[str, PlainHistogram]
+    spans: dict[str, PlainHistogram]
+    marks: dict[str, int]
+    recording: PlainRecording
+    cost: PlainCost
+    memory_bytes: int
+    memory_limit_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +76,12 @@ class Exemplar:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Span and mark records: ``made == recorded + lost``, always.
+    """Counts of span and mark records; ``made == recorded + lost`` always holds.
 
     Attributes:
-        made: since the start, in this process.
-        recorded: read by the collector or waiting for it.
-        lost: overwritten before it came; the histograms of spans lack them.
+        made: records since the start, in this process.
+        recorded: those that the collector has read or will read.
+        lost: those overwritten before the collector read them; the histograms of spans lack them.
     """
 
     made: int
@@ -39,14 +91,14 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the profiler itself takes, by its own measurement.
+    """Cost of the profiler, as it measures it.
 
     Attributes:
-        record_ns: one span with one observation, measured at the start in a tight loop.
-        duty: share of one core, averaged over some intervals: records x ``record_ns``, and the collector's CPU time.
-        budget: the share that it may take.
-        every: one request in so many is recorded in detail.
-        lowered: how often ``every`` was doubled.
+        record_ns: cost of one span with one observation, measured at the start in a tight loop.
+        duty: share of one core, averaged over some intervals: records x ``record_ns``, plus the collector's CPU time.
+        budget: share of one core that it may take.
+        every: distance between two requests recorded in detail.
+        lowered: number of times that ``every`` was doubled.
     """
 
     record_ns: float
@@ -57,29 +109,29 @@ class Cost:
 
     @property
     def over_budget(self) -> bool:
-        """Whether it took more than it may: spans outside of requests cannot be sampled away."""
+        """Whether ``duty`` exceeds ``budget``; possible because spans outside requests are not sampled."""
         return self.duty > self.budget
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything at one moment.
+    """Everything recorded at one moment.
 
     Attributes:
-        name: the profiler's.
-        pid: the process.
-        time_ns: when, on the native clock.
-        uptime_ns: since the start, or since the fork in a forked child.
+        name: name of the profiler.
+        pid: process id.
+        time_ns: moment, on the native clock.
+        uptime_ns: time since the start, or since the fork in a forked child.
         counters: totals of this process.
         gauges: present values.
-        histograms: durations observed directly.
+        histograms: durations that were observed directly.
         spans: durations of spans, by name.
-        marks: how many of each.
-        exemplars: the last observation of a sampled request, for some histograms.
-        recording: how many records there were.
-        cost: what profiling takes.
-        memory_bytes: what it holds now.
-        memory_limit_bytes: what it can come to hold.
+        marks: counts of marks, by name.
+        exemplars: last observation of a sampled request, for some histograms.
+        recording: counts of records.
+        cost: cost of profiling.
+        memory_bytes: memory that the profiler holds.
+        memory_limit_bytes: largest memory that it can hold.
     """
 
     name: str
@@ -98,10 +150,10 @@ class Snapshot:
     exemplars: Mapping[SeriesKey, Exemplar] = field(default_factory=dict)
 
     def histogram(self, name: str) -> HistogramCounts:
-        """Return a span's or a histogram's counts by name, its label sets merged.
+        """Return the counts of a span or histogram by name; all label sets of the name are merged.
 
         Raises:
-            UnknownNameError: nothing of this name has been recorded.
+            UnknownNameError: no span or histogram has this name.
         """
         found = [counts for key, counts in self.histograms.items() if name in (key.name, str(key))]
         if name in self.spans:
@@ -113,8 +165,8 @@ class Snapshot:
             total += counts
         return total
 
-    def as_plain(self) -> dict[str, Any]:
-        """Return what JSON can hold, with percentiles instead of buckets."""
+    def as_plain(self) -> PlainSnapshot:
+        """Return the snapshot for JSON, with percentiles instead of buckets."""
         return {
             "name": self.name,
             "pid": self.pid,
@@ -122,8 +174,8 @@ class Snapshot:
             "uptime_ns": self.uptime_ns,
             "counters": {str(key): value for key, value in self.counters.items()},
             "gauges": {str(key): value for key, value in self.gauges.items()},
-            "histograms": {str(key): percentiles(counts) for key, counts in self.histograms.items()},
-            "spans": {name: percentiles(counts) for name, counts in self.spans.items()},
+            "histograms": {str(key): _plain(counts) for key, counts in self.histograms.items()},
+            "spans": {name: _plain(counts) for name, counts in self.spans.items()},
             "marks": dict(self.marks),
             "recording": {
                 "made": self.recording.made,
@@ -143,10 +195,17 @@ class Snapshot:
         }
 
 
-def percentiles(counts: HistogramCounts) -> dict[str, float | int | None]:
-    """Return count, mean_ns, and the last value of the bucket that each percentile falls into (None above range)."""
-    row: dict[str, float | int | None] = {"count": counts.total, "mean_ns": counts.mean_ns}
-    for percent in PERCENTILES:
-        bucket = counts.percentile(percent)
-        row[f"p{percent:g}_ns"] = None if bucket is None else bucket[1]
-    return row
+def _plain(counts: HistogramCounts) -> PlainHistogram:
+    return {
+        "count": counts.total,
+        "mean_ns": counts.mean_ns,
+        "p50_ns": _percentile_ns(counts, 50.0),
+        "p90_ns": _percentile_ns(counts, 90.0),
+        "p99_ns": _percentile_ns(counts, 99.0),
+        "p99.9_ns": _percentile_ns(counts, 99.9),
+    }
+
+
+def _percentile_ns(counts: HistogramCounts, percent: float) -> int | None:
+    bucket = counts.percentile(percent)
+    return None if bucket is None else bucket[1]

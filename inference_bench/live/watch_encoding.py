@@ -1,4 +1,4 @@
-"""A snapshot as one line of JSON: what a watcher is sent."""
+"""Snapshots for ``watch``, as one line of JSON each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """Return one line of JSON; histograms carry their filled buckets, so that a watcher can tell what is new."""
+    """Return one line of JSON, with filled buckets, from which ``watch`` computes what is new."""
     plain = snapshot.as_plain()
     for name, counts in snapshot.spans.items():
         plain["spans"][name]["buckets"] = _filled(counts)
@@ -21,6 +21,7 @@ def encode(snapshot: Snapshot) -> bytes:
 
 
 def _filled(counts: HistogramCounts) -> list[tuple[int, int]]:
+    """Return first value and count of each filled bucket."""
     import numpy as np
 
     numbers = np.asarray(counts.counts)

@@ -1,4 +1,4 @@
-"""Snapshots for whoever watches, from an endpoint that the application mounts."""
+"""Snapshots for ``watch`` over HTTP, from an endpoint that the application mounts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class WatchEndpoint:
     """An ASGI application that answers GET with a snapshot: ``app.mount("/profile", WatchEndpoint(profiler))``.
 
     Args:
-        profiler: what is shown.
-        token: what clients must send as ``Authorization: Bearer …``. Without one, only loopback is answered.
+        profiler: the profiler to show.
+        token: clients must send it as ``Authorization: Bearer …``. Without a token, only loopback is answered.
     """
 
     def __init__(self, profiler: Profiler, token: str | None = None) -> None:
@@ -26,7 +26,7 @@ class WatchEndpoint:
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Answer one request."""
         if scope["type"] != "http":
             return
         if not self._may(scope):
@@ -43,7 +43,7 @@ class WatchEndpoint:
         headers = dict(scope["headers"])
         if self._token is not None:
             return hmac.compare_digest(headers.get(b"authorization", b""), f"Bearer {self._token}".encode())
-        # A reverse proxy on this machine makes every client look like loopback, and says so.
+        # Behind a reverse proxy on this machine every client has a loopback address; the proxy adds these headers.
         forwarded = {b"forwarded", b"x-forwarded-for", b"x-real-ip"} & headers.keys()
         client = scope.get("client")
         try:

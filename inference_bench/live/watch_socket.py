@@ -1,4 +1,4 @@
-"""Snapshots for whoever watches: over a Unix socket that is this user's alone."""
+"""Snapshots for ``watch`` over a Unix socket that only this user may open."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from inference_bench.live.watch_encoding import encode
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
 
-
-_PATIENCE_S = 3700
-"""A watcher that asks less often has gone; the longest interval of `watch` is an hour."""
+_TIMEOUT_S = 3700
+"""Connections without a question for this long are closed; the longest interval of ``watch`` is an hour."""
 
 
 def socket_path(pid: int) -> Path:
-    """Return where the socket of a process stands; its folder is for this user alone."""
+    """Return the path of a process's socket; its folder is accessible to this user only."""
     return Path(tempfile.gettempdir()) / f"inference_bench-{os.getuid()}" / f"{pid}.sock"
 
 
 class WatchSocket:
-    """Answers each line that it is sent with a snapshot. Nothing listens until ``start``.
+    """Answers each received line with a snapshot. Nothing listens before ``start``.
 
-    A forked child must start its own; the parent's path names the parent.
+    A forked child must start its own socket, because the path holds the process id.
     """
 
     def __init__(self, profiler: Profiler) -> None:
@@ -40,20 +39,20 @@ class WatchSocket:
 
     @property
     def path(self) -> Path:
-        """Where it listens."""
+        """Path of the socket."""
         return socket_path(self._pid or os.getpid())
 
     def start(self) -> Self:
-        """Listen.
+        """Start listening.
 
         Raises:
-            UsageError: it listens already, or the folder belongs to somebody else.
+            UsageError: it listens already, or other users may access the folder.
         """
         if self._listener is not None and self._pid == os.getpid():
             raise UsageError(f"{self.path}: this process listens already, expected one call of start().")
         self._pid = os.getpid()
         _make_private(self.path.parent)
-        self.path.unlink(missing_ok=True)  # left by a process of the same number that was killed
+        self.path.unlink(missing_ok=True)  # left by a killed process of the same id
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
         self.path.chmod(0o600)
@@ -62,12 +61,12 @@ class WatchSocket:
         return self
 
     def stop(self) -> None:
-        """Close, and remove the socket."""
+        """Close all connections, and remove the socket."""
         listener, self._listener = self._listener, None
         if listener is None or self._pid != os.getpid():
             return
         with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            listener.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
         listener.close()
         for connection in list(self._connections):
             with suppress(OSError):
@@ -91,7 +90,7 @@ class WatchSocket:
     def _serve(self, connection: socket.socket) -> None:
         self._connections.add(connection)
         with connection, suppress(OSError), connection.makefile("rb") as lines:
-            connection.settimeout(_PATIENCE_S)
+            connection.settimeout(_TIMEOUT_S)
             while lines.readline(64):
                 connection.sendall(encode(self._profiler.snapshot()))
         self._connections.discard(connection)

@@ -1,38 +1,46 @@
-"""Measuring a WSGI application (Flask, Django …) from the call to its response's last byte."""
+"""Measure a WSGI application (Flask, Django …) from the call to its response's last byte."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.live.exchange import Exchange, HttpSeries
 
 if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from _typeshed import OptExcInfo
+
     from inference_bench.live.profiler import Profiler
     from inference_bench.live.requests import Request
 
-StartResponse = Callable[..., Any]
-App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
-
 _ROUTE = "(wsgi)"
-"""WSGI says nothing about routing, and a path would let clients make series."""
+"""WSGI does not know routes, and with paths as labels clients could make series."""
 
 
 class WsgiMiddleware:
-    """WSGI middleware with the series of ``ProfilerMiddleware``: ``app.wsgi_app = WsgiMiddleware(app.wsgi_app, p)``."""
+    """WSGI middleware with the series of ``ProfilerMiddleware``: ``app.wsgi_app = WsgiMiddleware(app.wsgi_app, p)``.
 
-    def __init__(self, app: App, profiler: Profiler) -> None:
+    Args:
+        app: the application.
+        profiler: holds the series.
+    """
+
+    def __init__(self, app: WSGIApplication, profiler: Profiler) -> None:
         self._app = app
         self._profiler = profiler
-        self._series = HttpSeries(profiler)
+        self._series = HttpSeries(profiler.book)
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Serve one request; the server iterates over what this returns, and closes it."""
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request, and return the body, which the server iterates over and closes."""
         body = _Body(self._profiler.request(), self._series, environ.get("REQUEST_METHOD", ""))
 
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        def start(
+            status: str, headers: list[tuple[str, str]], *exc_info: OptExcInfo | None
+        ) -> Callable[[bytes], object]:
             body.exchange.status = int(status.split(" ", 1)[0])
-            return start_response(status, headers, *rest)
+            return start_response(status, headers, *exc_info)
 
         try:
             body.inner = self._app(environ, start)
@@ -43,7 +51,7 @@ class WsgiMiddleware:
 
 
 class _Body:
-    """A response's body on its way to the server; ``close`` is called whatever happens (PEP 3333)."""
+    """A response's body; the server calls ``close`` in every case (PEP 3333)."""
 
     def __init__(self, request: Request, series: HttpSeries, method: str) -> None:
         self.inner: Iterable[bytes] = ()
@@ -61,7 +69,7 @@ class _Body:
             yield piece
 
     def close(self) -> None:
-        """Close the application's own body, and observe."""
+        """Close the application's body, and observe the response."""
         if self._closed:
             return
         self._closed = True

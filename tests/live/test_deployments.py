@@ -24,8 +24,6 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from rich.console import Console
 
 from inference_bench.cli._watch_view import View
-from inference_bench.live import Profiler
-from inference_bench.live.generation import Generation, GenerationSeries
 from inference_bench.live.otlp import _metrics_data
 from inference_bench.live.parquet import ParquetExporter
 from inference_bench.live.prometheus import PrometheusCollector
@@ -33,12 +31,6 @@ from inference_bench.live.watch_encoding import encode
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = shutil.which("prometheus")
-
-
-@pytest.fixture
-def profiler():
-    with Profiler("svc", budget=1.0) as running:
-        yield running
 
 
 def registry(profiler):
@@ -56,10 +48,9 @@ def free_port():
 
 
 @pytest.mark.skipif(PROMETHEUS is None, reason="needs the program prometheus (Debian's package of this name)")
-def test_a_real_prometheus_scrapes_it(profiler, tmp_path):
-    series = GenerationSeries(profiler, 'a "quoted" model')
+def test_a_real_prometheus_scrapes_it(profiler, generate, tmp_path):
     with profiler.request() as request:
-        generate(series)
+        generate('a "quoted" model')
     served, thread = start_http_server(0, "127.0.0.1", registry=registry(profiler))
     config = tmp_path / "prometheus.yml"
     target = f"127.0.0.1:{served.server_port}"
@@ -99,14 +90,6 @@ def test_a_real_prometheus_scrapes_it(profiler, tmp_path):
     assert itl["value"][1] == "4"
     assert 0 < float(quantile["value"][1]) <= 1e-5
     assert exemplars[0]["exemplars"][0]["labels"] == {"request_id": str(request.id)}
-
-
-def generate(series, tokens=5):
-    """Go through the motions of a generation, without a model."""
-    generation = Generation(series)
-    for _ in range(tokens + 1):
-        generation.iterate()
-    generation.finish((1, 8), None)
 
 
 # ---- workers that fork
@@ -277,12 +260,11 @@ def test_watch_draws_a_hostile_label_without_obeying_it(profiler):
 # ---- live results in the commands that read offline ones
 
 
-def test_compare_reads_live_results(profiler, tmp_path):
-    series = GenerationSeries(profiler, "tiny")
+def test_compare_reads_live_results(profiler, generate, tmp_path):
     for _ in range(2):
         with ParquetExporter(profiler, tmp_path, "tiny", interval_s=60):
             for _ in range(40):
-                generate(series)
+                generate("tiny")
         time.sleep(0.01)
 
     before, after = sorted(tmp_path.iterdir())

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from inference_bench import _native
-from inference_bench.live import Profiler, gpu_time
+from inference_bench.live import gpu_time
 
 MS = 1_000_000
 STREAM = 0x7F00
@@ -38,12 +38,6 @@ def cuda(cuda_double, monkeypatch):
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: SimpleNamespace(cuda_stream=STREAM))
     yield cuda_double
     cuda_double.reset()
-
-
-@pytest.fixture
-def profiler():
-    with Profiler("test", budget=1.0) as running:
-        yield running
 
 
 @pytest.fixture

@@ -14,12 +14,6 @@ from inference_bench.live.grpc import ProfilerInterceptor
 SERVICE = "test.Chat"
 
 
-@pytest.fixture
-def profiler():
-    with Profiler("rpc", budget=1.0) as running:
-        yield running
-
-
 async def say(request, context):
     return request + str(current_request().id).encode()
 

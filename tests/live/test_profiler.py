@@ -16,14 +16,7 @@ import pytest
 
 from inference_bench import _native
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
-from inference_bench.live import Profiler, current_request
-from inference_bench.live.sampling import Sampling
-
-
-@pytest.fixture
-def profiler():
-    with Profiler("test", budget=1.0) as running:
-        yield running
+from inference_bench.live import Profiler
 
 
 def in_child(check) -> int:
@@ -94,48 +87,6 @@ def test_a_generator_function_is_refused(profiler):
 
     with pytest.raises(InvalidValueError, match="no generator function"):
         profiler.trace(generate)
-
-
-def test_a_request_follows_its_tasks_and_no_others(profiler):
-    seen: dict[int, list[int]] = {}
-
-    async def deeper() -> int:
-        await asyncio.sleep(0)
-        return current_request().id
-
-    async def serve():
-        with profiler.request() as request, request.span("tokenize"):
-            request.mark("token")
-            seen[request.id] = [await deeper(), await asyncio.create_task(deeper()), await asyncio.to_thread(thread)]
-
-    def thread() -> int:
-        return current_request().id
-
-    async def main():
-        await asyncio.gather(*(serve() for _ in range(20)))
-
-    asyncio.run(main())
-
-    assert len(seen) == 20
-    assert all(set(ids) == {number} for number, ids in seen.items())
-    assert current_request() is None
-    snapshot = profiler.snapshot()
-    plain = snapshot.as_plain()
-    assert plain["counters"] == {"requests": 20, "requests_sampled": 20}
-    assert plain["gauges"] == {"requests_in_flight": 0}
-    assert snapshot.histogram("request").total == snapshot.histogram("tokenize").total == 20
-    assert snapshot.marks == {"token": 20}
-
-
-def test_records_of_a_request_carry_its_id(profiler):
-    with profiler.request() as request, request.span("tokenize"):
-        pass
-
-    events = json.loads(profiler.chrome_trace())["traceEvents"]
-
-    tokenize = next(event for event in events if event["name"] == "tokenize")
-    assert tokenize["args"] == {"request": request.id}
-    assert [event["ph"] for event in events if event["name"] == "request"] == ["b", "e"]
 
 
 def test_threads_lose_nothing_that_is_not_counted():
@@ -244,20 +195,6 @@ def test_it_may_start_again_and_go_on():
     assert profiler.snapshot().histogram("decode").total == 2
 
 
-def test_sampling_backs_off_while_over_budget_and_returns():
-    sampling = Sampling(budget=0.01)
-    sampling.record_ns = 100.0
-
-    for _ in range(3):
-        sampling.weigh(records=1_000_000, cpu_ns=0, wall_ns=1_000_000_000)
-    assert (sampling.every, sampling.lowered, sampling.cost().over_budget) == (8, 3, True)
-    assert [sampling.next()[1] for _ in range(16)].count(True) == 2
-
-    for _ in range(50):
-        sampling.weigh(records=0, cpu_ns=0, wall_ns=1_000_000_000)
-    assert (sampling.every, sampling.cost().over_budget) == (1, False)
-
-
 def test_a_profiler_over_budget_records_fewer_requests_and_counts_them_all():
     with Profiler("test", budget=1e-9, interval_ns=1_000_000) as profiler:
         deadline = time.monotonic() + 20
@@ -350,16 +287,3 @@ def test_importing_it_imports_nothing_heavy():
     assert (
         loaded & {"torch", "transformers", "prometheus_client", "opentelemetry", "starlette", "numpy", "rich"} == set()
     )
-
-
-def test_attached_memory_shows_in_the_gauges(profiler):
-    profiler.attach_memory(interval_ns=1_000_000)
-    block = bytearray(50_000_000)
-    time.sleep(0.05)
-
-    gauges = profiler.snapshot().as_plain()["gauges"]
-
-    assert gauges["rss_peak_sampled_bytes"] >= gauges["rss_bytes"] > len(block)
-    assert gauges["rss_peak_hwm_bytes"] > len(block)
-    with pytest.raises(UsageError, match="attached already"):
-        profiler.attach_memory()

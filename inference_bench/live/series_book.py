@@ -1,0 +1,125 @@
+"""The series of one profiler: counters, gauges, histograms, spans and marks, bounded in number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import inference_bench._native as _native
+from inference_bench.errors import InvalidValueError
+from inference_bench.live.series import LastSeen, SeriesKey, SeriesLimit, SeriesTable, make_key
+from inference_bench.live.snapshot import Exemplar
+
+_HISTOGRAM_BYTES = 35_000
+_NAME_LENGTH = 200
+
+
+class SeriesBook:
+    """Makes each series when it is first asked for, and reads them all.
+
+    Args:
+        max_series: limit of counters, gauges and histograms together, of span names, and of mark names.
+
+    Attributes:
+        counters: by name and labels, like ``gauges`` and ``histograms``.
+        gauges: present values.
+        histograms: durations that are observed directly.
+        spans: by name, like ``marks`` and ``durations``.
+        marks: instants.
+        durations: one histogram per span name, filled by the collector.
+    """
+
+    def __init__(self, max_series: int) -> None:
+        limit = SeriesLimit(max_series)
+        self.counters = SeriesTable[SeriesKey, _native.Counter](lambda _: _native.Counter(), limit)
+        self.gauges = SeriesTable[SeriesKey, _native.Gauge](lambda _: _native.Gauge(), limit)
+        self.histograms = SeriesTable[SeriesKey, _native.Histogram](lambda _: _native.Histogram(), limit)
+        self.spans = SeriesTable(_new_span, SeriesLimit(max_series))
+        self.marks = SeriesTable(_new_mark, SeriesLimit(max_series))
+        self.durations = SeriesTable[str, _native.Histogram](lambda _: _native.Histogram(), SeriesLimit(max_series))
+        self._last_seen: dict[SeriesKey, LastSeen] = {}
+        self._counter_bases: dict[SeriesKey, int] = {}
+        self._max_series = max_series
+
+    # ---- making
+
+    def counter(self, name: str, labels: Mapping[str, object] | None = None) -> _native.Counter:
+        """Return the counter of this name and these labels.
+
+        Raises:
+            InvalidValueError: the limit is reached, or an exporter cannot represent the name.
+        """
+        return self.counters.get(make_key(name, labels or {}))
+
+    def gauge(self, name: str, labels: Mapping[str, object] | None = None) -> _native.Gauge:
+        """Return the gauge of this name and these labels. Raises what ``counter`` raises."""
+        return self.gauges.get(make_key(name, labels or {}))
+
+    def histogram(self, name: str, labels: Mapping[str, object] | None = None) -> _native.Histogram:
+        """Return the histogram of this name and these labels. Raises what ``counter`` raises."""
+        return self.histograms.get(make_key(name, labels or {}))
+
+    def last_seen(self, name: str, labels: Mapping[str, object]) -> LastSeen:
+        """Return the place that holds the last observation of a histogram, for its exemplar."""
+        return self._last_seen.setdefault(make_key(name, labels), LastSeen())
+
+    # ---- reading
+
+    def counter_totals(self) -> dict[SeriesKey, int]:
+        """Return what each counter counted in this process."""
+        bases = self._counter_bases
+        return {key: counter.value - bases.get(key, 0) for key, counter in self.counters.items()}
+
+    def gauge_values(self) -> dict[SeriesKey, float]:
+        """Return the present value of each gauge."""
+        return {key: gauge.value for key, gauge in self.gauges.items()}
+
+    def histogram_counts(self) -> dict[SeriesKey, _native.HistogramCounts]:
+        """Return the buckets of each histogram."""
+        return {key: histogram.read() for key, histogram in self.histograms.items()}
+
+    def span_counts(self) -> dict[str, _native.HistogramCounts]:
+        """Return the buckets of the durations of each span name."""
+        return {name: histogram.read() for name, histogram in self.durations.items()}
+
+    def exemplars(self) -> dict[SeriesKey, Exemplar]:
+        """Return the last observation of each histogram that has one with a request."""
+        return {key: Exemplar(*last.seen) for key, last in list(self._last_seen.items()) if last.seen}
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the histograms hold now."""
+        return (len(self.histograms.items()) + len(self.durations.items())) * _HISTOGRAM_BYTES
+
+    @property
+    def memory_limit_bytes(self) -> int:
+        """Memory that the histograms hold at the limit."""
+        return 2 * self._max_series * _HISTOGRAM_BYTES
+
+    # ---- fork
+
+    def replace_locks(self) -> None:
+        """Replace the locks, which another thread of the parent may have held during a fork."""
+        for table in (self.counters, self.gauges, self.histograms, self.spans, self.marks, self.durations):
+            table.replace_lock()
+
+    def restart(self) -> None:
+        """Count from zero: the parent of a fork reports what it counted. Gauges keep their values."""
+        for last in self._last_seen.values():
+            last.seen = None
+        for _, histogram in [*self.histograms.items(), *self.durations.items()]:
+            histogram.take()
+        self._counter_bases = {key: counter.value for key, counter in self.counters.items()}
+
+
+def _new_span(name: str) -> _native.Span:
+    return _native.span(_printable(name))
+
+
+def _new_mark(name: str) -> _native.Mark:
+    return _native.Mark(_printable(name))
+
+
+def _printable(name: str) -> str:
+    if not 0 < len(name) <= _NAME_LENGTH or not name.isprintable():
+        raise InvalidValueError("name of a span", name, f"1 to {_NAME_LENGTH} printable characters")
+    return name
