@@ -215,7 +215,7 @@ def test_cold_and_warm_starts_of_files(tmp_path):
     from inference_bench.model.weights.resolution import resolve_weights
 
     network.load(setup, resolve_weights(found, setup, print), LoadSteps())
-    network.network.save_pretrained(weights)
+    network.network.save_pretrained(weights)  # type: ignore[attr-defined]
     request = spec("reader", setup=Setup(weights=str(weights)), input_length=(8,))
     run = asyncio.run(run_benchmarks(request, output=tmp_path / "out", models_dirs=[tmp_path / "models"])).run
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from doubles import Double, build
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_bench import _native
+from tests.doubles import Double, build
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
 NO_TIME = -(2**63)

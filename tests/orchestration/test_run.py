@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import assert_no_worker_is_left, workers_alive
 
 from inference_bench._native import clock_describe
 from inference_bench.errors import InvalidValueError, UnknownNameError
@@ -23,6 +22,7 @@ from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
+from tests.processes import assert_no_worker_is_left, workers_alive
 
 _QUICK = Limits(min_samples=30, budget_ns=NS_PER_S // 4, relative_width=0.5, silence_ns=2 * NS_PER_S)
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from inference_bench.errors import InferenceBenchError, InvalidValueError, RunFormatError
 from inference_bench.plan import Case
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
-from inference_bench.results import run_folder
 from inference_bench.results.run_folder import create_run_folder, load_run, memory_file, samples_file, write_atomically
 from inference_bench.results.serialization import plain, result_from_plain, result_to_plain
 from inference_bench.results.sink import open_sinks
@@ -93,7 +92,7 @@ def test_name_is_utc_time_and_id(tmp_path):
 
 def test_runs_of_the_same_second_do_not_collide(tmp_path, monkeypatch):
     tokens = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
-    monkeypatch.setattr(run_folder.secrets, "token_hex", lambda _: next(tokens))
+    monkeypatch.setattr("secrets.token_hex", lambda _: next(tokens))
 
     names = [create_run_folder(tmp_path, now=NOON).name for _ in range(2)]
 
