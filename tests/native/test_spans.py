@@ -8,12 +8,7 @@ import functools
 import gc
 import inspect
 import itertools
-import os
 import pickle
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import traceback
 import types
@@ -29,6 +24,7 @@ from hypothesis import strategies as st
 
 from inference_bench import _native
 from inference_bench._native import Mark, SpanRecorder, begin, counter, end, mark, span
+from tests.children import run_in_child, run_python
 
 
 @pytest.fixture
@@ -54,27 +50,6 @@ def contains(outer: dict, inner: dict) -> bool:
     return (
         outer["begin_ns"] <= inner["begin_ns"]
         and inner["begin_ns"] + inner["duration_ns"] <= outer["begin_ns"] + outer["duration_ns"]
-    )
-
-
-def run_in_child(check: object) -> int:
-    """Fork, run `check` in the child, and return its exit status; a child that hangs is killed by SIGALRM."""
-    pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(60)
-        try:
-            check()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def run_python(code: str, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *options, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120
     )
 
 
