@@ -35,7 +35,8 @@ bench: $(VENV)/.bench ## what our own tools cost and whether they agree with oth
 	@$(BIN)/python -m bench $(ARGS)
 
 docs: $(VENV)/.docs ## build the documentation into site/, metrics and API reference from the sources
-	@$(BIN)/python docs/metrics_table.py
+	@$(BIN)/python docs/tables.py
+	@$(BIN)/python docs/architecture.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "built site/index.html"
 

@@ -26,7 +26,7 @@ from inference_bench.analysis.estimates import mean_estimate
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
 from inference_bench.benchmark.accuracy.task import sample
 from inference_bench.benchmark.accuracy.tasks import find_task
-from inference_bench.machine.environment import available_cpus
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.interfaces import TextScorer
 from inference_bench.model.load_steps import LoadSteps

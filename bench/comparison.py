@@ -34,8 +34,8 @@ from inference_bench.analysis.comparison_result import Comparison, Verdict
 from inference_bench.analysis.margin import MARGIN
 from inference_bench.orchestration.interleaved import Question, Variant, measure_interleaved
 from inference_bench.results.comparison_sides import observe
-from inference_bench.results.discovery import PAIRING, read_pairing
-from inference_bench.results.run_folder import Run, load_run
+from inference_bench.results.pairing import PAIRING, read_pairing
+from inference_bench.results.run import Run, load_run
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from inference_bench.orchestration.run import RunOutcome, run_benchmarks
     from inference_bench.plan import Case
     from inference_bench.result import BenchmarkResult, Status
-    from inference_bench.results.run_folder import Run, load_run
+    from inference_bench.results.run import Run, load_run
     from inference_bench.results.tables import RunTables, load_runs
     from inference_bench.runner import BenchmarkRunner, run_standardized_benchmarks, run_standardized_benchmarks_async
     from inference_bench.spec import Axis, Limits, Setup, Spec
@@ -62,7 +62,7 @@ _HOMES = {
     "PackageWeights": "model.weights.references",
     "PaddedPrompts": "model.engines.transformers.causal_lm_batch",
     "ResolvedWeights": "model.weights.references",
-    "Run": "results.run_folder",
+    "Run": "results.run",
     "RunOutcome": "orchestration.run",
     "RunTables": "results.tables",
     "Setup": "spec",
@@ -73,7 +73,7 @@ _HOMES = {
     "TextScorer": "model.interfaces",
     "TextServer": "model.interfaces",
     "TickRecorder": "_native",
-    "load_run": "results.run_folder",
+    "load_run": "results.run",
     "load_runs": "results.tables",
     "run_benchmarks": "orchestration.run",
     "run_standardized_benchmarks": "runner",

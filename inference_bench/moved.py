@@ -66,7 +66,7 @@ MOVED = {
     "query": "results.query",
     "registry": "plugins model.discovery benchmark.discovery",
     "report": "reports._report",
-    "run_folder": "results.run_folder",
+    "run_folder": "results.run results.run_folder",
     "run_tables": "results.tables",
     "runs": "results.discovery",
     "shift": "analysis.location_shift",

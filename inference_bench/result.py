@@ -1,4 +1,4 @@
-"""What a measurement yields: samples, summaries and the result that holds them. Data only, no torch."""
+"""Samples, summaries and the result of a case. Data only, no torch."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from inference_bench.columns import MemoryColumns, SampleColumns, ScoreColumns
 
+if TYPE_CHECKING:
+    from inference_bench.grade import Grade
     from inference_bench.plan import Case
 
 SCHEMA_VERSION = 1
-"""Version of the run folder's schema; docs/results.md holds its history."""
+"""Version of the schema of run folders; docs/results.md lists all versions."""
 
 
 class Status(StrEnum):
@@ -30,100 +30,34 @@ class Status(StrEnum):
 
     @property
     def is_finding(self) -> bool:
-        """Whether this status makes the command exit with 1."""
+        """Whether the command exits with 1 for this status."""
         return self not in (Status.OK, Status.NOT_APPLICABLE)
 
 
 class Stage(StrEnum):
-    """What a sample may be used for: only ``measured`` ones enter a summary."""
+    """Stage of the iteration of a sample; only ``measured`` samples enter a summary."""
 
     COLD = "cold"
     WARMUP = "warmup"
     MEASURED = "measured"
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Raw observations of one case as equally long columns.
+class Samples(SampleColumns):
+    """Raw observations of one case."""
 
-    Attributes:
-        run: int32, the fresh process, from 0.
-        iteration: int32, the iteration within the run, from 0 (the cold one).
-        step: int32, position within the iteration (a decode step), or -1.
-        metric: str, tag of a sampled metric.
-        phase: str, ``prefill``, ``decode``, ``load`` … or empty for the whole.
-        stage: str, a ``Stage`` value.
-        start_ns: int64, when the interval began, on CLOCK_MONOTONIC_RAW; -1 where that has no meaning.
-        value: int64, nanoseconds or bytes, as the metric's unit says.
-        loader: str, what the next worker did meanwhile: ``none`` existed, it was ``still`` (frozen or loaded), or it
-            was ``running``; empty where the sample has no time.
-        interference: str, what came between in its iteration: ``preempted``, ``disk``, ``gc``, joined by ``+``; empty
-            where nothing did, or nobody looked.
-    """
-
-    run: NDArray[np.int32]
-    iteration: NDArray[np.int32]
-    step: NDArray[np.int32]
-    metric: NDArray[np.str_]
-    phase: NDArray[np.str_]
-    stage: NDArray[np.str_]
-    start_ns: NDArray[np.int64]
-    value: NDArray[np.int64]
-    loader: NDArray[np.str_]
-    interference: NDArray[np.str_]
-
-    def __len__(self) -> int:
-        return len(self.value)
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Scores of one case, one row for each item and metric, as equally long columns.
+class MemoryTimeline(MemoryColumns):
+    """Readings of the memory sampler during one case."""
 
-    Attributes:
-        run: int32, the fresh process, from 0.
-        task: str, the data set or question that the item belongs to.
-        item: str, names the item within its task; the same in every run and configuration.
-        metric: str, tag of a scored metric.
-        value: float64, in the metric's unit.
-        weight: float64, what the item counts for in a mean: 1, or such as its bytes.
-        detail: str, JSON of what led to the score (answer given, answer expected …), or empty.
-    """
-
-    run: NDArray[np.int32]
-    task: NDArray[np.str_]
-    item: NDArray[np.str_]
-    metric: NDArray[np.str_]
-    value: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    detail: NDArray[np.object_]
-
-    def __len__(self) -> int:
-        return len(self.value)
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryTimeline:
-    """The sampler's columns, on the clock of the samples.
+class Scores(ScoreColumns):
+    """Scores of the items of one case."""
 
-    Attributes:
-        run: int32, the fresh process, from 0.
-        time_ns: int64, CLOCK_MONOTONIC_RAW.
-        phase: str, phase in force.
-        rss_bytes: int64.
-        cgroup_bytes: int64, -1 where it could not be read (null in files).
-        probe_cost_ns: int64, what this reading cost.
-    """
-
-    run: NDArray[np.int32]
-    time_ns: NDArray[np.int64]
-    phase: NDArray[np.str_]
-    rss_bytes: NDArray[np.int64]
-    cgroup_bytes: NDArray[np.int64]
-    probe_cost_ns: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.time_ns)
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +65,11 @@ class Estimate:
     """A quantile with its interval.
 
     Attributes:
-        value: the sample quantile ``sorted[ceil(n p) - 1]``; None where ``n`` cannot support it.
-        low: lower end of the interval, or None where ``n`` is too small.
-        high: upper end of the interval, or None where ``n`` is too small.
-        method: how the interval was made; empty where there is none.
-        needs: samples that a two-sided interval of this quantile needs, where there are fewer; else None.
+        value: the sample quantile ``sorted[ceil(n p) - 1]``; None if ``n`` is too small for it.
+        low: lower end of the interval, or None if ``n`` is too small.
+        high: upper end of the interval, or None if ``n`` is too small.
+        method: method of the interval; empty if there is no interval.
+        needs: samples that a two-sided interval of this quantile needs, if there are fewer; else None.
     """
 
     value: float | None
@@ -147,11 +81,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A place where samples gather.
+    """A mode of a distribution.
 
     Attributes:
-        value: median of its samples, in the metric's unit.
-        share: its samples, of all.
+        value: median of its samples, in the unit of the metric.
+        share: fraction of all samples that belong to it.
     """
 
     value: float
@@ -166,26 +100,26 @@ class Summary:
         metric: tag.
         phase: as in ``Samples``; of a scored metric the task.
         n: measured samples, or items.
-        runs: fresh processes they come from.
-        scope: ``run`` if the intervals speak of this one process only, ``runs`` if of fresh processes.
+        runs: fresh processes that they come from.
+        scope: what the intervals hold for: this one process (``run``), fresh processes (``runs``) or items (``items``).
         level: confidence level of the intervals.
-        cold: the first run's cold observation, or None.
+        cold: cold observation of the first run, or None.
         minimum: smallest sample.
         maximum: largest sample.
         mean: arithmetic mean.
         quantiles: ``p50``, ``p90``, ``p95``, ``p99``, ``p99.9``; none for a scored metric.
-        autocorrelation: lag-1, of the samples' ranks in order of time; None under 3 samples.
-        effective_n: samples that independent ones would have to be, given the autocorrelation.
-        outliers_mild: beyond 1.5 and up to 3 interquartile ranges on the log scale, still counted in everything.
+        autocorrelation: lag 1, of the ranks of the samples in order of time; None below 3 samples.
+        effective_n: number of independent samples with the same information, given the autocorrelation.
+        outliers_mild: beyond 1.5 and up to 3 interquartile ranges on the log scale; included in all statistics.
         outliers_severe: beyond 3.
         converged: whether the stopping rule was met.
         stop_reason: why sampling stopped.
-        score: of a scored metric, its mean (or largest) over the items, with its interval; else None.
-        steadiness: value of ``steady_state.Steadiness``, the least steady of its runs; empty where unknown.
-        modes: places where samples gather, of the run that has most; empty where unknown.
+        score: mean (or maximum) of a scored metric over the items, with its interval; None for a sampled metric.
+        steadiness: value of ``steady_state.Steadiness`` of the least steady run; empty if unknown.
+        modes: modes of the run that has most; empty if unknown.
         interfered: samples of iterations in which the kernel or the garbage collector interfered.
-        outliers_interfered: of the severe outliers, those among them.
-        beside_loader: samples that were taken while another model loaded, on processors of its own.
+        outliers_interfered: severe outliers among those samples.
+        beside_loader: samples taken while another model loaded on other processors.
     """
 
     metric: str
@@ -214,7 +148,7 @@ class Summary:
 
     @property
     def headline(self) -> Estimate:
-        """The figure that stands for this summary: of a scored metric its score, else the median."""
+        """Main figure of this summary: the score of a scored metric, else the median."""
         return self.score or self.quantiles.get("p50") or Estimate(None, None, None)
 
 
@@ -226,7 +160,7 @@ class Failure:
         cause: one line.
         detail: traceback of the worker, or empty.
         stderr_tail: last lines that the worker printed.
-        exit_status: the worker's exit code, negative for a signal, or None while it lived.
+        exit_status: exit code of the worker, negative for a signal; None if it was still alive.
     """
 
     cause: str
@@ -248,8 +182,10 @@ class BenchmarkResult:
         scores: the items' scores, or None.
         model: what the model says of itself: title, parameters, ``weights`` (source, label, trained, digest).
         workers: one entry per run: process, versions, load steps, CPU time over wall time, faults, context switches.
-        notes: what lowers the trust in this result, one sentence each.
+        notes: remarks of the benchmark on this result, one sentence each.
         failure: why there is no (whole) result, or None.
+        grade: how far to believe it, judged when the case ended; None before that, and if the case does not apply.
+        headline: tags of the benchmark's headline metrics, in order; empty in runs stored before they were recorded.
     """
 
     case: Case
@@ -262,22 +198,24 @@ class BenchmarkResult:
     workers: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
+    grade: Grade | None = None
+    headline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What ``run.json`` holds: how the cases were measured.
+    """Content of ``run.json``: how the cases were measured.
 
     Attributes:
-        id: name of the run's folder.
-        created_utc: ISO 8601, UTC.
+        id: name of the folder of the run.
+        created_utc: start of the run, ISO 8601, UTC.
         spec: what was asked for, as plain data.
         environment: the machine and the software, as plain data.
-        clock: the clock's description of itself.
-        overlap: the policy of loading ahead, why, and how much of the loading it hid, nanoseconds.
-        floor: metric tag → quantiles of the null model through the same path, nanoseconds.
-        cases: one entry per planned case: id, slug, status (``pending`` until it ended).
-        finished: whether the plan was carried out to its end.
+        clock: source, resolution and reading cost of the clock.
+        overlap: policy of loading ahead, its reason, and the loading time that it hid, nanoseconds.
+        floor: harness floor, metric tag → quantiles of the null model on the same path, nanoseconds.
+        cases: one entry per planned case: id, slug, status (``pending`` until it has ended).
+        finished: whether the whole plan was carried out.
     """
 
     id: str

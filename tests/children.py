@@ -1,4 +1,4 @@
-"""Code that tests run in a process of its own."""
+"""Children of a test: a fork of this process, or another Python."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def run_in_child(check: Callable[[], object]) -> int:
 
 
 def run_python(code: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh interpreter."""
-    command = [sys.executable, *options, "-c", textwrap.dedent(code)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    """Run ``code``, dedented, in another Python and return what it wrote."""
+    return subprocess.run(
+        [sys.executable, *options, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120
+    )

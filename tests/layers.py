@@ -17,9 +17,9 @@ PACKAGE = ROOT / "inference_bench"
 NAME = PACKAGE.name
 
 ORDER = (
-    "errors units text moved _native",
+    "errors units text grade moved _native _native_types",
     "plugins",
-    "spec metrics",
+    "spec metrics columns",
     "plan",
     "result",
     "analysis",
@@ -31,7 +31,7 @@ ORDER = (
     "reports",
     "orchestration",
     "live",
-    "runner scaffold pytest_plugin",
+    "runner scaffold pytest_plugin testing",
     "__init__",
     "cli",
     "__main__",

@@ -16,7 +16,7 @@ import pytest
 from openai import OpenAI
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from inference_bench.results.run_folder import load_run
+from inference_bench.results.run import load_run
 
 ROOT = Path(__file__).parent.parent
 TEXT = ROOT / "inference_bench" / "model" / "prompt.txt"

@@ -100,11 +100,15 @@ void SpanRecorder::abandon_in_child() noexcept {
 // ---- reading
 
 std::vector<std::pair<std::uint64_t, SpanChunk*>> SpanRecorder::chunks_by_age() {
+    // Younger chunks wait for the next time. A thread may acquire two of them during the search, the first behind it
+    // and the second ahead of it, and a thread's records must come in their order.
+    const std::uint64_t end = chunks_.acquired();
     std::vector<std::pair<std::uint64_t, SpanChunk*>> found;
     for (std::size_t i = 0; i < chunks_.size(); ++i) {
         SpanChunk& chunk = chunks_[i];
         if (chunk.state.load(std::memory_order_acquire) < SpanChunk::Owned) continue;
-        found.emplace_back(chunk.sequence.load(std::memory_order_relaxed), &chunk);
+        const std::uint64_t sequence = chunk.sequence.load(std::memory_order_relaxed);
+        if (sequence < end) found.emplace_back(sequence, &chunk);
     }
     std::sort(found.begin(), found.end());
     return found;

@@ -54,8 +54,8 @@ _GROWTH = 8
 """Largest growth from one block to the next, so that one very fast call cannot lead to an endless block."""
 
 
-class ProgressFields(TypedDict):
-    """How far a case is; ``elapsed_ns`` is since the first measured iteration began, ``total`` is absent if unknown."""
+class CaseProgressFields(TypedDict):
+    """The progress of a case, as sent to the orchestrator."""
 
     iterations: int
     samples: int
@@ -98,7 +98,7 @@ class Measurement:
     def __init__(
         self,
         limits: Limits,
-        on_progress: Callable[[ProgressFields], None] | None = None,
+        on_progress: Callable[[CaseProgressFields], None] | None = None,
         weights: ResolvedWeights | None = None,
         on_window: Callable[..., None] | None = None,
     ) -> None:
@@ -270,11 +270,11 @@ class Measurement:
         self._on_progress(
             {
                 "iterations": done,
-                "total": total,
                 "samples": done,
                 "medians": {},
                 "widths": {},
                 "peak_rss_bytes": _peak_rss_bytes(),
+                "total": total,
             }
         )
         self._reported_ns = now_ns()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import inference_bench._native as _native
 from inference_bench.analysis.summaries import summarise_samples
+from inference_bench.analysis.trust.case import judged
 from inference_bench.live.exporter import Exporter
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, RunRecord, Samples, Stage, Status
@@ -107,7 +108,7 @@ class ParquetExporter(Exporter):
         )
         sinks = open_sinks(folder)
         sinks.begin(record)
-        sinks.write(result, record)
+        sinks.write(judged(result, record), record)
         sinks.finish(record)
         self._folders.append(folder)
 
@@ -158,19 +159,16 @@ class _Columns:
         self.value.append(value)
 
     def samples(self) -> Samples:
-        """Return typed columns. Live traffic has no warm-up stage."""
-        import numpy as np
-
-        rows = len(self.value)
-        return Samples(
-            run=np.zeros(rows, np.int32),
-            iteration=np.array(self.iteration, np.int32),
-            step=np.array(self.step, np.int32),
-            metric=np.array(self.metric, np.str_),
-            phase=np.array([""] * rows, np.str_),
-            stage=np.array([Stage.MEASURED.value] * rows, np.str_),
-            start_ns=np.array(self.start_ns, np.int64),
-            value=np.array(self.value, np.int64),
-            loader=np.array(["none"] * rows, np.str_),
-            interference=np.array([""] * rows, np.str_),
-        )
+        """Return typed columns. Live traffic has no warm-up stage and no loader."""
+        measured = {
+            "run": 0,
+            "iteration": self.iteration,
+            "step": self.step,
+            "metric": self.metric,
+            "phase": "",
+            "stage": Stage.MEASURED.value,
+            "start_ns": self.start_ns,
+            "value": self.value,
+            "loader": "none",
+        }
+        return Samples.joined([measured])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,35 +19,6 @@ from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary
 from inference_bench.spec import Limits
 
-_SAMPLE_TYPES = {
-    "run": np.int32,
-    "iteration": np.int32,
-    "step": np.int32,
-    "metric": np.str_,
-    "phase": np.str_,
-    "stage": np.str_,
-    "start_ns": np.int64,
-    "value": np.int64,
-    "loader": np.str_,
-    "interference": np.str_,
-}
-_SCORE_TYPES = {
-    "run": np.int32,
-    "task": np.str_,
-    "item": np.str_,
-    "metric": np.str_,
-    "value": np.float64,
-    "weight": np.float64,
-    "detail": np.object_,
-}
-_MEMORY_TYPES = {
-    "run": np.int32,
-    "time_ns": np.int64,
-    "phase": np.str_,
-    "rss_bytes": np.int64,
-    "cgroup_bytes": np.int64,
-    "probe_cost_ns": np.int64,
-}
 _Columns = Mapping[str, Sequence[object] | NDArray[np.str_]]
 _NO_LOADERS = Activity()
 
@@ -59,6 +29,7 @@ class Tally:
 
     case: Case
     limits: Limits
+    headline: tuple[str, ...] = ()
     status: Status = Status.OK
     failure: Failure | None = None
     model: Mapping[str, object] = field(default_factory=dict)
@@ -108,8 +79,8 @@ class Tally:
 
     def result(self) -> BenchmarkResult:
         """Return the result of everything collected so far."""
-        samples = Samples(**_joined(self._samples, _SAMPLE_TYPES)) if self._samples else None
-        scores = Scores(**_joined(self._scores, _SCORE_TYPES)) if self._scores else None
+        samples = Samples.joined(self._samples) if self._samples else None
+        scores = Scores.joined(self._scores) if self._scores else None
         sampled = self._summaries(samples) if samples is not None else ()
         return BenchmarkResult(
             case=self.case,
@@ -117,11 +88,12 @@ class Tally:
             summaries=sampled + (summarise_scores(scores) if scores is not None else ()),
             samples=samples,
             scores=scores,
-            memory=MemoryTimeline(**_joined(self._memory, _MEMORY_TYPES)) if self._memory else None,
+            memory=MemoryTimeline.joined(self._memory) if self._memory else None,
             model=self.model,
             workers=tuple(self.workers),
             notes=(*self._notes_on_weights(), *self.notes),
             failure=self.failure,
+            headline=self.headline,
         )
 
     def _summaries(self, samples: Samples) -> tuple[Summary, ...]:
@@ -174,10 +146,3 @@ def _loader_states(samples: Columns, loaders: Activity) -> NDArray[np.str_]:
 
 def _with_run(run: int, columns: _Columns) -> _Columns:
     return {**columns, "run": [run] * len(next(iter(columns.values())))}
-
-
-def _joined(parts: Sequence[_Columns], types: Mapping[str, type]) -> dict[str, Any]:
-    """Join the columns of several runs into typed arrays."""
-    return {
-        name: np.concatenate([np.asarray(part[name], dtype=kind) for part in parts]) for name, kind in types.items()
-    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from inference_bench.plan import Group, Plan
 from inference_bench.result import Status
-from inference_bench.results.run_folder import Run
+from inference_bench.results.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
-from inference_bench.results.run_folder import Run, create_run_folder, load_run, locked
+from inference_bench.results.run import Run, load_run
+from inference_bench.results.run_folder import create_run_folder, locked
 from inference_bench.results.serialization import spec_from_plain
 from inference_bench.spec import Spec
 

@@ -1,4 +1,4 @@
-"""How a run is shown to people.
+"""The contract of a report: it renders a run as text.
 
 A report lives in ``inference_bench/reports/<name>.py`` as one subclass of ``Report``, or in another distribution behind
 an entry point of the group ``inference_bench.reports``.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, TextIO
 from inference_bench.plugins import load_class
 
 if TYPE_CHECKING:
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 PACKAGE = "inference_bench.reports"
 

@@ -1,4 +1,4 @@
-"""The content of ``results.csv``."""
+"""A report with the content of ``results.csv``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from inference_bench.reports._report import Report
 from inference_bench.results.sinks.csv import rows, write_table
 
 if TYPE_CHECKING:
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 
 class CsvReport(Report):
-    """Prints what the run's ``results.csv`` holds."""
+    """The content of the run's ``results.csv``."""
 
     def render(self, run: Run, stream: TextIO) -> None:
-        """Write a heading and one row a summary."""
+        """Write a heading and one row per summary."""
         write_table(stream, [row for result in run.results for row in rows(result, run.record)])

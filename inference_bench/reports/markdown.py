@@ -1,4 +1,4 @@
-"""GitHub Markdown, for an issue or a pull request."""
+"""A report as GitHub Markdown, for an issue or a pull request."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from inference_bench.reports._report import Report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from inference_bench.results.run_folder import Run
+    from inference_bench.results.run import Run
 
 _LOUD = (Tone.STRONG, Tone.ALARM)
 
 _ACTIVE = re.compile(r"[\\`*~|$]|(?<![^\W_])_|_(?![^\W_])|^[#+-]|\](?=[(\[:])")
-"""What Markdown would act on; underscores within a word and lone brackets are harmless, and tables full of them."""
+"""What Markdown would interpret; underscores within a word and lone brackets are harmless and frequent."""
 
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 

@@ -1,1 +1,1 @@
-"""Runs on disk: written as they are measured, read back, queried."""
+"""Runs on disk: written while cases are measured, read back, queried."""

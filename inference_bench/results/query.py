@@ -1,46 +1,48 @@
-"""SQL over runs: DuckDB on the Arrow tables, nothing copied and nothing imported into a database."""
+"""SQL over runs: DuckDB queries the Arrow tables in place."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import UsageError
-from inference_bench.results.tables import TABLES
+from inference_bench.results.tables import TABLE_NAMES
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import pyarrow as pa
 
     from inference_bench.results.tables import RunTables
 
 
 def query(sql: str, tables: RunTables) -> pa.Table:
-    """Answer a query over ``summaries``, ``samples``, ``memory`` and ``scores``.
+    """Return the answer to a query over ``summaries``, ``samples``, ``memory`` and ``scores``.
 
-    Only the tables that the query names are read.
+    Only tables that the query names are read.
 
     Raises:
-        UsageError: DuckDB is missing, or refuses the query.
+        UsageError: DuckDB is not installed or rejects the query.
     """
     duckdb = _duckdb()
     words = set(re.findall(r"\w+", sql.lower()))
     try:
         with duckdb.connect() as connection:
-            # An answer comes from the runs alone: an extension that is not there is an error, not a download.
+            # A missing extension is an error, not a download.
             connection.execute("SET autoinstall_known_extensions = false")
-            for name in words.intersection(TABLES):
+            for name in words.intersection(TABLE_NAMES):
                 table = getattr(tables, name)
-                if table.num_columns:  # DuckDB has no table without a column
+                if table.num_columns:  # DuckDB cannot register a table without columns
                     connection.register(name, table)
             answer = connection.sql(sql)
             if answer is None:  # DuckDB 1 on a statement such as SET; DuckDB 2 answers with an empty table
-                raise UsageError("a statement without an answer: expected a query, such as SELECT … FROM summaries.")
+                raise UsageError("the statement returns nothing: expected a query, such as SELECT … FROM summaries.")
             return answer.to_arrow_table()
     except duckdb.Error as error:
-        raise UsageError(f"DuckDB refuses the query: {_first_line(error)} Tables: {', '.join(TABLES)}.") from error
+        raise UsageError(f"DuckDB rejects the query: {_first_line(error)} Tables: {', '.join(TABLE_NAMES)}.") from error
 
 
-def _duckdb() -> Any:
+def _duckdb() -> ModuleType:
     try:
         import duckdb
     except ImportError:
@@ -49,7 +51,7 @@ def _duckdb() -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what is wrong without the drawing of where; DuckDB's own guess of a name stays."""
+    """Return DuckDB's message without its excerpt of the query; its suggestion of a name stays."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(("LINE ", "^"))]
     return " ".join(told).rstrip(".") + "."

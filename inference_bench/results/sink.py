@@ -1,4 +1,4 @@
-"""Where results go as they are measured.
+"""The contract of a sink: an output for machines that is written while cases are measured.
 
 A sink lives in ``inference_bench/results/sinks/<name>.py`` as one subclass of ``Sink``, or in another distribution
 behind an entry point of the group ``inference_bench.sinks``.
@@ -23,8 +23,8 @@ PACKAGE = "inference_bench.results.sinks"
 class Sink(ABC):
     """Writes results of one run for machines.
 
-    A sink opened on a folder that already holds results keeps them; a case that is written again replaces its former
-    self. Whatever it writes is readable after every call: a run may be killed between any two.
+    A sink on a folder that already holds results keeps them; a case that is written again replaces its earlier result.
+    The files are readable after every call, because a run may be killed between any two.
     """
 
     name: ClassVar[str] = ""
@@ -34,17 +34,17 @@ class Sink(ABC):
 
     @abstractmethod
     def begin(self, record: RunRecord) -> None:
-        """Write what is known before the first case."""
+        """Write what is known before the first case; ``record`` is the state of the run."""
 
     @abstractmethod
     def write(self, result: BenchmarkResult, record: RunRecord) -> None:
-        """Write one case that has just ended; ``record`` is the run's state after it."""
+        """Write one case that has ended; ``record`` is the state of the run after it."""
 
     def finish(self, record: RunRecord) -> None:  # noqa: B027 (most sinks have written everything by now)
-        """Write what only the end of the run tells."""
+        """Write what is known only at the end of the run."""
 
 
-class Sinks(Sink):  # not a plugin: it stands outside of the package ``sinks``
+class Sinks(Sink):  # not a plugin: it is outside the package ``sinks``
     """Several sinks as one."""
 
     def __init__(self, folder: Path, members: Iterable[Sink]) -> None:
@@ -68,12 +68,12 @@ class Sinks(Sink):  # not a plugin: it stands outside of the package ``sinks``
 
 
 def open_sinks(folder: Path, names: Iterable[str] | None = None) -> Sink:
-    """Return the named sinks on a run's folder; by default all that are installed.
+    """Return the named sinks on the folder of a run as one; all installed sinks by default.
 
     Raises:
-        UnknownNameError: no such sink.
+        UnknownNameError: there is no such sink.
     """
     wanted = plugin_names(PACKAGE) if names is None else names
-    # results.json and run.json name the other files: written last, they never promise what is not there yet.
+    # results.json and run.json name the other files: written last, they never name a missing file.
     ordered = sorted(wanted, key=lambda name: name == "json")
     return Sinks(folder, [load_class("sink", PACKAGE, name, Sink)(folder) for name in ordered])  # type: ignore[type-abstract]

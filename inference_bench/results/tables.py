@@ -1,13 +1,14 @@
-"""Everything that was measured in many runs, as Arrow tables: for pandas, Polars, DuckDB, or a notebook."""
+"""All data of many runs as Arrow tables, for pandas, Polars, DuckDB or a notebook."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from inference_bench.columns import TABLES
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.results.discovery import open_runs
-from inference_bench.results.run_folder import MEMORY, SAMPLES, SCORES, Run
+from inference_bench.results.run import Run
 
 if TYPE_CHECKING:
     import os
@@ -15,17 +16,17 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-TABLES = ("summaries", "samples", "memory", "scores")
-"""The attributes of ``RunTables`` that are tables; also what SQL calls them."""
+TABLE_NAMES = ("summaries", *TABLES)
+"""Attributes of ``RunTables`` that are tables, and their names in SQL."""
 
 
 class RunTables:
-    """The tables of many runs, each read from its files when it is first used.
+    """The tables of many runs, each read from its files on first use.
 
     Every row has a ``run_id``. Times are integer nanoseconds, sizes integer bytes, as in the files (docs/results.md).
 
     Attributes:
-        problems: runs and files that could not be read, one line each; grows as tables are read.
+        problems: runs and files that could not be read, one line each; a table adds its own when it is read.
     """
 
     def __init__(self, runs: Sequence[Run], problems: Sequence[str] = ()) -> None:
@@ -34,12 +35,12 @@ class RunTables:
 
     @cached_property
     def summaries(self) -> pa.Table:
-        """One row a summary, with the columns of ``results.csv`` and ``created_utc``."""
+        """One row per summary, with the columns of ``results.csv`` and ``created_utc``."""
         import pyarrow as pa
 
         from inference_bench.results.sinks.csv import rows
 
-        table: list[Mapping[str, Any]] = [
+        table: list[Mapping[str, object]] = [
             {"created_utc": run.record.created_utc, **row}
             for run in self._runs
             for result in run.results
@@ -50,32 +51,32 @@ class RunTables:
 
     @cached_property
     def samples(self) -> pa.Table:
-        """One row a raw observation."""
-        return self._joined(SAMPLES)
+        """One row per raw observation."""
+        return self._joined("samples")
 
     @cached_property
     def memory(self) -> pa.Table:
-        """One row a reading of the memory sampler."""
-        return self._joined(MEMORY)
+        """One row per reading of the memory sampler."""
+        return self._joined("memory")
 
     @cached_property
     def scores(self) -> pa.Table:
-        """One row an item's score."""
-        return self._joined(SCORES)
+        """One row per item and metric."""
+        return self._joined("scores")
 
-    def _joined(self, kind: str) -> pa.Table:
+    def _joined(self, name: str) -> pa.Table:
         import pyarrow as pa
 
-        tables = list(self._tables(kind))
+        tables = list(self._tables(name))
         return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
 
-    def _tables(self, kind: str) -> Iterator[pa.Table]:
+    def _tables(self, name: str) -> Iterator[pa.Table]:
         import pyarrow as pa
 
-        read = {SAMPLES: Run.samples, MEMORY: Run.memory, SCORES: Run.scores}[kind]
+        read = {"samples": Run.samples, "memory": Run.memory, "scores": Run.scores}[name]
         for run in self._runs:
             for case_id, files in run.files.items():
-                if files[kind] is None:
+                if files[name] is None:
                     continue
                 try:
                     table = read(run, case_id)
@@ -87,13 +88,13 @@ class RunTables:
 
 
 def load_runs(*places: str | os.PathLike[str]) -> RunTables:
-    """Find all runs in folders, or in patterns of folders; their tables are read when they are first used.
+    """Return the tables of all runs in folders or patterns of folders; each table is read on first use.
 
     >>> load_runs("benchmark_results").summaries.to_pandas()  # doctest: +SKIP
 
     Raises:
-        InvalidValueError: no place is given.
-        RunFormatError: a place holds no run that can be read.
+        InvalidValueError: no folder was given.
+        RunFormatError: a folder has no readable run.
     """
     if not places:
         raise InvalidValueError("runs", "no folder", "at least one", "Try load_runs('benchmark_results').")
@@ -102,8 +103,8 @@ def load_runs(*places: str | os.PathLike[str]) -> RunTables:
     return RunTables(list(runs.values()), problems)
 
 
-def _array(column: list[Any]) -> Any:
-    """Turn a column into an array; one of mixed types (an axis of numbers here, names there) becomes text."""
+def _array(column: list[object]) -> pa.Array:
+    """Return a column as an array; mixed types (an axis with numbers in one run, names in another) become text."""
     import pyarrow as pa
 
     try:

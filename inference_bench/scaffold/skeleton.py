@@ -120,7 +120,7 @@ def _described(facts: ModelFacts) -> dict[str, str]:
         "title": facts.title,
         "class_name": _class_name(facts.name),
         "title_literal": _literal(facts.title),
-        "description_literal": _literal(f"{kind} architecture" if kind else "a model on a framework of its own"),
+        "description_literal": _literal(f"{kind} architecture" if kind else "a model on its own framework"),
         "license_literal": _literal(facts.license or "unknown"),
     }
 
@@ -145,7 +145,7 @@ def _model_words(facts: ModelFacts) -> dict[str, object]:
 def _readme(facts: ModelFacts) -> dict[str, str]:
     return {
         "title": facts.title,
-        "weights": f"hub {facts.hub.repo_id}, revision {facts.hub.revision}" if facts.hub else "none named yet",
+        "weights": f"hub {facts.hub.repo_id}, revision {facts.hub.revision}" if facts.hub else "none yet",
         "license": facts.license or "unknown",
         "parameters": f"{facts.parameters:,}" if facts.parameters else "unknown",
     }

@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct: small enough for any CPU, trained well enough to answer."""
+"""SmolLM2-135M-Instruct: a small chat model for any CPU."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from inference_bench.analysis.trust.case import grade
+from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks._batcher import Batcher
 from inference_bench.benchmarks._load_generator import Load, Served, send
@@ -256,6 +258,8 @@ def test_a_model_that_cannot_keep_up_is_noted():
 def test_an_invalid_result_is_graded_so(tmp_path):
     done = run(_spec(requests=(30,), rate=(400,)), tmp_path).run
     (result,) = done.results
+    (stored,) = json.loads((done.folder / "results.json").read_text())["results"]
+    assert (stored["trust"]["grade"], stored["trust"]["rules"]) == (result.grade.letter, RULES_VERSION)
     late = tuple(
         replace(s, score=replace(s.score, value=0.5)) if s.metric == "on_schedule" else s for s in result.summaries
     )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from inference_bench.live.parquet import ParquetExporter
-from inference_bench.results.run_folder import load_run
+from inference_bench.results.run import load_run
 
 
 def test_live_generations_are_a_run_that_report_reads(profiler, generate, tmp_path):

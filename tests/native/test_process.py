@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference_bench import _native
-from tests.children import run_in_child, run_python
+from tests.children import run_in_child
 
 if TYPE_CHECKING:
     pass
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parents[1]
 _APART = (Path(__file__).name, "test_native_cpp.py", "test_gpu_events.py")
 HOUR_NS = 3_600_000_000_000
-_IMPORT = "from inference_bench import _native\n"
+
+
+def run_python(code: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *options, "-c", f"from inference_bench import _native\n{code}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def assert_quiet(done: subprocess.CompletedProcess[str], expected: str = "") -> None:
@@ -134,7 +142,7 @@ print(queue.get())
 process.join(60)
 print(process.exitcode)
 """
-    assert_quiet(run_python(_IMPORT + code, "-W", "ignore::DeprecationWarning"), "[False, True, [0]]\n0\n")
+    assert_quiet(run_python(code, "-W", "ignore::DeprecationWarning"), "[False, True, [0]]\n0\n")
 
 
 # ---- the interpreter's exit
@@ -166,7 +174,7 @@ print(process.exitcode)
     ],
 )
 def test_the_interpreter_may_exit_while_native_threads_run(code: str):
-    assert_quiet(run_python(_IMPORT + code))
+    assert_quiet(run_python(code))
 
 
 @pytest.mark.parametrize("rate", [1e-3, 1e4])
@@ -181,7 +189,7 @@ while pacer.start_ns is None:
     time.sleep(0.001)
 """
     for _ in range(3):
-        assert_quiet(run_python(_IMPORT + code))
+        assert_quiet(run_python(code))
 
 
 def test_objects_may_be_dropped_while_they_run():
@@ -223,7 +231,7 @@ del inference_bench._native
 from inference_bench import _native as again
 print(list(pacer), list(again.Pacer.trace([0])), again.now_ns() > _native.now_ns() - 10**9)
 """
-    assert_quiet(run_python(_IMPORT + code), "[0, 1] [0] True\n")
+    assert_quiet(run_python(code), "[0, 1] [0] True\n")
 
 
 SUB_INTERPRETER = """

@@ -15,7 +15,7 @@ import pytest
 
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
-from inference_bench.results.run_folder import load_run
+from inference_bench.results.run import load_run
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 from tests.processes import assert_no_worker_is_left, workers_alive

@@ -15,7 +15,8 @@ from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import resume_run, run_benchmarks
 from inference_bench.result import Status
-from inference_bench.results.run_folder import load_run, locked
+from inference_bench.results.run import load_run
+from inference_bench.results.run_folder import locked
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
 

@@ -244,6 +244,6 @@ def test_workers_die_with_their_orchestrator(tmp_path, bad_models):
         time.sleep(0.05)
     assert_no_worker_is_left()
     folder = next(tmp_path.iterdir())
-    from inference_bench.results.run_folder import load_run
+    from inference_bench.results.run import load_run
 
     assert load_run(folder).record.finished is False

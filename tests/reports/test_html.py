@@ -185,7 +185,7 @@ def test_the_links_lead_through_the_page_in_its_order_and_say_what_tells_parts_a
     parts = [value for tag, name, value in found.attributes if (tag, name) == ("section", "id")]
 
     assert links == parts
-    assert parts[:5] == ["trust", "part-3", "drawings", "part-1", "part-2"]
+    assert parts[:5] == ["trust", "part-3", "charts", "part-1", "part-2"]
     assert '<a href="#part-1">Null · float32</a>' in text
     assert '<a href="#part-2">Null · bfloat16</a>' in text
 
@@ -215,7 +215,7 @@ def test_a_missing_file_costs_its_drawing_only(run, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(run.folder, folder)
     shutil.rmtree(folder / "samples")
-    from inference_bench.results.run_folder import load_run
+    from inference_bench.results.run import load_run
 
     titles = [figure.title for figure in figures(load_run(folder))]
     assert not any("Distribution" in title for title in titles)

@@ -1,67 +1,23 @@
-"""Runs as Arrow tables, and SQL over them."""
+"""SQL over runs."""
 
 from __future__ import annotations
 
 import io
 import subprocess
 import sys
-from dataclasses import replace
 
 import orjson
 import pytest
 
 from inference_bench.cli import main
-from inference_bench.errors import InvalidValueError, RunFormatError, UsageError
-from inference_bench.results.tables import TABLES, load_runs
+from inference_bench.errors import UsageError
+from inference_bench.results.tables import TABLE_NAMES, load_runs
+from tests.null_runs import write_null_runs
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """Return a folder with two real runs of the null model."""
-    folder = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-m", "inference_bench", "run", "--model", "null", "--benchmark", "inference_speed"]
-    options = ["--input-lengths", "8,16", "--new-tokens", "4", "--budget", "1", "--output", str(folder)]
-    for _ in range(2):
-        subprocess.run([*command, *options], check=True, capture_output=True)
-    return folder
-
-
-def test_every_row_says_its_run(root):
-    tables = load_runs(root)
-    ids = {path.name for path in root.iterdir()}
-
-    assert set(tables.summaries["run_id"].to_pylist()) == ids
-    assert set(tables.samples["run_id"].to_pylist()) == ids
-    assert tables.problems == []
-
-
-def test_tables_are_read_when_they_are_used(root, monkeypatch):
-    monkeypatch.setattr("inference_bench.results.run_folder.Run._table", pytest.fail)
-
-    assert load_runs(root).summaries.num_rows > 0
-
-
-def test_a_run_that_is_found_twice_counts_once(root):
-    assert load_runs(root, root / "*").summaries.num_rows == load_runs(root).summaries.num_rows
-
-
-def test_a_lost_file_is_a_problem_not_the_end(root, tmp_path):
-    import shutil
-
-    shutil.copytree(root, tmp_path / "copy")
-    lost = next((tmp_path / "copy").rglob("samples/*.parquet"))
-    lost.unlink()
-    tables = load_runs(tmp_path / "copy")
-
-    assert 0 < tables.samples.num_rows < load_runs(root).samples.num_rows
-    assert [problem for problem in tables.problems if lost.name in problem and "missing" in problem]
-
-
-def test_no_place_and_an_empty_place(tmp_path):
-    with pytest.raises(InvalidValueError, match="no folder"):
-        load_runs()
-    with pytest.raises(RunFormatError, match="no run in it"):
-        load_runs(tmp_path)
+    return write_null_runs(tmp_path_factory.mktemp("runs"), 2)
 
 
 def ask(capsys, *words):
@@ -123,7 +79,7 @@ def test_a_wrong_query_is_one_line(root, capsys, sql, told):
 
     assert (code, out) == (2, "")
     assert told in err and err.count("\n") == 1
-    assert all(name in err for name in TABLES)
+    assert all(name in err for name in TABLE_NAMES)
 
 
 def test_an_unknown_format(root, capsys):
@@ -137,17 +93,3 @@ def test_without_duckdb_the_message_says_what_to_install(root, monkeypatch):
 
     with pytest.raises(UsageError, match=r"pip install 'inference-bench\[duckdb\]'"):
         query("SELECT 1", load_runs(root))
-
-
-def test_axes_of_mixed_types_become_text():
-    from inference_bench.plan import Case
-    from inference_bench.result import BenchmarkResult, RunRecord, Status
-    from inference_bench.results.run_folder import Run
-    from inference_bench.results.tables import RunTables
-    from inference_bench.spec import Setup
-
-    case = Case("tiny", "speed", Setup(threads=1), {"size": 1})
-    results = [BenchmarkResult(replace(case, parameters={"size": size}), Status.OK) for size in (1, "large")]
-    table = RunTables([Run(RunRecord("r", "2026-11-23T20:15:30+00:00", {}, {}), tuple(results))]).summaries
-
-    assert table["axis_size"].to_pylist() == ["1", "large"]

@@ -17,7 +17,7 @@ from inference_bench.benchmark.discovery import find_benchmarks, load_benchmark
 from inference_bench.cli import main
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.discovery import ModelFile, load_model
-from inference_bench.results.run_folder import Run, load_run
+from inference_bench.results.run import Run, load_run
 from inference_bench.scaffold.architecture import architecture_of, max_input_length, reduced
 from inference_bench.scaffold.skeleton import write_files
 

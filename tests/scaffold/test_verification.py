@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 MODEL = """
-from inference_bench.model.model import Model
+from inference_bench import Model
 
 
 class Plugin(Model):

@@ -1,1 +1,1 @@
-"""Writers of results for machines: one file each, found by its name."""
+"""Sinks: one file each, found by its name."""

@@ -1,15 +1,15 @@
-"""``results.csv``: one row a summary, for a spreadsheet or a first query."""
+"""``results.csv``: one row per summary, for a spreadsheet or a first query."""
 
 from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from inference_bench.analysis.trust.case import case_grade
 from inference_bench.metrics import QUANTILES, better_of, unit_of
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
-from inference_bench.results.run_folder import TABLE, write_atomically
+from inference_bench.results.atomic_file import write_atomically
+from inference_bench.results.run_folder import SUMMARIES
 from inference_bench.results.serialization import plain
 from inference_bench.results.sink import Sink
 from inference_bench.text import one_line
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 AXIS_PREFIX = "axis_"
-"""Keeps an axis named ``n`` or ``threads`` apart from the columns of those names."""
+"""Distinguishes an axis named ``n`` or ``threads`` from the column of that name."""
 
 _CASE = (
     "schema_version",
@@ -55,9 +55,9 @@ class CsvSink(Sink):
     """Rewrites the table after each case."""
 
     def begin(self, record: RunRecord) -> None:
-        """Write the heading; rows of an earlier, unfinished process of the same run stay."""
-        self._rows: dict[str, list[dict[str, Any]]] = {}
-        path = self.folder / TABLE
+        """Write the heading; rows that an earlier process of the same run wrote stay."""
+        self._rows: dict[str, list[dict[str, object]]] = {}
+        path = self.folder / SUMMARIES
         if path.exists():
             for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")):
                 self._rows.setdefault(row["case_id"], []).append(row)
@@ -71,12 +71,12 @@ class CsvSink(Sink):
     def _write(self) -> None:
         text = io.StringIO(newline="")
         write_table(text, [row for rows in self._rows.values() for row in rows])
-        write_atomically(self.folder / TABLE, text.getvalue().encode())
+        write_atomically(self.folder / SUMMARIES, text.getvalue().encode())
 
 
-def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, Any]]:
-    """Yield a row per summary; a case without any yields one row too, so that no failure is missing from the table."""
-    grade = case_grade(result, record)
+def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, object]]:
+    """Yield one row per summary; a case without summaries yields one row, so that every failure is in the table."""
+    grade = result.grade
     common = {**_case_cells(result, record), **_text_cells(result), "grade": grade.letter if grade else None}
     if not result.summaries:
         yield common
@@ -84,8 +84,8 @@ def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, Any]]
         yield common | _summary_cells(summary)
 
 
-def write_table(stream: TextIO, table: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows under the union of their columns; what a row lacks stays empty."""
+def write_table(stream: TextIO, table: Iterable[Mapping[str, object]]) -> None:
+    """Write rows under the union of their columns; a missing cell is empty."""
     table = list(table)
     axes = dict.fromkeys(name for row in table for name in row if name.startswith(AXIS_PREFIX))
     quantiles = [name for quantile in QUANTILES for name in _quantile_columns(quantile)]
@@ -97,11 +97,11 @@ def write_table(stream: TextIO, table: Iterable[Mapping[str, Any]]) -> None:
 
 def _cell(value: object) -> object:
     if isinstance(value, bool):
-        return "true" if value else "false"  # what DuckDB, pandas and Polars read as a Boolean
+        return "true" if value else "false"  # DuckDB, pandas and Polars read these as Booleans
     return one_line(value) if isinstance(value, str) else value
 
 
-def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, Any]:
+def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, object]:
     case, setup = result.case, result.case.setup
     weights = result.model.get("weights") or {}
     return {
@@ -119,12 +119,12 @@ def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _text_cells(result: BenchmarkResult) -> dict[str, Any]:
+def _text_cells(result: BenchmarkResult) -> dict[str, object]:
     failure = None if result.failure is None else plain(result.failure.cause)
     return {"notes": plain("; ".join(result.notes)), "failure": failure}
 
 
-def _summary_cells(summary: Summary) -> dict[str, Any]:
+def _summary_cells(summary: Summary) -> dict[str, object]:
     cells = {name: plain(getattr(summary, name)) for name in ("metric", "phase", "n", "runs", "scope", "level", "cold")}
     cells |= {"unit": unit_of(summary.metric), "better": better_of(summary.metric)}
     cells |= {"min": plain(summary.minimum), "mean": plain(summary.mean), "max": plain(summary.maximum)}
@@ -139,6 +139,6 @@ def _summary_cells(summary: Summary) -> dict[str, Any]:
 
 
 def _quantile_columns(quantile: str) -> tuple[str, str, str]:
-    """Return names that SQL takes without quotes: ``p99_9``, ``p99_9_low``, ``p99_9_high``."""
+    """Return column names that SQL accepts without quotes: ``p99_9``, ``p99_9_low``, ``p99_9_high``."""
     name = quantile.replace(".", "_")
     return name, f"{name}_low", f"{name}_high"

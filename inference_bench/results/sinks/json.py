@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from inference_bench.analysis.trust.case import case_grade
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
-from inference_bench.results.run_folder import RECORD, RESULTS, files_of, write_atomically
+from inference_bench.results.atomic_file import write_atomically
+from inference_bench.results.run_folder import RECORD, RESULTS, files_of
 from inference_bench.results.serialization import record_to_plain, result_to_plain
 from inference_bench.results.sink import Sink
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class JsonSink(Sink):
-    """Rewrites both files after each case; they hold no samples, so they stay small."""
+    """Rewrites both files after each case; they are small, because they hold no samples."""
 
     def begin(self, record: RunRecord) -> None:
-        """Write both files; entries of an earlier, unfinished process of the same run stay."""
-        self._entries: dict[str, dict[str, Any]] = {}
+        """Write both files; entries that an earlier process of the same run wrote stay."""
+        self._entries: dict[str, dict[str, object]] = {}
         path = self.folder / RESULTS
         if path.exists():
             import orjson
@@ -29,7 +29,7 @@ class JsonSink(Sink):
 
     def write(self, result: BenchmarkResult, record: RunRecord) -> None:
         """Add or replace the entry of a case."""
-        self._entries[result.case.id] = entry(result, files_of(result), record)
+        self._entries[result.case.id] = entry(result, files_of(result))
         self._write(record)
 
     def finish(self, record: RunRecord) -> None:
@@ -37,26 +37,23 @@ class JsonSink(Sink):
         self._write(record)
 
     def _write(self, record: RunRecord) -> None:
-        # run.json comes last: it is what makes a folder a run, and it never names a case that results.json lacks.
+        # run.json comes last: it makes the folder a run, and never names a case that results.json lacks.
         write_atomically(self.folder / RESULTS, encode(results_document(record, self._entries.values())))
         write_atomically(self.folder / RECORD, encode({"schema_version": SCHEMA_VERSION, **record_to_plain(record)}))
 
 
-def entry(result: BenchmarkResult, files: Mapping[str, str | None], record: RunRecord) -> dict[str, Any]:
-    """Return what ``results.json`` says of one case."""
-    found = case_grade(result, record)
-    codes = [] if found is None else [finding.code for finding in found.findings]
-    trust = {"grade": None if found is None else found.letter, "findings": codes}
-    return {**result_to_plain(result), "trust": trust, **files}
+def entry(result: BenchmarkResult, files: Mapping[str, str | None]) -> dict[str, object]:
+    """Return the entry of one case in ``results.json``."""
+    return {**result_to_plain(result), **files}
 
 
-def results_document(record: RunRecord, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the whole of ``results.json``."""
+def results_document(record: RunRecord, entries: Iterable[Mapping[str, object]]) -> dict[str, object]:
+    """Return the content of ``results.json``."""
     return {"schema_version": SCHEMA_VERSION, "run": record.id, "results": list(entries)}
 
 
-def encode(document: Mapping[str, Any]) -> bytes:
-    """Encode a document, indented: people read these files and compare them with ``diff``."""
+def encode(document: Mapping[str, object]) -> bytes:
+    """Return a document as JSON, indented, because people read these files and compare them with ``diff``."""
     import orjson
 
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

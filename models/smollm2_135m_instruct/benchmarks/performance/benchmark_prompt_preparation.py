@@ -1,4 +1,4 @@
-"""What a chat costs before the first token: the template and the tokenizer."""
+"""The cost of a chat before the first token: template and tokenizer."""
 
 from __future__ import annotations
 

@@ -1,0 +1,183 @@
+"""Every column of the samples, memory and scores tables, declared once: type, meaning and missing value.
+
+A column is one field of a class below. The types of joined columns, the Parquet files, the checks of files that are
+read, and the tables of docs/results.md come from these fields; ``result.Samples``, ``result.MemoryTimeline`` and
+``result.Scores`` have them as attributes. A column that is added later needs a missing value: parts and files that lack
+the column then count as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self, TypeVar, dataclass_transform
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    INT32 = "int32"
+    INT64 = "int64"
+    FLOAT64 = "float64"
+    WORD = "word"
+    """One of a few texts, dictionary-encoded in files."""
+    NAME = "name"
+    """A short text that differs from row to row."""
+    TEXT = "text"
+    """A text of any length."""
+
+    @property
+    def dtype(self) -> str:
+        """Name of the NumPy type in memory; a text of any length is an object, because NumPy would pad all to one."""
+        return {Kind.WORD: "str", Kind.NAME: "str", Kind.TEXT: "object"}.get(self, self.value)
+
+    @property
+    def stored(self) -> str:
+        """Name of the Arrow type of a value in files."""
+        return "string" if self in (Kind.WORD, Kind.NAME, Kind.TEXT) else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: heading in files and attribute in memory.
+        kind: what it holds.
+        help: meaning and unit, for people.
+        missing: value in memory that means unknown or not applicable, null in files; None if every row has a value.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    missing: int | str | None = None
+
+
+def column(kind: Kind, help: str, *, missing: int | str | None = None) -> Any:
+    """Declare a column as a field of a table; the arguments are the attributes of ``Column``."""
+    return field(metadata={"kind": kind, "help": help, "missing": missing})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(column,))
+def table(cls: type[T]) -> type[T]:
+    """Make a class whose fields are columns a dataclass."""
+    return dataclass(frozen=True, slots=True)(cls)
+
+
+@table
+class Columns:
+    """Equally long columns of one case."""
+
+    run: NDArray[np.int32] = column(Kind.INT32, "fresh process, from 0")
+
+    def __len__(self) -> int:
+        return len(self.run)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Mapping[str, object]]) -> Self:
+        """Return the rows of all parts, one part after another.
+
+        Args:
+            parts: column name → its values, or one value for all rows of the part. A column with a missing value may be
+                absent.
+
+        Raises:
+            KeyError: a part lacks a column that has no missing value.
+        """
+        import numpy as np
+
+        columns = columns_of(cls)
+        filled = [_filled(part, columns) for part in parts]
+        return cls(**{each.name: np.concatenate([part[each.name] for part in filled]) for each in columns})
+
+
+@table
+class SampleColumns(Columns):
+    """One row per observation."""
+
+    iteration: NDArray[np.int32] = column(Kind.INT32, "iteration within the run, from 0 (the cold iteration)")
+    step: NDArray[np.int32] = column(Kind.INT32, "position within the iteration, such as a decode step", missing=-1)
+    metric: NDArray[np.str_] = column(Kind.WORD, "tag of a sampled metric; derived metrics (rates) have no samples")
+    phase: NDArray[np.str_] = column(Kind.WORD, "`prefill`, `decode`, `load` …; empty for the whole")
+    stage: NDArray[np.str_] = column(Kind.WORD, "`cold`, `warmup` or `measured`; only measured samples enter a summary")
+    start_ns: NDArray[np.int64] = column(
+        Kind.INT64, "start of the interval, nanoseconds on CLOCK_MONOTONIC_RAW", missing=-1
+    )
+    value: NDArray[np.int64] = column(Kind.INT64, "nanoseconds or bytes, according to the unit of the metric")
+    loader: NDArray[np.str_] = column(
+        Kind.WORD,
+        "next worker while the sample was taken: `none` (there was no next worker), `still` (frozen, or it had "
+        "loaded its model) or `running`",
+        missing="",
+    )
+    interference: NDArray[np.str_] = column(
+        Kind.WORD,
+        "what interfered with the iteration, joined by `+`: `preempted` (an involuntary context switch), `disk` (a "
+        "page fault that waited for the disk), `gc` (a garbage collection); null if nothing did",
+        missing="",
+    )
+
+
+@table
+class MemoryColumns(Columns):
+    """One row per reading of the memory sampler."""
+
+    time_ns: NDArray[np.int64] = column(Kind.INT64, "time of the reading, nanoseconds on the clock of `start_ns`")
+    phase: NDArray[np.str_] = column(Kind.WORD, "phase at that time")
+    rss_bytes: NDArray[np.int64] = column(Kind.INT64, "resident set size")
+    cgroup_bytes: NDArray[np.int64] = column(Kind.INT64, "memory of the control group", missing=-1)
+    probe_cost_ns: NDArray[np.int64] = column(Kind.INT64, "duration of the reading, nanoseconds")
+
+
+@table
+class ScoreColumns(Columns):
+    """One row per item and metric."""
+
+    task: NDArray[np.str_] = column(Kind.WORD, "data set or question that the item belongs to")
+    item: NDArray[np.str_] = column(
+        Kind.NAME, "name of the item within its task, the same in every run and configuration"
+    )
+    metric: NDArray[np.str_] = column(Kind.WORD, "tag of a scored metric")
+    value: NDArray[np.float64] = column(Kind.FLOAT64, "score of the item, in the unit of the metric")
+    weight: NDArray[np.float64] = column(Kind.FLOAT64, "weight of the item in a mean: 1, or for example its bytes")
+    detail: NDArray[np.object_] = column(
+        Kind.TEXT, "JSON of what led to the score (answer given, answer expected …)", missing=""
+    )
+
+
+CASE_ID = Column("case_id", Kind.WORD, "id of the case, the same in every row, so that a folder reads as one table")
+"""First column of every file; in memory a table belongs to one case."""
+
+TABLES: Mapping[str, type[Columns]] = {"samples": SampleColumns, "memory": MemoryColumns, "scores": ScoreColumns}
+"""Attribute of ``BenchmarkResult``, and name of the folder of its files → the columns."""
+
+
+def columns_of(table: type[Columns]) -> tuple[Column, ...]:
+    """Return the columns of a table in their order."""
+    return tuple(Column(each.name, **each.metadata) for each in fields(table))
+
+
+def columns_of_file(table: type[Columns]) -> tuple[Column, ...]:
+    """Return the columns of the Parquet files of a table in their order."""
+    return CASE_ID, *columns_of(table)
+
+
+def _filled(part: Mapping[str, object], columns: Sequence[Column]) -> dict[str, NDArray[np.generic]]:
+    """Return every column of a part as an array of its type and of the length of the others."""
+    import numpy as np
+
+    arrays = {each.name: np.asarray(_values(part, each), each.kind.dtype) for each in columns}
+    rows = next((len(array) for array in arrays.values() if array.ndim), 1)
+    return {name: array if array.ndim else np.full(rows, array) for name, array in arrays.items()}
+
+
+def _values(part: Mapping[str, object], column: Column) -> object:
+    return part[column.name] if column.missing is None else part.get(column.name, column.missing)

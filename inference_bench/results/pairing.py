@@ -1,0 +1,81 @@
+"""The two runs of an interleaved measurement (``ab``): ``ab.json`` beside their folders names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.errors import RunFormatError
+from inference_bench.results.atomic_file import write_atomically
+
+if TYPE_CHECKING:
+    from inference_bench.results.documents import PairingDocument
+    from inference_bench.results.run import Run
+
+PAIRING = "ab.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PairedRuns:
+    """The two runs of an interleaved measurement.
+
+    Attributes:
+        folders: of the runs A and B.
+        names: of A and of B.
+        level: confidence level of each interval, so that 95 % hold over all looks taken while measuring.
+    """
+
+    folders: tuple[Path, Path]
+    names: tuple[str, str]
+    level: float
+
+
+def write_pairing(folder: Path, names: tuple[str, str], runs: tuple[str, str], level: float, **facts: object) -> None:
+    """Write the description of an interleaved measurement.
+
+    Args:
+        folder: contains the two runs.
+        names: of A and of B.
+        runs: names of their folders.
+        level: as in ``PairedRuns``.
+        **facts: further facts: order, pairs, why measuring stopped.
+    """
+    import orjson
+
+    sides = [{"name": name, "run": run} for name, run in zip(names, runs, strict=True)]
+    document = {"schema_version": _VERSION, "sides": sides, "level": level, **facts}
+    write_atomically(folder / PAIRING, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def read_pairing(folder: Path) -> PairedRuns | None:
+    """Return the interleaved measurement in a folder, or None.
+
+    Raises:
+        RunFormatError: the description is damaged.
+    """
+    import orjson
+
+    path = folder / PAIRING
+    if not path.is_file():
+        return None
+    try:
+        document: PairingDocument = orjson.loads(path.read_bytes())
+        first, second = document["sides"]
+        # Only the name counts, so that a description cannot point outside its folder.
+        folders = tuple(folder / Path(side["run"]).name for side in (first, second))
+        return PairedRuns((folders[0], folders[1]), (str(first["name"]), str(second["name"])), float(document["level"]))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise RunFormatError(f"{path}: damaged ({error!r}). Measure again.") from error
+
+
+def pairing_of(before: Sequence[Run], after: Sequence[Run]) -> PairedRuns | None:
+    """Return the interleaved measurement that consists of these two runs, or None."""
+    if len(before) != 1 or len(after) != 1 or before[0].folder is None or after[0].folder is None:
+        return None
+    found = read_pairing(before[0].folder.parent)
+    halves = (before[0].folder.resolve(), after[0].folder.resolve())
+    is_it = found is not None and {path.resolve() for path in found.folders} == set(halves)
+    return found if is_it else None

@@ -1,0 +1,106 @@
+"""One table of one case as a Parquet file: ``inference_bench.columns`` declares its columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference_bench.columns import CASE_ID, Column, Columns, Kind, columns_of, columns_of_file
+from inference_bench.errors import RunFormatError
+from inference_bench.results.schema_version import check_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+VERSION = "inference_bench.schema_version"
+"""Key of the schema's metadata."""
+_ADVICE = "It was changed by hand or by another tool: restore it, or measure again."
+
+
+def to_arrow(columns: Columns, case_id: str, metadata: Mapping[str, str]) -> pa.Table:
+    """Return columns as an Arrow table; a missing value becomes null, so that no average includes it."""
+    import pyarrow as pa
+
+    arrays = {each.name: _array(getattr(columns, each.name), each) for each in columns_of(type(columns))}
+    found = pa.table({CASE_ID.name: _constant(case_id, len(columns)), **arrays})
+    return found.replace_schema_metadata(dict(metadata))
+
+
+def encode(table: pa.Table) -> memoryview:
+    """Return the bytes of a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    return memoryview(buffer.getvalue())
+
+
+def read_table(path: Path, columns: type[Columns]) -> pa.Table:
+    """Read a Parquet file; a column that was added after it was written reads as nulls.
+
+    Raises:
+        RunFormatError: no readable Parquet, from a newer version, or not the declared columns.
+        FileNotFoundError: there is no such file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError) as error:
+        raise RunFormatError(f"{path}: not readable Parquet ({error}). Restore it, or measure again.") from error
+    check_version(path, (table.schema.metadata or {}).get(VERSION.encode(), b"").decode())
+    for column in columns_of_file(columns):
+        table = _with_declared(path, table, column)
+    return table
+
+
+def _with_declared(path: Path, table: pa.Table, column: Column) -> pa.Table:
+    """Return a table that has a column of the declared type, or refuse it."""
+    import pyarrow as pa
+
+    expected = _type(column)
+    if column.name not in table.column_names:
+        if column.missing is None:
+            raise RunFormatError(f"{path}: no column {column.name!r}. {_ADVICE}")
+        return table.append_column(column.name, pa.nulls(table.num_rows, expected))
+    found = table.schema.field(column.name).type
+    if _values_of(found) != _values_of(expected):
+        raise RunFormatError(f"{path}: column {column.name!r} is {found}, expected {expected}. {_ADVICE}")
+    return table
+
+
+def _type(column: Column) -> pa.DataType:
+    import pyarrow as pa
+
+    values = pa.type_for_alias(column.kind.stored)
+    return pa.dictionary(pa.int32(), values) if column.kind is Kind.WORD else values
+
+
+def _values_of(type: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    return type.value_type if pa.types.is_dictionary(type) else type
+
+
+def _array(values: NDArray[np.generic], column: Column) -> pa.Array:
+    import pyarrow as pa
+
+    mask = None if column.missing is None else values == column.missing
+    kind = pa.type_for_alias(column.kind.stored)
+    array = pa.array(values.astype(object) if pa.types.is_string(kind) else values, kind, mask=mask)
+    return array.dictionary_encode() if column.kind is Kind.WORD else array
+
+
+def _constant(word: str, length: int) -> pa.Array:
+    """Return one word in every row; it takes a few bytes per file."""
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array([0] * length, pa.int32()), pa.array([word], pa.string()))

@@ -1,0 +1,135 @@
+"""One run as data: its record and results, read back from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from inference_bench.analysis.trust.case import judged
+from inference_bench.columns import TABLES
+from inference_bench.errors import RunFormatError
+from inference_bench.result import BenchmarkResult, RunRecord
+from inference_bench.results.parquet_table import read_table
+from inference_bench.results.run_folder import RECORD, RESULTS
+from inference_bench.results.schema_version import check_version
+from inference_bench.results.serialization import record_from_plain, result_from_plain
+from inference_bench.units import counted
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from inference_bench.results.documents import RecordDocument, ResultsDocument
+
+_LISTED = 8
+"""Runs that an error message names before it says how many more there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that was read back, or one that is still in memory.
+
+    Attributes:
+        record: how the cases were measured.
+        results: one per case that ended, in the order of measuring, without samples, memory and scores.
+        folder: where it was read from, or None.
+        files: case id → ``samples``, ``memory`` and ``scores`` → path relative to ``folder``, or None.
+    """
+
+    record: RunRecord
+    results: tuple[BenchmarkResult, ...]
+    folder: Path | None = None
+    files: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+
+    def samples(self, case: str | BenchmarkResult) -> pa.Table:
+        """Read the raw samples of a case, given its id or its result.
+
+        Raises:
+            RunFormatError: the case has none, or the file is missing or damaged.
+        """
+        return self._table(case, "samples")
+
+    def memory(self, case: str | BenchmarkResult) -> pa.Table:
+        """Read the memory timeline of a case, given its id or its result.
+
+        Raises:
+            RunFormatError: the case has none, or the file is missing or damaged.
+        """
+        return self._table(case, "memory")
+
+    def scores(self, case: str | BenchmarkResult) -> pa.Table:
+        """Read the score of each item of a case, given its id or its result.
+
+        Raises:
+            RunFormatError: the case has none, or the file is missing or damaged.
+        """
+        return self._table(case, "scores")
+
+    def _table(self, case: str | BenchmarkResult, name: str) -> pa.Table:
+        case_id = case if isinstance(case, str) else case.case.id
+        if self.folder is None or case_id not in self.files:
+            known = ", ".join(self.files) or "none"
+            raise RunFormatError(f"run {self.record.id}: no case {case_id!r} on disk. Its cases: {known}.")
+        file = self.files[case_id][name]
+        if file is None:
+            raise RunFormatError(f"case {case_id} of run {self.record.id} has no {name}: it was not measured in it.")
+        try:
+            return read_table(self.folder / file, TABLES[name])
+        except FileNotFoundError:
+            advice = "The file was moved or deleted: restore it, or measure again."
+            raise RunFormatError(f"{self.folder / file}: missing, although {RESULTS} names it. {advice}") from None
+
+
+def load_run(path: str | os.PathLike[str]) -> Run:
+    """Read the folder of a run; its Parquet files are read on demand.
+
+    A case that was stored without a grade is judged by the present rules.
+
+    Raises:
+        RunFormatError: the folder is not a run, damaged, or written by a newer version.
+    """
+    folder = Path(path)
+    if not (folder / RECORD).is_file():
+        raise RunFormatError(_not_a_run(folder))
+    record = cast("RecordDocument", _read(folder / RECORD))
+    results = cast("ResultsDocument", _read(folder / RESULTS))
+    try:
+        run_record = record_from_plain(record)
+        return Run(
+            record=run_record,
+            results=tuple(judged(result_from_plain(entry), run_record) for entry in results["results"]),
+            folder=folder,
+            files={
+                e["case"]["id"]: {name: cast("str | None", e.get(name)) for name in TABLES} for e in results["results"]
+            },
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        advice = "It was changed by hand or by another tool: restore it, or measure again."
+        raise RunFormatError(f"{folder}: a field is missing or has another type ({error!r}). {advice}") from error
+
+
+def _read(path: Path) -> object:
+    import orjson
+
+    try:
+        data = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise RunFormatError(f"{path}: {error.strerror}; expected a file that can be read.") from error
+    except orjson.JSONDecodeError as error:
+        raise RunFormatError(f"{path}: not whole JSON ({error}). Restore the file, or measure again.") from error
+    check_version(path, data.get("schema_version") if isinstance(data, dict) else None)
+    return data
+
+
+def _not_a_run(folder: Path) -> str:
+    """Return why ``folder`` is not a run, and the runs that it contains."""
+    if not folder.is_dir():
+        return f"{folder}: no such folder; expected the folder of a run, with a {RECORD} in it."
+    runs = sorted((child.name for child in folder.iterdir() if (child / RECORD).is_file()), reverse=True)
+    if not runs:
+        return f"{folder}: not a run, no {RECORD} in it; expected a folder that `python -m inference_bench run` wrote."
+    more = f" and {len(runs) - _LISTED} older" if len(runs) > _LISTED else ""
+    return f"{folder}: holds {counted(len(runs), 'run')}, expected one. Name one of: {', '.join(runs[:_LISTED])}{more}."

@@ -1,0 +1,25 @@
+"""The schema version that every stored file names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference_bench.errors import RunFormatError
+from inference_bench.result import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def check_version(path: Path, version: object) -> None:
+    """Refuse a file that this code cannot read.
+
+    Raises:
+        RunFormatError: the file names no version, or a newer one.
+    """
+    if not str(version).isdecimal():
+        raise RunFormatError(f"{path}: no schema_version in it; expected a file that inference_bench wrote.")
+    if int(str(version)) > SCHEMA_VERSION:
+        raise RunFormatError(
+            f"{path}: schema version {version}, but this inference_bench reads up to {SCHEMA_VERSION}. Upgrade it."
+        )

@@ -1,0 +1,53 @@
+"""The documentation: every page is listed, every decision has one format, generated parts are current."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+DECISIONS = sorted((DOCS / "decisions").glob("0*.md"))
+PAGES = [path for path in sorted(DOCS.glob("*.md")) if path.name != "index.md"]
+
+
+def linked(page: Path) -> set[str]:
+    return set(re.findall(r"\]\(([\w/.-]+\.md)\)", page.read_text()))
+
+
+def test_the_index_lists_every_page():
+    assert linked(DOCS / "index.md") == {*(path.name for path in PAGES), "decisions/index.md"}
+
+
+def test_the_list_of_decisions_is_complete():
+    assert linked(DOCS / "decisions" / "index.md") == {path.name for path in DECISIONS}
+
+
+@pytest.mark.parametrize(("number", "path"), list(enumerate(DECISIONS, 1)), ids=str)
+def test_decisions_have_one_format(number, path):
+    text = path.read_text()
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+
+    assert text.startswith(f"# {number}. ")
+    assert path.name.startswith(f"{number:04d}-")
+    assert headings[:2] == ["Context", "Choice"]
+    assert set(headings[2:]) <= {"Cost", "Not chosen", "Measured"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *DECISIONS, ROOT / "README.md"], ids=lambda path: path.name)
+def test_links_to_pages_lead_somewhere(page):
+    links = re.findall(r"\]\(((?!https?:)[^)#]+)(?:#[^)]*)?\)", page.read_text())
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_architecture_page_is_current():
+    done = subprocess.run(
+        [sys.executable, "docs/architecture.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
