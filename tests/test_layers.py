@@ -10,8 +10,9 @@ import re
 from fnmatch import fnmatch
 from pathlib import Path
 
-import layers
 import pytest
+
+from tests import layers
 
 FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "lm_eval", "safetensors", "tokenizers", "torch", "transformers"}
 """Imported inside functions only, so that neither the command line nor the orchestrator pays for them."""
