@@ -87,6 +87,7 @@ class Measurement:
         on_progress: called between iterations with plain data.
         weights: the weights that the worker's model is loaded from.
         on_window: called with ``opens`` true before a timed window, and false after it.
+        clock: returns nanoseconds, for the budget; a test may give ``testing.FakeClock``. Samples keep their own clock.
 
     Attributes:
         notes: sentences on what lowers the trust in this result.
@@ -101,6 +102,7 @@ class Measurement:
         on_progress: Callable[[CaseProgressFields], None] | None = None,
         weights: ResolvedWeights | None = None,
         on_window: Callable[..., None] | None = None,
+        clock: Callable[[], int] = now_ns,
     ) -> None:
         self.limits = limits
         self.decision = Decision(converged=True, reason="one observation a process", targets={})
@@ -111,6 +113,7 @@ class Measurement:
         self.weights = weights
         self._on_progress = on_progress
         self._on_window = on_window or _ignore
+        self._clock = clock
         self._reported_ns = 0
         self._rule: StoppingRule | None = None
         self._rows: list[tuple[Any, ...]] = []  # of _COLUMNS
@@ -138,12 +141,13 @@ class Measurement:
 
     def _measured(self, index: int, rule: StoppingRule, interference: Interference) -> Iterator[Iteration]:
         with self.window():
-            began_ns = now_ns()
+            clock = self._clock
+            began_ns = clock()
             while True:
                 interference.begin()
                 yield Iteration(index, Stage.MEASURED, self)
                 self._mark(interference)
-                elapsed_ns = now_ns() - began_ns
+                elapsed_ns = clock() - began_ns
                 decision = rule.decide(elapsed_ns)
                 self._report(index, elapsed_ns)
                 if decision is not None:
@@ -265,7 +269,7 @@ class Measurement:
 
     def progress(self, done: int, total: int) -> None:
         """Report the progress of a pass over items; cheap enough to call after each item."""
-        if self._on_progress is None or (done < total and now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS):
+        if self._on_progress is None or (done < total and self._clock() - self._reported_ns < _PROGRESS_INTERVAL_NS):
             return
         self._on_progress(
             {
@@ -277,7 +281,7 @@ class Measurement:
                 "total": total,
             }
         )
-        self._reported_ns = now_ns()
+        self._reported_ns = self._clock()
 
     def columns(self) -> dict[str, list[Any]]:
         """Return the samples as columns of equal length (see ``result.Samples``; the orchestrator adds ``run``)."""
@@ -288,7 +292,7 @@ class Measurement:
         return {**found, "interference": self._interference + unknown}
 
     def _report(self, index: int, elapsed_ns: int) -> None:
-        if self._on_progress is None or self._rule is None or now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS:
+        if self._on_progress is None or self._rule is None or self._clock() - self._reported_ns < _PROGRESS_INTERVAL_NS:
             return
         self._on_progress(
             {
@@ -300,4 +304,4 @@ class Measurement:
                 "peak_rss_bytes": _peak_rss_bytes(),
             }
         )
-        self._reported_ns = now_ns()
+        self._reported_ns = self._clock()
