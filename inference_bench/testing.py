@@ -23,7 +23,9 @@ from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadSteps, Model, ResolvedWeights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.messages import Measured
 from inference_bench.plan import Case

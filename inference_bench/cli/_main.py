@@ -9,12 +9,11 @@ import io
 import os
 import sys
 import traceback
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command, Parser, program, summary_of
 from inference_bench.errors import InferenceBenchError, UsageError
-from inference_bench.plugins import load_class, names_in
+from inference_bench.plugins import load_class, plugin_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +88,7 @@ def _load(name: str) -> Command:
 
 
 def _command_lines() -> Iterator[str]:
-    for name in [*names_in(_COMMANDS), *entry_points(group=_COMMANDS).names]:
+    for name in plugin_names(_COMMANDS):
         try:
             yield f"  {name:<14} {summary_of(_load(name))}"
         except Exception as error:  # a broken command must not hide the others

@@ -11,7 +11,7 @@ from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.machine.device import check_device
 from inference_bench.machine.environment import available_cpus
 from inference_bench.model.discovery import find_models
-from inference_bench.model.weights.origins import SOURCES
+from inference_bench.model.weights.resolution import SOURCES
 from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, SURVEY_BUDGET_NS, Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 

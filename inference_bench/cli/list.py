@@ -6,7 +6,6 @@ import json
 import os
 import traceback
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from inference_bench.errors import PluginError, UnknownNameError
 from inference_bench.machine.device import Device
 from inference_bench.metrics import METRICS
 from inference_bench.model.discovery import ModelFile, find_models, load_model
-from inference_bench.plugins import load_class, names_in
+from inference_bench.plugins import load_class, plugin_names
 from inference_bench.reports._report import Report
 from inference_bench.results.sink import Sink
 from inference_bench.spec import SUITES
@@ -155,7 +154,7 @@ def _plugins(kind: str, package: str, base: type[Any], describe: Callable[[Any],
     """Return a lister of the modules of a package and the entry points of the group of this name."""
 
     def rows(_: Sequence[Path], __: ModelFile | None) -> list[Row]:
-        names = [*names_in(package), *entry_points(group=package).names]
+        names = plugin_names(package)
         return [_row(name, describe, partial(load_class, kind, package, name, base)) for name in names]
 
     return rows

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.plugins import load_class
+from inference_bench.plugins import load_class, plugin_names
+
+_PACKAGE = "inference_bench.machine.devices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,18 @@ class Device(ABC):
         """
 
 
+def device_kinds() -> list[str]:
+    """Return the names of all kinds of device."""
+    return plugin_names(_PACKAGE)
+
+
 def load_device(kind: str) -> Device:
     """Return the kind of device with this name.
 
     Raises:
         UnknownNameError: there is no such kind.
     """
-    return load_class("device", "inference_bench.machine.devices", kind, Device)()  # type: ignore[type-abstract]
+    return load_class("device", _PACKAGE, kind, Device)()  # type: ignore[type-abstract]
 
 
 def check_device(device: str) -> None:

@@ -22,7 +22,9 @@ from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError, ProtocolError
 from inference_bench.machine.process_usage import Usage
 from inference_bench.model.discovery import load_model
-from inference_bench.model.model import LoadStep, LoadSteps, Model, ResolvedWeights
+from inference_bench.model.load_steps import LoadStep, LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration import protocol
 from inference_bench.orchestration.messages import (
     CaseProgress,

@@ -14,7 +14,7 @@ from inference_bench.benchmarks._load_generator import Load, Served, send
 from inference_bench.benchmarks.serving_load import ServingLoadBenchmark, _score
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import BatchGenerator, TextServer
+from inference_bench.model.interfaces import BatchGenerator, TextServer
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status

