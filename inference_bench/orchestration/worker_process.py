@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from typing import TypeVar
 
 from inference_bench._native import now_ns
 from inference_bench.errors import InferenceBenchError, ProtocolError
+from inference_bench.machine.process_tree import ProcessTree
+from inference_bench.machine.subprocesses import PYTHON, package_environment
 from inference_bench.orchestration import protocol
 from inference_bench.orchestration.messages import Message, Release
 from inference_bench.orchestration.process_state import cpu_s, thread_states, threads_of
@@ -29,6 +30,8 @@ _AT_REST = {"T", "t", "Z", "X"}
 _STOP_PAUSE_S = 0.0005
 _STOP_LOOKS = 2000
 """A thread inside an uninterruptible read stops when the read returns; after a second it counts as stopped anyway."""
+_LAST_WORDS_S = 0.2
+"""Time in which the event loop reads what an ended worker had sent, if something still holds its socket open."""
 _EXIT_GRACE_S = 5.0
 """Unloading only frees memory: a worker that has not exited by then is stuck, and is killed."""
 
@@ -80,14 +83,17 @@ class WorkerProcess:
         self._timeout: asyncio.Timeout | None = None
         self._limit: _Limit | None = None
         self._frozen_at: float | None = None
+        self._tree: ProcessTree | None = None
+        self._watch_of_end: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> WorkerProcess:
         ours, theirs = socket.socketpair()
+        self._tree = tree = ProcessTree()
+        tree.begin()
         try:
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-P",
+                    *PYTHON,
                     "-m",
                     "inference_bench.orchestration.worker",
                     str(theirs.fileno()),
@@ -96,14 +102,18 @@ class WorkerProcess:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=_environment(self._environment),
+                    env=tree.environment(package_environment({**os.environ, **self._environment})),
                     pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
                 )
         except BaseException:
             ours.close()
+            self._end_tree()
             raise
         finally:
             theirs.close()
+        tree.begin(self._process.pid)
+        self._watch_of_end = asyncio.create_task(self._watch_end())
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
         return self
 
@@ -118,6 +128,28 @@ class WorkerProcess:
             await self._release()
         self._writer.close()
         await self._process.wait()
+        self._end_tree()
+        if self._watch_of_end is not None:
+            self._watch_of_end.cancel()
+
+    async def _watch_end(self) -> None:
+        """Wait for the worker's end, then kill what it has started and end a pending ``receive``.
+
+        A child of the model holds a copy of the socket, which therefore tells nothing of the worker's end. What the
+        worker had sent before is still received.
+        """
+        assert self._process is not None
+        await self._process.wait()
+        self._end_tree()
+        await asyncio.sleep(_LAST_WORDS_S)
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    def _end_tree(self) -> None:
+        """Kill what the worker has started, once."""
+        tree, self._tree = self._tree, None
+        if tree is not None:
+            tree.end(None if self._process is None else self._process.pid)
 
     def kill(self) -> None:
         """End the worker now; a pending ``receive`` raises ``WorkerLostError``."""
@@ -290,11 +322,3 @@ def _tail(log: Path) -> str:
             return file.read().decode(errors="replace").strip()
     except OSError:
         return ""
-
-
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return our environment with ``extra`` and with this package on ``PYTHONPATH``."""
-    home = str(Path(__file__).parents[2])
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([home, inherited] if inherited else [home])
-    return {**os.environ, **extra, "PYTHONPATH": path}
