@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inference_bench.errors import InvalidValueError
 from inference_bench.machine.environment import describe_environment, differences, warnings_of
+from inference_bench.machine.interruption import Interruption
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.eligibility import Eligibility, Refusal
 from inference_bench.orchestration.fetched_weights import FetchedWeights
@@ -26,7 +27,7 @@ from inference_bench.orchestration.worker_calls import LoadFailedError, measure
 from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.orchestration.workers import Workers
 from inference_bench.plan import Case
-from inference_bench.result import BenchmarkResult, RunRecord, Status
+from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
 from inference_bench.results.run import Run
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Spec
@@ -35,6 +36,8 @@ _INLINE = (
     "measured inside the calling process (isolation inline): it was not fresh, other threads of it may have run, "
     "and nothing could be killed at a time limit"
 )
+
+_STOPPED = Refusal(Status.INTERRUPTED, Failure("stopped by the user"))
 
 
 class Session:
@@ -68,7 +71,8 @@ class Session:
         self._prepared = prepared
         self._progress = progress
         self._former = former
-        self._worker: WorkerProcess | None = None
+        self._is_measuring = False
+        self._interruption = Interruption()
         self._sink = open_sinks(folder)
         done = {} if former is None else done_cases(former, prepared.plan, retry_failed=retry_failed)
         self._record = _record_of(spec, prepared, folder, former, done)
@@ -132,11 +136,12 @@ class Session:
         self._sink.finish(self._record)
 
     def stop_after_case(self) -> None:
-        """Stop when the present case has ended; the second call stops now."""
-        if self.stopping and self._worker is not None:
-            self._worker.kill()
-        elif not self.stopping:
+        """Stop when the present case has ended; the second call stops now, as the first does while none is measured."""
+        if self._is_measuring and not self.stopping:
             self._progress.warn("finishing the present case; press Ctrl-C again to stop now")
+        else:
+            self._interruption.stop()
+            self._ahead.stop()
         self.stopping = True
 
     async def fetch_weights(self) -> None:
@@ -145,7 +150,7 @@ class Session:
             if self.stopping:
                 return
             if self._eligibility.applies(job.group):
-                await self._weights.fetch(job.group, self._progress.message)
+                await self._weights.fetch(job.group, self._progress.message, self._interruption)
 
     async def measure_floor(self) -> None:
         """Measure the null model through the same path: the cost of an interval that contains no work."""
@@ -160,7 +165,8 @@ class Session:
                 for tally in tallies:
                     tally.add(0, await self._measure(loading.worker, Measure(tally.case, None, FLOOR_LIMITS)))
         except (WorkerLostError, LoadFailedError) as error:
-            self._progress.warn(f"the harness floor could not be measured: {error}")
+            if not self.stopping:
+                self._progress.warn(f"the harness floor could not be measured: {error}")
             return
         results = [tally.result() for tally in tallies]
         self._record = replace(self._record, floor=floor_of(results), clock=results[0].workers[0]["clock"])
@@ -168,7 +174,11 @@ class Session:
 
     async def measure_plan(self) -> AsyncGenerator[BenchmarkResult, None]:
         """Measure job after job, yielding each result as its case ends; later jobs load meanwhile."""
+        for result in self._not_fetched():
+            yield result
         for job in self._jobs:
+            if self.stopping:
+                return
             waiting = []
             for case in job.group.cases:
                 if self._tallies[case.id].status is Status.NOT_APPLICABLE:
@@ -181,8 +191,13 @@ class Session:
             async with aclosing(self._measure_job(job, waiting)) as results:
                 async for result in results:
                     yield result
-            if self.stopping:
-                return
+
+    def _not_fetched(self) -> Iterator[BenchmarkResult]:
+        """Yield the results of the cases whose weights were being fetched when the run was stopped."""
+        for job in self._jobs:
+            for case in job.group.cases:
+                if self._weights.is_interrupted(case) and self._tallies[case.id].status is not Status.INTERRUPTED:
+                    yield self._fail(case, job, _STOPPED)
 
     async def _measure_job(self, job: Job, waiting: list[Case]) -> AsyncGenerator[BenchmarkResult, None]:
         """Measure cases that share one load of one model.
@@ -216,11 +231,11 @@ class Session:
         return Measure(case, self._prepared.benchmark_path(case), self._prepared.plan.limits)
 
     async def _measure(self, worker: WorkerProcess, request: Measure) -> Measured | Failed:
-        self._worker = worker
+        self._is_measuring = True
         try:
             return await measure(worker, request, self._ahead, partial(self._show, request.case))
         finally:
-            self._worker = None
+            self._is_measuring = False
 
     def _show(self, case: Case, progress: CaseProgress) -> None:
         self._ahead.report()
@@ -235,7 +250,7 @@ class Session:
 
     def _reason(self, error: WorkerLostError | LoadFailedError) -> Refusal:
         if self.stopping:
-            return Refusal(Status.INTERRUPTED, replace(error.failure, cause="stopped by the user"))
+            return replace(_STOPPED, failure=replace(error.failure, cause=_STOPPED.failure.cause))
         return Refusal(error.status, error.failure)
 
     def _end(self, case: Case, job: Job) -> BenchmarkResult:
