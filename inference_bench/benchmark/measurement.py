@@ -203,12 +203,23 @@ class Measurement:
         finally:
             self._on_window(opens=False)
 
-    def repetitions(self, count: int) -> Iterator[Iteration]:
-        """Yield the cold iteration, then ``count`` measured ones, for stable quantities such as memory."""
+    def repetitions(self, count: int, *, is_bounded: bool = False) -> Iterator[Iteration]:
+        """Yield the cold iteration, then ``count`` measured ones, for stable quantities such as memory.
+
+        Args:
+            count: how many at most.
+            is_bounded: end, after at least one, once all of them have taken the budget.
+        """
+        began_ns = now_ns()
         yield Iteration(0, Stage.COLD, self)
         for index in range(1, 1 + count):
             yield Iteration(index, Stage.MEASURED, self)
-            self._report(index, 0)
+            self.progress(index, count)
+            if is_bounded and index < count and now_ns() - began_ns >= self.limits.budget_ns:
+                reason = f"time budget spent after {index} of {count} repetitions"
+                self.notes.append(reason)
+                self.decision = Decision(converged=False, reason=reason, targets={})
+                return
         self.decision = Decision(converged=True, reason=f"{count} repetitions asked for", targets={})
 
     def once(self) -> Iteration:

@@ -329,7 +329,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--retry-failed", action="store_true", help="with --resume: measure again what failed")
     group.add_argument(
-        "--force", action="store_true", help="with --resume: although machine or software have changed since"
+        "--force",
+        action="store_true",
+        help="load models although their weights seem not to fit into memory; with --resume also continue although "
+        "machine or software have changed since",
     )
     group.add_argument("--dry-run", action="store_true", help="show the plan, measure nothing, write nothing")
     group.add_argument("--quiet", action="store_true", help="no progress; warnings stay")
@@ -346,6 +349,7 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
             output=args.output,
             models_dirs=args.models_dir,
             benchmarks_dirs=args.benchmarks_dir,
+            force=args.force,
             progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from inference_bench.errors import InferenceBenchError, PluginError
 from inference_bench.machine.interruption import InterruptedWorkError, Interruption
@@ -23,13 +24,16 @@ class FetchedWeights:
         self._interrupted: set[tuple[str, Setup]] = set()
         self._found: dict[tuple[str, Setup], ResolvedWeights | InferenceBenchError] = {}
 
-    async def fetch(self, group: Group, say: Callable[[str], None], interruption: Interruption) -> None:
+    async def fetch(
+        self, group: Group, say: Callable[[str], None], interruption: Interruption, *, reduced: bool = False
+    ) -> None:
         """Have a group's weights on disk, or keep the reason why not.
 
         Args:
             group: names model and setup.
             say: called with what is downloaded, from another thread.
             interruption: ends the fetch.
+            reduced: take random weights of reduced size instead of the group's own.
         """
         key = group.model, group.setup
         if key in self._found:
@@ -38,7 +42,8 @@ class FetchedWeights:
         try:
             if isinstance(model, PluginError):
                 raise model
-            self._found[key] = await asyncio.to_thread(_resolve, model, group.setup, say, interruption)
+            setup = replace(group.setup, weights="random", scale="reduced") if reduced else group.setup
+            self._found[key] = await asyncio.to_thread(_resolve, model, setup, say, interruption)
         except InferenceBenchError as error:
             self._found[key] = error
         except InterruptedWorkError:

@@ -19,7 +19,7 @@ from inference_bench.analysis.comparison import compare
 from inference_bench.analysis.comparison_result import Comparisons
 from inference_bench.analysis.margin import MARGIN, AAFloor, no_aa_floor
 from inference_bench.orchestration.planning import prepare
-from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
 from inference_bench.result import BenchmarkResult
@@ -132,7 +132,7 @@ async def measure_interleaved(
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
-    progress = progress or Progress()
+    progress = Harmless(progress or Progress())
     folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-ab"
     variants = [replace(variant, spec=_alone(variant.spec)) for variant in (first, second)]
     prepared = [prepare(of.spec, of.models_dirs, of.benchmarks_dirs) for of in variants]

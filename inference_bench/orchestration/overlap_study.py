@@ -21,7 +21,7 @@ from inference_bench.analysis.comparison import compare
 from inference_bench.analysis.comparison_result import Comparisons
 from inference_bench.analysis.margin import AAFloor, no_aa_floor
 from inference_bench.analysis.observations import Side
-from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.run import Run
@@ -124,7 +124,7 @@ async def check_overlap(
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
-    progress = progress or Progress()
+    progress = Harmless(progress or Progress())
     folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-overlap"
     sides: dict[bool, list[Sweep]] = {True: [], False: []}
     interrupted = False

@@ -19,10 +19,11 @@ from inference_bench.orchestration.fetched_weights import FetchedWeights
 from inference_bench.orchestration.harness_floor import FLOOR_LIMITS, floor_cases, floor_of
 from inference_bench.orchestration.jobs import Job, done_cases, jobs_of
 from inference_bench.orchestration.look_ahead import LookAhead
+from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.messages import CaseProgress, Failed, Measure, Measured
 from inference_bench.orchestration.overlap_policy import choose_overlap
 from inference_bench.orchestration.planning import Prepared
-from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.worker_calls import LoadFailedError, measure
 from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.orchestration.workers import Workers
@@ -50,6 +51,7 @@ class Session:
         progress: is told what happens.
         former: this run as an earlier process left it.
         retry_failed: whether cases that failed in it are measured again.
+        force: whether models are loaded although their weights seem not to fit into memory.
 
     Attributes:
         stopping: whether it was asked to stop.
@@ -65,11 +67,12 @@ class Session:
         former: Run | None = None,
         *,
         retry_failed: bool = False,
+        force: bool = False,
     ) -> None:
         self.stopping = False
         self.folder = folder
         self._prepared = prepared
-        self._progress = progress
+        self._progress = progress = Harmless(progress)
         self._former = former
         self._is_measuring = False
         self._interruption = Interruption()
@@ -81,13 +84,11 @@ class Session:
         notes = [_INLINE] if is_inline else []
         self._tallies = {case.id: Tally(case, spec.limits, notes=notes[:]) for case in prepared.plan.cases}
         self._weights = FetchedWeights(prepared)
-        self._eligibility = Eligibility(prepared, self._weights, self._tallies)
+        self._eligibility = Eligibility(prepared, self._weights, self._tallies, MemoryFit(force=force))
         cpus = sorted(os.sched_getaffinity(0))
         self._overlap = choose_overlap("off" if is_inline else spec.overlap, spec.setups, cpus)
         self._workers = Workers(spec, prepared, self._weights, folder / "logs", self._overlap)
-        self._ahead = LookAhead(
-            self._jobs, self._workers, self._eligibility, self._overlap, spec.lookahead, self._progress
-        )
+        self._ahead = LookAhead(self._jobs, self._workers, self._eligibility, self._overlap, spec.lookahead, progress)
 
     async def __aenter__(self) -> Session:
         return self
@@ -149,8 +150,14 @@ class Session:
         for job in self._jobs:
             if self.stopping:
                 return
-            if self._eligibility.applies(job.group):
+            if not self._eligibility.applies(job.group):
+                continue
+            short = self._eligibility.shortage(job.group)
+            if not short:
                 await self._weights.fetch(job.group, self._progress.message, self._interruption)
+            elif job.group.setup.weights == "any":
+                self._progress.message(f"{short}: using random weights of reduced size instead")
+                await self._weights.fetch(job.group, self._progress.message, self._interruption, reduced=True)
 
     async def measure_floor(self) -> None:
         """Measure the null model through the same path: the cost of an interval that contains no work."""

@@ -15,17 +15,19 @@ from typing import TypeVar
 
 from inference_bench._native import now_ns
 from inference_bench.errors import InferenceBenchError, ProtocolError
+from inference_bench.machine.cgroup import oom_kills
 from inference_bench.machine.process_tree import ProcessTree
 from inference_bench.machine.subprocesses import PYTHON, package_environment
 from inference_bench.orchestration import protocol
 from inference_bench.orchestration.messages import Message, Release
 from inference_bench.orchestration.process_state import thread_states, threads_of
 from inference_bench.orchestration.silence import Activity, Silence
+from inference_bench.orchestration.worker_end import end_of, tail
 from inference_bench.result import Failure, Status
 
 M = TypeVar("M", bound=Message)
 
-_STDERR_TAIL_BYTES = 4096
+_ROOT = Path("/")
 _AT_REST = {"T", "t", "Z", "X"}
 _STOP_PAUSE_S = 0.0005
 _STOP_LOOKS = 2000
@@ -83,11 +85,13 @@ class WorkerProcess:
         self._limit: _Limit | None = None
         self._frozen_at: float | None = None
         self._tree: ProcessTree | None = None
+        self._oom_kills: int | None = None
         self._watch_of_end: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> WorkerProcess:
         ours, theirs = socket.socketpair()
         self._tree = tree = ProcessTree()
+        self._oom_kills = oom_kills(_ROOT)
         tree.begin()
         try:
             with self._log.open("ab") as log:
@@ -318,29 +322,14 @@ class WorkerProcess:
     async def _lost(self) -> WorkerLostError:
         """Describe the end of a worker whose socket closed."""
         assert self._process is not None
-        code = await self._process.wait()
-        if code >= 0:
-            return WorkerLostError(Status.CRASHED, await self._failure(f"the worker exited with status {code}"))
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        if -code == signal.SIGKILL:
-            cause = "the worker was killed (SIGKILL), as the kernel does when memory runs out"
-            return WorkerLostError(Status.OOM, await self._failure(cause))
-        return WorkerLostError(Status.CRASHED, await self._failure(f"the worker died of {name}"))
+        status, cause = end_of(await self._process.wait(), self._oom_kills, oom_kills(_ROOT))
+        return WorkerLostError(status, await self._failure(cause))
 
     async def _failure(self, cause: str) -> Failure:
         assert self._process is not None
         code = await self._process.wait()
-        return Failure(cause, stderr_tail=_tail(self._log), exit_status=code)
+        return Failure(cause, stderr_tail=tail(self._log), exit_status=code)
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _tail(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _STDERR_TAIL_BYTES))
-            return file.read().decode(errors="replace").strip()
-    except OSError:
-        return ""
