@@ -26,7 +26,7 @@ from inference_bench.analysis.estimates import mean_estimate
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
 from inference_bench.benchmark.accuracy.task import sample
 from inference_bench.benchmark.accuracy.tasks import find_task
-from inference_bench.machine.environment import available_cpus
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.interfaces import TextScorer
 from inference_bench.model.load_steps import LoadSteps
@@ -105,8 +105,9 @@ def _items(task: str, limit: int) -> list[MultipleChoice]:
 
 def _our_verdicts(item: MultipleChoice, scorer: TextScorer) -> Verdicts:
     scores = {score.metric: score for score in item.score(scorer)}
-    log_likelihoods = tuple(scores["accuracy"].detail["log_likelihoods"])
-    return Verdicts(log_likelihoods, tuple(scores[metric].value for metric in METRICS))
+    log_likelihoods = scores["accuracy"].detail["log_likelihoods"]
+    assert isinstance(log_likelihoods, Sequence)
+    return Verdicts(tuple(log_likelihoods), tuple(scores[metric].value for metric in METRICS))
 
 
 def _harness_verdicts(task: str, items: Sequence[MultipleChoice], weights: ResolvedWeights) -> list[Verdicts]:

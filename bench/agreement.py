@@ -21,7 +21,7 @@ import numpy as np
 from inference_bench._native import TickRecorder
 from inference_bench.analysis.estimates import median_estimate
 from inference_bench.benchmarks._steps import time_steps
-from inference_bench.machine.environment import available_cpus
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.weights.resolution import resolve_weights

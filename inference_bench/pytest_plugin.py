@@ -105,7 +105,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print a line a test."""
+    """Print one line per test."""
     summaries = config.stash[_SUMMARIES]
     if not summaries:
         return

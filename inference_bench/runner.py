@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from inference_bench.machine.environment import available_cpus
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, run_benchmarks

@@ -1,11 +1,12 @@
 // begin() and end() are plain C functions; everything around them goes through pybind11.
 #include "cuda_event_timer.hpp"
 
-#include <new>
 #include <stdexcept>
 #include <string>
 
 #include "column.hpp"
+#include "guarded.hpp"
+#include "method.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -89,21 +90,6 @@ PyObject* timer_end(PyObject* self, PyObject* const* args, Py_ssize_t n) {
 }
 
 // ---- the rest
-
-// Of what pybind11 would make of a C++ exception, for the plain type.
-template <typename Body>
-PyObject* guarded(Body body) {
-    try {
-        return body().release().ptr();
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
-}
 
 void refuse_foreign(const CudaEventTimer& timer) {
     if (!timer.foreign()) return;
@@ -219,17 +205,12 @@ void timer_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-template <typename Function>
-PyCFunction as_method(Function* function) {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
 PyMethodDef timer_methods[] = {
     {"begin", as_method(timer_begin), METH_FASTCALL, "Record an event on a stream; the interval's id."},
     {"end", as_method(timer_end), METH_FASTCALL, "Record the interval's other event on the same stream."},
     {"collect", as_method(timer_collect), METH_VARARGS | METH_KEYWORDS,
-     "What has ended since the last call, as columns."},
-    {"floor", timer_floor, METH_NOARGS, "What two events with nothing between them read here."},
+     "Return the intervals that ended since the last call, as columns."},
+    {"floor", timer_floor, METH_NOARGS, "Return the readings of two events with nothing between them."},
     {"describe", timer_describe, METH_NOARGS, "Device, driver, counts, and how the GPU's clock was mapped."},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -262,7 +243,7 @@ void register_cuda(py::module_& m) {
     PyObject* const type = PyType_FromModuleAndSpec(m.ptr(), &timer_spec, nullptr);
     if (type == nullptr) throw py::error_already_set();
     m.add_object("CudaEventTimer", py::reinterpret_steal<py::object>(type));
-    m.def("cuda_available", &cuda_available, "Whether a CUDA driver can be loaded, and which or why not.");
+    m.def("cuda_available", &cuda_available, "Return whether a CUDA driver can be loaded, and which or why not.");
 }
 
 }  // namespace inference_bench::bindings

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <new>
 
+#include "guarded.hpp"
 #include "number.hpp"
 #include "register.hpp"
 
@@ -96,24 +97,12 @@ PyObject* histogram_observe_ns(PyObject* self, PyObject* arg) {
     Py_RETURN_NONE;
 }
 
-template <typename Read>
-PyObject* counts(Read read) {
-    try {
-        return py::cast(read()).release().ptr();
-    } catch (const std::bad_alloc&) {
-        return PyErr_NoMemory();
-    } catch (py::error_already_set& error) {
-        error.restore();
-        return nullptr;
-    }
-}
-
 PyObject* histogram_read(PyObject* self, PyObject*) {
-    return counts([self] { return core_of(self).read(); });
+    return guarded([self] { return py::cast(core_of(self).read()); });
 }
 
 PyObject* histogram_take(PyObject* self, PyObject*) {
-    return counts([self] { return core_of(self).take(); });
+    return guarded([self] { return py::cast(core_of(self).take()); });
 }
 
 PyObject* histogram_bits(PyObject* self, void*) { return PyLong_FromUnsignedLong(core_of(self).layout().bits()); }
@@ -124,8 +113,8 @@ PyObject* histogram_highest_ns(PyObject* self, void*) {
 PyMethodDef histogram_methods[] = {
     {"observe", histogram_observe, METH_O, "Record a duration in seconds."},
     {"observe_ns", histogram_observe_ns, METH_O, "Record a duration in nanoseconds."},
-    {"read", histogram_read, METH_NOARGS, "What was recorded since the last take()."},
-    {"take", histogram_take, METH_NOARGS, "The same, and begin anew."},
+    {"read", histogram_read, METH_NOARGS, "Return what was recorded since the last take()."},
+    {"take", histogram_take, METH_NOARGS, "Return the same and start over."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -117,9 +117,9 @@ py::tuple nvml_available() {
 
 void register_nvml(py::module_& m) {
     m.def("nvml_available", &nvml_available,
-          "Whether NVIDIA's management library can be loaded, and which or why not.");
+          "Return whether NVIDIA's management library can be loaded, and which or why not.");
 
-    py::class_<nvml::Gpu>(m, "NvmlProbe", "One GPU's state, as NVIDIA's management library tells it.")
+    py::class_<nvml::Gpu>(m, "NvmlProbe", "One GPU's state, as NVIDIA's management library reports it.")
         .def(py::init([](const py::object& gpu) {
                  const std::string named = which(gpu);
                  const py::gil_scoped_release released;  // the driver may take 50 ms to wake up
@@ -141,8 +141,12 @@ void register_nvml(py::module_& m) {
         .def("start", &start, NoGil())
         .def("stop", &stop, NoGil())
         .def(
-            "__enter__", [](nvml::Sampler& self) -> nvml::Sampler& { return start(self), self; }, NoGil(),
-            py::return_value_policy::reference)
+            "__enter__",
+            [](nvml::Sampler& self) -> nvml::Sampler& {
+                start(self);
+                return self;
+            },
+            NoGil(), py::return_value_policy::reference)
         .def(
             "__exit__", [](nvml::Sampler& self, py::handle, py::handle, py::handle) { stop(self); }, NoGil(),
             py::pos_only())

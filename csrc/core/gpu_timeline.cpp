@@ -14,7 +14,7 @@ constexpr double kNsPerMs = 1e6;
 // Half of the 4 s beyond which a float32 steps by 0.49 us: with an event at least every 2 s none is read beyond that.
 constexpr std::int64_t kRebaseNs = 2'000'000'000;
 constexpr int kSandwiches = 8;
-constexpr std::size_t kMostAnchors = 1024;  // collect() is called now and then; who calls it more often loses old ones
+constexpr std::size_t kMostAnchors = 1024;  // one per collect(); beyond that, old ones are dropped
 constexpr std::int64_t kShortestBaselineNs = 1'000'000;
 
 double step_ns(float ms) noexcept {
@@ -115,7 +115,13 @@ GpuTimeline::Description GpuTimeline::describe() const noexcept {
     const auto host_span = static_cast<double>(last.host_ns - first.host_ns);
     const bool known = last.gpu_ns - first.gpu_ns >= kShortestBaselineNs && host_span > 0;
     const double ppm = known ? (static_cast<double>(last.gpu_ns - first.gpu_ns) / host_span - 1) * 1e6 : 0;
-    return {anchor_count_, widest_ns_, rebases_, longest_step_ns_, ppm};
+    Description d{};
+    d.anchors = anchor_count_;
+    d.anchor_width_ns = widest_ns_;
+    d.rebases = rebases_;
+    d.longest_step_ns = longest_step_ns_;
+    d.gpu_clock_ppm = ppm;
+    return d;
 }
 
 }  // namespace inference_bench::cuda

@@ -12,7 +12,7 @@
 
 namespace inference_bench {
 
-// Nothing is ever reset under the writer's hands: the cells only grow, and `take` remembers where they stood. So the
+// Cells are never reset while a writer may add to them: they only grow, and `take` remembers their values. So the
 // writer pays nothing for it (a writer-reader phaser costs it two locked instructions, more than the recording
 // itself), and every value lies in exactly one of the histograms taken.
 class Histogram {
@@ -26,7 +26,11 @@ class Histogram {
     bool record(std::int64_t value) noexcept {
         const auto v = static_cast<std::uint64_t>(value);  // negative: above every highest value
         if (__builtin_expect(v > layout_.highest(), 0)) {
-            value < 0 ? record_underflow<W>() : record_overflow<W>();
+            if (value < 0) {
+                record_underflow<W>();
+            } else {
+                record_overflow<W>();
+            }
             return false;
         }
         add_to<W>(counts_[layout_.index(v)], 1);

@@ -1,4 +1,4 @@
-// A thread of our own: every signal blocked, woken on time, asleep on a futex until a deadline or until it is called.
+// A native thread with all signals blocked. It sleeps on a futex until a deadline or until it is woken.
 #pragma once
 
 #include <pthread.h>
@@ -10,6 +10,8 @@ namespace inference_bench {
 
 class NativeThread {
   public:
+    using Function = void (*)(void*) noexcept;
+
     static constexpr std::int64_t kForever = INT64_MAX;
 
     NativeThread() = default;
@@ -17,13 +19,14 @@ class NativeThread {
     NativeThread(const NativeThread&) = delete;
     NativeThread& operator=(const NativeThread&) = delete;
 
-    // Threads of ours are forgotten in the child of a fork: start() sees to it. An owner that is itself locked over a
-    // fork, and calls start() or stop() under that lock, must see to it before its own handlers are registered: those
-    // of fork() take locks in the reverse order.
+    // Registers the handlers that forget these threads in the child of a fork; start() calls it. An owner that is
+    // itself locked over a fork, and calls start() or stop() under that lock, must call it before it registers its own
+    // handlers: fork() runs them in the reverse order.
     static void handle_forks();
 
-    // `name` has at most 15 characters. Throws std::system_error.
-    void start(const char* name, void (*main)(void*) noexcept, void* argument);
+    // `name` has at most 15 characters. Throws std::system_error. A `main` that also sleeps elsewhere than in
+    // wait_until() needs an `interrupt`, which ends that sleep; it is called when the thread is asked to end.
+    void start(const char* name, Function main, void* argument, Function interrupt = nullptr);
     // Asks it to end and waits until it has; nothing happens if it is not running, or did not come along over a fork.
     void stop() noexcept;
     [[nodiscard]] bool running() const noexcept;
@@ -43,7 +46,8 @@ class NativeThread {
 
     pthread_t thread_{};
     const char* name_ = "";
-    void (*main_)(void*) noexcept = nullptr;
+    Function main_ = nullptr;
+    Function interrupt_ = nullptr;
     void* argument_ = nullptr;
     std::atomic<bool> running_{false};
     std::uint32_t generation_ = 0;

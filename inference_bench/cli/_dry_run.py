@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
-    """Yield the plan: cases by worker process, weights, limits and where results would go."""
+    """Yield the plan: cases by worker process, weights, limits and the output folder."""
     plan = prepared.plan
     workers = len(list(plan.worker_runs()))
     yield f"{_count(len(plan.cases), 'case')} in {_count(workers, 'worker process', 'es')}; nothing was measured"
@@ -34,7 +34,7 @@ def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
 
 
 def broken_plugins(prepared: Prepared) -> list[PluginError]:
-    """Return why models or benchmarks of the plan cannot be used."""
+    """Return the errors of models and benchmarks of the plan that cannot be used."""
     benchmarks = (of for of_model in prepared.benchmarks.values() for of in of_model.values())
     return [plugin for plugin in (*prepared.models.values(), *benchmarks) if isinstance(plugin, PluginError)]
 
@@ -53,7 +53,7 @@ def _case(case: Case, prepared: Prepared) -> tuple[str, ...]:
 
 
 def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
-    """Yield one row a model: all set-ups of a plan name the same source."""
+    """Yield one row per model: all set-ups of a plan name the same source."""
     setup = prepared.plan.cases[0].setup
     for name, model in prepared.models.items():
         if isinstance(model, type):
@@ -61,7 +61,7 @@ def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
 
 
 def _weights_of(model: type[Model], setup: Setup) -> str:
-    """Say where a model's weights would come from; asks the cache, never the network."""
+    """Return where a model's weights would come from, from the cache alone, without network access."""
     if not model.needs_weights:
         return "needs none"
     if setup.weights == "random":

@@ -135,7 +135,7 @@ class Worker:
             memory=_timeline(measurement),
             decision={"converged": decision.converged, "reason": decision.reason, "targets": decision.targets},
             worker=self._facts(measurement, usage),
-            notes=measurement.notes + usage.notes(case.setup, os.cpu_count() or 1),
+            notes=measurement.notes,
         )
 
     def _facts(self, measurement: Measurement, usage: Usage) -> WorkerFacts:

@@ -1,4 +1,4 @@
-"""Each metric through time, over all runs of a folder, with the changes that cannot be chance."""
+"""Each metric over time, over all runs of a folder, with the changes that are significant."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from inference_bench.results.run import Run
 
 LEAST = 4
-"""Runs on each side of a change: fewer have no exact interval."""
+"""Runs needed on each side of a change: fewer have no exact interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One run's figure.
+    """The figure of one run.
 
     Attributes:
-        run: its name.
+        run: name of the run.
         created_utc: when it began.
         figure: the median, or the score.
     """
@@ -41,13 +41,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One metric of one case through time.
+    """One metric of one case over time.
 
     Attributes:
         case: what was measured.
         metric: tag.
         phase: as in ``Summary``.
-        points: by time.
+        points: in order of time.
         changes: position of the first run after a change → the change, as a fraction.
     """
 
@@ -63,7 +63,7 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
 
     Args:
         runs: in any order.
-        everything: every metric; otherwise those of the table of all models.
+        everything: all metrics; otherwise those of the table of all models.
     """
     found: dict[tuple[str, str, str], list[Point]] = {}
     cases: dict[str, Case] = {}
@@ -85,15 +85,15 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
 
 
 def changes(values: Sequence[float], level: float = LEVEL) -> dict[int, float]:
-    """Return where the values change for good, and by what fraction.
+    """Return where the values change permanently, and by what fraction.
 
     The run medians are split in two where the Hodges-Lehmann shift between both parts is largest, and both parts again,
-    for as long as the shift's exact interval lies beyond the margin. Every place that a split could have had is a
-    comparison of its own, so the level is raised by their number (Bonferroni): the chance of any change where there is
-    none stays below ``1 - level``.
+    for as long as the shift's exact interval lies beyond the margin. Every possible place of
+    a split is a comparison of its own, so the level is corrected for their number (Bonferroni): the probability of any
+    false change stays below ``1 - level``.
 
     Args:
-        values: one a run, by time.
+        values: one per run, in order of time.
         level: confidence that there is no false change among all.
 
     >>> changes([10.0] * 3)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _RECOMPILE_LIMIT = 64
 """Variants per function: each case has its own lengths, and a prefill changes the layout of the key-value cache."""
 
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}
+
 
 class AutoNetwork(Protocol):
     """The interface of an auto class of transformers, whose own annotations are incomplete."""
@@ -90,12 +92,10 @@ class TransformersModel(Model):
             if weights.path is None:
                 config = auto_config.for_model(**self.config(weights.scale))
             else:
-                config = auto_config.from_pretrained(weights.path, local_files_only=True, trust_remote_code=False)
+                config = auto_config.from_pretrained(weights.path, **_LOCAL)
         with steps.step("tokenizer"):
             if weights.path is not None:
-                self.tokenizer = auto_tokenizer.from_pretrained(
-                    weights.path, local_files_only=True, trust_remote_code=False
-                )
+                self.tokenizer = auto_tokenizer.from_pretrained(weights.path, **_LOCAL)
         with steps.step("read"):
             if weights.path is not None:
                 _read_pages(weights.path)
@@ -111,10 +111,7 @@ class TransformersModel(Model):
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
         if setup.compile != "none":
-            # Without this, torch silently runs a network uncompiled beyond the limit.
-            torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
-            torch._dynamo.config.fail_on_recompile_limit_hit = True
-            network.compile(mode=setup.compile)
+            _compile(network, setup.compile)
 
     def unload(self) -> None:
         """Drop the network and free its memory."""
@@ -270,9 +267,8 @@ def read_network(
         path,
         config=config,
         use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
         output_loading_info=True,
+        **_LOCAL,
         **options,
     )
     # transformers fills missing tensors with random values and only warns.
@@ -290,6 +286,15 @@ def _touch(network: PreTrainedModel) -> None:
     """Read one value per page: parameters may be mapped from the file and not yet read."""
     for parameter in network.parameters():
         parameter.detach().flatten()[:: mmap.PAGESIZE // parameter.element_size()].sum().item()
+
+
+def _compile(network: PreTrainedModel, mode: str) -> None:
+    """Compile on the first calls; beyond the limit torch would silently run a network uncompiled."""
+    import torch
+
+    torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    network.compile(mode=mode)
 
 
 def _maps_weights() -> bool:
