@@ -6,7 +6,6 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Sequence
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
