@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, TypeGuard
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.benchmark import Benchmark
@@ -40,7 +41,7 @@ class FunctionBenchmark(Benchmark):
         """Call the function until the median of its duration is precise."""
         function = type(self).function
         given = (model, case)[: len(inspect.signature(function).parameters)]
-        if inspect.iscoroutinefunction(function):
+        if _is_coroutine_function(function):
             asyncio.run(_measure_coroutine(function, given, measurement))
             return
         measurement.time_calls("call_time", function, given)
@@ -60,11 +61,20 @@ async def _measure_coroutine(
         iteration.record("call_time", end_ns - start_ns, start_ns=start_ns)
 
 
+def _is_coroutine_function(function: Callable[..., object]) -> TypeGuard[Callable[..., Awaitable[object]]]:
+    """Whether calling it gives a coroutine: also a partial, a decorated one, or an object with such a ``__call__``."""
+    while isinstance(function, partial):
+        function = function.func
+    unwrapped = inspect.unwrap(function)
+    called = getattr(type(unwrapped), "__call__", None)  # noqa: B004 (not whether it can be called, but what it is)
+    return inspect.iscoroutinefunction(unwrapped) or inspect.iscoroutinefunction(called)
+
+
 def benchmark(function: Callable[..., object]) -> type[FunctionBenchmark]:
-    """Turn a function or coroutine function into a benchmark.
+    """Turn a function or coroutine function into a benchmark; one that takes nothing needs no model.
 
     Raises:
-        PluginError: it takes more than the model and the case.
+        PluginError: it takes more than the model and the case, or is a generator function.
     """
     parameters = inspect.signature(function).parameters.values()
     needed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -74,11 +84,17 @@ def benchmark(function: Callable[..., object]) -> type[FunctionBenchmark]:
             f"@benchmark {function.__name__}({names}): expected no argument, the model, or the model and the "
             "case. Subclass Benchmark for more."
         )
+    if inspect.isgeneratorfunction(inspect.unwrap(function)) or inspect.isasyncgenfunction(inspect.unwrap(function)):
+        raise PluginError(
+            f"@benchmark {function.__name__}: a generator function, whose call runs none of its body. Consume it in a "
+            "function of its own."
+        )
     title = function.__name__.replace("_", " ")
     members = {
         "__module__": function.__module__,
         "__doc__": function.__doc__ or f"Time ``{function.__name__}``.",
         "title": title[:1].upper() + title[1:],
         "function": staticmethod(function),
+        "needs_model": bool(needed),
     }
     return type(function.__name__, (FunctionBenchmark,), members)

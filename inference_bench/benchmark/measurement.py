@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import resource
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ import orjson
 
 from inference_bench._native import clock_describe, loop, now_ns
 from inference_bench.analysis.stopping import Decision, StoppingRule
-from inference_bench.errors import InvalidValueError
+from inference_bench.errors import InvalidValueError, PluginError
 from inference_bench.machine.interference import Interference
 from inference_bench.metrics import get_metric
 from inference_bench.result import Stage
@@ -77,6 +78,15 @@ class Iteration:
     def record(self, metric: str, value: int, *, start_ns: int = -1, phase: str = "", step: int = -1) -> None:
         """Record one observation in integer nanoseconds or bytes."""
         self.measurement.add(self, metric, value, start_ns, phase, step)
+
+
+def _refuse_awaitable(call: Callable[..., object], returned: Awaitable[object]) -> None:
+    if inspect.iscoroutine(returned):
+        returned.close()  # otherwise Python warns that it was never awaited
+    raise PluginError(
+        f"{getattr(call, '__name__', call)!s} returned {type(returned).__name__!r}, which nothing awaits: its work was "
+        "not timed. Declare it with `async def`."
+    )
 
 
 class Measurement:
@@ -175,6 +185,8 @@ class Measurement:
         for iteration in self.iterations((metric,)):
             times = loop(call, length, args=args)
             returned = times.returned
+            if inspect.isawaitable(returned):
+                _refuse_awaitable(call, returned)
             stage, indices = iteration.stage, range(calls, calls + length)
             self._rows.extend(
                 (index, -1, metric, "", stage, start_ns, value)
@@ -207,12 +219,23 @@ class Measurement:
         finally:
             self._on_window(opens=False)
 
-    def repetitions(self, count: int) -> Iterator[Iteration]:
-        """Yield the cold iteration, then ``count`` measured ones, for stable quantities such as memory."""
+    def repetitions(self, count: int, *, is_bounded: bool = False) -> Iterator[Iteration]:
+        """Yield the cold iteration, then ``count`` measured ones, for stable quantities such as memory.
+
+        Args:
+            count: how many at most.
+            is_bounded: end, after at least one, once all of them have taken the budget.
+        """
+        began_ns = now_ns()
         yield Iteration(0, Stage.COLD, self)
         for index in range(1, 1 + count):
             yield Iteration(index, Stage.MEASURED, self)
-            self._report(index, 0)
+            self.progress(index, count)
+            if is_bounded and index < count and now_ns() - began_ns >= self.limits.budget_ns:
+                reason = f"time budget spent after {index} of {count} repetitions"
+                self.notes.append(reason)
+                self.decision = Decision(converged=False, reason=reason, targets={})
+                return
         self.decision = Decision(converged=True, reason=f"{count} repetitions asked for", targets={})
 
     def once(self) -> Iteration:

@@ -96,7 +96,7 @@ def test_every_run_is_a_fresh_process(tmp_path, bad_models):
         ("raises_in_prefill", Status.FAILED, "prompt refused"),
         ("segfaults", Status.CRASHED, "SIGSEGV"),
         ("segfaults_in_load", Status.CRASHED, "SIGSEGV"),
-        ("is_killed", Status.OOM, "SIGKILL"),
+        ("is_killed", Status.CRASHED, "SIGKILL"),
         ("exits", Status.CRASHED, "status 7"),
         ("hangs", Status.TIMEOUT, "sent nothing for 2 s"),
         ("hangs_in_load", Status.TIMEOUT, "sent nothing for 2 s"),
