@@ -26,10 +26,13 @@ from inference_bench.analysis.estimates import mean_estimate
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
 from inference_bench.benchmark.accuracy.task import sample
 from inference_bench.benchmark.accuracy.tasks import find_task
-from inference_bench.machine.environment import available_cpus
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadSteps, Model, ResolvedWeights, TextScorer
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.interfaces import TextScorer
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.result import Estimate
 from inference_bench.spec import Setup
 

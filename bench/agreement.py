@@ -21,10 +21,10 @@ import numpy as np
 from inference_bench._native import TickRecorder
 from inference_bench.analysis.estimates import median_estimate
 from inference_bench.benchmarks._steps import time_steps
-from inference_bench.machine.environment import available_cpus
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadSteps
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.result import Estimate
 from inference_bench.spec import Setup
 from inference_bench.units import format_ns

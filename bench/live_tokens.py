@@ -29,10 +29,10 @@ from inference_bench.analysis.location_shift import Shift, paired_shift
 from inference_bench.analysis.noise_floor import pair_floor
 from inference_bench.live import Profiler
 from inference_bench.live.generation import Generation, GenerationSeries
-from inference_bench.machine.environment import available_cpus
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadSteps
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
 from inference_bench.units import format_ns
 

@@ -38,10 +38,10 @@ from inference_bench.live.parquet import ParquetExporter
 from inference_bench.live.prometheus import PrometheusCollector
 from inference_bench.live.watch_endpoint import WatchEndpoint
 from inference_bench.live.watch_socket import WatchSocket
-from inference_bench.machine.environment import available_cpus
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadSteps
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
 
 

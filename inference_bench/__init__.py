@@ -10,20 +10,30 @@ from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inference_bench._native import TickRecorder
     from inference_bench.benchmark.benchmark import Benchmark
     from inference_bench.benchmark.measurement import Measurement
-    from inference_bench.errors import InferenceBenchError
-    from inference_bench.model.engines.transformers.causal_lm import CausalLM
-    from inference_bench.model.model import Model, TextEncoder, TextGenerator, TextServer
+    from inference_bench.errors import InferenceBenchError, InvalidValueError, NotApplicableError
+    from inference_bench.model.engines.transformers.causal_lm import CausalLM, CausalLMGenerator
+    from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator, PaddedPrompts
+    from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
+    from inference_bench.model.interfaces import (
+        BatchGenerator,
+        Likelihood,
+        TextEncoder,
+        TextGenerator,
+        TextScorer,
+        TextServer,
+    )
+    from inference_bench.model.load_steps import LoadSteps
+    from inference_bench.model.model import Model
+    from inference_bench.model.weights.references import HubWeights, PackageWeights, ResolvedWeights
     from inference_bench.orchestration.run import RunOutcome, run_benchmarks
+    from inference_bench.plan import Case
     from inference_bench.result import BenchmarkResult, Status
     from inference_bench.results.run import Run, load_run
     from inference_bench.results.tables import RunTables, load_runs
-    from inference_bench.runner import (
-        BenchmarkRunner,
-        run_standardized_benchmarks,
-        run_standardized_benchmarks_async,
-    )
+    from inference_bench.runner import BenchmarkRunner, run_standardized_benchmarks, run_standardized_benchmarks_async
     from inference_bench.spec import Axis, Limits, Setup, Spec
 
 # In the repository's root the source folder hides the installed package, which alone holds the native module.
@@ -31,23 +41,38 @@ __path__ = extend_path(__path__, __name__)
 
 _HOMES = {
     "Axis": "spec",
+    "BatchGenerator": "model.interfaces",
     "Benchmark": "benchmark.benchmark",
     "BenchmarkResult": "result",
     "BenchmarkRunner": "runner",
+    "Case": "plan",
     "CausalLM": "model.engines.transformers.causal_lm",
+    "CausalLMBatchGenerator": "model.engines.transformers.causal_lm_batch",
+    "CausalLMGenerator": "model.engines.transformers.causal_lm",
+    "EmbeddingModel": "model.engines.transformers.text_encoder",
+    "HubWeights": "model.weights.references",
     "InferenceBenchError": "errors",
+    "InvalidValueError": "errors",
+    "Likelihood": "model.interfaces",
     "Limits": "spec",
+    "LoadSteps": "model.load_steps",
     "Measurement": "benchmark.measurement",
     "Model": "model.model",
+    "NotApplicableError": "errors",
+    "PackageWeights": "model.weights.references",
+    "PaddedPrompts": "model.engines.transformers.causal_lm_batch",
+    "ResolvedWeights": "model.weights.references",
     "Run": "results.run",
     "RunOutcome": "orchestration.run",
     "RunTables": "results.tables",
     "Setup": "spec",
     "Spec": "spec",
     "Status": "result",
-    "TextEncoder": "model.model",
-    "TextGenerator": "model.model",
-    "TextServer": "model.model",
+    "TextEncoder": "model.interfaces",
+    "TextGenerator": "model.interfaces",
+    "TextScorer": "model.interfaces",
+    "TextServer": "model.interfaces",
+    "TickRecorder": "_native",
     "load_run": "results.run",
     "load_runs": "results.tables",
     "run_benchmarks": "orchestration.run",
@@ -57,14 +82,27 @@ _HOMES = {
 
 __all__ = [
     "Axis",
+    "BatchGenerator",
     "Benchmark",
     "BenchmarkResult",
     "BenchmarkRunner",
+    "Case",
     "CausalLM",
+    "CausalLMBatchGenerator",
+    "CausalLMGenerator",
+    "EmbeddingModel",
+    "HubWeights",
     "InferenceBenchError",
+    "InvalidValueError",
+    "Likelihood",
     "Limits",
+    "LoadSteps",
     "Measurement",
     "Model",
+    "NotApplicableError",
+    "PackageWeights",
+    "PaddedPrompts",
+    "ResolvedWeights",
     "Run",
     "RunOutcome",
     "RunTables",
@@ -73,7 +111,9 @@ __all__ = [
     "Status",
     "TextEncoder",
     "TextGenerator",
+    "TextScorer",
     "TextServer",
+    "TickRecorder",
     "load_run",
     "load_runs",
     "run_benchmarks",

@@ -1,6 +1,6 @@
-"""Finding plugins by name: a file in a package, a file anywhere, or an entry point.
+"""Find plugins by name: a module in a package, a file anywhere, or an entry point.
 
-Nothing is imported until it is asked for: listing names stays cheap, and one broken plugin harms no other.
+A plugin is imported on demand, so listing names is cheap and a broken plugin does not affect others.
 """
 
 from __future__ import annotations
@@ -17,14 +17,21 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from inference_bench.errors import PluginError, UnknownNameError
+from inference_bench.moved import advice
 
 T = TypeVar("T")
 
 
 def names_in(package: str) -> list[str]:
-    """Return the names of a package's plugin modules, sorted; private ones are left out."""
+    """Return the names of a package's public modules, sorted."""
     module = importlib.import_module(package)
     return sorted(info.name for info in iter_modules(module.__path__) if not info.name.startswith("_"))
+
+
+def plugin_names(package: str) -> list[str]:
+    """Return the names of a package's public modules and of the entry points of its group."""
+    inside = names_in(package)
+    return [*inside, *sorted({point.name for point in entry_points(group=_group(package))} - set(inside))]
 
 
 def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
@@ -38,7 +45,7 @@ def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
         PluginError: it has no single subclass of ``base`` or cannot be imported.
     """
     names = names_in(package)
-    # Looking through every installed distribution takes some 10 ms: only for what is not here.
+    # Reading the entry points of all distributions takes some 10 ms, so it is done only if needed.
     outside = {} if name in names else {point.name: point for point in entry_points(group=_group(package))}
     if name not in names and name not in outside:
         raise UnknownNameError(kind, name, [*names, *outside])
@@ -46,7 +53,7 @@ def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
     try:
         found = importlib.import_module(f"{package}.{name}") if name in names else outside[name].load()
     except Exception as error:
-        raise PluginError(f"{kind} {name!r} cannot be imported: {error!r}") from error
+        raise broken(kind, name, "cannot be imported", error) from error
     return found if isinstance(found, type) and issubclass(found, base) else class_in(found, base, kind, name)
 
 
@@ -75,7 +82,7 @@ def _group(package: str) -> str:
 
 
 def import_file(kind: str, name: str, path: Path) -> ModuleType:
-    """Import a file that lies in no package, once.
+    """Import a file outside of any package, once.
 
     Raises:
         PluginError: it cannot be imported; names file and line.
@@ -92,8 +99,14 @@ def import_file(kind: str, name: str, path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[module_name]
-        raise PluginError(f"{kind} {name!r}: {_where(error, path)}: {error!r}") from error
+        raise broken(kind, name, _where(error, path), error) from error
     return module
+
+
+def broken(kind: str, name: str, where: str, error: BaseException) -> PluginError:
+    """Return the error for a plugin that cannot be imported, with advice if it uses an old path."""
+    hint = advice(error)
+    return PluginError(f"{kind} {name!r}: {where}: {error!r}" + (f". {hint}." if hint else ""))
 
 
 def _where(error: BaseException, path: Path) -> str:

@@ -1,13 +1,13 @@
-"""A pytest fixture that times with this engine: cold call apart, an interval on every median, and no false alarms.
+"""A pytest fixture that times a function: cold call apart, an interval on every median, few false alarms.
 
-Loaded by pytest wherever this package is installed, so it imports nothing of weight until a test asks for the fixture.
+Pytest loads this module wherever the package is installed, so heavy imports wait until a test uses the fixture.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FIXTURE = "inference_bench"
 _ENOUGH = 19
-"""Earlier runs from which on being slower than all of them is no accident: one in twenty runs of the same code is."""
+"""Earlier runs needed for a verdict: being slower than all 19 happens to one in twenty runs of the same code."""
 
 _SUMMARIES: pytest.StashKey[dict[str, Summary]] = pytest.StashKey()
 
@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("inference_bench", "timing with the fixture `inference_bench`")
     group.addoption("--ib-only", action="store_true", help="run only tests that time")
     group.addoption("--ib-skip", action="store_true", help="skip tests that time")
-    group.addoption("--ib-budget", type=float, default=2.0, metavar="SECONDS", help="most that a test is timed (2)")
+    group.addoption("--ib-budget", type=float, default=2.0, metavar="SECONDS", help="longest time per test (2)")
     group.addoption(
         "--ib-precision",
         type=float,
@@ -37,23 +37,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FRACTION",
         help="width of the median's interval (0.02)",
     )
-    group.addoption("--ib-save", type=Path, metavar="FILE", help="add this run's medians to a file, a line a run")
+    group.addoption("--ib-save", type=Path, metavar="FILE", help="append this run's medians to a file")
     group.addoption(
         "--ib-compare",
         type=Path,
         metavar="FILE",
-        help=f"compare with the runs in a file; from {_ENOUGH} on there is a verdict",
+        help=f"compare with the runs in a file; a verdict needs {_ENOUGH}",
     )
     group.addoption(
         "--ib-fail",
         type=float,
         metavar="FRACTION",
-        help="with --ib-compare: fail where a test is SLOWER by more than this, such as 0.05",
+        help="with --ib-compare: fail if a test is SLOWER by more than this, such as 0.05",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse options that contradict each other before anything is timed."""
+    """Refuse contradictory options before anything is timed."""
     if config.option.ib_only and config.option.ib_skip:
         raise pytest.UsageError("--ib-only and --ib-skip: choose one of the two")
     if config.option.ib_fail is not None and config.option.ib_compare is None:
@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what was not asked for."""
+    """Skip tests by ``--ib-only`` and ``--ib-skip``."""
     if not (config.option.ib_only or config.option.ib_skip):
         return
     for item in items:
@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(name=_FIXTURE)
 def _timing(request: pytest.FixtureRequest) -> Iterator[FunctionTiming]:
-    """Time a function: ``inference_bench(function, *args, **kwargs)`` returns what its last call returned."""
+    """Time a function: ``inference_bench(function, *args, **kwargs)`` returns the result of its last call."""
     from inference_bench.benchmark.function_timing import FunctionTiming
     from inference_bench.spec import Limits
     from inference_bench.units import NS_PER_S
@@ -92,7 +92,7 @@ def _timing(request: pytest.FixtureRequest) -> Iterator[FunctionTiming]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Save this run, and fail the session where a test became slower than is allowed."""
+    """Save this run, and fail the session if a test is slower than allowed."""
     option, summaries = session.config.option, session.config.stash[_SUMMARIES]
     if option.ib_fail is not None and session.exitstatus == pytest.ExitCode.OK:
         earlier = _earlier(option.ib_compare)
@@ -105,7 +105,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print a line a test."""
+    """Print one line per test."""
     summaries = config.stash[_SUMMARIES]
     if not summaries:
         return
@@ -137,7 +137,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 class _Change:
-    """What became of a test since earlier runs: a verdict where there are enough of them."""
+    """The change of a test against earlier runs, with a verdict if there are enough."""
 
     def __init__(self, value: float | None, earlier: list[float]) -> None:
         self._value, self._earlier = value, sorted(earlier)
@@ -148,7 +148,7 @@ class _Change:
         return (self._value or 0.0) / middle if middle else 1.0
 
     def is_slower_by(self, fraction: float) -> bool:
-        """Whether it is slower than every one of enough earlier runs, and than their median by more than this."""
+        """Return whether it is slower than all of enough earlier runs, and than their median by this fraction."""
         known = self._value is not None and len(self._earlier) >= _ENOUGH
         return known and self._value > self._earlier[-1] and self._ratio > 1 + fraction  # type: ignore[operator]
 
@@ -163,13 +163,17 @@ class _Change:
         return f"{text}, FASTER than all" if self._value < self._earlier[0] else f"{text}, within them"
 
 
-def _change(name: str, summary: Summary, earlier: list[Mapping[str, Any]] | None) -> _Change:
-    values = [run[name] for run in earlier or () if isinstance(run.get(name), (int, float))]
+def _change(name: str, summary: Summary, earlier: list[Mapping[str, object]] | None) -> _Change:
+    values = [value for run in earlier or () if isinstance(value := run.get(name), int | float)]
     return _Change(summary.headline.value, values)
 
 
-def _earlier(path: Path | None) -> list[Mapping[str, Any]] | None:
-    """Read the earlier runs; what is no line of ours is an error of whoever named the file."""
+def _earlier(path: Path | None) -> list[Mapping[str, object]] | None:
+    """Read the earlier runs.
+
+    Raises:
+        pytest.UsageError: the file was not written by ``--ib-save``.
+    """
     if path is None:
         return None
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.columns import MemoryColumns, SampleColumns, ScoreColumns
 
 if TYPE_CHECKING:
+    from inference_bench.grade import Grade
     from inference_bench.plan import Case
 
 SCHEMA_VERSION = 1
@@ -181,8 +182,10 @@ class BenchmarkResult:
         scores: the items' scores, or None.
         model: what the model says of itself: title, parameters, ``weights`` (source, label, trained, digest).
         workers: one entry per run: process, versions, load steps, CPU time over wall time, faults, context switches.
-        notes: what lowers the trust in this result, one sentence each.
+        notes: remarks of the benchmark on this result, one sentence each.
         failure: why there is no (whole) result, or None.
+        grade: how far to believe it, judged when the case ended; None before that, and if the case does not apply.
+        headline: tags of the benchmark's headline metrics, in order; empty in runs stored before they were recorded.
     """
 
     case: Case
@@ -195,6 +198,8 @@ class BenchmarkResult:
     workers: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
+    grade: Grade | None = None
+    headline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The whole engine behind one call, for programs and notebooks; the command line is the same engine for people."""
+"""The Python interface: run benchmarks from programs and notebooks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
-from inference_bench.machine.environment import available_cpus
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, run_benchmarks
@@ -17,23 +17,38 @@ from inference_bench.spec import SURVEY_BUDGET_NS, Limits, Setup, Spec
 OUTPUT = Path("benchmark_results")
 
 
+class RunnerOptions(TypedDict, total=False):
+    """Keyword arguments of ``BenchmarkRunner``, except the suite."""
+
+    benchmarks: Sequence[str]
+    setups: Sequence[Setup] | None
+    axes: Mapping[str, Sequence[int | str]] | None
+    runs: int
+    limits: Limits | None
+    output: str | Path
+    models_dirs: Sequence[str | Path]
+    benchmarks_dirs: Sequence[str | Path]
+    isolation: str
+    progress: Progress | None
+
+
 class BenchmarkRunner:
     """Finds models, measures them and writes the results.
 
     Args:
-        models: names of models; None for every one there is.
+        models: names of models; None for all.
         suite: one of ``spec.SUITES``; ignored if ``benchmarks`` are given.
         benchmarks: names of benchmarks, instead of a suite.
-        setups: the ways each model is loaded. The default takes float32 on all usable CPUs; where weights are not to
-            be had and all models were asked for, random ones of reduced size, labelled so.
+        setups: how each model is loaded. The default is float32 on all usable CPUs; with all models, unavailable
+            weights are replaced by random ones of reduced size (labelled).
         axes: values of benchmark parameters, by name.
-        runs: fresh processes for each case.
-        limits: when to stop sampling a case. The default gives it 25 s, or 1 s where all models were asked for.
-        output: each run gets a folder in here.
+        runs: fresh processes per case.
+        limits: when to stop sampling a case. The default is 25 s per case, or 1 s with all models.
+        output: folder that each run's folder is created in.
         models_dirs: folders with further models, ``<name>/model.py``.
         benchmarks_dirs: folders with further benchmarks, ``benchmark_<name>.py``.
-        isolation: one of ``spec.ISOLATIONS``; ``inline`` measures in this very process, with its limits.
-        progress: who is told what happens.
+        isolation: one of ``spec.ISOLATIONS``; ``inline`` measures in this process, with its limits.
+        progress: receives progress events.
 
     Raises:
         UsageError: a folder that does not exist, or a value that is not allowed.
@@ -75,7 +90,7 @@ class BenchmarkRunner:
         """Measure inside a running event loop.
 
         Raises:
-            UsageError: something asked for does not exist or is not allowed; nothing was measured.
+            UsageError: an unknown name or an invalid value; nothing was measured.
         """
         return await run_benchmarks(
             self.spec,
@@ -86,39 +101,39 @@ class BenchmarkRunner:
         )
 
     def run(self) -> RunOutcome:
-        """Measure, blocking; also where a loop is already running, such as in a notebook.
+        """Measure and block until done; also works inside a running event loop, such as in a notebook.
 
         Raises:
-            UsageError: something asked for does not exist or is not allowed; nothing was measured.
+            UsageError: an unknown name or an invalid value; nothing was measured.
         """
         return _blocking(lambda: asyncio.run(self.run_async()))
 
 
 def run_standardized_benchmarks(
-    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Any
+    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Unpack[RunnerOptions]
 ) -> RunOutcome:
     """Measure a suite on models and write the results.
 
     Args:
         benchmark_suite: ``performance``, ``accuracy`` or ``full``.
-        models: names of models; None for every one there is.
-        **options: as ``BenchmarkRunner`` takes them.
+        models: names of models; None for all.
+        **options: see ``BenchmarkRunner``.
 
     Raises:
-        UsageError: something asked for does not exist or is not allowed; nothing was measured.
+        UsageError: an unknown name or an invalid value; nothing was measured.
     """
     return BenchmarkRunner(models, suite=benchmark_suite, **options).run()
 
 
 async def run_standardized_benchmarks_async(
-    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Any
+    benchmark_suite: str = "performance", models: Sequence[str] | None = None, **options: Unpack[RunnerOptions]
 ) -> RunOutcome:
-    """Do as ``run_standardized_benchmarks``, inside a running event loop."""
+    """Measure a suite inside a running event loop; see ``run_standardized_benchmarks``."""
     return await BenchmarkRunner(models, suite=benchmark_suite, **options).run_async()
 
 
 def _blocking(work: Callable[[], RunOutcome]) -> RunOutcome:
-    """Run this here, or in a thread of its own where this thread's event loop is already running."""
+    """Call ``work`` here, or in a new thread if this thread runs an event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -19,11 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from inference_bench._native import clock_describe
+from inference_bench.analysis.trust.case import judged
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadSteps, Model, ResolvedWeights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.messages import Measured
 from inference_bench.plan import Case
@@ -159,7 +162,7 @@ def make_record(*results: BenchmarkResult, id: str = "20260101T000000Z-000000") 
 
 
 def write_run(output: Path, *results: BenchmarkResult, record: RunRecord | None = None) -> Run:
-    """Write a run folder below ``output`` with all sinks and return the run, read back.
+    """Judge the results, write a run folder below ``output`` with all sinks, and return the run, read back.
 
     Args:
         output: created if needed; the run gets a folder of its own in it.
@@ -171,7 +174,7 @@ def write_run(output: Path, *results: BenchmarkResult, record: RunRecord | None 
     sink = open_sinks(folder)
     sink.begin(replace(record, finished=False))
     for result in results:
-        sink.write(result, replace(record, finished=False))
+        sink.write(judged(result, record), replace(record, finished=False))
     sink.finish(record)
     return load_run(folder)
 

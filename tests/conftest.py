@@ -16,7 +16,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _TEMPLATE = """
 import os, signal, sys, time
 from inference_bench.errors import NotApplicableError
-from inference_bench.model.model import Model, TextGenerator
+from inference_bench import Model, TextGenerator
 
 
 class Generator(TextGenerator):

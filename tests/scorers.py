@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference_bench.model.model import Likelihood, TextScorer
+from inference_bench.model.interfaces import Likelihood, TextScorer
 
 BITS = {"a": 1, "b": 2, "c": 3, "d": 3}
 """A source of four letters with dyadic probabilities: every likelihood is a whole number of bits. Others cost 8."""

@@ -14,8 +14,9 @@ import pytest
 from inference_bench.errors import InvalidValueError, NotApplicableError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.engines.transformers.base import import_transformers
-from inference_bench.model.model import LoadSteps, Model
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import DEVICES, DTYPES, Setup
 
 _PARAPHRASES = "benchmarks/unit/benchmark_paraphrases.py"
@@ -45,7 +46,7 @@ def test_a_model_describes_itself_unloaded(name: str) -> None:
 def test_a_model_file_imports_no_framework(name: str) -> None:
     code = (
         "import sys; from inference_bench.model.discovery import find_models, load_model; "
-        "from inference_bench.model.weights import origins as weights; "
+        "from inference_bench.model.weights import resolution; "
         f"load_model(find_models()[{name!r}]); "
         "print([m for m in ('torch', 'transformers', 'huggingface_hub', 'numpy', 'pyarrow') if m in sys.modules])"
     )

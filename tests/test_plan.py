@@ -200,7 +200,7 @@ def test_a_spec_refuses_values_that_make_no_sense(build):
         build()
 
 
-@pytest.mark.parametrize("build", [lambda: Setup(device="gpu"), lambda: Setup(dtype="int3"), lambda: Setup(scale="x")])
+@pytest.mark.parametrize("build", [lambda: Setup(dtype="int3"), lambda: Setup(scale="x")])
 def test_a_setup_refuses_names_that_do_not_exist(build):
     with pytest.raises(UnknownNameError):
         build()

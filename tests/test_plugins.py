@@ -17,7 +17,7 @@ from inference_bench.reports._report import Report
 from inference_bench.results.sink import Sink
 from inference_bench.spec import DEVICES, SUITES
 
-MODEL = "from inference_bench.model.model import Model\nclass Own(Model):\n    title = 'own'\n"
+MODEL = "from inference_bench import Model\nclass Own(Model):\n    title = 'own'\n"
 
 KINDS = [
     ("benchmark", "inference_bench.benchmarks", Benchmark),

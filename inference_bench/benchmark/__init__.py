@@ -1,1 +1,1 @@
-"""How a case is measured: the contract of a benchmark, Measurement, function timing, accuracy tasks."""
+"""How a case is measured: the interface of a benchmark, Measurement, function timing, accuracy tasks."""

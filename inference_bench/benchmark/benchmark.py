@@ -1,7 +1,7 @@
-"""A way of measuring that yields samples for some metrics.
+"""The interface of a benchmark, which measures a model and yields samples for some metrics.
 
-A benchmark lives in ``inference_bench/benchmarks/<name>.py`` as one subclass of ``Benchmark``. The file imports no
-framework: what it measures, it reaches through the model.
+A benchmark is one subclass of ``Benchmark`` in ``inference_bench/benchmarks/<name>.py``. The file imports no framework
+and uses the model's interface only.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class Benchmark(ABC):
     """A way of measuring.
 
     Class attributes:
-        name: file name, set when it is found.
-        title: heading for people.
+        name: file name, set on discovery.
+        title: heading in reports.
         axes: parameters with their default values.
         targets: tags of the metrics that the stopping rule watches.
-        headline: tags shown in the console table, in order.
-        suites: those of ``spec.SUITES`` that it belongs to.
-        own_process: True if the cases need a worker to themselves, from before the load on (a memory pass).
-        processes: fresh processes that a case takes at least, for what can be seen only once in each.
-        repeats: False if a second process could only find the same again (an accuracy).
+        headline: tags of the metrics that reports show first, in order, and the columns of the summary of models.
+        suites: the suites of ``spec.SUITES`` that it belongs to.
+        own_process: True if each case needs its own worker from before the load (a memory pass).
+        processes: fewest processes per case, for what happens only once per process.
+        repeats: False if another process would give the same result (an accuracy).
     """
 
     name: ClassVar[str] = ""
@@ -46,7 +46,7 @@ class Benchmark(ABC):
 
     @classmethod
     def with_axes(cls, **values: tuple[int | str, ...]) -> tuple[Axis, ...]:
-        """Return this benchmark's axes with other defaults: what a model's own file says of its lengths and sizes.
+        """Return this benchmark's axes with other defaults.
 
         Raises:
             UnknownNameError: no such axis.
@@ -59,11 +59,11 @@ class Benchmark(ABC):
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
-        """Return the axes as they apply to a model: a default that it could not carry out is none for it."""
+        """Return the axes for a model, without defaults that it does not support."""
         return cls.axes
 
     def check(self, model: type[Model], case: Case) -> None:  # noqa: B027 (most benchmarks accept every case)
-        """Refuse, before anything is loaded, a case that the model cannot carry out.
+        """Refuse a case that the model does not support, before anything is loaded.
 
         Raises:
             InvalidValueError: a parameter beyond the model's limits.
@@ -71,7 +71,7 @@ class Benchmark(ABC):
         """
 
     def is_hopeless(self, case: Case, after: Case) -> bool:
-        """Whether a case need not be tried once another of its model, set-up and benchmark ran out of memory."""
+        """Return whether a case can be skipped because ``after``, of the same model and set-up, ran out of memory."""
         return False
 
     def before_load(  # noqa: B027 (only passes over the load need it)

@@ -1,23 +1,22 @@
-"""Finding benchmarks: the standard ones, files in folders that the user names, entry points, and a model's own.
+"""Find benchmarks: the standard ones, files in the user's folders, entry points, and a model's own.
 
-A model's own benchmark is the file ``models/<name>/benchmarks/<kind>/benchmark_<benchmark>.py``. One with the name of a
-standard benchmark replaces it for this model; any other is a benchmark that only this model has.
+A model's own benchmark is the file ``models/<name>/benchmarks/<kind>/benchmark_<benchmark>.py``. It
+replaces the standard benchmark of the same name for this model, or is a benchmark of this model only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.errors import InvalidValueError, PluginError
 from inference_bench.model.discovery import ModelFile
-from inference_bench.plugins import class_in, import_file, load_class, names_in
+from inference_bench.plugins import class_in, import_file, load_class, plugin_names
 
 KINDS = {"unit": ("accuracy", "full"), "integration": ("accuracy", "full"), "performance": ("performance", "full")}
-"""The folders of a model's own benchmarks, and the suites that a benchmark in each belongs to."""
+"""Folder of a model's own benchmarks → the suites that its benchmarks belong to."""
 
 _PREFIX = "benchmark_"
 STANDARD = "inference_bench.benchmarks"
@@ -28,8 +27,8 @@ class BenchmarkFile:
     """Where a benchmark lives.
 
     Attributes:
-        name: of the benchmark.
-        path: its file, or None for one of the package ``inference_bench.benchmarks`` or an entry point of that group.
+        name: the benchmark's name.
+        path: its file; None for a standard benchmark or an entry point.
     """
 
     name: str
@@ -43,8 +42,7 @@ def find_benchmarks(model: ModelFile | None = None, extra: Iterable[Path] = ()) 
         InvalidValueError: an ``extra`` folder that does not exist.
         PluginError: two benchmarks of one name in the same model's folder.
     """
-    outside = entry_points(group=STANDARD).names
-    found = {name: BenchmarkFile(name) for name in [*names_in(STANDARD), *sorted(outside)]}
+    found = {name: BenchmarkFile(name) for name in plugin_names(STANDARD)}
     for folder in extra:
         if not folder.is_dir():
             raise InvalidValueError(

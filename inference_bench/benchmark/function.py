@@ -1,4 +1,4 @@
-"""A benchmark that is one function: what it does is timed, call by call.
+"""A benchmark that is one function, timed call by call.
 
     from inference_bench.benchmark.function import benchmark
 
@@ -6,15 +6,15 @@
     def tokenise(model):
         model.tokenizer("The quick brown fox")
 
-A file ``benchmark_<name>.py`` with such a function stands wherever a benchmark class may.
+A file ``benchmark_<name>.py`` with such a function can stand wherever one with a benchmark class can.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.benchmark import Benchmark
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 class FunctionBenchmark(Benchmark):
     """Times one function, which takes nothing, the loaded model, or the model and the case.
 
-    A coroutine function is awaited on an event loop that lives as long as the case.
+    A coroutine function is awaited on one event loop per case.
     """
 
     targets = ("call_time",)
     headline = ("call_time",)
-    function: ClassVar[Callable[..., Any]]
+    function: ClassVar[Callable[..., object]]
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Call it until the median of its duration is precise."""
+        """Call the function until the median of its duration is precise."""
         function = type(self).function
         given = (model, case)[: len(inspect.signature(function).parameters)]
         if inspect.iscoroutinefunction(function):
@@ -46,7 +46,9 @@ class FunctionBenchmark(Benchmark):
         measurement.time_calls("call_time", function, given)
 
 
-async def _measure_coroutine(function: Callable[..., Any], given: tuple[Any, ...], measurement: Measurement) -> None:
+async def _measure_coroutine(
+    function: Callable[..., Awaitable[object]], given: tuple[object, ...], measurement: Measurement
+) -> None:
     recorder = TickRecorder(2)
     tick = recorder.tick
     for iteration in measurement.iterations(FunctionBenchmark.targets):
@@ -58,8 +60,8 @@ async def _measure_coroutine(function: Callable[..., Any], given: tuple[Any, ...
         iteration.record("call_time", end_ns - start_ns, start_ns=start_ns)
 
 
-def benchmark(function: Callable[..., Any]) -> type[FunctionBenchmark]:
-    """Turn a function, or a coroutine function, into a benchmark.
+def benchmark(function: Callable[..., object]) -> type[FunctionBenchmark]:
+    """Turn a function or coroutine function into a benchmark.
 
     Raises:
         PluginError: it takes more than the model and the case.
@@ -69,8 +71,8 @@ def benchmark(function: Callable[..., Any]) -> type[FunctionBenchmark]:
     if len(needed) != len(parameters) or len(needed) > 2:
         names = ", ".join(p.name for p in parameters)
         raise PluginError(
-            f"@benchmark {function.__name__}({names}): expected a function of nothing, of the model, or of the model "
-            "and the case. Subclass Benchmark for more."
+            f"@benchmark {function.__name__}({names}): expected no argument, the model, or the model and the "
+            "case. Subclass Benchmark for more."
         )
     title = function.__name__.replace("_", " ")
     members = {

@@ -1,11 +1,11 @@
-"""One function timed call by call, with the statistics of every other case: the engine of the pytest plugin."""
+"""Time one function call by call, with the statistics of every benchmark; used by the pytest plugin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -16,26 +16,30 @@ from inference_bench.spec import Limits
 
 METRIC = "call_time"
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 @dataclass(slots=True)
 class FunctionTiming:
-    """Times a function where it stands.
+    """Times one function in this process.
 
     Attributes:
         limits: when to stop.
-        summary: of the last function that was timed.
+        summary: the result for the last function that was timed.
     """
 
     limits: Limits
     summary: Summary | None = field(default=None, init=False)
 
-    def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call it until the median of its duration is precise, and return what its last call returned.
+    def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function until its median is precise, and return the result of the last call.
 
-        An exception of the function ends the timing and passes on.
+        An exception of the function ends the timing and is raised.
         """
         measurement = Measurement(self.limits)
-        returned = measurement.time_calls(METRIC, partial(function, **kwargs) if kwargs else function, args)
+        call: Callable[..., R] = partial(function, **kwargs) if kwargs else function
+        returned = measurement.time_calls(METRIC, call, args)
         self.summary = _summary(measurement)
         return returned
 

@@ -1,4 +1,4 @@
-"""What a benchmark measures with: iterations under a stopping rule, and columns of samples."""
+"""Measurement: iterations under a stopping rule, and columns of samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar
 
 import orjson
 
@@ -23,38 +23,52 @@ from inference_bench.units import KIB, NS_PER_MS
 
 if TYPE_CHECKING:
     from inference_bench._native import MemorySampler
-    from inference_bench.model.model import LoadStep, ResolvedWeights
+    from inference_bench.model.load_steps import LoadStep
+    from inference_bench.model.weights.references import ResolvedWeights
+
+R = TypeVar("R")
 
 _PROGRESS_INTERVAL_NS = 200 * NS_PER_MS
-"""Progress is sent between iterations only, and at most this often."""
+"""Shortest interval between two progress messages, which are sent between iterations only."""
 
 
 def _ignore(*, opens: bool) -> None:
-    """Nobody needs to know."""
+    """Do nothing."""
 
 
 @lru_cache
 def _clock_resolution_ns() -> float:
-    """Ask once: describing the clock takes a millisecond, for it measures what a reading costs."""
+    """Return the clock's resolution, cached: describing the clock takes a millisecond."""
     return float(clock_describe()["resolution_ns"])
 
 
 def _peak_rss_bytes() -> int:
-    """Return the kernel's high-water mark of this process, for progress."""
+    """Return this process's peak resident memory, from the kernel."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
 
 
 _COLUMNS = ("iteration", "step", "metric", "phase", "stage", "start_ns", "value")
 _BLOCK_NS = NS_PER_MS
-"""Calls that are timed in one go take about this long: short enough to be undisturbed as a rule, long enough for what
-surrounds a block to be little."""
+"""Target duration of a block of calls: short enough to be undisturbed as a rule, long enough to keep overhead small."""
 _GROWTH = 8
-"""Most blocks' length over that of the one before: one call that was uncommonly fast must not make an endless block."""
+"""Largest growth from one block to the next, so that one very fast call cannot lead to an endless block."""
+
+
+class CaseProgressFields(TypedDict):
+    """The progress of a case, as sent to the orchestrator."""
+
+    iterations: int
+    samples: int
+    medians: Mapping[str, float | None]
+    widths: Mapping[str, float | None]
+    peak_rss_bytes: int
+    elapsed_ns: NotRequired[int]
+    total: NotRequired[int]
 
 
 @dataclass(slots=True)
 class Iteration:
-    """One iteration: where its samples go."""
+    """One iteration, which records its samples."""
 
     index: int
     stage: Stage
@@ -66,25 +80,25 @@ class Iteration:
 
 
 class Measurement:
-    """The samples of one case in one worker, and when to stop taking them.
+    """The samples of one case in one worker, and when to stop sampling.
 
     Args:
         limits: when to stop.
         on_progress: called between iterations with plain data.
-        weights: what the worker's model was, or will be, loaded from.
-        on_window: called with ``opens`` true before what is timed, and false after it.
+        weights: the weights that the worker's model is loaded from.
+        on_window: called with ``opens`` true before a timed window, and false after it.
 
     Attributes:
-        notes: what lowers the trust in this result; a benchmark adds sentences.
-        rates: for each derived metric that the benchmark wants, the tokens (or items) that one duration yields.
-        load_steps: how the model was loaded, known from ``measure`` on.
+        notes: sentences on what lowers the trust in this result.
+        rates: derived metric → tokens (or items) per measured duration.
+        load_steps: the steps of the load; set before ``measure``.
         sampler: a running memory sampler, whose timeline becomes part of the result.
     """
 
     def __init__(
         self,
         limits: Limits,
-        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        on_progress: Callable[[CaseProgressFields], None] | None = None,
         weights: ResolvedWeights | None = None,
         on_window: Callable[..., None] | None = None,
     ) -> None:
@@ -137,22 +151,23 @@ class Measurement:
                     return
                 index += 1
 
-    def time_calls(self, metric: str, call: Callable[..., object], args: tuple[Any, ...] = ()) -> Any:
+    def time_calls(self, metric: str, call: Callable[..., R], args: tuple[object, ...] = ()) -> R:
         """Time a callable call by call until the median is precise; the loop around it is native.
 
-        Short calls are timed in blocks of about a millisecond: the counters that tell what interfered are read, and the
-        stopping rule is asked, once a block, so that what this costs falls on many calls.
+        Short calls are timed in blocks of about a millisecond. Interference counters and the stopping rule are
+        evaluated once per block, which spreads their cost over many calls.
 
         Args:
             metric: tag of the duration.
-            call: what is timed; with arguments by name it takes a ``functools.partial``, which is timed, too.
-            args: what it is given.
+            call: the callable; keyword arguments need a ``functools.partial``, whose overhead is included.
+            args: positional arguments.
 
         Returns:
-            What the last call returned.
+            The result of the last call.
         """
         get_metric(metric)
-        calls, length, returned = 0, 1, None
+        calls, length = 0, 1
+        returned: Any = None
         for iteration in self.iterations((metric,)):
             times = loop(call, length, args=args)
             returned = times.returned
@@ -165,22 +180,23 @@ class Measurement:
             if iteration.stage is Stage.MEASURED and self._rule is not None:
                 self._rule.observe_all(metric, times.duration_ns)
                 length = self._next_block(times.duration_ns, self.limits.max_samples - self._rule.most)
-        return returned
+        answer: R = returned
+        return answer
 
     @staticmethod
     def _next_block(durations_ns: Sequence[int], most: int) -> int:
-        """Return how many calls like these to time next."""
+        """Return the number of calls in the next block."""
         wanted = _BLOCK_NS * len(durations_ns) // (sum(durations_ns) or 1)
         return max(1, min(wanted, _GROWTH * len(durations_ns), most))
 
     def _mark(self, interference: Interference) -> None:
-        """Write to the rows of the iteration that just ended what interfered with it."""
+        """Fill in the interference column for the rows of the iteration that just ended."""
         column = self._interference
         column.extend([interference.words()] * (len(self._rows) - len(column)))
 
     @contextmanager
     def window(self) -> Iterator[None]:
-        """Mark a block as timed: no loader runs beside it, unless on processors of its own."""
+        """Mark a block as timed: no loader runs during it, unless on separate CPUs."""
         self._on_window(opens=True)
         try:
             yield
@@ -188,7 +204,7 @@ class Measurement:
             self._on_window(opens=False)
 
     def repetitions(self, count: int) -> Iterator[Iteration]:
-        """Yield the cold iteration, then ``count`` measured ones: for quantities that hardly vary, such as memory."""
+        """Yield the cold iteration, then ``count`` measured ones, for stable quantities such as memory."""
         yield Iteration(0, Stage.COLD, self)
         for index in range(1, 1 + count):
             yield Iteration(index, Stage.MEASURED, self)
@@ -196,14 +212,14 @@ class Measurement:
         self.decision = Decision(converged=True, reason=f"{count} repetitions asked for", targets={})
 
     def once(self) -> Iteration:
-        """Return an iteration for something that happens once in a process, such as loading."""
+        """Return an iteration for something that happens once per process, such as loading."""
         return Iteration(0, Stage.MEASURED, self)
 
     def add(self, iteration: Iteration, metric: str, value: int, start_ns: int, phase: str, step: int) -> None:
         """Append one row.
 
         Raises:
-            InvalidValueError: a value that is no whole number of 64 bits, such as NaN.
+            InvalidValueError: a value that is not a 64-bit integer, such as NaN.
             UnknownNameError: no metric has this tag.
         """
         get_metric(metric)
@@ -221,20 +237,20 @@ class Measurement:
         value: float,
         *,
         weight: float = 1.0,
-        detail: Mapping[str, Any] | None = None,
+        detail: Mapping[str, object] | None = None,
     ) -> None:
         """Record the score of one item.
 
         Args:
-            metric: tag of a scored metric, or the name that another harness has for one of its own.
+            metric: tag of a scored metric, or another harness's name for its own.
             task: the data set or question.
-            item: names the item within its task, the same in every configuration.
+            item: the item's name within its task, the same in every configuration.
             value: the score, in the metric's unit.
-            weight: what the item counts for in the mean.
-            detail: what led to the score, for those who look into it.
+            weight: the item's weight in the mean.
+            detail: the evidence for the score.
 
         Raises:
-            InvalidValueError: a score or weight that is no finite number.
+            InvalidValueError: a score or weight that is not finite.
         """
         if not (math.isfinite(value) and math.isfinite(weight) and weight > 0):
             raise InvalidValueError(f"{metric} of {task} {item}", (value, weight), "a finite score, a positive weight")
@@ -244,22 +260,30 @@ class Measurement:
             column.append(cell)
 
     def scores(self) -> dict[str, list[Any]]:
-        """Return the scores as equally long columns (see ``result.Scores``; ``run`` is the orchestrator's)."""
+        """Return the scores as columns of equal length (see ``result.Scores``; the orchestrator adds ``run``)."""
         return self._scores
 
     def progress(self, done: int, total: int) -> None:
-        """Tell how far a pass over items has come; cheap enough to call after each."""
+        """Report the progress of a pass over items; cheap enough to call after each item."""
         if self._on_progress is None or (done < total and now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS):
             return
-        fields = {"iterations": done, "total": total, "samples": done, "medians": {}, "widths": {}}
-        self._on_progress({**fields, "peak_rss_bytes": _peak_rss_bytes()})
+        self._on_progress(
+            {
+                "iterations": done,
+                "samples": done,
+                "medians": {},
+                "widths": {},
+                "peak_rss_bytes": _peak_rss_bytes(),
+                "total": total,
+            }
+        )
         self._reported_ns = now_ns()
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return the samples as equally long columns (see ``result.Samples``; ``run`` is the orchestrator's)."""
+        """Return the samples as columns of equal length (see ``result.Samples``; the orchestrator adds ``run``)."""
         columns: Sequence[Sequence[Any]] = list(zip(*self._rows, strict=True)) or [()] * len(_COLUMNS)
         found = {name: list(column) for name, column in zip(_COLUMNS, columns, strict=True)}
-        # Not known of what is taken once, nor of an iteration that was left.
+        # Unknown for single observations and for an iteration that was aborted.
         unknown = [""] * (len(self._rows) - len(self._interference))
         return {**found, "interference": self._interference + unknown}
 

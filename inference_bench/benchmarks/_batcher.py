@@ -1,4 +1,4 @@
-"""Dynamic batching: requests that wait for the model are computed together, as soon as it is free."""
+"""Dynamic batching: all queued requests join the next batch, up to the limit."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from inference_bench.model.model import BatchGenerator, TextServer
+from inference_bench.model.interfaces import BatchGenerator, TextServer
 
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    """One request under way.
+    """One request in progress.
 
     Attributes:
         length: tokens of its prompt.
-        new_tokens: tokens that it wants.
-        tokens: what was generated and is not yet handed out; an exception where generating failed.
+        new_tokens: tokens to generate.
+        tokens: generated but not yet consumed; an exception if generating failed.
     """
 
     length: int
@@ -27,10 +27,10 @@ class _Request:
 
 
 class Batcher(TextServer):
-    """Serves a batch generator: whoever waits when a batch begins is part of it, up to a limit.
+    """Serves a batch generator: all queued requests join the next batch, up to the limit.
 
-    A batch runs to its end before the next begins, in one thread of its own, so that the event loop goes on. With
-    ``max_batch_size`` 1 requests are computed one after the other, in the order of their arrival.
+    A batch runs to completion before the next one starts. Batches run in a thread, so the event loop is not blocked.
+    With ``max_batch_size`` 1, requests are computed one at a time in order of arrival.
     """
 
     def __init__(self, generator: BatchGenerator, max_batch_size: int) -> None:
@@ -41,14 +41,14 @@ class Batcher(TextServer):
         self._serving: asyncio.Task[None] | None = None
 
     def prompt(self, length: int) -> int:
-        """Return the length: prompts of a batch are made together, with their padding."""
+        """Return the length: the batch generator makes the prompts of a batch together, because of padding."""
         return length
 
     async def stream(self, prompt: int, new_tokens: int) -> AsyncIterator[int]:
         """Yield the tokens of one request as they arrive.
 
         Raises:
-            Exception: whatever the model raised.
+            Exception: the exception that the model raised.
         """
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve())
@@ -61,7 +61,7 @@ class Batcher(TextServer):
             yield token
 
     async def close(self) -> None:
-        """End the thread, after the batch that it is at."""
+        """Stop the thread after its current batch."""
         if self._serving is not None:
             self._serving.cancel()
             with suppress(asyncio.CancelledError):
@@ -81,7 +81,7 @@ class Batcher(TextServer):
                     request.tokens.put_nowait(error)
 
     def _generate(self, batch: list[_Request], loop: asyncio.AbstractEventLoop) -> None:
-        """Generate for a whole batch, handing each step's tokens to the loop as soon as they are there."""
+        """Generate for a whole batch and pass each step's tokens to the event loop at once."""
         generator = self._generator
         prompts = generator.prompts([request.length for request in batch])
         step = generator.prefill(prompts)

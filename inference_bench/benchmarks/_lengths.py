@@ -1,4 +1,4 @@
-"""Lengths of prompts and generations against a model's positions, for the benchmarks that have both."""
+"""Check and adjust prompt and generation lengths to a model's limits."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def check_length(model: type[Model], case: Case) -> None:
-    """Refuse a prompt that is too short for the model, or with its generation, where there is one, too long.
+    """Refuse a prompt that is too short for the model, or too long together with its new tokens.
 
     Raises:
-        InvalidValueError: it is.
+        InvalidValueError: the length is outside of the model's limits.
     """
     if case.integer("input_length") < model.min_input_length:
         least = f"at least {model.min_input_length}, the shortest prompt of {model.name}"
@@ -34,9 +34,9 @@ def check_length(model: type[Model], case: Case) -> None:
 
 
 def fitting(axes: tuple[Axis, ...], model: type[Model]) -> tuple[Axis, ...]:
-    """Return the axes for a model: default input lengths beyond its limits moved to them.
+    """Return the axes for a model, with default input lengths clamped to its limits.
 
-    Without ``new_tokens`` for a model that cannot generate.
+    ``new_tokens`` is dropped for a model that cannot generate.
     """
     if "generate" not in model.abilities:
         axes = tuple(axis for axis in axes if axis.name != "new_tokens")
@@ -51,5 +51,5 @@ def _largest(axis: Axis) -> int:
 
 def _within(axis: Axis, least: int, room: int) -> Axis:
     lengths = (value for value in axis.default if isinstance(value, int))
-    # In order and each once: several that are too short become one.
+    # Keep the order and drop duplicates: several short lengths may become one.
     return replace(axis, default=tuple(dict.fromkeys(max(min(length, room), least) for length in lengths)))

@@ -1,11 +1,10 @@
-"""Requests sent to a server by a scenario, each with its schedule kept apart from what became of it.
+"""Load generator: sends requests to a server by a scenario and records scheduled and actual times separately.
 
-In an open loop (``poisson``, ``constant``) requests are sent when their time has come, whether or not earlier ones are
-answered, as users do. A late answer cannot delay the next question then, and whatever a request waited for, the
-generator included, counts from the time it was scheduled for: this is what avoids coordinated omission. In a closed
-loop (``single_stream``, ``concurrent``) each client sends its next request when the last is answered. ``offline``
-sends everything at once. The scenarios are those of MLPerf Inference (single stream, server, offline) and of common
-load generators.
+In an open loop (``poisson``, ``constant``) each request is sent at its scheduled time, whether or not earlier ones are
+answered. Latency counts from the scheduled time, so a slow server cannot hide its delay (no coordinated omission). In
+a closed loop (``single_stream``, ``concurrent``) each client sends its next request when the last one is answered.
+``offline`` sends all requests at once. The scenarios are those of MLPerf Inference (single stream, server, offline)
+and of common load generators.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from inference_bench._native import Pacer, now_ns
-from inference_bench.model.model import TextServer
+from inference_bench.model.interfaces import TextServer
 
 T = TypeVar("T")
 
@@ -26,12 +25,12 @@ SCENARIOS = ("single_stream", "concurrent", *OPEN, "offline")
 
 @dataclass(slots=True)
 class Served:
-    """What became of one request, in instants of ``now_ns``.
+    """The times of one request, on the clock of ``now_ns``.
 
     Attributes:
-        scheduled_ns: when it was to be sent.
+        scheduled_ns: when it should be sent.
         dispatched_ns: when it was sent.
-        token_ns: when each of its tokens arrived.
+        token_ns: when each token arrived.
     """
 
     scheduled_ns: int
@@ -40,27 +39,27 @@ class Served:
 
     @property
     def lag_ns(self) -> int:
-        """How late it was sent."""
+        """Time from schedule to dispatch."""
         return self.dispatched_ns - self.scheduled_ns
 
     @property
     def latency_ns(self) -> int:
-        """From its time to its last token."""
+        """Time from schedule to the last token."""
         return self.token_ns[-1] - self.scheduled_ns
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked of a server.
+    """The load on a server.
 
     Attributes:
         scenario: one of ``SCENARIOS``.
-        requests: how many.
-        input_length: tokens of each prompt.
-        new_tokens: tokens that each wants.
-        rate: requests a second, of an open loop.
-        concurrency: clients of ``concurrent``.
-        seed: of the schedule.
+        requests: number of requests.
+        input_length: tokens per prompt.
+        new_tokens: tokens to generate per request.
+        rate: requests per second, for an open loop.
+        concurrency: number of clients, for ``concurrent``.
+        seed: seed of the schedule.
     """
 
     scenario: str
@@ -73,10 +72,10 @@ class Load:
 
 
 async def send(server: TextServer, load: Load) -> list[Served]:
-    """Send every request and wait for all answers, in the order of their schedule.
+    """Send all requests, wait for the answers, and return them in schedule order.
 
     Raises:
-        Exception: whatever a request failed with; the others are given up.
+        Exception: the first exception of a request; the others are cancelled.
     """
     prompt = server.prompt(load.input_length)
 
@@ -98,7 +97,7 @@ async def send(server: TextServer, load: Load) -> list[Served]:
 
 
 async def _paced(pacer: Pacer, request: Callable[[int], Awaitable[Served]]) -> list[Served]:
-    """Send each request when the native pacer says that its time has come."""
+    """Send each request at its scheduled time, by the native pacer."""
     loop = asyncio.get_running_loop()
     sent: list[asyncio.Task[Served]] = []
     all_sent = asyncio.Event()
@@ -137,7 +136,7 @@ async def _clients(count: int, requests: int, request: Callable[[], Awaitable[Se
 
 
 async def _all(waiting: Iterable[Awaitable[T]]) -> list[T]:
-    """Wait for all of them; where one fails, end the others."""
+    """Wait for all; if one fails, cancel the others."""
     tasks = [asyncio.ensure_future(one) for one in waiting]
     try:
         return list(await asyncio.gather(*tasks))

@@ -1,4 +1,4 @@
-"""Whether a batch fits into memory, asked before the kernel or the allocator answers."""
+"""Predict whether a batch fits into memory, before it is run."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from inference_bench.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference_bench.model.model import BatchGenerator
+    from inference_bench.model.interfaces import BatchGenerator
 
 _USABLE = 0.9
-"""Share of the available memory that a batch may need: the prediction is no better than that."""
+"""Share of the available memory that a batch may need; the rest covers the prediction's error."""
 
 
 def needed_bytes(rows: int, growth_bytes: int, cached_bytes: int, final_cache_bytes: int) -> int:
     """Predict how much more memory a batch takes.
 
     Args:
-        rows: of the batch.
-        growth_bytes: measured while one row ran its prompt and one more step.
-        cached_bytes: of the key-value cache after that, by formula; 0 where there is no formula.
-        final_cache_bytes: of one row's key-value cache at the generation's end, by formula.
+        rows: rows of the batch.
+        growth_bytes: growth measured while one row ran its prompt and one more step.
+        cached_bytes: key-value cache after that, by formula; 0 if there is no formula.
+        final_cache_bytes: one row's key-value cache at the end of the generation, by formula.
     """
     activations_bytes = max(growth_bytes - cached_bytes, 0)
     return rows * (activations_bytes + final_cache_bytes)
@@ -34,19 +34,19 @@ def needed_bytes(rows: int, growth_bytes: int, cached_bytes: int, final_cache_by
 def refuse_what_cannot_fit(
     generator: BatchGenerator, lengths: Sequence[int], new_tokens: int, kv_bytes_per_token: int, device: str
 ) -> None:
-    """Run the longest row alone and refuse the batch if so many of them would not fit.
+    """Run the longest row alone and refuse the batch if that many rows would not fit.
 
-    What the process kept from an earlier batch is neither counted as needed, since it is used again, nor as available.
+    Memory kept from an earlier batch counts neither as needed, since it is reused, nor as available.
 
     Args:
-        generator: of the loaded model.
-        lengths: tokens of each row's prompt.
+        generator: the loaded model's.
+        lengths: tokens per prompt.
         new_tokens: tokens to generate.
-        kv_bytes_per_token: of the key-value cache; 0 where there is no formula.
-        device: where the model is.
+        kv_bytes_per_token: key-value cache per token; 0 if there is no formula.
+        device: the model's device.
 
     Raises:
-        MemoryError: it would not fit.
+        MemoryError: the batch would not fit.
     """
     longest = max(lengths)
     growth_bytes = _growth_bytes(generator, longest, device)
@@ -63,7 +63,7 @@ def refuse_what_cannot_fit(
 
 
 def _growth_bytes(generator: BatchGenerator, length: int, device: str) -> int:
-    """Return the largest growth of memory while one row runs; the second of two runs, since the first sets up more."""
+    """Return the largest growth of memory while one row runs; the second of two runs, without first-run set-up."""
     row = generator.prompts([length])
     growth_bytes = 0
     for _ in range(2):

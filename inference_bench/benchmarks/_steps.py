@@ -1,17 +1,19 @@
-"""The timed loop of a generation, of one sequence or of a batch, and its samples."""
+"""Time the steps of a generation, of one sequence or of a batch, and record its samples."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inference_bench._native import TickRecorder
     from inference_bench.benchmark.measurement import Iteration
-    from inference_bench.model.model import BatchGenerator, TextGenerator
+    from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator
 
 
-def time_steps(generator: TextGenerator | BatchGenerator, prompt: Any, new_tokens: int, recorder: TickRecorder) -> None:
-    """Generate with one clock reading between steps; ``recorder`` then holds t[0] … t[new_tokens]."""
+def time_steps(
+    generator: TextGenerator | BatchGenerator, prompt: Prompt, new_tokens: int, recorder: TickRecorder
+) -> None:
+    """Generate and record one tick between steps: t[0] … t[new_tokens] in ``recorder``."""
     recorder.clear()
     tick, decode = recorder.tick, generator.decode
     tick()
@@ -23,7 +25,7 @@ def time_steps(generator: TextGenerator | BatchGenerator, prompt: Any, new_token
 
 
 def record_steps(iteration: Iteration, recorder: TickRecorder, new_tokens: int) -> None:
-    """Turn the instants of one generation into samples, by the formulas of ``metrics``."""
+    """Turn the ticks of one generation into samples, by the formulas in ``metrics``."""
     t = recorder.nanoseconds().tolist()
     iteration.record("ttft", t[1] - t[0], start_ns=t[0], phase="prefill")
     if len(t) <= new_tokens:

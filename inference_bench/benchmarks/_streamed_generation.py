@@ -1,4 +1,4 @@
-"""Whether tokens that are streamed one by one are those of a plain call; for a model's own folder to inherit."""
+"""Check that streamed tokens equal those of a plain call; a base class for a model's own benchmark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StreamedGenerationBenchmark(Benchmark):
-    """Compare our timed steps with transformers' ``generate``, which the figures of both views stand on."""
+    """Compare the timed steps with transformers' ``generate``: both must give the same tokens."""
 
     title = "Streamed generation beside a plain one"
     axes: ClassVar[tuple[Axis, ...]] = (
@@ -27,12 +27,12 @@ class StreamedGenerationBenchmark(Benchmark):
     repeats = False
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse more tokens than the model's positions hold."""
+        """Refuse more tokens than the model supports."""
         model.require("generate")
         check_length(model, case)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Generate once in each way."""
+        """Generate once each way and compare the tokens."""
         generator, new_tokens = model.generator(), case.integer("new_tokens")
         prompt = generator.prompt(case.integer("input_length"))
         plain = list(generator.generate(prompt, new_tokens))

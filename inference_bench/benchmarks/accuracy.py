@@ -1,4 +1,4 @@
-"""Accuracy of a text model on tasks: every item is scored and stored."""
+"""Accuracy of a text model on tasks; every item is scored and stored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class AccuracyBenchmark(Benchmark):
     """Ask every item of a task and judge the answers.
 
     Class attributes:
-        own_tasks: name → JSONL file, for a model's own version of this benchmark: prompts that only it understands.
+        own_tasks: name → JSONL file, for prompts in a model's own format.
+        sample_tasks: names of the tasks that come with this package.
     """
 
     title = "Accuracy"
@@ -34,14 +35,15 @@ class AccuracyBenchmark(Benchmark):
     suites = ("accuracy", "full")
     repeats = False
     own_tasks: ClassVar[Mapping[str, Path]] = {}
+    sample_tasks: ClassVar[tuple[str, ...]] = SAMPLES
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a task that does not exist; what is in it is read only when it is measured."""
+        """Refuse an unknown task; its items are read only when it is measured."""
         model.require("score")
         self._task(case)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Score the items one by one."""
+        """Score each item."""
         task = self._task(case)
         for item, score in task.scores(model.scorer(), case.integer("items"), measurement.progress):
             measurement.score(score.metric, task.name, item, score.value, weight=score.weight, detail=score.detail)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench.benchmark.accuracy.divergence import compare_logits, first_difference
 from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.model.model import LoadSteps
+from inference_bench.model.load_steps import LoadSteps
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
     from inference_bench.benchmark.measurement import Measurement
-    from inference_bench.model.model import Model, TextScorer
+    from inference_bench.model.interfaces import TextScorer
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _TASK = "passages"
@@ -23,7 +24,7 @@ _TASK = "passages"
 class AgreementBenchmark(Benchmark):
     """Compare logits and greedy text with those of the reference, passage by passage.
 
-    It needs no right answers and no trained weights: whatever the weights mean, a set-up may change what they say.
+    It needs neither correct answers nor trained weights: it measures what the set-up changes.
     """
 
     title = "Agreement with float32, eager"
@@ -37,11 +38,11 @@ class AgreementBenchmark(Benchmark):
     repeats = False
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a model without likelihoods."""
+        """Refuse a model that cannot score text."""
         model.require("score")
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Hold both networks, so that no logits need be kept longer than their passage."""
+        """Keep both networks loaded, so that only one passage's logits are in memory at a time."""
         scorer, length, new_tokens = model.scorer(), case.integer("input_length"), case.integer("new_tokens")
         passages = scorer.passages(case.integer("passages"), length)
         with _reference(model, case, measurement) as reference:
@@ -52,7 +53,7 @@ class AgreementBenchmark(Benchmark):
 
 @contextmanager
 def _reference(model: Model, case: Case, measurement: Measurement) -> Iterator[TextScorer]:
-    """Load the reference beside the model, for the time of the block."""
+    """Load the reference next to the model for the duration of the block."""
     if measurement.weights is None:
         raise RuntimeError("the worker did not say what the model was loaded from")
     reference = type(model)()

@@ -1,13 +1,14 @@
-"""Static batches of a text generator: throughput and latency against the batch size, until memory ends it."""
+"""Static batches of a text generator: throughput and latency by batch size, up to the memory limit."""
 
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.accuracy.divergence import first_difference
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._described import whole_number
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._memory_guard import refuse_what_cannot_fit
 from inference_bench.benchmarks._steps import record_steps, time_steps
@@ -18,21 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.benchmark.measurement import Measurement
-    from inference_bench.model.model import BatchGenerator, Model, TextGenerator
+    from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _LENGTHS = ("mixed", "equal")
 
 _CHECKED_ROWS = 4
-"""Rows compared with what they give alone: each costs a whole generation at batch 1."""
+"""Rows that are compared with a run alone; each costs a whole generation at batch size 1."""
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 class BatchProcessingBenchmark(Benchmark):
-    """Time whole generations of a batch whose requests begin together and wait for each other.
+    """Time whole generations of a batch whose requests start and end together.
 
-    A request's latency is the batch's end-to-end time. Prompts of mixed lengths are padded on the left to the longest,
-    so every batch of one size computes the same, and padded and unpadded tokens tell the waste apart. Some rows are
-    compared with what they give alone.
+    A request's latency is the batch's end-to-end time. Prompts of mixed lengths are padded on the left to the longest;
+    padded and unpadded tokens are counted separately. Some rows are compared with a run alone.
     """
 
     title = "Batch processing"
@@ -47,23 +50,23 @@ class BatchProcessingBenchmark(Benchmark):
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
-        """Return the lengths that the model has room for."""
+        """Return the axes with lengths that the model supports."""
         return fitting(cls.axes, model)
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse more tokens than the model's positions hold."""
+        """Refuse more tokens than the model supports."""
         model.require("generate")
         check_length(model, case)
         if case.parameters["lengths"] not in _LENGTHS:
             raise UnknownNameError("lengths", str(case.parameters["lengths"]), _LENGTHS)
 
     def is_hopeless(self, case: Case, after: Case) -> bool:
-        """Whether it is the same case with a larger batch."""
+        """Return whether this is the same case with a larger batch."""
         same = {**after.parameters, "batch_size": case.parameters["batch_size"]} == dict(case.parameters)
         return same and case.integer("batch_size") > after.integer("batch_size")
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Repeat the batch until its end-to-end time is precise, then compare rows with what they give alone.
+        """Repeat the batch until its end-to-end time is precise, then compare rows with a run alone.
 
         Raises:
             MemoryError: the batch would not fit into memory.
@@ -75,7 +78,7 @@ class BatchProcessingBenchmark(Benchmark):
             model.min_input_length if case.parameters["lengths"] == "mixed" else case.integer("input_length"),
         )
         generator = model.batch_generator()
-        kv_bytes_per_token = model.describe().get("kv_bytes_per_token") or 0
+        kv_bytes_per_token = whole_number(model.describe(), "kv_bytes_per_token") or 0
         if len(lengths) > 1:
             refuse_what_cannot_fit(generator, lengths, new_tokens, kv_bytes_per_token, case.setup.device)
         measurement.rates |= token_rates(lengths, new_tokens)
@@ -89,13 +92,13 @@ class BatchProcessingBenchmark(Benchmark):
 
 
 def row_lengths(batch_size: int, input_length: int, minimum: int) -> list[int]:
-    """Return the prompt length of each row: evenly from ``input_length`` towards half of it, or to the minimum."""
+    """Return the prompt length of each row, evenly spaced from ``input_length`` to half of it, or to the minimum."""
     spread = input_length // 2
     return [max(input_length - spread * row // batch_size, minimum) for row in range(batch_size)]
 
 
 def token_rates(lengths: Sequence[int], new_tokens: int) -> dict[str, float]:
-    """Return for each throughput what one batch yields: tokens, or requests."""
+    """Return the tokens or requests per batch, for each throughput metric."""
     generated = len(lengths) * new_tokens
     return {
         "output_throughput": generated,
@@ -112,7 +115,7 @@ def _compare(
     new_tokens: int,
     measurement: Measurement,
 ) -> None:
-    """Score how far rows of the batch say what they say alone: padding and larger products may turn a close choice."""
+    """Score how many tokens each row has in common with a run alone: padding and rounding may change a close choice."""
     together = _tokens(generator, generator.prompts(lengths), new_tokens)
     rows = sorted({(len(lengths) - 1) * part // (_CHECKED_ROWS - 1) for part in range(_CHECKED_ROWS)})
     divergences = []
@@ -126,13 +129,21 @@ def _compare(
         measurement.score("batch_agreement", "batch", f"row {row}", equal / new_tokens, detail=detail)
     if divergences:
         measurement.notes.append(
-            f"{len(divergences)} of the {len(rows)} rows that were checked give other tokens in the batch than alone, "
+            f"{len(divergences)} of the {len(rows)} checked rows give different tokens in the batch than alone, "
             f"the earliest from token {min(divergences) + 1} of {new_tokens} on"
         )
 
 
-def _tokens(generator: Any, prompt: Any, new_tokens: int) -> list[Any]:
-    """Generate; one entry a step. Copied, since a generator may hand out the same list at every step."""
+class _Steps(Protocol[T_co]):
+    """A generator whose steps return one token, or one token per sequence."""
+
+    def prefill(self, prompt: Prompt, /) -> T_co: ...
+    def decode(self) -> T_co: ...
+    def reset(self) -> None: ...
+
+
+def _tokens(generator: _Steps[T_co], prompt: Prompt, new_tokens: int) -> list[T_co]:
+    """Return the tokens of each step, copied: a generator may return the same list each time."""
     steps = [copy(generator.prefill(prompt)), *(copy(generator.decode()) for _ in range(new_tokens - 1))]
     generator.reset()
     return steps

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from inference_bench.plan import Case
 
 _GENERATION_EVERY = 4
-"""One iteration in four is a whole generation, the others stop after the first token.
+"""One iteration in four is a whole generation; the others stop after the first token.
 
-A generation yields one TTFT but as many inter-token intervals as it has decode steps, and costs ten times a prefill.
-Without this, nine tenths of the time would go into intervals that are precise long before TTFT is.
+A generation costs ten times a prefill and yields one TTFT but many inter-token intervals, which become precise much
+earlier. Otherwise nine tenths of the time would go into them.
 """
 
 
@@ -30,9 +30,9 @@ class InferenceSpeedBenchmark(Benchmark):
 
     The axis ``view`` says how the model is called:
 
-    - ``steps``: one forward with cache a token, a clock reading between any two; the model's own speed.
+    - ``steps``: one forward pass with cache per token and a clock reading between two; the model's own speed.
     - ``generate``: the framework's ``generate``, as a user calls it; TTFT is that of a call for one token.
-    - ``forward``: one forward pass over a prompt, for models that turn text into a vector. Their default.
+    - ``forward``: one forward pass over a prompt; the default of text encoders.
     """
 
     title = "Inference speed"
@@ -46,7 +46,7 @@ class InferenceSpeedBenchmark(Benchmark):
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
-        """Return the lengths that the model has room for, and the view of what it can do."""
+        """Return the axes with lengths that the model supports and the view for its abilities."""
         axes = fitting(cls.axes, model)
         if "generate" in model.abilities:
             return axes
@@ -56,7 +56,7 @@ class InferenceSpeedBenchmark(Benchmark):
         )
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a view that there is not or the model does not have, and more tokens than its positions hold."""
+        """Refuse an unknown or unsupported view, and more tokens than the model supports."""
         view = str(case.parameters["view"])
         if view not in _VIEWS:
             raise UnknownNameError("view", view, _VIEWS)
@@ -64,7 +64,7 @@ class InferenceSpeedBenchmark(Benchmark):
         check_length(model, case)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Repeat what the view asks for until its times are precise."""
+        """Repeat the calls of this view until their times are precise."""
         _VIEWS[str(case.parameters["view"])](model, case, measurement)
 
 
@@ -78,7 +78,7 @@ def _measure_steps(model: Model, case: Case, measurement: Measurement) -> None:
     for iteration in measurement.iterations(("ttft", "itl") if new_tokens > 1 else ("ttft",)):
         whole = iteration.index <= 1 or iteration.index % _GENERATION_EVERY == 0
         time_steps(generator, prompt, new_tokens if whole else 1, recorder)
-        # Freeing the cache of a long prompt takes a fraction of a millisecond, which belongs to no token.
+        # Freeing the cache of a long prompt takes a fraction of a millisecond; no token should include it.
         generator.reset()
         record_steps(iteration, recorder, new_tokens)
 

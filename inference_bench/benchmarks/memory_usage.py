@@ -1,4 +1,4 @@
-"""Memory of a model by phase (load, prefill, decode or forward), in a pass and a process of its own."""
+"""Memory of a model by phase (load, prefill, decode or forward), in a separate pass and process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import MemorySampler, rss_bytes
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._described import whole_number
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.machine.device_memory import DeviceMemory, read_device_memory, reset_device_peak
 from inference_bench.spec import Axis
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from inference_bench.plan import Case
 
 _INTERVAL_NS = 5 * NS_PER_MS
-"""The curve; the exact peaks come from the kernel's high-water mark."""
+"""Interval of the timeline; exact peaks come from the kernel's high-water mark."""
 
 _REPETITIONS = 10
-"""Six would do for an interval of the median; a slope needs a longer look."""
+"""Six are enough for an interval of the median; a slope needs more."""
 
 _BETWEEN = "between"
-"""The sampler's phase for what is not measured: reading the device, freeing the cache."""
+"""The sampler's phase between measurements: reading the device, freeing the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class _Phase:
     """A part of one repetition.
 
     Attributes:
-        name: for the samples.
-        run: does it.
+        name: its name in the samples.
+        run: runs it.
         cached_tokens: tokens that it adds to the key-value cache.
     """
 
@@ -45,7 +46,7 @@ class _Phase:
 
 
 class MemoryUsageBenchmark(Benchmark):
-    """Sample resident memory, and that of the GPU, while the model loads and works."""
+    """Sample host and GPU memory while the model loads and runs."""
 
     title = "Memory usage"
     axes: ClassVar[tuple[Axis, ...]] = (
@@ -58,24 +59,24 @@ class MemoryUsageBenchmark(Benchmark):
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
-        """Return the lengths that the model has room for."""
+        """Return the axes with lengths that the model supports."""
         return fitting(cls.axes, model)
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a model that cannot be called, and more tokens than its positions hold."""
+        """Refuse a model that can neither generate nor encode, and more tokens than it supports."""
         if "encode" not in model.abilities:
             model.require("generate")
         check_length(model, case)
 
     def before_load(self, case: Case, measurement: Measurement) -> None:
-        """Start the sampler, so that loading is its first phase."""
+        """Start the sampler before the model loads."""
         sampler = MemorySampler(interval_ns=_INTERVAL_NS, reset_hwm=True, pss=True)
         sampler.start()
         sampler.mark_phase("load")
         measurement.sampler = sampler
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Repeat the phases; each of each repetition is one sample."""
+        """Repeat the phases; each phase of each repetition is one sample."""
         sampler = measurement.sampler
         if sampler is None:
             raise RuntimeError("before_load was not called")
@@ -95,14 +96,14 @@ class MemoryUsageBenchmark(Benchmark):
                 phase.run()
                 sampler.mark_phase(_BETWEEN)
                 _record_device(iteration, phase.name, read_device_memory(device), before)
-                _record_formula(iteration, phase, about.get("kv_bytes_per_token"))
+                _record_formula(iteration, phase, whole_number(about, "kv_bytes_per_token"))
             reset()
             iterations.append(iteration)
             for place, size_bytes in _held_bytes(device).items():
                 held_bytes.setdefault(place, []).append(size_bytes)
         sampler.stop()
         _record(sampler, iterations)
-        _score_bytes_per_parameter(sampler, about.get("parameters") or 0, device, measurement)
+        _score_bytes_per_parameter(sampler, whole_number(about, "parameters") or 0, device, measurement)
         _score_leak({place: sizes[1:] for place, sizes in held_bytes.items()}, measurement)
         measurement.notes += _notes(sampler)
         if about.get("parameters_mapped_from_file"):
@@ -112,7 +113,7 @@ class MemoryUsageBenchmark(Benchmark):
 
 
 def _phases(model: Model, case: Case) -> tuple[list[_Phase], Callable[[], None]]:
-    """Return what one repetition does, and how its memory is let go afterwards."""
+    """Return the phases of one repetition, and the function that frees its memory afterwards."""
     length = case.integer("input_length")
     if "generate" not in model.abilities:
         encoder = model.encoder()
@@ -131,14 +132,14 @@ def _phases(model: Model, case: Case) -> tuple[list[_Phase], Callable[[], None]]
 
 
 def _held_bytes(device: str) -> dict[str, int]:
-    """Return what is held between repetitions, by place."""
+    """Return the memory held between repetitions, by place."""
     on_device = read_device_memory(device)
     held = {"host": rss_bytes(), "device": None if on_device is None else on_device.allocated_bytes}
     return {place: size_bytes for place, size_bytes in held.items() if size_bytes is not None}
 
 
 def _record(sampler: MemorySampler, iterations: Sequence[Iteration]) -> None:
-    """Turn the sampler's phases into samples: the load belongs to the first iteration, then each has one of each."""
+    """Turn the sampler's phases into samples; the load belongs to the first iteration."""
     seen: dict[str, int] = {}
     for phase in sampler.phases():
         name = phase["name"]
@@ -181,7 +182,7 @@ def _record_formula(iteration: Iteration, phase: _Phase, kv_bytes_per_token: int
 
 
 def _score_bytes_per_parameter(sampler: MemorySampler, parameters: int, device: str, measurement: Measurement) -> None:
-    """Divide what the load added by the parameters. On the host the framework itself is left out."""
+    """Score the memory added by the load per parameter; on the host without the framework's import."""
     if not parameters:
         return
     on_device = read_device_memory(device)
@@ -191,7 +192,7 @@ def _score_bytes_per_parameter(sampler: MemorySampler, parameters: int, device: 
 
 
 def _loaded_bytes(sampler: MemorySampler, measurement: Measurement) -> int:
-    """Return the growth of resident memory from the framework's import, where that is a step, to the load's end."""
+    """Return the growth of resident memory from the end of the framework's import, if known, to the load's end."""
     load = next(phase for phase in sampler.phases() if phase["name"] == "load")
     imported = next((step.end_ns for step in measurement.load_steps if step.name == "import"), load["begin_ns"])
     columns = sampler.columns()
@@ -202,7 +203,7 @@ def _loaded_bytes(sampler: MemorySampler, measurement: Measurement) -> int:
 
 
 def _score_leak(held_bytes: dict[str, list[int]], measurement: Measurement) -> None:
-    """Score what is held after each repetition but the cold one, and say so if it surely grows."""
+    """Score the memory held after each repetition but the cold one; add a note if it grows for certain."""
     import numpy as np
 
     from inference_bench.analysis.estimates import slope_estimate
@@ -213,21 +214,16 @@ def _score_leak(held_bytes: dict[str, list[int]], measurement: Measurement) -> N
         slope = slope_estimate(np.array(sizes, dtype=np.float64))
         if slope.value is not None and slope.low is not None and slope.low > 0:
             measurement.notes.append(
-                f"memory held on the {place} grows by {format_bytes(slope.value)} a repetition, surely by "
+                f"memory held on the {place} grows by {format_bytes(slope.value)} per repetition, at least "
                 f"{format_bytes(slope.low)}: a leak, or an allocator that has not settled after {len(sizes)}"
             )
 
 
 def _notes(sampler: MemorySampler) -> list[str]:
-    stats = sampler.stats()
     marks = [phase for phase in sampler.phases() if phase["name"] != _BETWEEN]
     found = []
-    if stats["missed"] > 0.05 * stats["samples"]:
-        found.append(f"the memory sampler missed {stats['missed']} ticks and took {stats['samples']} readings")
-    if stats["dropped"]:
-        found.append(f"the memory sampler was full: {stats['dropped']} readings lost; the phases' peaks are unaffected")
     if all(phase["hwm_bytes"] is None for phase in marks):
         found.append("the kernel's high-water mark cannot be read or reset here: peaks are sampled only")
     elif not all(phase["hwm_exact"] for phase in marks):
-        found.append("somebody else reset the kernel's high-water mark: its peaks may be too low")
+        found.append("another process reset the kernel's high-water mark: its peaks may be too low")
     return found

@@ -1,4 +1,4 @@
-"""Time until a model has answered once, step by step, in fresh processes, with its files in the page cache or not."""
+"""Time to a model's first answer by step, in fresh processes, with its files in the page cache or not."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference_bench.benchmark.measurement import Measurement
-    from inference_bench.model.model import LoadStep, Model
+    from inference_bench.model.load_steps import LoadStep
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _PAGE_CACHE = ("warm", "cold")
 
 _TOLERANCE = 0.01
-"""Share of the files that may be on the other side of the page cache than was asked for."""
+"""Tolerated share of the files that is in the page cache for a cold start, or missing for a warm one."""
 
 
 class ModelLoadingTimeBenchmark(Benchmark):
     """Time the boot of a process, each step of loading, and the first call.
 
-    ``page_cache`` speaks of the files of the weights alone: Python and the framework are read from wherever they are.
-    ``total`` is boot, load and first call, without what the harness does between them. Where the model is compiled,
-    the phase ``compile`` is what the first call takes longer than the second.
+    ``page_cache`` concerns the weights' files only, not Python or the framework. ``total`` is boot, load and first
+    call, without the harness's work between them. For a compiled model the phase ``compile`` is the difference between
+    the first call and the second.
     """
 
     title = "Model loading time"
@@ -45,11 +46,11 @@ class ModelLoadingTimeBenchmark(Benchmark):
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
-        """Return the length that the model has room for."""
+        """Return the axes with a length that the model supports."""
         return fitting(cls.axes, model)
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a cold start without files, and a model that cannot be called."""
+        """Refuse a cold start without files, and a model that can neither generate nor encode."""
         if case.parameters["page_cache"] not in _PAGE_CACHE:
             raise UnknownNameError("page_cache", str(case.parameters["page_cache"]), _PAGE_CACHE)
         if "encode" not in model.abilities:
@@ -59,7 +60,7 @@ class ModelLoadingTimeBenchmark(Benchmark):
             raise NotApplicableError(_NO_FILES)
 
     def before_load(self, case: Case, measurement: Measurement) -> None:
-        """Bring the files of the weights into the page cache, or out of it, and record what it then holds."""
+        """Load the weights' files into the page cache, or evict them, and record what it then holds."""
         weights = measurement.weights
         if weights is not None and weights.source == "random" and case.setup.weights != "random":
             raise NotApplicableError(_STAND_IN)
@@ -75,7 +76,7 @@ class ModelLoadingTimeBenchmark(Benchmark):
         _record_cached(files, cold, measurement)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Record the steps of the load that has been, then time the first call."""
+        """Record the steps of the load, then time the first call."""
         call = _call_of(model, case.integer("input_length"))
         times_ns = step_times_ns(measurement.load_steps)
         begin_ns = now_ns()
@@ -90,12 +91,12 @@ class ModelLoadingTimeBenchmark(Benchmark):
             measurement.once().record("load_time", time_ns, phase=phase)
 
 
-_NO_FILES = "there is no file of weights that the page cache could lack"
-_STAND_IN = "random weights stand in for those that are not to be had, and their loading time says nothing of these"
+_NO_FILES = "a cold start needs weights in files, and there are none"
+_STAND_IN = "random weights replace the unavailable ones, so their loading time says nothing"
 
 
 def step_times_ns(steps: Sequence[LoadStep]) -> dict[str, int]:
-    """Return the duration of each step in order; steps of one name are added up."""
+    """Return the duration of each step in order; steps with the same name are added."""
     times_ns: dict[str, int] = {}
     for step in steps:
         times_ns[step.name] = times_ns.get(step.name, 0) + step.end_ns - step.begin_ns
@@ -103,7 +104,7 @@ def step_times_ns(steps: Sequence[LoadStep]) -> dict[str, int]:
 
 
 def _boot_and_load_ns(steps: Sequence[LoadStep]) -> int:
-    """Return the time from the process's start to its readiness, and that from the load's first step to its last."""
+    """Return the time from process start to readiness plus that from the load's first step to its last."""
     boot, *load = steps
     return boot.end_ns - boot.begin_ns + (load[-1].end_ns - load[0].begin_ns if load else 0)
 
@@ -124,7 +125,7 @@ def _record_cached(files: Sequence[Path], cold: bool, measurement: Measurement) 
     cached = sum(size for size in found if size is not None)
     size = sum(file.stat().st_size for file in files)
     if None in found:
-        measurement.notes.append("the kernel does not tell what the page cache holds of the weights' files")
+        measurement.notes.append("the kernel does not report which parts of the weights' files are in the page cache")
         return
     measurement.once().record("weights_cached", cached, phase="before_load")
     if cold and cached > _TOLERANCE * size:

@@ -1,4 +1,4 @@
-"""Latency of a model that serves concurrent requests, under a load that does not wait for it."""
+"""Latency of a model that serves concurrent requests under load."""
 
 from __future__ import annotations
 
@@ -21,39 +21,40 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.benchmark.measurement import Iteration, Measurement
-    from inference_bench.model.model import Model, TextServer
+    from inference_bench.model.interfaces import TextServer
+    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _AUTO_LOAD = 0.5
-"""Share of what a single stream achieves: a queue forms now and then, and drains."""
+"""Share of a single stream's rate: a queue forms now and then, and drains."""
 
 _WARMUPS = 3
 
 _TOLERATED_LAG = 0.05
-"""Share of the median latency by which a request may be sent late, and at least a millisecond."""
+"""A request may be sent late by this share of the median latency, or by a millisecond if that is more."""
 
 _KEPT = 0.99
-"""Share of the requests that must have been sent in time for the figures to be those of the schedule."""
+"""Share of requests that must be on schedule for the figures to be valid."""
 
 _KEEPS_UP = 0.9
-"""Share of the offered rate below which the queue must have grown all the time."""
+"""Below this share of the offered rate, the queue grew throughout the measurement."""
 
 
 class ServingLoadBenchmark(Benchmark):
-    """Send requests by a scenario, and count each one's latency from the time it was scheduled for.
+    """Send requests by a scenario; latency counts from the scheduled time.
 
-    ``poisson`` and ``constant`` send at ``rate`` whether or not the model keeps up; ``auto`` is half of what a single
-    stream achieves. ``single_stream`` and ``concurrent`` send the next request when the last is answered, and
-    ``offline`` sends all at once. A model without a server of its own is served with dynamic batching.
+    ``poisson`` and ``constant`` send at ``rate`` whether or not the model keeps up; ``auto`` is half of a single
+    stream's rate. ``single_stream`` and ``concurrent`` send the next request when the last one is answered, and
+    ``offline`` sends all at once. A model without its own server is served with dynamic batching.
     """
 
     title = "Serving load"
     axes: ClassVar[tuple[Axis, ...]] = (
         Axis("scenario", ("poisson",), help=", ".join(SCENARIOS)),
-        Axis("rate", ("auto",), help="requests a second of poisson and constant; auto: half of what one stream gets"),
-        Axis("concurrency", (4,), help="clients of concurrent"),
-        Axis("requests", (32,), help="requests in all"),
-        Axis("max_batch_size", (8,), help="requests that may be computed together"),
+        Axis("rate", ("auto",), help="requests per second of poisson and constant; auto: half of one stream's rate"),
+        Axis("concurrency", (4,), help="number of clients, for concurrent"),
+        Axis("requests", (32,), help="number of requests"),
+        Axis("max_batch_size", (8,), help="most requests in one batch"),
         Axis("input_length", (64,), help="tokens of the prompt"),
         Axis("new_tokens", (16,), help="tokens to generate; end-of-sequence is ignored"),
     )
@@ -62,11 +63,11 @@ class ServingLoadBenchmark(Benchmark):
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
-        """Return the lengths that the model has room for."""
+        """Return the axes with lengths that the model supports."""
         return fitting(cls.axes, model)
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a scenario that there is not, a rate that is none, and more tokens than the model's positions hold."""
+        """Refuse an unknown scenario, an invalid rate, and more tokens than the model supports."""
         model.require("generate")
         check_length(model, case)
         if case.parameters["scenario"] not in SCENARIOS:
@@ -74,15 +75,15 @@ class ServingLoadBenchmark(Benchmark):
         _rate(case)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Warm up with a single stream, then offer the load once, to its last answer."""
+        """Warm up with a single stream, then run the load once to its last answer."""
         asyncio.run(_measure(_server(model, case.integer("max_batch_size")), case, measurement))
 
 
 def _rate(case: Case) -> float | None:
-    """Return the requests a second, or None for ``auto``.
+    """Return the requests per second, or None for ``auto``.
 
     Raises:
-        InvalidValueError: it is neither.
+        InvalidValueError: neither a positive number nor ``auto``.
     """
     given = case.parameters["rate"]
     if given == "auto":
@@ -92,7 +93,7 @@ def _rate(case: Case) -> float | None:
     except ValueError:
         rate = math.nan
     if not 0 < rate < 1e6:
-        raise InvalidValueError("rate", given, "requests a second, more than 0, or auto")
+        raise InvalidValueError("rate", given, "requests per second, more than 0, or auto")
     return rate
 
 
@@ -125,7 +126,7 @@ async def _measure(server: TextServer, case: Case, measurement: Measurement) -> 
 
 
 def _record(iteration: Iteration, request: Served) -> None:
-    """Turn the instants of one request into samples, by the formulas of ``metrics``."""
+    """Turn the times of one request into samples, by the formulas in ``metrics``."""
     scheduled, tokens = request.scheduled_ns, request.token_ns
     iteration.record("dispatch_lag", request.lag_ns, start_ns=scheduled)
     iteration.record("request_ttft", tokens[0] - scheduled, start_ns=scheduled)
@@ -135,7 +136,7 @@ def _record(iteration: Iteration, request: Served) -> None:
 
 
 def _score(served: Sequence[Served], is_open: bool, measurement: Measurement) -> None:
-    """Score what was offered and achieved, and whether the generator kept its schedule."""
+    """Score the offered and achieved rates, and whether the generator kept its schedule."""
     began_ns = served[0].scheduled_ns
     ended_ns = max(request.token_ns[-1] for request in served)
     achieved = len(served) * NS_PER_S / (ended_ns - began_ns)
@@ -150,8 +151,8 @@ def _score(served: Sequence[Served], is_open: bool, measurement: Measurement) ->
         measurement.score("offered_rate", "load", "whole", offered)
         if achieved < _KEEPS_UP * offered:
             measurement.notes.append(
-                f"the model did not keep up: {offered:.3g} requests a second were offered and {achieved:.3g} answered, "
-                "so the latencies are those of a queue that grows for as long as one measures"
+                f"the model did not keep up: {offered:.3g} requests per second were offered, {achieved:.3g} answered, "
+                "so the queue grew throughout and the latencies depend on the run's length"
             )
     tolerated_ns = max(NS_PER_MS, _TOLERATED_LAG * median(request.latency_ns for request in served))
     kept = [request.lag_ns <= tolerated_ns for request in served]

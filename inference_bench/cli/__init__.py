@@ -1,6 +1,6 @@
-"""The command line: one file a command, found by its name; entry points of the group of this name add to them.
+"""The command line: one file per command, found by its name; entry points of the group of this name add commands.
 
-Results go to standard output, progress and warnings to standard error. Only the command that was asked for is imported.
+Results go to standard output, progress and warnings to standard error. Only the requested command is imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Aligned text for the commands that must answer at once; tables of results are the reports' business."""
+"""Aligned text, without importing a table library; tables of results belong to the reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def aligned(rows: Sequence[Sequence[str]], indent: str = "") -> Iterator[str]:
-    """Yield the rows as lines with aligned columns; the last column is never padded."""
+    """Yield the rows as lines with aligned columns; the last column is not padded."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield indent + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

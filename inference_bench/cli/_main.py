@@ -1,6 +1,6 @@
-"""Finds the command, runs it, and turns what goes wrong into one line and an exit code.
+"""Find the command, run it, and report an error as one line and an exit code.
 
-In a module of its own: importing the command ``list`` binds that name in the package, over the builtin.
+Not in ``__init__``: importing the command ``list`` binds that name in the package, over the builtin.
 """
 
 from __future__ import annotations
@@ -9,42 +9,40 @@ import io
 import os
 import sys
 import traceback
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from inference_bench.cli._command import Command, Parser, program, summary_of
+from inference_bench.cli._command import INTERRUPTED, Command, Parser, program, summary_of
 from inference_bench.errors import InferenceBenchError, UsageError
-from inference_bench.plugins import load_class, names_in
+from inference_bench.plugins import load_class, plugin_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _COMMANDS = "inference_bench.cli"
-_INTERRUPTED = 130
 _BROKEN_PIPE = 141
-"""128 + the signal's number, as a shell reports a process that SIGINT or SIGPIPE ended."""
+"""Exit code: 128 + the number of SIGPIPE, as a shell reports it."""
 
 _HELP = """\
 usage: {program} COMMAND [options]
 
-Measure how fast a model infers and what memory it takes, with the uncertainty of every figure.
+Measure the inference speed and memory use of models, with the uncertainty of every figure.
 
 commands:
 {commands}
 
 options:
-  -h, --help     show this; `{program} COMMAND --help` explains a command
+  -h, --help     show this help; `{program} COMMAND --help` explains a command
   --version      show the version
 
 examples:
-  {program} run                    the performance suite on the default model
-  {program} run --dry-run          what that would do
+  {program} run                    speed and memory of the default model
+  {program} run --dry-run          show the plan, measure nothing
   {program} list                   models, benchmarks, metrics …
-  {program} report RUN             show a run again; RUN is a folder in benchmark_results
-  {program} new model NAME         a model to start from; it runs as it is
+  {program} report RUN             show a stored run; RUN is a folder in benchmark_results
+  {program} new model NAME         write a model to start from; it runs as it is
 
 exit codes:
-  0 all is well · 1 a case failed or a plugin is broken · 2 the request cannot be carried out · 130 interrupted
+  0 success · 1 a case failed or a plugin is broken · 2 the request cannot be carried out · 130 interrupted
 """
 
 
@@ -61,12 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse, after it printed the help
         return int(stop.code or 0)
     except BrokenPipeError:
-        # The reader (head, less) has left. Without a valid stdout, the interpreter would complain when it flushes.
+        # The reader (head, less) has closed the pipe. Without a valid stdout, the interpreter would fail to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     except Exception as error:
         _explain(error, verbose)
         return error.exit_code if isinstance(error, InferenceBenchError) else 1
@@ -89,7 +87,7 @@ def _load(name: str) -> Command:
 
 
 def _command_lines() -> Iterator[str]:
-    for name in [*names_in(_COMMANDS), *entry_points(group=_COMMANDS).names]:
+    for name in plugin_names(_COMMANDS):
         try:
             yield f"  {name:<14} {summary_of(_load(name))}"
         except Exception as error:  # a broken command must not hide the others
@@ -104,7 +102,7 @@ def _print_version() -> int:
 
 
 def _explain(error: Exception, verbose: bool) -> None:
-    """Print one line, and the traceback if asked for."""
+    """Print one line, and the traceback if requested."""
     if verbose:
         traceback.print_exception(error)
     text = " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""Progress on standard error: a live display in a terminal, one plain line per case elsewhere."""
+"""Progress on standard error: a live display in a terminal, otherwise one line per case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def make_progress(*, quiet: bool, log_json: bool = False, stream: TextIO) -> Progress:
-    """Return the progress that fits the stream; a quiet one still warns."""
+    """Return the progress that fits the stream; a quiet one prints warnings only."""
     if log_json:
         from inference_bench.cli._progress_json import JsonProgress
 
@@ -51,7 +51,7 @@ class PlainProgress(QuietProgress):
         self._began_ns = now_ns()
 
     def started(self, plan: Plan) -> None:
-        """Say how much there is to do."""
+        """Print the number of cases."""
         self._total = plan.measurements
         workers = len(list(plan.worker_runs()))
         self._say(f"{len(plan.cases)} cases, measured {self._total} times in {workers} fresh process(es)")
@@ -71,7 +71,7 @@ class PlainProgress(QuietProgress):
 
 
 class LiveProgress(Progress):
-    """How far the plan is, the present case with its running medians, and what loads behind it: a line each."""
+    """Three lines: progress of the plan, the current case with its running medians, and what is loaded ahead."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
@@ -85,7 +85,7 @@ class LiveProgress(Progress):
         self._present = "starting"
         self._detail = ""
         self._behind = ""
-        # Drawing costs time on the processors that are being measured: twice a second is enough for a reader.
+        # Drawing takes time on the CPUs that are being measured: twice a second is enough.
         self._live = Live(get_renderable=self._drawing, console=self._console, transient=True, refresh_per_second=2)
 
     def started(self, plan: Plan) -> None:
@@ -94,7 +94,7 @@ class LiveProgress(Progress):
         self._live.start()
 
     def message(self, text: str) -> None:
-        """Show what happens instead of a case."""
+        """Show what happens between cases."""
         self._present, self._detail = text, ""
 
     def case_started(self, case: Case, run: int) -> None:
@@ -107,11 +107,11 @@ class LiveProgress(Progress):
         self._detail = "  ".join(filter(None, parts))
 
     def loading_ahead(self, states: Mapping[str, str]) -> None:
-        """Show what waits behind the case."""
+        """Show what is loaded ahead."""
         self._behind = ", ".join(f"{model} {state}" for model, state in states.items())
 
     def case_ended(self, result: BenchmarkResult, run: int) -> None:
-        """Leave one line behind and advance."""
+        """Print one line and advance."""
         self._console.print(f"{case_label(result.case)}: {outcome(result)}", markup=False)
         self._ended += 1
         self._last_end_ns = now_ns() - self._began_ns
@@ -131,12 +131,12 @@ class LiveProgress(Progress):
         lines = [
             self._present,
             *_rows(self._detail, self._console.width),
-            self._behind and f"behind it: {self._behind}",
+            self._behind and f"loaded ahead: {self._behind}",
         ]
         return Group(self._overall(), *(Text(line) for line in lines if line))
 
     def _overall(self) -> Text:
-        """Draw the bar, and say how long it has taken and may still take, going by the cases so far."""
+        """Return the bar, the elapsed time, and the remaining time estimated from the cases so far."""
         from rich.text import Text
 
         elapsed_ns = now_ns() - self._began_ns
@@ -153,7 +153,7 @@ class LiveProgress(Progress):
 
 
 def _rows(text: str, width: int) -> Iterator[str]:
-    """Break a line between its parts, two spaces apart, so that no screen is too narrow for a whole figure."""
+    """Yield a line broken between its parts, two spaces apart, so that no figure is cut."""
     row = ""
     for part in text.split("  "):
         if row and len(row) + 2 + len(part) > width:
@@ -195,7 +195,7 @@ def outcome(result: BenchmarkResult) -> str:
         return f"{result.status.value.replace('_', ' ')}: {cause}"
     sampled = [s for s in result.summaries if not is_derived(s.metric)]
     headline = [s for s in result.summaries if s.metric in METRICS and METRICS[s.metric].overview] or sampled
-    total = [s for s in headline if s.phase == "total"]  # of a load, whose steps are a line each in the report
+    total = [s for s in headline if s.phase == "total"]  # of a load; the report has one line per step
     return ", ".join(_short(summary) for summary in total or headline) or "done"
 
 

@@ -1,10 +1,10 @@
-"""Progress on standard error for programs: one JSON object a line."""
+"""Progress on standard error for programs: one JSON object per line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import orjson
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class JsonProgress(Progress):
-    """Says of each event its name, the time, the nanoseconds since the beginning, and what it is about."""
+    """Prints each event: its name, the time, the nanoseconds since the start, and its fields."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -28,19 +28,19 @@ class JsonProgress(Progress):
         self._states: dict[str, str] = {}
 
     def started(self, plan: Plan) -> None:
-        """Say how much there is to do."""
+        """Print the cases and the number of measurements."""
         self._say("plan", cases=[case_to_plain(case) for case in plan.cases], measurements=plan.measurements)
 
     def message(self, text: str) -> None:
-        """Say what happens between cases."""
+        """Print what happens between cases."""
         self._say("message", text=text)
 
     def case_started(self, case: Case, run: int) -> None:
-        """Name the case."""
+        """Print the case."""
         self._say("case_started", case=case.id, slug=case.slug, run=run)
 
     def case_progress(self, case: Case, progress: CaseProgress) -> None:
-        """Say how far the case is: running medians, and the widths of their intervals as fractions."""
+        """Print the progress of the case: running medians, and the widths of their intervals as fractions."""
         known = {
             name: value
             for name in ("iterations", "total", "samples", "medians", "widths", "peak_rss_bytes")
@@ -49,13 +49,13 @@ class JsonProgress(Progress):
         self._say("case_progress", case=case.id, **known)
 
     def loading_ahead(self, states: Mapping[str, str]) -> None:
-        """Say what waits behind the present case, when that has changed."""
+        """Print what is loaded ahead, if that has changed."""
         if dict(states) != self._states:
             self._states = dict(states)
             self._say("loading_ahead", models=self._states)
 
     def case_ended(self, result: BenchmarkResult, run: int) -> None:
-        """Say how the case ended, and its figures."""
+        """Print how the case ended, and its figures."""
         figures = [
             {"metric": s.metric, "phase": s.phase, "unit": unit_of(s.metric), **plain(s.headline), "n": s.n}
             for s in result.summaries
@@ -71,14 +71,14 @@ class JsonProgress(Progress):
         )
 
     def warn(self, text: str) -> None:
-        """Say it."""
+        """Print it."""
         self._say("warning", text=text)
 
     def close(self) -> None:
-        """Say that no more will come."""
+        """Print the last event."""
         self._say("end")
 
-    def _say(self, event: str, **fields: Any) -> None:
+    def _say(self, event: str, **fields: object) -> None:
         when = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {"event": event, "time_utc": when, "elapsed_ns": now_ns() - self._began_ns, **fields}
         print(orjson.dumps(plain(line)).decode(), file=self._stream, flush=True)

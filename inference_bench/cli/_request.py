@@ -1,4 +1,4 @@
-"""From the words of ``run`` to a spec, and what can be refused without looking into a plugin."""
+"""The spec that the options of ``run`` describe, and the checks that need no plugin."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_bench.cli._run_options import DEFAULT_MODEL
 from inference_bench.errors import InvalidValueError, UnknownNameError
+from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.device import check_device
-from inference_bench.machine.environment import available_cpus
 from inference_bench.model.discovery import find_models
-from inference_bench.model.weights.origins import SOURCES
+from inference_bench.model.weights.resolution import SOURCES
 from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, SURVEY_BUDGET_NS, Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-def spec_of(args: argparse.Namespace, default_model: str) -> Spec:
-    """Return what was asked for.
+def spec_of(args: argparse.Namespace) -> Spec:
+    """Return the spec that the options describe.
 
     Raises:
         UsageError: a name or value that is refused.
     """
     suite = None if args.benchmark else args.suite
     return Spec(
-        models=_models(args, default_model),
+        models=_models(args),
         benchmarks=() if suite is not None else _distinct(args.benchmark or [DEFAULT_BENCHMARKS]),
         setups=_setups(args),
         axes=_axes(args),
@@ -56,10 +57,10 @@ def _budget_ns(args: argparse.Namespace) -> int:
 
 
 def check_output(folder: Path) -> None:
-    """Refuse a folder that could not be created, without creating it.
+    """Refuse an output folder that cannot be created, without creating it.
 
     Raises:
-        InvalidValueError: it could not.
+        InvalidValueError: it cannot be created.
     """
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -79,11 +80,11 @@ _WITH_RESUME = {
 
 
 def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> None:
-    """Refuse options beside ``--resume`` that ask for something else than the run began with.
+    """Refuse options with ``--resume`` that would change the settings of the run.
 
     Args:
-        args: as given.
-        defaults: as they are when nothing is given.
+        args: the options.
+        defaults: their values if none is given.
 
     Raises:
         InvalidValueError: there is one.
@@ -97,10 +98,10 @@ def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> Non
         )
 
 
-def _models(args: argparse.Namespace, default: str) -> tuple[str, ...]:
+def _models(args: argparse.Namespace) -> tuple[str, ...]:
     if args.all:
         return tuple(find_models(args.models_dir))
-    return _distinct(args.model or [(default,)])
+    return _distinct(args.model or [(DEFAULT_MODEL,)])
 
 
 def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:
@@ -125,7 +126,7 @@ def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:
 
 
 def _value_of(name: str) -> Callable[[int | str], int | str]:
-    """Return the reader of a set-up's axis: the command line makes whatever looks like a number one."""
+    """Return the reader of a set-up's axis: the command line reads digits as a number."""
 
     def whole(value: int | str) -> int:
         if not isinstance(value, int):
@@ -136,7 +137,7 @@ def _value_of(name: str) -> Callable[[int | str], int | str]:
 
 
 def _check_weights(given: str) -> None:
-    """Refuse a misspelt source; a path is looked into when it is loaded."""
+    """Refuse a misspelt source; the content of a path is checked when it is loaded."""
     if given in SOURCES or Path(given).expanduser().exists():
         return
     if os.sep in given:

@@ -1,4 +1,4 @@
-"""Folders as other revisions of their git repository have them."""
+"""Copies of folders from other revisions of their git repository."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from inference_bench.errors import InvalidValueError, UsageError
 
 
 class Revisions:
-    """Copies folders out of a repository's history; the copies last as long as the block.
+    """Copies folders from a repository's history; the copies exist as long as the block.
 
-    Neither the repository nor its working tree is touched.
+    The repository and its working tree stay unchanged.
     """
 
     def __enter__(self) -> Revisions:
@@ -46,12 +46,20 @@ class Revisions:
         packed = _git(top, "archive", commit, "--", str(inside), what=f"{inside} is not in {revision}")
         home = Path(self._temporary.name) / commit
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(home, filter="data")
+            _extract(archive, home)
         return home / inside
 
 
+def _extract(archive: tarfile.TarFile, home: Path) -> None:
+    """Unpack what ``git archive`` wrote. The filter, new in Python 3.11.4, refuses members outside of ``home``."""
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(home, filter="data")
+    else:
+        archive.extractall(home)  # git archive writes neither absolute paths nor ".."
+
+
 def _git(folder: Path, *words: str, what: str) -> bytes:
-    """Return what git prints; ``what`` is said where it refuses."""
+    """Return the output of git; ``what`` begins the message if git fails."""
     try:
         done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=False)
     except OSError as error:

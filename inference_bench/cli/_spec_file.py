@@ -1,4 +1,4 @@
-"""A request in a TOML file, in the words of the command line; what the command line says comes before it."""
+"""A request in a TOML file, with the options of the command line, which override it."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _LIMITS = {
 """Key → option; times are in seconds, as there."""
 
 _REPEATED = ("models_dirs", "benchmarks_dirs")
-"""Keys whose option takes one value at a time, which may hold a comma."""
+"""Keys whose option takes one value at a time; the value may contain a comma."""
 
 _INSTEAD = {"model": "all", "all": "model", "suite": "benchmark", "benchmark": "suite"}
-"""Of each pair, what the command line names stands for both."""
+"""Options that exclude each other: one on the command line replaces the other in the file."""
 
 _OPTIONS_OF_AXES = {"input_lengths": "input_length"} | {
     name: name for name in ("new_tokens", "device", "dtype", "threads", "attention", "compile")
@@ -56,25 +56,25 @@ _UNSAID = object()
 
 
 def parse_with_file(parser: Parser, words: Sequence[str], path: Path) -> argparse.Namespace:
-    """Read the words over those of a file.
+    """Return the parsed words; they override those of a file.
 
     Raises:
         InvalidValueError: the file cannot be read, or a value is not allowed.
-        UnknownNameError: a key that is none.
+        UnknownNameError: an unknown key.
     """
-    written = _said(parser, list(_words(path)), path)
+    written = _said(parser, [*parser.placeholders(), *_words(path)], path)
     told = _said(parser, words)
     for name in told:
         written.pop(_INSTEAD.get(name, ""), None)
     axes_told = {axis for name, axis in _OPTIONS_OF_AXES.items() if name in told}
     axes_told |= {name for name, _ in told.get("axis", ())}
     axes = [axis for axis in written.pop("axis", ()) if axis[0] not in axes_told] + told.pop("axis", [])
-    defaults = vars(parser.parse_args([]))
+    defaults = vars(parser.defaults())
     return argparse.Namespace(**{**defaults, **written, **told, "axis": axes})
 
 
 def _said(parser: Parser, words: Sequence[str], path: Path | None = None) -> dict[str, Any]:
-    """Return destination → value of what the words say, without any default."""
+    """Return destination → value of the given words, without defaults."""
     blank = argparse.Namespace(**{action.dest: _unsaid(action) for action in parser._actions})
     try:
         found = parser.parse_args(words, blank)
@@ -86,24 +86,27 @@ def _said(parser: Parser, words: Sequence[str], path: Path | None = None) -> dic
 
 
 def _unsaid(action: argparse.Action) -> object:
-    """Return what stands for silence; an option that collects its values begins with None."""
+    """Return the mark of an option that is not given; one that collects values starts with None."""
     return None if isinstance(action, argparse._AppendAction) else _UNSAID
 
 
 def _words(path: Path) -> Iterator[str]:
     """Yield the file's content as words of the command line."""
     table = _read(path)
-    axes, limits = (table.pop(name, {}) for name in ("axes", "limits"))
-    for name, section in (("axes", axes), ("limits", limits)):
-        if not isinstance(section, dict):
-            raise InvalidValueError(f"{name} of {path}", section, f"a table: [{name}]")
+    axes, limits = (_section(name, table.pop(name, {}), path) for name in ("axes", "limits"))
     yield from _options(table, _OPTIONS, ("axes", "limits"), path)
     yield from _options(limits, _LIMITS, (), path)
     for name, values in axes.items():
         yield f"--axis={name}={_joined(name, values, path)}"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _section(name: str, value: object, path: Path) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise InvalidValueError(f"{name} of {path}", value, f"a table: [{name}]")
+    return value
+
+
+def _read(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -111,7 +114,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _options(
-    table: Mapping[str, Any], options: Mapping[str, str], sections: Sequence[str], path: Path
+    table: Mapping[str, object], options: Mapping[str, str], sections: Sequence[str], path: Path
 ) -> Iterator[str]:
     for name, value in table.items():
         if name not in options:
@@ -126,18 +129,18 @@ def _options(
             yield f"{options[name]}={_joined(name, value, path)}"
 
 
-def _joined(name: str, values: Any, path: Path) -> str:
+def _joined(name: str, values: object, path: Path) -> str:
     words = [_word(name, value, path) for value in _listed(values)]
     if any("," in word for word in words):
         raise InvalidValueError(f"{name} of {path}", values, "a list with one value an entry")
     return ",".join(words)
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def _word(name: str, value: Any, path: Path) -> str:
+def _word(name: str, value: object, path: Path) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise InvalidValueError(f"{name} of {path}", value, "text, a number, or a list of these")
     return str(value)

@@ -1,4 +1,4 @@
-"""The process that ``watch`` looks at."""
+"""Connection to the process that ``watch`` shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inference_bench.live.watch_socket import socket_path
 
 
 class Watched:
-    """The other end: asks a process for its snapshots.
+    """Requests snapshots from a process.
 
     Args:
         target: a process id, or the address of a ``WatchEndpoint``.
@@ -29,7 +29,7 @@ class Watched:
         """Return the snapshot of this moment.
 
         Raises:
-            InferenceBenchError: nobody answers, or not so.
+            InferenceBenchError: no reply, or a malformed one.
         """
         line = self._read_socket() if self._target.isdecimal() else self._read_address()
         try:
@@ -37,12 +37,12 @@ class Watched:
             plain["cost"], plain["uptime_ns"]
         except (ValueError, KeyError, TypeError):
             raise InferenceBenchError(
-                f"{self._target}: answered, but with no snapshot. Expected the address where WatchEndpoint is mounted."
+                f"{self._target}: the reply is no snapshot. Expected the address where WatchEndpoint is mounted."
             ) from None
         return plain
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
 
@@ -53,7 +53,7 @@ class Watched:
             self._connection.sendall(b"\n")
             line = self._lines.readline()
         if not line:
-            raise InferenceBenchError(f"process {self._target} hung up: it has ended, or stopped its socket.")
+            raise InferenceBenchError(f"process {self._target} closed the connection: it ended or stopped its socket.")
         return line
 
     def _connect(self) -> socket.socket:
@@ -65,7 +65,7 @@ class Watched:
         except OSError as error:
             connection.close()
             raise InferenceBenchError(
-                f"process {self._target}: nobody listens at {path} ({error.strerror or error}). Expected a process of "
+                f"process {self._target}: no socket at {path} ({error.strerror or error}). Expected a process of "
                 "this user that called WatchSocket(profiler).start()."
             ) from None
         self._lines = connection.makefile("rb")

@@ -1,4 +1,4 @@
-"""What ``watch`` draws: the difference between two snapshots, with a short history."""
+"""The view of ``watch``: the difference between two snapshots, with a short history."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class View:
         self._medians: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_HISTORY))
 
     def add(self, snapshot: Plain) -> None:
-        """Take the next snapshot in; one of another process (a restart) begins anew."""
+        """Add the next snapshot; one of another process (a restart) starts over."""
         fresh = bool(self._now) and self._now["pid"] == snapshot["pid"]
         self._before = self._now if fresh else None
         self._now = snapshot
 
     def render(self) -> RenderableType:
-        """Return the whole view, without what never came; the first one is over all the time since the start."""
+        """Return the view, without empty rows; the first view covers the whole time since the start."""
         now = self._now
         seconds = max((now["time_ns"] - self._before["time_ns"]) if self._before else now["uptime_ns"], 1) / NS_PER_S
         return Group(self._head(seconds), "", self._latencies(seconds), "", self._numbers(seconds), "", self._foot())
@@ -96,7 +96,7 @@ class View:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Return one character a value, from the lowest to the highest of them."""
+    """Return one character per value, from the lowest to the highest."""
     if not values:
         return ""
     low, high = min(values), max(values)
@@ -110,7 +110,7 @@ def _difference(now: Buckets, before: Buckets) -> list[tuple[int, int]]:
 
 
 def _percentile(buckets: Sequence[tuple[int, int]], share: float) -> float | None:
-    """Return the end of the bucket that the share falls into."""
+    """Return the end of the bucket that contains the share."""
     wanted = share * sum(count for _, count in buckets)
     seen = 0
     for lowest, count in buckets:

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 from inference_bench.cli._command import Command
 from inference_bench.errors import UnknownNameError
 from inference_bench.metrics import QUANTILES
+from inference_bench.units import counted
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
+
+    from inference_bench.results.run import Run
 
 GRADES = ("A", "B", "C", "D", "F")
 
 
 class CheckCommand(Command):
-    """Say how far a run can be trusted: findings with evidence, consequence and remedy, and a grade for each case.
+    """Show how far a run can be trusted: a grade per case, and findings with their evidence, effect and fix.
 
     Nothing is measured again. Exits with 1 if a case's grade is worse than --at-least.
     """
@@ -26,27 +30,33 @@ class CheckCommand(Command):
     examples = (
         ("benchmark_results/20261123T201530Z-3fa9c1", "grades and findings"),
         ("RUN --at-least B", "as a gate"),
+        ("RUN --rejudge", "by the present rules, after an upgrade"),
         ("RUN --format json", "for another program"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the run, the worst grade allowed and the format."""
+        """Declare the run, the worst grade allowed, whose rules count, and the format."""
         parser.add_argument("folder", metavar="RUN", type=Path, help="a run's folder")
         parser.add_argument(
             "--at-least", metavar="GRADE", default="D", help=f"worst grade allowed: {', '.join(GRADES)}"
         )
         parser.add_argument(
-            "--quantile", metavar="NAME", default="", help=f"that there must be samples for: {', '.join(QUANTILES)}"
+            "--quantile",
+            metavar="NAME",
+            default="",
+            help=f"also require enough samples for this quantile: {', '.join(QUANTILES)}",
+        )
+        parser.add_argument(
+            "--rejudge", action="store_true", help="replace the stored grades by those of this version's rules"
         )
         parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html or json")
 
     def run(self, args: argparse.Namespace) -> int:
-        """Grade every case and say why."""
-        from inference_bench.analysis.trust.case import grade
+        """Show the grade of each case and the findings behind it."""
+        from inference_bench.analysis.trust.run import run_grade
         from inference_bench.reports._pages.findings import page
         from inference_bench.reports._pages.findings_json import write_json
         from inference_bench.reports._render import check_format, render
-        from inference_bench.result import Status
         from inference_bench.results.run import load_run
 
         if args.at_least not in GRADES:
@@ -54,13 +64,52 @@ class CheckCommand(Command):
         if args.quantile and args.quantile not in QUANTILES:
             raise UnknownNameError("quantile", args.quantile, QUANTILES)
         check_format(args.format, "json")
-        run = load_run(args.folder)
-        # What does not apply has no figures that one could believe or not.
-        applied = tuple(result for result in run.results if result.status is not Status.NOT_APPLICABLE)
-        run = replace(run, results=applied)
-        grades = [grade(result, run.record, args.quantile) for result in applied]
+        stored = load_run(args.folder)
+        judged = _rejudged(stored) if args.rejudge else stored
+        run = _with_quantile(judged, args.quantile)
         if args.format == "json":
-            write_json(run, grades, sys.stdout)
+            write_json(run, sys.stdout)
         else:
-            render(page(run, grades), args.format, sys.stdout)
+            render(page(run, list(_on_rules(stored, judged))), args.format, sys.stdout)
+        grades = [run_grade(run.record), *(result.grade for result in run.results if result.grade is not None)]
         return 1 if any(grade.letter > args.at_least for grade in grades) else 0
+
+
+def _rejudged(run: Run) -> Run:
+    from inference_bench.analysis.trust.case import grade
+
+    return replace(run, results=tuple(replace(result, grade=grade(result, run.record)) for result in run.results))
+
+
+def _with_quantile(run: Run, quantile: str) -> Run:
+    """Return the run with a finding for each case that has too few samples for a quantile."""
+    from inference_bench.analysis.trust.grade import graded
+    from inference_bench.analysis.trust.samples import quantile_finding
+
+    results = []
+    for result in run.results:
+        finding = quantile_finding(result, quantile)
+        if result.grade is not None and finding is not None:
+            result = replace(result, grade=graded([*result.grade.findings, finding], result.grade.rules))
+        results.append(result)
+    return replace(run, results=tuple(results))
+
+
+def _on_rules(stored: Run, judged: Run) -> Iterator[str]:
+    """Yield a line if the stored grades were made by other rules than this version's."""
+    from inference_bench.analysis.trust.grade import RULES_VERSION
+
+    pairs = [
+        (old.grade, new.grade)
+        for old, new in zip(stored.results, judged.results, strict=True)
+        if old.grade is not None and new.grade is not None
+    ]
+    others = sorted({old.rules for old, _ in pairs} - {RULES_VERSION})
+    if not others:
+        return
+    versions = f"stored grades by rules {', '.join(map(str, others))}"
+    if stored is judged:
+        yield f"{versions}; this version has rules {RULES_VERSION}: --rejudge applies them"
+        return
+    changed = sum(old.letter != new.letter for old, new in pairs)
+    yield f"judged again by rules {RULES_VERSION} ({versions}): {counted(changed, 'grade')} of {len(pairs)} changed"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from inference_bench.analysis.trust.environment_warnings import environment_warnings
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
-from inference_bench.machine.environment import describe_environment, warnings_of
+from inference_bench.machine.environment import describe_environment
 from inference_bench.units import format_bytes, format_ns
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 _UNITS: dict[str, Callable[[float], str]] = {
@@ -28,21 +29,21 @@ _UNITS: dict[str, Callable[[float], str]] = {
 
 
 class EnvCommand(Command):
-    """Describe the machine, the software and the clock, and what there disturbs a measurement.
+    """Describe the machine, the software and the clock, and what may disturb a measurement.
 
-    The same description is kept with every run. What could not be read is left out.
+    Every run stores the same description. Facts that cannot be read are left out.
     """
 
     examples = (("", "for people"), ("--json", "for another program"))
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the form."""
+        """Declare the format."""
         parser.add_argument("--json", action="store_true", help="as JSON")
 
     def run(self, args: argparse.Namespace) -> int:
         """Print the description."""
         environment = describe_environment()
-        found = {**environment, "clock": _clock(), "warnings": warnings_of(environment)}
+        found = {**environment, "clock": _clock(), "warnings": environment_warnings(environment)}
         if args.json:
             print(json.dumps(found, indent=2))
             return 0
@@ -51,8 +52,8 @@ class EnvCommand(Command):
         return 0
 
 
-def _clock() -> dict[str, Any]:
-    """Return the clock's description; without the native module, the rest is worth showing all the more."""
+def _clock() -> dict[str, object]:
+    """Return the clock's description, or the error if the native module is missing."""
     try:
         from inference_bench._native import clock_describe
     except ImportError as error:
@@ -60,7 +61,7 @@ def _clock() -> dict[str, Any]:
     return dict(clock_describe())
 
 
-def _lines(found: dict[str, Any]) -> Iterator[str]:
+def _lines(found: Mapping[str, object]) -> Iterator[str]:
     for name, section in found.items():
         if not section:
             continue
@@ -71,11 +72,11 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
             yield from (f"  {item if isinstance(item, str) else _joined(item)}" for item in section)
 
 
-def _joined(facts: dict[str, Any]) -> str:
+def _joined(facts: Mapping[str, object]) -> str:
     return ", ".join(" ".join(_row(key, value)) for key, value in facts.items())
 
 
-def _row(name: str, value: Any) -> tuple[str, str]:
+def _row(name: str, value: object) -> tuple[str, str]:
     stem, _, unit = name.rpartition("_")
     if unit in _UNITS and isinstance(value, (int, float)):
         return stem.replace("_", " "), _UNITS[unit](value)

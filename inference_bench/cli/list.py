@@ -1,14 +1,14 @@
-"""``list``: what there is to choose from."""
+"""``list``: models, benchmarks, metrics and other plugins."""
 
 from __future__ import annotations
 
 import json
 import os
 import traceback
+from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
@@ -18,32 +18,38 @@ from inference_bench.errors import PluginError, UnknownNameError
 from inference_bench.machine.device import Device
 from inference_bench.metrics import METRICS
 from inference_bench.model.discovery import ModelFile, find_models, load_model
-from inference_bench.plugins import load_class, names_in
+from inference_bench.plugins import load_class, plugin_names
 from inference_bench.reports._report import Report
 from inference_bench.results.sink import Sink
 from inference_bench.spec import SUITES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from inference_bench.model.model import Model
 
 Row = dict[str, Any]
-"""One entry: ``name``, and either ``problem`` or what the kind says of itself."""
+"""One entry: ``name``, and either ``problem`` or the facts of its kind."""
+
+
+Lister = Callable[[Sequence[Path], ModelFile | None], list[Row]]
+"""Returns the entries of a kind, given further folders with models, and a model or None."""
+
+T = TypeVar("T")
 
 
 class ListCommand(Command):
     """List models, benchmarks, suites, metrics, devices, formats and sinks.
 
-    Each plugin's file is imported, but no framework. A plugin that cannot be used is listed with the file and line
-    that is to blame, and makes the command exit with 1.
+    Imports the file of each plugin, but no framework. A plugin that cannot be used is listed with the file and line of
+    the error. Exits with 1 if there is one.
     """
 
     examples = (
         ("", "everything, in brief"),
         ("models", "one kind, in full"),
-        ("benchmarks --model smollm2_135m_instruct", "with this model's own, which take the place of standard ones"),
+        ("benchmarks --model smollm2_135m_instruct", "with this model's own, which replace standard ones"),
         ("metrics --json", "for another program"),
     )
 
@@ -52,9 +58,14 @@ class ListCommand(Command):
         parser.add_argument("kind", metavar="KIND", nargs="?", help=f"one of {', '.join(_KINDS)}")
         parser.add_argument("--json", action="store_true", help="as JSON")
         parser.add_argument(
-            "--models-dir", metavar="DIR", action="append", type=Path, default=[], help="look for models here as well"
+            "--models-dir",
+            metavar="DIR",
+            action="append",
+            type=Path,
+            default=[],
+            help="also look for models here",
         )
-        parser.add_argument("--model", metavar="NAME", help="benchmarks and suites as this model has them")
+        parser.add_argument("--model", metavar="NAME", help="show the benchmarks and suites of this model")
 
     def run(self, args: argparse.Namespace) -> int:
         """Collect the rows of each kind and print them."""
@@ -85,7 +96,7 @@ def _models(models_dirs: Sequence[Path], _: ModelFile | None) -> list[Row]:
 
 
 def _benchmarks(_: Sequence[Path], model: ModelFile | None) -> list[Row]:
-    """Describe the standard benchmarks; of a model's, say also which file of its own takes the place of one."""
+    """Return the standard benchmarks; with a model, also the file of each benchmark of its own."""
     rows = []
     for name, file in sorted(find_benchmarks(model).items()):
         row = _row(name, _describe_benchmark, partial(load_benchmark, file))
@@ -126,7 +137,7 @@ def _suites(_: Sequence[Path], model: ModelFile | None) -> list[Row]:
 
 
 def _or_none(file: BenchmarkFile) -> type[Benchmark] | None:
-    """Return a benchmark's class; why one has none is said where benchmarks are listed."""
+    """Return a benchmark's class, or None if it is broken, which the list of benchmarks shows."""
     try:
         return load_benchmark(file)
     except PluginError:
@@ -151,21 +162,21 @@ def _describe_device(device: type[Device]) -> Row:
     return {"found": [f"{found.name} ({found.title})" for found in device().find()], "description": summary_of(device)}
 
 
-def _plugins(kind: str, package: str, base: type[Any], describe: Callable[[Any], Row]) -> Callable[..., list[Row]]:
+def _plugins(kind: str, package: str, base: type[Any], describe: Callable[[type[Any]], Row]) -> Lister:
     """Return a lister of the modules of a package and the entry points of the group of this name."""
 
     def rows(_: Sequence[Path], __: ModelFile | None) -> list[Row]:
-        names = [*names_in(package), *entry_points(group=package).names]
+        names = plugin_names(package)
         return [_row(name, describe, partial(load_class, kind, package, name, base)) for name in names]
 
     return rows
 
 
-def _describe_by_docstring(plugin: type[Any]) -> Row:
+def _describe_by_docstring(plugin: type[object]) -> Row:
     return {"description": summary_of(plugin)}
 
 
-_KINDS: dict[str, Callable[[Sequence[Path], ModelFile | None], list[Row]]] = {
+_KINDS: dict[str, Lister] = {
     "models": _models,
     "benchmarks": _benchmarks,
     "suites": _suites,
@@ -176,8 +187,8 @@ _KINDS: dict[str, Callable[[Sequence[Path], ModelFile | None], list[Row]]] = {
 }
 
 
-def _row(name: str, describe: Callable[[Any], Row], load: Callable[[], Any]) -> Row:
-    """Describe one plugin; whatever is wrong with it must not hide the others."""
+def _row(name: str, describe: Callable[[type[T]], Row], load: Callable[[], type[T]]) -> Row:
+    """Return the description of one plugin; an error in it must not hide the others."""
     try:
         return {"name": name, **describe(load())}
     except Exception as error:
@@ -194,7 +205,7 @@ def _problem(error: Exception) -> str:
 
 
 def _brief(found: dict[str, list[Row]]) -> Iterator[str]:
-    """Yield one line an entry, all kinds in the same columns."""
+    """Yield one line per entry, all kinds in the same columns."""
     width = max(len(row["name"]) for rows in found.values() for row in rows)
     for kind, rows in found.items():
         yield kind
@@ -208,7 +219,7 @@ def _gist(row: Row) -> str:
 
 
 def _full(rows: list[Row]) -> Iterator[str]:
-    """Yield a table of the sound entries, then the broken ones."""
+    """Yield a table of the usable entries, then the broken ones."""
     sound = [row for row in rows if "problem" not in row]
     if sound:
         heads = list(sound[0])
@@ -218,7 +229,7 @@ def _full(rows: list[Row]) -> Iterator[str]:
     yield from (f"{row['name']}  BROKEN: {row['problem']}" for row in rows if "problem" in row)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, dict):
         return " ".join(f"{name}={_cell(item)}" for name, item in value.items())
     if isinstance(value, list):

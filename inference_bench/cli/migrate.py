@@ -1,4 +1,4 @@
-"""``migrate``: turn a legacy layout into the standard one."""
+"""``migrate``: copy a legacy layout into the standard one."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 class MigrateCommand(Command):
-    """Turn a legacy layout of model benchmarks into the standard one.
+    """Copy a legacy layout of model benchmarks into the standard one.
 
     Finds models/<name>/benchmarks/*.py and src/**/models/<name>/benchmarks/{unit,integration,performance}/*.py, and
-    copies them to models/<name>/benchmarks/<kind>/benchmark_<name>.py. Shows the plan unless told to apply it. Nothing
-    is overwritten and nothing is removed; a second run finds everything done. Exits with 1 if files are in conflict.
+    copies them to models/<name>/benchmarks/<kind>/benchmark_<name>.py. Shows the plan; --apply carries it out.
+    Nothing is overwritten or removed; a second run finds everything done. Exits with 1 if files are in conflict.
     """
 
     examples = (
-        ("../old_project", "what would be done"),
-        ("../old_project --to models --apply", "do it"),
+        ("../old_project", "show the plan"),
+        ("../old_project --to models --apply", "carry it out"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the two folders and whether to do it."""
+        """Declare the two folders and whether to copy."""
         parser.add_argument("old", metavar="OLD_DIR", type=Path, help="the tree with the legacy layout")
         parser.add_argument("--to", metavar="DIR", type=Path, help="models folder to fill (default: models in OLD_DIR)")
         parser.add_argument("--apply", action="store_true", help="copy the files; without this only show the plan")
 
     def run(self, args: argparse.Namespace) -> int:
-        """Plan, show, and copy if asked to."""
+        """Print the plan, and copy with --apply."""
         to = args.to or default_target(args.old)
         migration = plan_migration(args.old, to)
         if args.apply:
@@ -53,7 +53,7 @@ def _lines(migration: Migration, to: Path, *, applied: bool) -> Iterator[str]:
     verb = "copied" if applied else "to copy"
     yield f"{copies} {verb}, {done} already done, {conflicts} in conflict; the originals stay"
     if conflicts:
-        yield "a conflict: another file of this name is there or on its way. Rename one of the two and run this again."
+        yield "a conflict: a file of this name exists or is to be copied. Rename one of the two and run this again."
     yield from (f"skipped: {_shown(path)} is a symbolic link" for path in migration.skipped)
     yield from (
         f"no model.py in {_shown(folder)}: `{program()} new model NAME` shows what one looks like"
@@ -62,7 +62,7 @@ def _lines(migration: Migration, to: Path, *, applied: bool) -> Iterator[str]:
     if applied:
         yield f"next: {program()} verify --models-dir {to}"
     elif copies:
-        yield "nothing was written; do it with --apply"
+        yield "nothing was written; add --apply to copy"
 
 
 def _shown(path: Path) -> str:

@@ -30,21 +30,21 @@ _BENCHMARKS = Path("benchmarks")
 class NewCommand(Command):
     """Write a model or a benchmark to start from; it runs as it is.
 
-    A model gets a folder of its own, and is described by its config.json: of a hub repository, or a local one. A
-    benchmark is one file: a model's own with --model, else for every model. Nothing is ever overwritten.
+    A model gets a folder of its own, described by the config.json of a hub repository or a local one. A benchmark is
+    one file, for every model, or with --model for this one only. No file is overwritten.
     """
 
     examples = (
-        ("model my_model", "a small model with random weights, to change at will"),
-        ("model qwen3_1_7b --hub-id Qwen/Qwen3-1.7B", "what the hub says of it"),
+        ("model my_model", "a small model with random weights, to modify"),
+        ("model qwen3_1_7b --hub-id Qwen/Qwen3-1.7B", "described by its config.json on the hub"),
         ("model my_model --config ./weights", "from a local config.json"),
-        ("model my_engine --bare", "on a framework of your own"),
+        ("model my_engine --bare", "for a framework other than transformers"),
         ("benchmark prompt_time", "for every model"),
         ("benchmark inference_speed --model my_model", "this model's own version of a standard one"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the kind, the name, and what is known of it."""
+        """Declare the kind, the name, and the options of each kind."""
         parser.add_argument("what", metavar="KIND", help="model or benchmark")
         parser.add_argument("name", metavar="NAME", help="lower-case letters, digits and _")
         parser.add_argument(
@@ -69,11 +69,11 @@ class NewCommand(Command):
             action="append",
             type=Path,
             default=[],
-            help="look for it here as well",
+            help="also look for the model in this folder",
         )
 
     def run(self, args: argparse.Namespace) -> int:
-        """Write the files and name the next command."""
+        """Write the files and print the next command."""
         writers = {"model": _new_model, "benchmark": _new_benchmark}
         if args.what not in writers:
             raise UnknownNameError("kind", args.what, writers)

@@ -1,71 +1,66 @@
-"""``noise``: by how much identical configurations differ on this machine."""
+"""``noise``: how much identical configurations differ on this machine."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _interleaved
-from inference_bench.cli import _values as values
-from inference_bench.cli._command import Command
-from inference_bench.cli.run import DEFAULT_MODEL, RunCommand
+from inference_bench.cli._command import INTERRUPTED, Command, Parser
+from inference_bench.cli._run_options import add_run_options, never_load_ahead, read_run_options
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from inference_bench.results.noise_store import Noise
 
-_INTERRUPTED = 130
-
 
 class NoiseCommand(Command):
-    """Measure a configuration against itself: the A/A floor, below which no difference is believed.
+    """Measure a configuration against itself: the A/A floor, the smallest difference that can be believed.
 
-    Interleaved pairs of fresh workers, all of one configuration. The result is added to what is known of this machine
-    in the user's state folder, where `compare` and `ab` look it up. Takes all options of `run`; --runs is the number
-    of pairs.
+    Measures interleaved pairs of fresh processes, all of one configuration, and adds the result to the noise file of
+    this machine in the user's state folder; `compare` and `ab` read it there. The other options are those of `run`;
+    --runs is the number of pairs.
     """
 
     examples = (
-        ("", "the performance suite on the default model: ten pairs"),
+        ("", "speed and memory of the default model: ten pairs"),
         ("--benchmark inference_speed --input-lengths 128 --runs 20", "one case, more pairs"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the time, and all that ``run`` takes."""
-        parser.add_argument(
-            "--time",
-            metavar="SECONDS",
-            type=values.seconds("time"),
-            default=3600.0,
-            help="no further pair is begun after this long",
-        )
-        RunCommand().add_arguments(parser)
+        """Declare the time, and the options of ``run``."""
+        _interleaved.add_time(parser, 3600.0)
+        add_run_options(parser)
+        never_load_ahead(parser)
         parser.set_defaults(runs=10)
 
+    def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+        """Read the words, over those of a spec file if one is named."""
+        return read_run_options(parser, words)
+
     def run(self, args: argparse.Namespace) -> int:
-        """Measure, keep the result and say what the floors are now."""
+        """Measure, keep the result, and print the floors."""
         from inference_bench.cli._request import check_output
         from inference_bench.cli._revisions import Revisions
         from inference_bench.orchestration.interleaved import Question
         from inference_bench.reports._render import check_format
-        from inference_bench.results.comparison_sides import observe
         from inference_bench.results.noise_store import add_noise, load_noise
 
-        _interleaved.refuse_foreign(args, self, _interleaved.OPTIONS_OF_SWEEPS)
         check_format(args.format, "json")
         check_output(args.output)
         with Revisions() as revisions:
-            same = _interleaved.variant("", args, DEFAULT_MODEL, revisions)
+            same = _interleaved.variant("", args, revisions)
         outcome = _interleaved.measure(same, same, Question(may_stop=False), args)
         if outcome.interrupted:
-            print("interrupted: nothing was added to what is known of this machine", file=sys.stderr)
-            return _INTERRUPTED
-        before, after = (observe(name, [run], paired=True) for name, run in zip("AB", outcome.runs, strict=True))
+            print("interrupted: nothing was added to the noise file of this machine", file=sys.stderr)
+            return INTERRUPTED
         fingerprint = str(outcome.runs[0].record.environment.get("fingerprint", "unknown"))
-        path = add_noise(before, after, fingerprint)
+        path = add_noise(*outcome.comparison.observed[0], fingerprint)
         noise = load_noise(fingerprint)
-        _interleaved.show(outcome, noise, args.format)
+        _interleaved.show(replace(outcome, comparison=replace(outcome.comparison, noise=noise)), args.format)
         if noise is not None and args.format != "json":
             _print_floors(noise)
         print(f"added to {path}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``overlap``: does loading ahead save time, and does it disturb what is timed?"""
+"""``overlap``: what loading ahead saves, and what it disturbs."""
 
 from __future__ import annotations
 
@@ -7,35 +7,33 @@ import sys
 from statistics import median
 from typing import TYPE_CHECKING
 
-from inference_bench.cli import _interleaved
 from inference_bench.cli import _values as values
-from inference_bench.cli._command import Command
-from inference_bench.cli.run import DEFAULT_MODEL, RunCommand
+from inference_bench.cli._command import INTERRUPTED, Command, Parser
+from inference_bench.cli._comparison import known_noise, write_comparison
+from inference_bench.cli._run_options import add_loading_ahead, add_run_options, read_run_options
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from inference_bench.orchestration.overlap_study import OverlapCheck
-
-_INTERRUPTED = 130
 
 
 class OverlapCommand(Command):
     """Measure what loading ahead saves, and what it disturbs.
 
-    The same plan with loading ahead and without, in turns. Shown: the wall time of both, the share of loading that was
-    hidden, and how far each median moved, beside the A/A floor. Takes all options of `run`. Exits with 1 if a median
-    is worse beyond the margin.
+    Carries out the same plan with loading ahead and without, in turn. Shows the wall time of both, the share of
+    loading that was hidden, and by how much each median moved, next to the A/A floor. The other options are those of
+    `run`. Exits with 1 if a median is worse beyond the margin.
     """
 
     examples = (
         ("--all --weights random --scale reduced --budget 1", "a sweep that is mostly loading"),
-        ("--all --overlap partition --threads 1", "the loader on a CPU of its own"),
+        ("--all --overlap partition --threads 1", "the loader on CPUs of its own"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the number of pairs, and all that ``run`` takes."""
+        """Declare the number of pairs, and the options of ``run``."""
         parser.add_argument(
             "--pairs",
             metavar="N",
@@ -43,48 +41,48 @@ class OverlapCommand(Command):
             default=6,
             help="sweeps with loading ahead, and as many without; fewer than 6 give no interval",
         )
-        RunCommand().add_arguments(parser)
+        add_run_options(parser)
+        add_loading_ahead(parser)
+
+    def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+        """Read the words, over those of a spec file if one is named."""
+        return read_run_options(parser, words)
 
     def run(self, args: argparse.Namespace) -> int:
-        """Carry out the sweeps and say what they show."""
-        from inference_bench.analysis.margin import no_aa_floor
-        from inference_bench.cli._progress import make_progress
-        from inference_bench.cli._request import check_output, spec_of
-        from inference_bench.machine.environment import describe_environment
-        from inference_bench.orchestration.overlap_study import check_overlap
-        from inference_bench.reports._pages.comparison import page
-        from inference_bench.reports._pages.comparison_json import write_json
-        from inference_bench.reports._render import check_format, render
-        from inference_bench.results.noise_store import floor_sentence, load_noise
+        """Carry out the sweeps and print what they show."""
+        from inference_bench.cli._request import check_output
+        from inference_bench.reports._render import check_format
 
-        _interleaved.refuse_foreign(args, self, _interleaved.OPTIONS_OF_RUNS)
         check_format(args.format, "json")
         check_output(args.output)
-        noise = load_noise(str(describe_environment().get("fingerprint")))
-        found = asyncio.run(
-            check_overlap(
-                spec_of(args, DEFAULT_MODEL),
-                pairs=args.pairs,
-                output=args.output,
-                models_dirs=args.models_dir,
-                benchmarks_dirs=args.benchmarks_dir,
-                floor=no_aa_floor if noise is None else noise.floor(paired=True),
-                progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
-                handle_signals=True,
-            )
-        )
+        found = _measure(args)
         if found is None:
-            print("interrupted before there was a pair to compare", file=sys.stderr)
-            return _INTERRUPTED
-        remarks = [*_remarks(found), floor_sentence(noise, [found.compared])]
-        if args.format == "json":
-            write_json([found.compared], [()], remarks, sys.stdout)
-        else:
-            render(page([found.compared], [()], remarks), args.format, sys.stdout)
+            print("interrupted before the first pair was complete", file=sys.stderr)
+            return INTERRUPTED
+        write_comparison(found.comparison, args.format, list(_remarks(found)))
         print(f"written to {found.folder}", file=sys.stderr)
         if found.interrupted:
-            return _INTERRUPTED
-        return 1 if found.compared.is_worse else 0
+            return INTERRUPTED
+        return 1 if found.comparison.is_worse else 0
+
+
+def _measure(args: argparse.Namespace) -> OverlapCheck | None:
+    from inference_bench.cli._progress import make_progress
+    from inference_bench.cli._request import spec_of
+    from inference_bench.orchestration.overlap_study import check_overlap
+
+    return asyncio.run(
+        check_overlap(
+            spec_of(args),
+            pairs=args.pairs,
+            output=args.output,
+            models_dirs=args.models_dir,
+            benchmarks_dirs=args.benchmarks_dir,
+            noise=known_noise(),
+            progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
+            handle_signals=True,
+        )
+    )
 
 
 def _remarks(found: OverlapCheck) -> Iterator[str]:
@@ -103,7 +101,7 @@ def _remarks(found: OverlapCheck) -> Iterator[str]:
         largest = max(noise)
         inside = sum(shift <= largest for shift in found.shifts)
         yield (
-            f"A/A: from one sweep without loading ahead to the next, medians move by {median(noise):.1%}, the most "
-            f"restless by {largest:.1%}. With loading ahead against without: {median(found.shifts):.1%}; {inside} of "
-            f"{len(found.shifts)} no further than that."
+            f"A/A: from one sweep without loading ahead to the next, medians move by {median(noise):.1%}, at most by "
+            f"{largest:.1%}. With loading ahead against without: {median(found.shifts):.1%}; {inside} of "
+            f"{len(found.shifts)} no further than that maximum."
         )

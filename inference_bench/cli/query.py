@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class QueryCommand(Command):
-    """Ask runs in SQL: the tables are summaries, samples, memory and scores.
+    """Query stored runs in SQL: the tables are summaries, samples, memory and scores.
 
     Columns are those of results.csv and of the Parquet files (docs/results.md), with a run_id in every row. Needs
     DuckDB: pip install 'inference-bench[duckdb]'.
@@ -24,12 +24,15 @@ class QueryCommand(Command):
     examples = (
         ("\"SELECT model, p50 / 1e6 AS ms FROM summaries WHERE metric = 'ttft'\"", "over all of benchmark_results"),
         ('"DESCRIBE samples"', "the columns of a table"),
-        ("\"SELECT * FROM samples WHERE stage = 'measured'\" RUN --format parquet > samples.parquet", ""),
+        (
+            "\"SELECT * FROM samples WHERE stage = 'measured'\" RUN --format parquet > samples.parquet",
+            "write the answer to a Parquet file",
+        ),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the query, where the runs are, and the format."""
-        parser.add_argument("sql", metavar="SQL", help="one query")
+        parser.add_argument("sql", metavar="SQL", help="the query")
         parser.add_argument("places", metavar="RUN", nargs="*", help="runs or folders of runs (benchmark_results)")
         parser.add_argument("--format", metavar="NAME", default="table", help=", ".join(_WRITERS))
 
@@ -42,7 +45,9 @@ class QueryCommand(Command):
         if args.format not in _WRITERS:
             raise UnknownNameError("format", args.format, _WRITERS)
         if args.format == "parquet" and sys.stdout.isatty():
-            raise UsageError("--format parquet writes bytes to a terminal: add > FILE.parquet, or take another format.")
+            raise UsageError(
+                "--format parquet writes bytes to a terminal: add > FILE.parquet, or choose another format."
+            )
         tables = load_runs(*(args.places or ["benchmark_results"]))
         answer = query(args.sql, tables)
         for problem in tables.problems:
@@ -52,7 +57,7 @@ class QueryCommand(Command):
 
 
 _PIPE_WIDTH = 10_000
-"""Columns where there is no terminal: nothing is folded."""
+"""Columns without a terminal, so that no cell is folded."""
 
 
 def _write_table(answer: pa.Table) -> None:

@@ -1,4 +1,4 @@
-"""``report``: show a run again."""
+"""``report``: show a stored run."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 _MANY = ("console", "markdown")
-"""Formats in which one report can stand below another."""
+"""Formats in which one report can follow another."""
 
 
 class ReportCommand(Command):
-    """Show a run that was measured before.
+    """Show a stored run.
 
-    Nothing is measured again: the figures are those in the run's folder. Exits with 1 if a case of it failed.
+    Nothing is measured: the figures are those in the run's folder. Exits with 1 if a case of it failed.
     """
 
     examples = (
         ("benchmark_results/20261123T201530Z-3fa9c1", "the table that `run` printed"),
         ("RUN --format markdown", "for a pull request"),
-        ("benchmark_results --history", "each metric through time"),
-        ("RUN --format html > report.html", "one page with drawings, for a review"),
+        ("benchmark_results --history", "each metric over time"),
+        ("RUN --format html > report.html", "one page with charts, for a review"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -42,12 +42,12 @@ class ReportCommand(Command):
         parser.add_argument(
             "--history",
             action="store_true",
-            help="each metric through time over all runs, changes marked",
+            help="show each metric over time, over all runs, with changes marked",
         )
         parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html, json or csv")
 
     def run(self, args: argparse.Namespace) -> int:
-        """Read the run, or all of them, and render it."""
+        """Read the runs and render them."""
         if args.history:
             return _history(args)
         from inference_bench.reports._report import open_report
@@ -83,7 +83,7 @@ def _history(args: argparse.Namespace) -> int:
     tracks = history(runs)
     if not tracks:
         raise RunFormatError(
-            f"{', '.join(map(str, args.folders))}: no case that two runs have in common; a history needs that."
+            f"{', '.join(map(str, args.folders))}: no two runs have a case in common, which a history needs."
         )
     render(page(tracks), args.format, sys.stdout)
     return 0

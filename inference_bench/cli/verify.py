@@ -1,4 +1,4 @@
-"""``verify``: check every model against the structure and the contract."""
+"""``verify``: check every model against the standard layout and the contract."""
 
 from __future__ import annotations
 
@@ -20,28 +20,33 @@ if TYPE_CHECKING:
 
 
 class VerifyCommand(Command):
-    """Check every model against the structure and the contract.
+    """Check every model against the standard layout and the contract.
 
-    Looks at folders, files, classes, metadata, abilities and own benchmarks, plans the suite `full` for each model,
-    and makes sure that no file imports a framework early. Nothing is loaded or measured. Exits with 1 if there are
-    findings, each with its fix.
+    Checks folders, files, classes, metadata, abilities and own benchmarks, plans the suite `full` for each model, and
+    checks that no file imports a framework at the top level. Nothing is loaded or measured. Exits with 1 if there are
+    findings; each names its fix.
     """
 
     examples = (
         ("", "the project's models"),
-        ("--models-dir ./plugins", "and those of a folder"),
+        ("--models-dir ./plugins", "also those of a folder"),
         ("--json", "for another program"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare where to look and the form."""
+        """Declare the folders and the format."""
         parser.add_argument(
-            "--models-dir", metavar="DIR", action="append", type=Path, default=[], help="look for models here as well"
+            "--models-dir",
+            metavar="DIR",
+            action="append",
+            type=Path,
+            default=[],
+            help="also look for models here",
         )
         parser.add_argument("--json", action="store_true", help="as JSON")
 
     def run(self, args: argparse.Namespace) -> int:
-        """Verify and print the table, then each finding with its fix."""
+        """Print the table, then each finding with its fix."""
         found = verify_models(args.models_dir)
         if args.json:
             print(json.dumps({"models": [asdict(of) for of in found]}, indent=2, ensure_ascii=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.errors import InvalidValueError
@@ -12,12 +12,14 @@ from inference_bench.errors import InvalidValueError
 if TYPE_CHECKING:
     import argparse
 
+    from inference_bench.cli._watch_client import Watched
+
 
 class WatchCommand(Command):
     """Watch a serving process that profiles itself.
 
-    Shows rates, latencies of the last interval, memory and the profiler's own cost, once a second. The process has
-    called WatchSocket(profiler).start(), or mounted a WatchEndpoint; nothing listens otherwise.
+    Shows rates, latencies of the last interval, memory and the profiler's own cost, once per second. The process must
+    have called WatchSocket(profiler).start() or mounted a WatchEndpoint.
     """
 
     examples = (
@@ -27,20 +29,22 @@ class WatchCommand(Command):
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the target and how often to look."""
-        parser.add_argument("target", metavar="PID|URL", help="whom to watch")
-        parser.add_argument("--interval", metavar="SECONDS", type=float, default=1.0, help="between two looks")
-        parser.add_argument("--once", action="store_true", help="look once, over the whole time, and end")
-        parser.add_argument("--token", metavar="TEXT", help="what the endpoint asks for")
+        """Declare the target and the interval."""
+        parser.add_argument("target", metavar="PID|URL", help="process id or address")
+        parser.add_argument("--interval", metavar="SECONDS", type=float, default=1.0, help="time between updates")
+        parser.add_argument(
+            "--once", action="store_true", help="print one table over the time since the start, and end"
+        )
+        parser.add_argument("--token", metavar="TEXT", help="access token of the endpoint")
 
     def run(self, args: argparse.Namespace) -> int:
-        """Look and draw until the watched process ends, or Ctrl-C."""
+        """Update the view until the watched process ends, or Ctrl-C."""
         from inference_bench.cli._watch_client import Watched
 
         if not 0.05 <= args.interval <= 3600:
             raise InvalidValueError("interval", args.interval, "0.05 to 3600 seconds")
         if not args.target.isdecimal() and not args.target.startswith(("http://", "https://")):
-            raise InvalidValueError("target", args.target, "a process id, or an address that begins with http")
+            raise InvalidValueError("target", args.target, "a process id, or an address that starts with http")
         watched = Watched(args.target, args.token)
         try:
             if args.once:
@@ -56,7 +60,7 @@ class WatchCommand(Command):
         finally:
             watched.close()
 
-    def _follow(self, watched: Any, interval: float) -> int:
+    def _follow(self, watched: Watched, interval: float) -> int:
         from rich.console import Console
         from rich.live import Live
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import inference_bench._native as _native
 from inference_bench.analysis.summaries import summarise_samples
+from inference_bench.analysis.trust.case import judged
 from inference_bench.live.exporter import Exporter
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, RunRecord, Samples, Stage, Status
@@ -107,7 +108,7 @@ class ParquetExporter(Exporter):
         )
         sinks = open_sinks(folder)
         sinks.begin(record)
-        sinks.write(result, record)
+        sinks.write(judged(result, record), record)
         sinks.finish(record)
         self._folders.append(folder)
 

@@ -1,4 +1,4 @@
-"""How much more memory this process could take before an allocation fails or the kernel ends it."""
+"""How much more memory this process can allocate before it fails or the kernel kills it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import resource
 from pathlib import Path
 
 from inference_bench.machine.cgroup import memory_room_bytes
-from inference_bench.units import KIB
+from inference_bench.machine.procfs import meminfo_bytes
 
 
 def headroom_bytes(root: Path = Path("/")) -> int | None:
-    """Return the tightest of what the machine, the control groups and ``ulimit -v`` leave; None if none can be read.
+    """Return the tightest of what the machine, the control groups and ``ulimit -v`` leave; None if unknown.
 
     Args:
         root: of the file system with ``proc`` and ``sys``.
@@ -20,12 +20,8 @@ def headroom_bytes(root: Path = Path("/")) -> int | None:
 
 
 def _available_bytes(root: Path) -> int | None:
-    """Return the kernel's estimate of what can be had without swapping."""
-    try:
-        text = (root / "proc/meminfo").read_text()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * KIB for line in text.splitlines() if line.startswith("MemAvailable:")), None)
+    """Return the kernel's estimate of what can be allocated without swapping."""
+    return meminfo_bytes(root).get("MemAvailable")
 
 
 def _address_space_bytes(root: Path) -> int | None:

@@ -1,8 +1,10 @@
-"""What the control groups of this process allow it: every group above it limits it too."""
+"""Limits of this process's control groups; those of every group above it apply as well."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from inference_bench.machine import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +27,7 @@ def cpu_quota(root: Path) -> float | None:
 
 
 def memory_limit_bytes(root: Path) -> int | None:
-    """Return the tightest group's limit, or None where there is none."""
+    """Return the tightest group's limit, or None without a limit."""
     found = [
         _text(folder / name) for folder in _folders(root, "memory") for name in ("memory.max", "memory.limit_in_bytes")
     ]
@@ -34,7 +36,7 @@ def memory_limit_bytes(root: Path) -> int | None:
 
 
 def memory_room_bytes(root: Path) -> int | None:
-    """Return what the tightest group still has room for, its reclaimable file pages included; None without a limit."""
+    """Return the bytes left in the tightest group, reclaimable file pages included; None without a limit."""
     rooms = []
     for folder in _folders(root, "memory"):
         for limit, usage in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
@@ -50,9 +52,9 @@ def _inactive_file_bytes(folder: Path) -> int:
 
 
 def _folders(root: Path, controller: str) -> Iterator[Path]:
-    """Yield this process's group and every one above it.
+    """Yield the folders of this process's group and of every group above it.
 
-    Version 2 has one tree; version 1 has one a controller. Where the process's own folder is not mounted (a
+    Version 2 has one tree, version 1 has one tree per controller. If the process's own folder is not mounted (a
     container without a cgroup namespace), the mount itself is the container's folder.
     """
     for line in _text(root / "proc/self/cgroup").splitlines():
@@ -69,8 +71,4 @@ def _folders(root: Path, controller: str) -> Iterator[Path]:
 
 
 def _text(path: Path) -> str:
-    """Return what the file holds, or nothing where it cannot be read."""
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
+    return procfs.text(path) or ""

@@ -1,7 +1,7 @@
 """A kind of device that models run on.
 
-A kind lives in ``inference_bench/machine/devices/<name>.py`` as one subclass of ``Device``. The file imports no
-framework: whether a device is there must be known before anything heavy starts.
+A kind is one subclass of ``Device`` in ``inference_bench/machine/devices/<name>.py``. The file imports no framework,
+because the device is checked before anything heavy starts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.plugins import load_class
+from inference_bench.plugins import load_class, plugin_names
+
+_PACKAGE = "inference_bench.machine.devices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,8 @@ class FoundDevice:
     """One device of this machine.
 
     Attributes:
-        name: what ``--device`` takes: ``cpu``, ``cuda:0``.
-        title: what the hardware calls itself.
+        name: value of ``--device``: ``cpu``, ``cuda:0``.
+        title: name of the hardware.
     """
 
     name: str
@@ -34,26 +36,31 @@ class Device(ABC):
 
     @abstractmethod
     def find(self) -> list[FoundDevice]:
-        """Return the devices of this kind; empty where there are none."""
+        """Return the devices of this kind."""
 
     @abstractmethod
     def check(self, index: int | None) -> None:
-        """Refuse a device that models could not run on, and say why.
+        """Refuse a device that models cannot run on.
 
         Args:
-            index: which one, or None for the default.
+            index: number of the device, or None for the default.
 
         Raises:
-            UsageError: it is not there or cannot be used.
+            UsageError: it is missing or cannot be used; the message gives the reason.
         """
 
     @abstractmethod
     def free_bytes(self, index: int | None) -> int | None:
-        """Return the memory that a new process could take; None where nobody says.
+        """Return the memory available to a new process; None if unknown.
 
         Args:
-            index: which one, or None for the default.
+            index: number of the device, or None for the default.
         """
+
+
+def device_kinds() -> list[str]:
+    """Return the names of all kinds of device."""
+    return plugin_names(_PACKAGE)
 
 
 def load_device(kind: str) -> Device:
@@ -62,24 +69,24 @@ def load_device(kind: str) -> Device:
     Raises:
         UnknownNameError: there is no such kind.
     """
-    return load_class("device", "inference_bench.machine.devices", kind, Device)()  # type: ignore[type-abstract]
+    return load_class("device", _PACKAGE, kind, Device)()  # type: ignore[type-abstract]
 
 
 def check_device(device: str) -> None:
-    """Refuse ``cpu``, ``cuda`` or ``cuda:N`` where this machine does not have it.
+    """Refuse ``cpu``, ``cuda`` or ``cuda:N`` if this machine does not have it.
 
     Raises:
-        UsageError: the kind is unknown, the number is none, or the device cannot be used.
+        UsageError: the kind is unknown, the number is invalid, or the device cannot be used.
     """
     kind, index = _split(device)
     load_device(kind).check(index)
 
 
 def free_bytes(device: str) -> int | None:
-    """Return the memory of ``cpu``, ``cuda`` or ``cuda:N`` that a new process could take; None where nobody says.
+    """Return the memory of ``cpu``, ``cuda`` or ``cuda:N`` available to a new process; None if unknown.
 
     Raises:
-        InvalidValueError: no name of a device.
+        InvalidValueError: not the name of a device.
     """
     kind, index = _split(device)
     return load_device(kind).free_bytes(index)

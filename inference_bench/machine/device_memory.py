@@ -1,11 +1,11 @@
-"""Memory of the GPU that a model runs on, as torch's allocator and the driver account for it."""
+"""Memory of the GPU that a model runs on, from torch's allocator and from the driver."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from types import ModuleType
 
 from inference_bench._native import NvmlProbe
 
@@ -17,10 +17,10 @@ class DeviceMemory:
     Attributes:
         allocated_bytes: in tensors of this process.
         reserved_bytes: held by this process's allocator, in tensors or not.
-        peak_allocated_bytes: the most in tensors since the peak was last reset.
-        peak_reserved_bytes: the most held since then.
-        free_bytes: what new tensors could take: free on the device, and held without a tensor in it.
-        used_bytes: used on the whole device by whoever (NVML); None where NVML does not say.
+        peak_allocated_bytes: maximum in tensors since the peak was last reset.
+        peak_reserved_bytes: maximum held since then.
+        free_bytes: available for new tensors: free on the device, or held by the allocator without a tensor in it.
+        used_bytes: used on the whole device by all processes (NVML); None if unknown.
     """
 
     allocated_bytes: int
@@ -32,7 +32,7 @@ class DeviceMemory:
 
 
 def read_device_memory(device: str) -> DeviceMemory | None:
-    """Return the memory of a GPU; None for the CPU, and where no torch has been imported that could hold any.
+    """Return the memory of a GPU; None for the CPU, and if torch has not been imported.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
@@ -53,14 +53,14 @@ def read_device_memory(device: str) -> DeviceMemory | None:
 
 
 def reset_device_peak(device: str) -> None:
-    """Let the peaks begin anew; nothing happens where there is no GPU."""
+    """Reset the peaks; does nothing without a GPU."""
     cuda = _cuda(device)
     if cuda is not None:
         cuda.reset_peak_memory_stats(device)
 
 
-def _cuda(device: str) -> Any:
-    """Return ``torch.cuda``. Only the model decides whether torch is imported: a reader must not."""
+def _cuda(device: str) -> ModuleType | None:
+    """Return ``torch.cuda``; None for the CPU, and if the model has not imported torch: a reader must not do so."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch is not None and device.partition(":")[0] == "cuda" else None
 

@@ -1,4 +1,4 @@
-"""What came between: whether the kernel or the garbage collector interfered with an iteration."""
+"""Whether the kernel or the garbage collector interfered with an iteration."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PREEMPTED, DISK, COLLECTED = "preempted", "disk", "gc"
 
 
 class Interference:
-    """Tells what happened to this process between ``begin`` and ``words``; a context manager.
+    """Context manager that reports what interrupted this process between ``begin`` and ``words``.
 
-    Two readings of the process's counters, of half a microsecond each, outside of what is timed. The counters are
-    those of all threads, and speak of the iteration, not of the sample within it.
+    It reads the process's counters twice, outside the timed interval, in half a microsecond each. The counters cover
+    all threads and the whole iteration, not single samples in it.
     """
 
     def __enter__(self) -> Interference:
-        """Count garbage collections from now on."""
+        """Start counting garbage collections."""
         self._collections = 0
         gc.callbacks.append(self._collected)
         self.begin()
@@ -30,17 +30,17 @@ class Interference:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Count no more."""
+        """Stop counting."""
         gc.callbacks.remove(self._collected)
 
     def begin(self) -> None:
-        """Forget what has been."""
+        """Start a new interval."""
         self._before = interruptions()
         self._collections = 0
 
     def words(self) -> str:
-        """Return what happened since: ``preempted`` (an involuntary context switch), ``disk`` (a page fault that waited
-        for it), ``gc`` (a garbage collection), joined by ``+``; empty if nothing did.
+        """Return what happened since ``begin``: ``preempted`` (an involuntary context switch), ``disk`` (a page fault
+        that waited for the disk), ``gc`` (a garbage collection), joined by ``+``; empty if nothing did.
         """
         now = interruptions()
         if now == self._before and not self._collections:

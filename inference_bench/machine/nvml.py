@@ -1,12 +1,13 @@
-"""What NVIDIA's management library says once about the GPUs of this machine.
+"""Facts about the GPUs of this machine, read once from NVIDIA's management library (NVML).
 
-What changes while something runs (memory, clocks, temperature, power) is polled natively: see ``NvmlSampler``.
+``NvmlSampler`` polls natively what changes while something runs: memory, clocks, temperature, power.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, TypeVar
 
 import inference_bench._native as _native
@@ -16,12 +17,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; ``None`` where it has no such thing, or the driver does not say.
+    """One GPU; None if it lacks a feature or the driver does not tell.
 
     Attributes:
         index: NVML's number. CUDA counts in another order and hides some: match by ``uuid`` or ``pci_bus_id``.
-        persistence: the driver stays loaded without clients. Without it the first use of a GPU takes seconds.
-        mig: it is cut into instances, so its clocks, power and memory are shared with their users.
+        persistence: whether the driver stays loaded without clients; if not, the first use of a GPU takes seconds.
+        mig: whether it is divided into instances, which share its clocks, power and memory.
     """
 
     index: int
@@ -41,11 +42,11 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Nvml:
-    """All GPUs that the driver shows, or why there are none.
+    """All GPUs that the driver lists, or why there are none.
 
     Attributes:
-        absent: the reason why nothing could be read; ``None`` when it could.
-        cuda_version: the newest CUDA that this driver runs.
+        absent: why nothing could be read; None if it could.
+        cuda_version: the newest CUDA that this driver supports.
     """
 
     absent: str | None
@@ -55,7 +56,7 @@ class Nvml:
 
 
 def read_nvml() -> Nvml:
-    """Ask the management library once. Never raises for a machine without one."""
+    """Read the management library once. Never raises on a machine without one."""
     available, reason = _native.nvml_available()
     if not available:
         return Nvml(reason)
@@ -74,9 +75,9 @@ def read_nvml() -> Nvml:
 
 
 class _Asker:
-    """Calls functions of pynvml by name: unknown to it, to the driver or to the GPU are all ``None``."""
+    """Calls functions of pynvml by name; returns None if pynvml, the driver or the GPU does not support one."""
 
-    def __init__(self, pynvml: Any) -> None:
+    def __init__(self, pynvml: ModuleType) -> None:
         self.constants = pynvml
         self._error = pynvml.NVMLError
 
@@ -101,7 +102,7 @@ def _read(ask: _Asker) -> Nvml:
     )
 
 
-def _read_gpu(ask: _Asker, index: int, handle: Any) -> Gpu:
+def _read_gpu(ask: _Asker, index: int, handle: object) -> Gpu:
     constants = ask.constants
     memory = ask("nvmlDeviceGetMemoryInfo", handle)
     return Gpu(
@@ -125,6 +126,6 @@ def _map(value: Any, convert: Callable[[Any], _T]) -> _T | None:
     return None if value is None else convert(value)
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     """Decode: pynvml before 11.5 returned bytes."""
     return _map(value, lambda v: v.decode() if isinstance(v, bytes) else str(v))

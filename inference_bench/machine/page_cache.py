@@ -1,4 +1,4 @@
-"""The kernel's page cache of a file: what it holds of it, filling it, and letting go of it."""
+"""The kernel's page cache of a file: fill it, empty it, measure how much it holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _READ_BYTES = 1 << 20
 
 
 def fill(path: Path) -> None:
-    """Read the whole file, so that it lies in the page cache as far as memory allows."""
+    """Read the whole file into the page cache, as far as memory allows."""
     with path.open("rb", buffering=0) as file:
         buffer = bytearray(_READ_BYTES)
         while file.readinto(buffer):
@@ -19,7 +19,7 @@ def fill(path: Path) -> None:
 
 
 def evict(path: Path) -> None:
-    """Ask the kernel to drop the file from the page cache; pages that somebody has mapped stay."""
+    """Ask the kernel to drop the file from the page cache; mapped pages stay."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)  # a page that is not on disk yet cannot be dropped
@@ -29,9 +29,9 @@ def evict(path: Path) -> None:
 
 
 def cached_bytes(path: Path) -> int | None:
-    """Return how much of a file the page cache holds, in whole pages; None where the kernel does not tell.
+    """Return how much of a file the page cache holds, in whole pages; None if unknown.
 
-    Since Linux 5.2 ``mincore`` calls every page resident for those who neither own a file nor may write it.
+    Since Linux 5.2 ``mincore`` reports every page as resident to a process that neither owns the file nor may write it.
 
     Raises:
         OSError: the file cannot be read or mapped.

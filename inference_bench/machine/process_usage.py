@@ -1,4 +1,4 @@
-"""What the operating system did to this process during a window: evidence for how far a timing can be believed."""
+"""Counters of what the operating system did to this process. Recorded here, judged by ``analysis.trust.process``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference_bench._native import now_ns
-from inference_bench.spec import Setup
 from inference_bench.units import NS_PER_S, NS_PER_US
 
 _CPUS = Path("/sys/devices/system/cpu")
@@ -17,7 +16,7 @@ _NS_PER_JIFFY = NS_PER_S // os.sysconf("SC_CLK_TCK")
 
 
 def _steal_ns() -> int | None:
-    """Return the time the hypervisor took from all processors, or None where the kernel does not say."""
+    """Return the time that the hypervisor took from all CPUs, or None if unknown."""
     try:
         fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
         return int(fields[8]) * _NS_PER_JIFFY
@@ -26,7 +25,7 @@ def _steal_ns() -> int | None:
 
 
 def _cpu_pressure_ns() -> int | None:
-    """Return how long some task of the machine waited for a processor (PSI), or None where the kernel does not say."""
+    """Return how long some task of the machine waited for a CPU (PSI ``some``), or None if unknown."""
     try:
         return int(Path("/proc/pressure/cpu").read_text().split("total=", 1)[1].split()[0]) * NS_PER_US
     except (OSError, IndexError, ValueError):
@@ -34,7 +33,7 @@ def _cpu_pressure_ns() -> int | None:
 
 
 def _throttles() -> int | None:
-    """Return how often processors were slowed down for their heat since boot, or None where nobody counts."""
+    """Return how often CPUs were slowed down by heat since boot, or None if the kernel does not count it."""
     try:
         found = [int(path.read_text()) for path in _CPUS.glob("cpu[0-9]*/thermal_throttle/*_throttle_count")]
     except (OSError, ValueError):
@@ -44,7 +43,7 @@ def _throttles() -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Counters of this process, and of the machine where it says; a difference of two is a window."""
+    """Counters of this process, and of the machine where known; the difference of two describes a window."""
 
     wall_ns: int
     cpu_ns: int
@@ -82,26 +81,3 @@ class Usage:
             return None if new is None or old is None else new - old
 
         return Usage(**{name: difference(name) for name in self.__slots__})  # type: ignore[arg-type]
-
-    def notes(self, setup: Setup, cpus: int) -> list[str]:
-        """Return a sentence for each reason to distrust timings of this window.
-
-        Args:
-            setup: what was measured; threads that feed a GPU are meant to wait for it.
-            cpus: processors of the machine, over which steal is summed.
-        """
-        wall, threads = max(self.wall_ns, 1), setup.threads
-        found = []
-        busy = self.cpu_ns / (wall * threads)
-        if busy < 0.8 and setup.device == "cpu":
-            found.append(f"CPU time was {busy:.0%} of wall time × {threads} threads: the threads waited for something")
-        if self.steal_ns is not None and self.steal_ns > 0.01 * wall * cpus:
-            found.append(f"the hypervisor took {self.steal_ns / (wall * cpus):.1%} of the processors' time (steal)")
-        if self.cpu_pressure_ns is not None and self.cpu_pressure_ns > 0.1 * wall:
-            found.append(f"some task waited for a processor {self.cpu_pressure_ns / wall:.0%} of the time (PSI)")
-        switches_per_s = self.involuntary_switches * NS_PER_S / wall
-        if switches_per_s > 100 * threads:
-            found.append(f"{switches_per_s:.0f} involuntary context switches a second: other work shared the cores")
-        if self.major_faults:
-            found.append(f"{self.major_faults} major page faults: something was read from disk while timing")
-        return found

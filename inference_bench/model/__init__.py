@@ -1,1 +1,1 @@
-"""The system under test: its contract, its weights, and the engines that run it."""
+"""The system under test: its interface, its weights, and the engines that run it."""

@@ -1,4 +1,4 @@
-"""Finding models: folders under ``models/``, folders that the user names, and entry points."""
+"""Find models: folders under ``models/``, the user's folders, and entry points."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from inference_bench.plugins import class_in, import_file
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """Where a model plugin lives."""
+    """The location of a model plugin."""
 
     name: str
     path: Path
 
 
 def models_root() -> Path | None:
-    """Return the ``models/`` folder: of the source tree if this is one, else the installed one."""
+    """Return the ``models/`` folder of the source tree, or the installed one."""
     package = Path(__file__).parents[1]
     candidates = [package.parent / "models"] if (package.parent / "pyproject.toml").is_file() else []
     return next((folder for folder in [*candidates, package / "models"] if folder.is_dir()), None)
@@ -44,7 +44,7 @@ def find_models(extra: Iterable[Path] = ()) -> dict[str, ModelFile]:
 
 
 def model_files(extra: Iterable[Path]) -> Iterator[ModelFile]:
-    """Yield every model's file, also those of models with the same name.
+    """Yield every model's file, including models with the same name.
 
     Raises:
         InvalidValueError: an ``extra`` folder that does not exist.

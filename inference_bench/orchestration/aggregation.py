@@ -29,6 +29,7 @@ class Tally:
 
     case: Case
     limits: Limits
+    headline: tuple[str, ...] = ()
     status: Status = Status.OK
     failure: Failure | None = None
     model: Mapping[str, object] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class Tally:
             workers=tuple(self.workers),
             notes=(*self._notes_on_weights(), *self.notes),
             failure=self.failure,
+            headline=self.headline,
         )
 
     def _summaries(self, samples: Samples) -> tuple[Summary, ...]:

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from inference_bench.errors import InferenceBenchError, PluginError
-from inference_bench.model.model import ResolvedWeights
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.planning import Prepared
 from inference_bench.plan import Case, Group
 from inference_bench.spec import Setup

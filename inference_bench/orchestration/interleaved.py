@@ -15,17 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inference_bench._native import now_ns
-from inference_bench.analysis.comparison import compare
-from inference_bench.analysis.comparison_result import Comparisons
-from inference_bench.analysis.margin import MARGIN, AAFloor, no_aa_floor
+from inference_bench.analysis.margin import MARGIN
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
 from inference_bench.result import BenchmarkResult
-from inference_bench.results.comparison_sides import observe
+from inference_bench.results.noise_store import Noise
 from inference_bench.results.pairing import write_pairing
 from inference_bench.results.run import Run, load_run
+from inference_bench.results.run_comparison import ComparisonOptions, RunComparison, RunSide, compare_runs
 from inference_bench.results.run_folder import create_run_folder, locked
 from inference_bench.spec import Spec
 
@@ -62,13 +61,13 @@ class Question:
     Attributes:
         metrics: tags; all if empty.
         margin: changes up to this fraction count as no change.
-        floor: the A/A floor.
+        noise: the A/A floors of this machine, or None if unknown.
         may_stop: whether to look meanwhile, and stop once every comparison has a verdict.
     """
 
     metrics: Collection[str] = ()
     margin: float = MARGIN
-    floor: AAFloor = no_aa_floor
+    noise: Noise | None = None
     may_stop: bool = True
 
 
@@ -78,14 +77,14 @@ class AbOutcome:
 
     Attributes:
         folder: that holds both runs.
-        compared: B against A.
+        comparison: B against A.
         runs: A's and B's.
         stop_reason: why no further pair was measured.
         interrupted: whether it was asked to stop.
     """
 
     folder: Path
-    compared: Comparisons
+    comparison: RunComparison
     runs: tuple[Run, Run]
     stop_reason: str
     interrupted: bool
@@ -242,13 +241,13 @@ class _Pairs:
                 return "time spent"
         return "settled" if self.compared().is_settled else "limit of pairs reached"
 
-    def compared(self) -> Comparisons:
+    def compared(self) -> RunComparison:
         """Compare B with A by the pairs measured so far."""
-        sides = [
-            observe(turn.variant.name, [load_run(turn.folder)], metrics=self._question.metrics, paired=True)
-            for turn in self._turns
-        ]
-        return compare(*sides, margin=self._question.margin, floor=self._question.floor, paired=True, level=self._level)
+        sides = [RunSide(turn.variant.name, (load_run(turn.folder),)) for turn in self._turns]
+        of = self._question
+        return compare_runs(
+            sides, ComparisonOptions(of.metrics, of.margin, noise=of.noise, paired=True, level=self._level)
+        )
 
     def outcome(self, reason: str) -> AbOutcome:
         """Return how the measurement ended."""

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self, TypedDict
 
 from inference_bench.errors import ProtocolError
 from inference_bench.model.discovery import ModelFile
-from inference_bench.model.model import LoadStep, ResolvedWeights
+from inference_bench.model.load_steps import LoadStep
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.plan import Case
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup

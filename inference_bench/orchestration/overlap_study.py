@@ -17,14 +17,11 @@ from pathlib import Path
 from statistics import median
 
 from inference_bench._native import now_ns
-from inference_bench.analysis.comparison import compare
-from inference_bench.analysis.comparison_result import Comparisons
-from inference_bench.analysis.margin import AAFloor, no_aa_floor
-from inference_bench.analysis.observations import Side
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import run_benchmarks
-from inference_bench.results.comparison_sides import observe
+from inference_bench.results.noise_store import Noise
 from inference_bench.results.run import Run
+from inference_bench.results.run_comparison import ComparisonOptions, RunComparison, RunSide, compare_runs
 from inference_bench.spec import Spec
 
 TIMED = ("ttft", "itl", "forward_time")
@@ -53,7 +50,7 @@ class OverlapCheck:
         policy: of the sweeps with loading ahead, and why this one.
         ahead: sweeps with loading ahead.
         off: sweeps without.
-        compared: the medians with loading ahead against those without.
+        comparison: the medians with loading ahead against those without.
         interrupted: whether it was asked to stop.
     """
 
@@ -61,7 +58,7 @@ class OverlapCheck:
     policy: str
     ahead: tuple[Sweep, ...]
     off: tuple[Sweep, ...]
-    compared: Comparisons
+    comparison: RunComparison
     interrupted: bool
 
     @property
@@ -102,7 +99,7 @@ async def check_overlap(
     output: Path,
     models_dirs: Sequence[Path] = (),
     benchmarks_dirs: Sequence[Path] = (),
-    floor: AAFloor = no_aa_floor,
+    noise: Noise | None = None,
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> OverlapCheck | None:
@@ -114,7 +111,7 @@ async def check_overlap(
         output: where the folder of all runs is created.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
-        floor: the A/A floor of this machine.
+        noise: the A/A floors of this machine, or None if unknown.
         progress: is told which sweep begins, and warnings.
         handle_signals: on SIGINT finish the present case and stop; main thread only.
 
@@ -143,7 +140,7 @@ async def check_overlap(
         if interrupted:
             break
         sides[is_ahead].append(Sweep(outcome.run, now_ns() - began_ns))
-    return _study(folder, sides[True], sides[False], floor, interrupted=interrupted)
+    return _study(folder, sides[True], sides[False], noise, interrupted=interrupted)
 
 
 def _turns(pairs: int) -> Iterator[tuple[int, bool]]:
@@ -154,17 +151,18 @@ def _turns(pairs: int) -> Iterator[tuple[int, bool]]:
 
 
 def _study(
-    folder: Path, ahead: Sequence[Sweep], off: Sequence[Sweep], floor: AAFloor, *, interrupted: bool
+    folder: Path, ahead: Sequence[Sweep], off: Sequence[Sweep], noise: Noise | None, *, interrupted: bool
 ) -> OverlapCheck | None:
     """Compare the whole pairs, or return None if there is none."""
     whole = min(len(ahead), len(off))
     if not whole:
         return None
     ahead, off = tuple(ahead[:whole]), tuple(off[:whole])
-    compared = compare(_side("off", off), _side("on", ahead), floor=floor, paired=True)
+    options = ComparisonOptions(TIMED, noise=noise, paired=True)
+    comparison = compare_runs([_side("off", off), _side("on", ahead)], options)
     overlap = ahead[0].run.record.overlap
     policy = f"{overlap.get('policy', 'unknown')}: {overlap.get('reason', 'no reason given')}"
-    return OverlapCheck(folder, policy, ahead, off, compared, interrupted)
+    return OverlapCheck(folder, policy, ahead, off, comparison, interrupted)
 
 
 class _Warner(Progress):
@@ -178,8 +176,8 @@ class _Warner(Progress):
         self._progress.warn(text)
 
 
-def _side(name: str, sweeps: Sequence[Sweep]) -> Side:
-    return observe(name, [sweep.run for sweep in sweeps], metrics=TIMED, paired=True)
+def _side(name: str, sweeps: Sequence[Sweep]) -> RunSide:
+    return RunSide(name, tuple(sweep.run for sweep in sweeps))
 
 
 def _changes(pairs: Sequence[tuple[Run, Run]]) -> list[float]:

@@ -46,6 +46,11 @@ class Plugins:
             raise found
         return found
 
+    def headline(self, case: Case) -> tuple[str, ...]:
+        """Return the tags of the headline metrics of a case's benchmark; none if its file cannot be used."""
+        found = self.benchmarks.get(case.model, {}).get(case.benchmark)
+        return found.headline if isinstance(found, type) else ()
+
     def benchmark_path(self, case: Case) -> Path | None:
         """Return the file that measures a case, or None for an installed benchmark."""
         return self.benchmark_files[case.model][case.benchmark].path

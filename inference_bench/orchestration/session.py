@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from inference_bench.analysis.trust.case import judged
+from inference_bench.analysis.trust.environment_warnings import environment_warnings
 from inference_bench.errors import InvalidValueError
-from inference_bench.machine.environment import describe_environment, differences, warnings_of
+from inference_bench.machine.environment import describe_environment, environment_changes
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.eligibility import Eligibility, Refusal
 from inference_bench.orchestration.fetched_weights import FetchedWeights
@@ -75,7 +77,9 @@ class Session:
         self._jobs = jobs_of(prepared.plan, done)
         is_inline = spec.isolation == "inline"
         notes = [_INLINE] if is_inline else []
-        self._tallies = {case.id: Tally(case, spec.limits, notes=notes[:]) for case in prepared.plan.cases}
+        self._tallies = {
+            case.id: Tally(case, spec.limits, prepared.headline(case), notes=notes[:]) for case in prepared.plan.cases
+        }
         self._weights = FetchedWeights(prepared)
         self._eligibility = Eligibility(prepared, self._weights, self._tallies)
         cpus = sorted(os.sched_getaffinity(0))
@@ -100,7 +104,7 @@ class Session:
         """
         if self._former is None or force:
             return
-        changes = differences(self._former.record.environment, self._record.environment)
+        changes = environment_changes(self._former.record.environment, self._record.environment)
         if changes:
             raise InvalidValueError(
                 "environment",
@@ -123,7 +127,7 @@ class Session:
         """Write one case that has just ended."""
         entries = ({**e, "status": result.status.value} if e["id"] == result.case.id else e for e in self._record.cases)
         self._record = replace(self._record, cases=tuple(entries))
-        self._sink.write(result, self._record)
+        self._sink.write(judged(result, self._record), self._record)
 
     def finish(self) -> None:
         """Write the end of the run."""
@@ -251,7 +255,7 @@ class Session:
 def _record_of(spec: Spec, prepared: Prepared, folder: Path, former: Run | None, done: dict[str, str]) -> RunRecord:
     """Return what is known of a run before it begins."""
     environment = describe_environment()
-    environment["warnings"] = warnings_of(environment, max(setup.threads for setup in spec.setups))
+    environment["warnings"] = environment_warnings(environment, max(setup.threads for setup in spec.setups))
     return RunRecord(
         id=folder.name,
         created_utc=former.record.created_utc if former else datetime.now(UTC).isoformat(timespec="seconds"),

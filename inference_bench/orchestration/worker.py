@@ -22,7 +22,9 @@ from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError, ProtocolError
 from inference_bench.machine.process_usage import Usage
 from inference_bench.model.discovery import load_model
-from inference_bench.model.model import LoadStep, LoadSteps, Model, ResolvedWeights
+from inference_bench.model.load_steps import LoadStep, LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration import protocol
 from inference_bench.orchestration.messages import (
     CaseProgress,
@@ -133,7 +135,7 @@ class Worker:
             memory=_timeline(measurement),
             decision={"converged": decision.converged, "reason": decision.reason, "targets": decision.targets},
             worker=self._facts(measurement, usage),
-            notes=measurement.notes + usage.notes(case.setup, os.cpu_count() or 1),
+            notes=measurement.notes,
         )
 
     def _facts(self, measurement: Measurement, usage: Usage) -> WorkerFacts:

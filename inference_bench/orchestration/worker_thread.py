@@ -72,7 +72,7 @@ def _serve(connection: socket.socket, spawned_ns: int) -> None:
     """Do what a worker process does, without what concerns a process: signals, parent, exit."""
     import gc
 
-    from inference_bench.model.model import LoadStep
+    from inference_bench.model.load_steps import LoadStep
     from inference_bench.orchestration.worker import Worker
 
     with connection:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inference_bench.model.discovery import ModelFile, find_models
-from inference_bench.model.model import ResolvedWeights
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration.fetched_weights import FetchedWeights
 from inference_bench.orchestration.harness_floor import FLOOR_LIMITS
 from inference_bench.orchestration.loading import NOTHING, Loading

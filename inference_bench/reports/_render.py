@@ -1,4 +1,4 @@
-"""Pages that are not of one run (comparisons, findings), in the formats for people."""
+"""Write any page, such as a comparison or findings, as console text, Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _FORMATS = (*_RENDERERS, "html")
 
 
 def check_format(name: str, *others: str) -> None:
-    """Refuse a format that does not exist, before anything is read.
+    """Refuse an unknown format, before anything is read.
 
     Raises:
-        UnknownNameError: it is neither for people nor one of the ``others``.
+        UnknownNameError: it is neither a format of pages nor one of the ``others``.
     """
     if name not in (*_FORMATS, *others):
         raise UnknownNameError("format", name, (*_FORMATS, *others))
 
 
-def render(content: Page, name: str, stream: TextIO, drawings: Callable[[], Iterable[Figure]] = tuple) -> None:
+def render(content: Page, name: str, stream: TextIO, charts: Callable[[], Iterable[Figure]] = tuple) -> None:
     """Write a page in the named format.
 
     Args:
         content: the page.
         name: of the format.
-        stream: where to.
-        drawings: returns what belongs to the page, for a format that has drawings.
+        stream: where to write.
+        charts: returns the charts of the page; called only for a format that has charts.
     """
     if name == "html":
-        html.write_page(content, stream, drawings())
+        html.write_page(content, stream, charts())
     else:
         _RENDERERS[name](content, stream)

@@ -1,4 +1,4 @@
-"""How a run is shown to people.
+"""The contract of a report: it renders a run as text.
 
 A report lives in ``inference_bench/reports/<name>.py`` as one subclass of ``Report``, or in another distribution behind
 an entry point of the group ``inference_bench.reports``.

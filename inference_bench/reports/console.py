@@ -1,4 +1,4 @@
-"""A terminal, of any width."""
+"""A report for a terminal of any width."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _STYLES = {
 }
 
 _PIPE_WIDTH = 120
-"""Columns where there is no terminal to ask: rich would assume 80 and leave out columns of a log that has room."""
+"""Columns without a terminal: rich would assume 80 and hide columns of a log that has room."""
 
 
 class ConsoleReport(Report):
-    """Tables for a terminal; where it is narrow, the least important columns give way and the table says so."""
+    """Tables for a terminal; a narrow one hides the least important columns, and the table names them."""
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write the report, with colours if the stream is a terminal."""
@@ -61,7 +61,7 @@ def print_page(content: Page, stream: TextIO) -> None:
 
 
 def _text(cell: Cell, interval_break: str = " [") -> Text:
-    """Return a cell as text, never as markup: a model may be called ``[red]``."""
+    """Return a cell as plain text: a model named ``[red]`` is no markup."""
     return Text(cell.text.replace(" [", interval_break), style=_STYLES[cell.tone])
 
 
@@ -76,7 +76,7 @@ def _print_block(block: Block, console: Console) -> None:
 
 
 def _fitted(table: Table, console: Console) -> RenderableType:
-    """Leave out spare columns until the table fits, and say which; then, if need be, break cells before intervals."""
+    """Return the table without spare columns until it fits, and their names; then break cells before intervals."""
     spare = sorted((column.spare, place) for place, column in enumerate(table.columns) if column.spare)
     left_out: list[int] = []
     while not _fits(rendered := _rich(table.without(left_out)), console) and spare:
@@ -86,7 +86,7 @@ def _fitted(table: Table, console: Console) -> RenderableType:
     if not left_out:
         return rendered
     names = ", ".join(table.columns[place].heading for place in sorted(left_out))
-    return Group(rendered, Text(f"too narrow for: {names} (--format markdown shows all)", style="dim"))
+    return Group(rendered, Text(f"hidden columns: {names} (--format markdown shows all)", style="dim"))
 
 
 def _fits(table: RichTable, console: Console) -> bool:
@@ -113,7 +113,7 @@ def _rich(table: Table, interval_break: str = " [") -> RichTable:
 
 
 def _broken(heading: str, widest: int) -> str:
-    """Break a heading into lines no wider than the column's cells, at spaces only."""
+    """Return a heading broken at spaces into lines no wider than the column's cells."""
     return "\n".join(wrap(heading, max(widest, *map(len, heading.split())), break_long_words=False))
 
 

@@ -1,4 +1,4 @@
-"""The content of ``results.csv``."""
+"""A report with the content of ``results.csv``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class CsvReport(Report):
-    """Prints what the run's ``results.csv`` holds."""
+    """The content of the run's ``results.csv``."""
 
     def render(self, run: Run, stream: TextIO) -> None:
-        """Write a heading and one row a summary."""
+        """Write a heading and one row per summary."""
         write_table(stream, [row for result in run.results for row in rows(result, run.record)])

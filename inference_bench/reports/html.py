@@ -1,4 +1,4 @@
-"""One self-contained page for a review: tables that sort, drawings with their numbers, every doubt on record."""
+"""A report as one self-contained page: sortable tables, charts with their numbers, and all findings."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from inference_bench.analysis.trust.case import grade
 from inference_bench.reports._figures.svg import draw
 from inference_bench.reports._pages import findings
 from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.environment import tables
+from inference_bench.reports._pages.overview import HEADING
 from inference_bench.reports._pages.run import page
 from inference_bench.reports._report import Report
-from inference_bench.result import Status
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:
@@ -24,48 +23,43 @@ if TYPE_CHECKING:
     from inference_bench.results.run import Run
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-"""The page may load nothing: whatever a name in it tries, no request leaves it."""
+"""The page loads nothing: no name in it can cause a request."""
 
 _LONG = 1000
-"""Rows above which a table shows its first only, until asked for all: laying out tens of thousands takes a minute."""
+"""Rows that a longer table shows at first: a browser takes a minute to lay out tens of thousands."""
 
 
 class HtmlReport(Report):
-    """The content of the console's report, with drawings, as one HTML file."""
+    """The content of the console report, with charts, as one HTML file."""
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write the report."""
         from inference_bench.reports._figures.of_run import figures
 
         title = one_line(f"Run {run.record.id}")
-        lines = _lines(title, page(run), figures(run), _trust(run), tables(run.record))
+        lines = _lines(title, page(run), figures(run), findings.page(run), tables(run.record))
         stream.writelines(f"{line}\n" for line in lines)
 
 
-def write_page(content: Page, stream: TextIO, drawings: Iterable[Figure] = ()) -> None:
+def write_page(content: Page, stream: TextIO, charts: Iterable[Figure] = ()) -> None:
     """Write any page, such as a comparison."""
     title = content.lines[0].text
-    stream.writelines(f"{line}\n" for line in _lines(title, content, drawings, None, ()))
-
-
-def _trust(run: Run) -> Page:
-    graded = [result for result in run.results if result.status is not Status.NOT_APPLICABLE]
-    return findings.page(replace(run, results=tuple(graded)), [grade(result, run.record) for result in graded])
+    stream.writelines(f"{line}\n" for line in _lines(title, content, charts, None, ()))
 
 
 def _lines(
-    title: str, content: Page, drawings: Iterable[Figure], trust: Page | None, facts: Sequence[Table]
+    title: str, content: Page, charts: Iterable[Figure], trust: Page | None, facts: Sequence[Table]
 ) -> Iterator[str]:
     folder = files("inference_bench.reports._pages")
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{escape(title)}</title><style>{(folder / 'document.css').read_text()}</style></head><body>"
-    # The first line begins with the title.
+    # The first line starts with the title.
     rest = Cell(content.lines[0].text.removeprefix(title).lstrip(" ·"), Tone.QUIET)
     lines = [*([rest] if rest.text else []), *content.lines[1:]]
     yield f"<header><h1>{escape(title)}</h1>{_paragraphs(lines)}</header><main>"
-    parts = list(_parts(title, content, drawings, trust, facts))
+    parts = list(_parts(title, content, charts, trust, facts))
     links = "".join(f'<li><a href="#{part.anchor}">{escape(part.name)}</a></li>' for part in parts)
     yield f'<nav aria-label="Parts"><ul>{links}</ul></nav>'
     for part in parts:
@@ -77,7 +71,7 @@ def _lines(
 
 
 class _Part(NamedTuple):
-    """A section: what links to it lead to and are called, its heading, and the HTML below that."""
+    """A section: the anchor and the name of links to it, its heading, and the HTML below the heading."""
 
     anchor: str
     name: str
@@ -86,20 +80,20 @@ class _Part(NamedTuple):
 
 
 def _parts(
-    title: str, content: Page, drawings: Iterable[Figure], trust: Page | None, facts: Sequence[Table]
+    title: str, content: Page, charts: Iterable[Figure], trust: Page | None, facts: Sequence[Table]
 ) -> Iterator[_Part]:
-    """Yield the sections in the order of reading: what it all comes to, then pictures, then every figure."""
+    """Yield the sections in reading order: trust, summary, charts, tables, remarks, environment."""
     blocks = [
         _Part(f"part-{place}", name, block.heading, _block(block))
         for place, (name, block) in enumerate(zip(_short_names(content.blocks), content.blocks, strict=True), 1)
     ]
     if trust is not None:
-        yield _titled("trust", "Can it be trusted?", _trusted(title, trust))
+        yield _titled("trust", "Trust and findings", _trusted(title, trust))
     if _is_overview(content):
         yield blocks.pop()
-    shown = "".join(_figure(number, figure) for number, figure in enumerate(drawings))
+    shown = "".join(_figure(number, figure) for number, figure in enumerate(charts))
     if shown:
-        yield _titled("drawings", "Drawings", [f'<div class="figures">{shown}</div>'])
+        yield _titled("charts", "Charts", [f'<div class="figures">{shown}</div>'])
     yield from blocks
     for place, remarks in enumerate(content.remarks, 1):
         yield _titled(f"remarks-{place}", remarks.heading, [_list(remarks)])
@@ -122,7 +116,7 @@ def _trusted(title: str, trust: Page) -> Iterator[str]:
 
 
 def _short_names(blocks: Sequence[Block]) -> list[str]:
-    """Return headings' first words, and those further ones that tell apart blocks with the same first."""
+    """Return the first word of each heading, and further words where headings share the first one."""
     headings = [block.heading.text.split(" · ") for block in blocks]
     alike: dict[str, set[str]] = {}
     for first, *others in headings:
@@ -131,7 +125,7 @@ def _short_names(blocks: Sequence[Block]) -> list[str]:
 
 
 def _is_overview(content: Page) -> bool:
-    return len(content.blocks) > 1 and content.blocks[-1].heading.text == "All together"
+    return len(content.blocks) > 1 and content.blocks[-1].heading.text == HEADING
 
 
 def _block(block: Block) -> Iterator[str]:
@@ -163,7 +157,7 @@ def _table(table: Table) -> str:
 
 
 def _rows(table: Table, rows: Iterable[tuple[Cell, ...]]) -> Iterator[str]:
-    """Write rows; a leading blank, which stands for the cell above it, is filled in, for sorting parts the two."""
+    """Yield rows; a leading blank repeats the cell above it, because sorting would separate the two."""
     above: tuple[Cell, ...] = ()
     for row in rows:
         blanks = 0
@@ -204,7 +198,7 @@ def _figure(number: int, figure: Figure) -> str:
 
 
 def _own_ids(svg: str, name: str) -> str:
-    """Make the drawing's ids its own: two drawings on one page may not share any."""
+    """Return the chart with a prefix to its ids: two charts on one page must not share ids."""
     for attribute in (' id="', '="#', "url(#"):
         svg = svg.replace(attribute, f"{attribute}{name}-")
     return svg

@@ -1,4 +1,4 @@
-"""The content of ``results.json``."""
+"""A report with the content of ``results.json``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from inference_bench.results.sinks.json import encode, entry, results_document
 
 
 class JsonReport(Report):
-    """Prints what the run's ``results.json`` holds."""
+    """The content of the run's ``results.json``."""
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write one JSON document."""
-        entries = [
-            entry(result, run.files.get(result.case.id) or files_of(result), run.record) for result in run.results
-        ]
+        entries = [entry(result, run.files.get(result.case.id) or files_of(result)) for result in run.results]
         stream.write(encode(results_document(run.record, entries)).decode())

@@ -1,4 +1,4 @@
-"""GitHub Markdown, for an issue or a pull request."""
+"""A report as GitHub Markdown, for an issue or a pull request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LOUD = (Tone.STRONG, Tone.ALARM)
 
 _ACTIVE = re.compile(r"[\\`*~|$]|(?<![^\W_])_|_(?![^\W_])|^[#+-]|\](?=[(\[:])")
-"""What Markdown would act on; underscores within a word and lone brackets are harmless, and tables full of them."""
+"""What Markdown would interpret; underscores within a word and lone brackets are harmless and frequent."""
 
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 

@@ -1,16 +1,16 @@
-"""From run folders to the sides of a comparison: one number for each fresh process, metric, phase and case."""
+"""From runs to one side of a comparison: one number per fresh process, metric, phase and case."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from inference_bench.analysis.observations import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
-from inference_bench.analysis.trust.case import case_grade
 from inference_bench.errors import RunFormatError
 from inference_bench.metrics import unit_of
 from inference_bench.result import Stage
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from inference_bench.results.run import Run
 
 _PAGE_BYTES = 4096
-"""The kernel counts resident memory in pages."""
+"""Page size of machines whose runs were stored before the environment named it."""
 
 Slot = tuple[str, str, str]
 """Case id, metric and phase."""
+
+T = TypeVar("T", str, int)
 
 
 def observe(
@@ -39,58 +41,86 @@ def observe(
     paired: bool = False,
     problem: Callable[[str], None] = lambda _: None,
 ) -> Side:
-    """Read a side: of each process and metric the quantile of its measured samples, of scored metrics the items.
+    """Read a side: per process and metric the quantile of its measured samples, and the items of scored metrics.
 
     Args:
         name: of the side, for people.
-        runs: its folders; their processes count alike.
+        runs: its runs; their processes count together.
         p: which quantile of a process's samples stands for it.
         metrics: only these; all if empty.
-        paired: whether process ``k`` of folder ``i`` of this side ran next to that of the other.
-        problem: told what could not be read.
+        paired: whether process ``k`` of run ``i`` of this side ran next to that of the other.
+        problem: called with one line per case or item that cannot be read.
     """
-    values: dict[Slot, dict[Process, float]] = {}
-    scores: dict[Slot, dict[str, tuple[float, float]]] = {}
-    resolutions: dict[Slot, float] = {}
-    cases: dict[str, Case] = {}
-    failures: dict[str, tuple[Case, str]] = {}
-    grades: dict[str, str] = {}
+    reading = _Reading(p, metrics, problem)
     for position, run in enumerate(runs):
         session = str(position) if paired else run.record.id
         for result in run.results:
-            cases[result.case.id] = result.case
-            judged = case_grade(result, run.record)
-            grades[result.case.id] = max(grades.get(result.case.id, ""), judged.letter if judged else "")
-            if result.status.is_finding:
-                failures[result.case.id] = result.case, _cause(result)
-            try:
-                for metric, phase, process, value in _process_values(run, result, p):
-                    if metrics and metric not in metrics:
-                        continue
-                    slot = result.case.id, metric, phase
-                    values.setdefault(slot, {})[session, process] = value
-                    resolutions[slot] = max(resolutions.get(slot, 0.0), _resolution(metric, run))
-                for metric, task, item, score, weight in _items(run, result):
-                    if not (math.isfinite(score) and math.isfinite(weight) and weight > 0):
-                        problem(f"{run.folder}: {task} {item}: {metric} is {score} (weight {weight}): left out")
-                    elif not metrics or metric in metrics:
-                        scores.setdefault((result.case.id, metric, task), {}).setdefault(item, (score, weight))
-            except RunFormatError as error:
-                problem(str(error))
-                failures[result.case.id] = result.case, str(error)
-    found = tuple(
-        Observations(
-            case=cases[slot[0]],
-            metric=slot[1],
-            phase=slot[2],
-            values=values.get(slot, {}),
-            scores=scores.get(slot, {}),
-            resolution=resolutions.get(slot, 0.0),
-            grade=grades[slot[0]],
+            reading.add(run, result, session)
+    return reading.side(name)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read of a side so far."""
+
+    p: float
+    metrics: Collection[str]
+    problem: Callable[[str], None]
+    values: dict[Slot, dict[Process, float]] = field(default_factory=dict)
+    scores: dict[Slot, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    resolutions: dict[Slot, float] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    failures: dict[str, tuple[Case, str]] = field(default_factory=dict)
+    grades: dict[str, str] = field(default_factory=dict)
+
+    def add(self, run: Run, result: BenchmarkResult, session: str) -> None:
+        """Add one case of one run."""
+        case = result.case
+        self.cases[case.id] = case
+        letter = result.grade.letter if result.grade else ""
+        self.grades[case.id] = max(self.grades.get(case.id, ""), letter)
+        if result.status.is_finding:
+            self.failures[case.id] = case, _cause(result)
+        try:
+            self._add_values(run, result, session)
+            self._add_scores(run, result)
+        except RunFormatError as error:
+            self.problem(str(error))
+            self.failures[case.id] = case, str(error)
+
+    def side(self, name: str) -> Side:
+        """Return everything read."""
+        slots = {**self.values, **self.scores}
+        return Side(name, tuple(map(self._observations, slots)), tuple(self.failures.values()))
+
+    def _add_values(self, run: Run, result: BenchmarkResult, session: str) -> None:
+        for metric, phase, process, value in _process_values(run, result, self.p):
+            if self._is_wanted(metric):
+                slot = result.case.id, metric, phase
+                self.values.setdefault(slot, {})[session, process] = value
+                self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), _resolution(metric, run))
+
+    def _add_scores(self, run: Run, result: BenchmarkResult) -> None:
+        for metric, task, item, score, weight in _items(run, result):
+            if not (math.isfinite(score) and math.isfinite(weight) and weight > 0):
+                self.problem(f"{run.folder}: {task} {item}: {metric} is {score} (weight {weight}): left out")
+            elif self._is_wanted(metric):
+                self.scores.setdefault((result.case.id, metric, task), {}).setdefault(item, (score, weight))
+
+    def _is_wanted(self, metric: str) -> bool:
+        return not self.metrics or metric in self.metrics
+
+    def _observations(self, slot: Slot) -> Observations:
+        case_id, metric, phase = slot
+        return Observations(
+            case=self.cases[case_id],
+            metric=metric,
+            phase=phase,
+            values=self.values.get(slot, {}),
+            scores=self.scores.get(slot, {}),
+            resolution=self.resolutions.get(slot, 0.0),
+            grade=self.grades[case_id],
         )
-        for slot in {**values, **scores}
-    )
-    return Side(name, found, tuple(failures.values()))
 
 
 def _cause(result: BenchmarkResult) -> str:
@@ -99,9 +129,11 @@ def _cause(result: BenchmarkResult) -> str:
 
 
 def _resolution(metric: str, run: Run) -> float:
+    """Return the smallest difference that the instrument can tell: a clock tick, or a page of resident memory."""
     unit = unit_of(metric)
     if unit == "bytes":
-        return _PAGE_BYTES
+        memory = run.record.environment.get("memory") or {}
+        return float(memory.get("page_bytes") or _PAGE_BYTES)
     return float(run.record.clock.get("resolution_ns", 0.0)) if unit == "ns" else 0.0
 
 
@@ -114,9 +146,9 @@ def _process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tup
         _column(table, name) for name in ("stage", "metric", "phase", "run", "value")
     )
     measured = stage == Stage.MEASURED.value
-    for tag, of_metric in _groups(metric, np.flatnonzero(measured)):
-        for name, of_phase in _groups(phase, of_metric):
-            for number, rows in _groups(process, of_phase):
+    for tag, of_metric in _groups(metric, np.flatnonzero(measured), str):
+        for name, of_phase in _groups(phase, of_metric, str):
+            for number, rows in _groups(process, of_phase, int):
                 if p == 0.5 or len(rows) >= needed_samples(p):
                     yield tag, name, number, quantile(np.sort(value[rows]), p)
 
@@ -137,8 +169,8 @@ def _column(table: pa.Table, name: str) -> NDArray[np.generic]:
     return found
 
 
-def _groups(column: NDArray[np.generic], rows: NDArray[np.intp]) -> Iterator[tuple[Any, NDArray[np.intp]]]:
+def _groups(column: NDArray[np.generic], rows: NDArray[np.intp], kind: type[T]) -> Iterator[tuple[T, NDArray[np.intp]]]:
     """Yield each different value of the column among these rows, with its rows."""
     cells = column[rows]
     for value in dict.fromkeys(cells.tolist()):
-        yield value, rows[cells == value]
+        yield kind(value), rows[cells == value]

@@ -25,6 +25,25 @@ class SummaryEntry(TypedDict):
     modes: NotRequired[Sequence[Mapping[str, object]]]
 
 
+class FindingEntry(TypedDict):
+    """The fields of ``Finding``; the severity is its name in lower case."""
+
+    code: str
+    severity: str
+    evidence: str
+    consequence: str
+    remedy: str
+
+
+class TrustEntry(TypedDict):
+    """A grade; ``rules`` and ``reasons`` are missing if it was stored before rules had a version."""
+
+    grade: str | None
+    rules: NotRequired[int | None]
+    findings: Sequence[str]
+    reasons: NotRequired[Sequence[FindingEntry]]
+
+
 class ResultEntry(TypedDict):
     """One case in ``results.json``; the last three are paths relative to the folder, or None."""
 
@@ -35,6 +54,8 @@ class ResultEntry(TypedDict):
     notes: Sequence[str]
     workers: Sequence[Mapping[str, object]]
     failure: Mapping[str, object] | None
+    trust: NotRequired[TrustEntry]
+    headline: NotRequired[Sequence[str]]
     samples: NotRequired[str | None]
     memory: NotRequired[str | None]
     scores: NotRequired[str | None]

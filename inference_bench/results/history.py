@@ -1,4 +1,4 @@
-"""Each metric through time, over all runs of a folder, with the changes that cannot be chance."""
+"""Each metric over time, over all runs of a folder, with the changes that are significant."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One run's figure.
+    """The figure of one run.
 
     Attributes:
-        run: its name.
+        run: name of the run.
         created_utc: when it began.
         figure: the median, or the score.
     """
@@ -33,13 +33,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One metric of one case through time.
+    """One metric of one case over time.
 
     Attributes:
         case: what was measured.
         metric: tag.
         phase: as in ``Summary``.
-        points: by time.
+        points: in order of time.
         changes: position of the first run after a change → the change, as a fraction.
     """
 
@@ -55,7 +55,7 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
 
     Args:
         runs: in any order.
-        everything: every metric; otherwise those of the table of all models.
+        everything: all metrics; otherwise those of the table of all models.
     """
     found: dict[tuple[str, str, str], list[Point]] = {}
     cases: dict[str, Case] = {}

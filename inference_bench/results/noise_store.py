@@ -1,14 +1,14 @@
-"""Where A/A measurements are kept: one file a machine, by its fingerprint, in the user's state folder."""
+"""Stored A/A measurements: one file per machine, named by its fingerprint, in the user's state folder."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -22,10 +22,27 @@ from inference_bench.units import counted
 
 SCHEMA_VERSION = 1
 OLD_DAYS = 30
-"""A floor older than this may be that of another kernel, another neighbour, another summer."""
+"""Age above which a floor is called old: kernel, load of the host and temperature may have changed."""
 
 Slot = tuple[str, str, str]
 """Benchmark, metric and phase."""
+
+
+class EntryDocument(TypedDict):
+    """The pairs of one metric in one phase of one case, as stored."""
+
+    case: str
+    benchmark: str
+    metric: str
+    phase: str
+    pairs: Sequence[tuple[float, float]]
+
+
+class SessionDocument(TypedDict):
+    """One A/A measurement, as stored."""
+
+    measured_utc: str
+    entries: Sequence[EntryDocument]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +50,8 @@ class Noise:
     """The A/A measurements of one machine.
 
     Attributes:
-        measured_utc: when the latest was taken, ISO 8601.
-        sessions: how many there are.
+        measured_utc: time of the latest, ISO 8601.
+        sessions: their number.
         cases: benchmark, metric and phase → case id → run medians of each session.
     """
 
@@ -43,11 +60,11 @@ class Noise:
     cases: Mapping[Slot, Mapping[str, tuple[Pairs, ...]]]
 
     def age_days(self, now: datetime | None = None) -> float:
-        """Return how long ago the latest measurement was taken."""
+        """Return the age of the latest measurement."""
         return ((now or datetime.now(UTC)) - datetime.fromisoformat(self.measured_utc)).total_seconds() / 86_400
 
     def floor(self, *, paired: bool) -> AAFloor:
-        """Return the floor as ``comparison`` wants it: that of the case itself, else the largest of its benchmark.
+        """Return the floor for ``compare``: that of the case itself, else the largest of its benchmark.
 
         Args:
             paired: whether the comparison is of interleaved pairs.
@@ -60,7 +77,7 @@ class Noise:
         return look_up
 
     def floor_of(self, slot: Slot, case_id: str = "", *, paired: bool) -> float:
-        """Return the floor of a case as a fraction; where it was not measured, the largest of the slot's cases.
+        """Return the floor of a case as a fraction; if it was not measured, the largest of the slot's cases.
 
         Raises:
             KeyError: the slot was not measured.
@@ -80,12 +97,12 @@ def state_folder() -> Path:
 
 
 def noise_file(fingerprint: str, folder: Path | None = None) -> Path:
-    """Return where the noise of a machine is kept."""
+    """Return the noise file of a machine."""
     return (folder or state_folder()) / "noise" / f"{fingerprint}.json"
 
 
 def load_noise(fingerprint: str, folder: Path | None = None) -> Noise | None:
-    """Return what is known of a machine's noise, or None.
+    """Return the stored noise of a machine, or None if unknown.
 
     Raises:
         RunFormatError: the file is damaged or from a newer version.
@@ -109,7 +126,7 @@ def load_noise(fingerprint: str, folder: Path | None = None) -> Noise | None:
 def add_noise(
     before: Side, after: Side, fingerprint: str, folder: Path | None = None, now: datetime | None = None
 ) -> Path:
-    """Add one A/A measurement to what is known of a machine.
+    """Add one A/A measurement to the noise file of a machine.
 
     Args:
         before: one half of the pairs.
@@ -125,7 +142,10 @@ def add_noise(
 
     path = noise_file(fingerprint, folder)
     stamp = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-    session = {"measured_utc": stamp, "entries": list(_entries(before.observations, after.observations))}
+    session: SessionDocument = {
+        "measured_utc": stamp,
+        "entries": list(_entries(before.observations, after.observations)),
+    }
     document = {
         "schema_version": SCHEMA_VERSION,
         "fingerprint": fingerprint,
@@ -136,17 +156,18 @@ def add_noise(
     return path
 
 
-def _entries(before: Iterable[Observations], after: Iterable[Observations]) -> Iterator[dict[str, Any]]:
+def _entries(before: Iterable[Observations], after: Iterable[Observations]) -> Iterator[EntryDocument]:
     others = {(of.case.id, of.metric, of.phase): of for of in after}
     for of in before:
         other = others.get((of.case.id, of.metric, of.phase))
         pairs = [(of.values[p], other.values[p]) for p in of.values if p in other.values] if other else []
         if pairs and min(min(pair) for pair in pairs) > 0:
-            names = {"case": of.case.id, "benchmark": of.case.benchmark, "metric": of.metric, "phase": of.phase}
-            yield {**names, "pairs": pairs}
+            yield EntryDocument(
+                case=of.case.id, benchmark=of.case.benchmark, metric=of.metric, phase=of.phase, pairs=pairs
+            )
 
 
-def _sessions(path: Path) -> list[dict[str, Any]]:
+def _sessions(path: Path) -> list[SessionDocument]:
     import orjson
 
     try:
@@ -162,11 +183,11 @@ def _sessions(path: Path) -> list[dict[str, Any]]:
 
 
 def floor_sentence(noise: Noise | None, compared: Iterable[Comparisons], now: datetime | None = None) -> str:
-    """Say how well the noise of this machine is known."""
+    """Return how well the noise of this machine is known."""
     if noise is None:
-        return "A/A floor: not known on this machine. `noise` measures by how much identical configurations differ."
+        return "A/A floor: not known on this machine. `noise` measures how much identical configurations differ."
     age = noise.age_days(now)
     known = any(row.margin_source == "A/A floor" for found in compared for row in found.rows)
-    decisive = "" if known else "; nowhere above the margin asked for"
-    old = f" That is old: measure it again with `noise` (after {OLD_DAYS} days)." if age > OLD_DAYS else ""
-    return f"A/A floor: of {counted(noise.sessions, 'measurement')}, the latest {age:.0f} days old{decisive}.{old}"
+    decisive = "" if known else "; never above the requested margin"
+    old = f" That is old: measure it again with `noise` (every {OLD_DAYS} days)." if age > OLD_DAYS else ""
+    return f"A/A floor: from {counted(noise.sessions, 'measurement')}, the latest {age:.0f} days old{decisive}.{old}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from inference_bench.analysis.trust.case import judged
 from inference_bench.columns import TABLES
 from inference_bench.errors import RunFormatError
 from inference_bench.result import BenchmarkResult, RunRecord
@@ -85,6 +86,8 @@ class Run:
 def load_run(path: str | os.PathLike[str]) -> Run:
     """Read the folder of a run; its Parquet files are read on demand.
 
+    A case that was stored without a grade is judged by the present rules.
+
     Raises:
         RunFormatError: the folder is not a run, damaged, or written by a newer version.
     """
@@ -94,9 +97,10 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     record = cast("RecordDocument", _read(folder / RECORD))
     results = cast("ResultsDocument", _read(folder / RESULTS))
     try:
+        run_record = record_from_plain(record)
         return Run(
-            record=record_from_plain(record),
-            results=tuple(result_from_plain(entry) for entry in results["results"]),
+            record=run_record,
+            results=tuple(judged(result_from_plain(entry), run_record) for entry in results["results"]),
             folder=folder,
             files={
                 e["case"]["id"]: {name: cast("str | None", e.get(name)) for name in TABLES} for e in results["results"]

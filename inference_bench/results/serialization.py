@@ -8,10 +8,18 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
+from inference_bench.grade import Finding, Grade, Severity
 from inference_bench.metrics import better_of, unit_of
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Estimate, Failure, Mode, RunRecord, Status, Summary
-from inference_bench.results.documents import CaseEntry, RecordDocument, ResultEntry, SummaryEntry
+from inference_bench.results.documents import (
+    CaseEntry,
+    FindingEntry,
+    RecordDocument,
+    ResultEntry,
+    SummaryEntry,
+    TrustEntry,
+)
 from inference_bench.spec import Limits, Setup, Spec
 
 T = TypeVar("T")
@@ -78,6 +86,31 @@ def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
         "notes": plain(result.notes),
         "workers": plain(result.workers),
         "failure": plain(result.failure),
+        "trust": _grade_to_plain(result.grade),
+        "headline": list(result.headline),
+    }
+
+
+def _grade_to_plain(grade: Grade | None) -> TrustEntry:
+    """Return a grade with the version of its rules; ``findings`` names what ``reasons`` explains."""
+    if grade is None:
+        return {"grade": None, "rules": None, "findings": [], "reasons": []}
+    return {
+        "grade": grade.letter,
+        "rules": grade.rules,
+        "findings": [finding.code for finding in grade.findings],
+        "reasons": [finding_to_plain(finding) for finding in grade.findings],
+    }
+
+
+def finding_to_plain(finding: Finding) -> FindingEntry:
+    """Return a finding; its severity by name."""
+    return {
+        "code": finding.code,
+        "severity": finding.severity.name.lower(),
+        "evidence": plain(finding.evidence),
+        "consequence": finding.consequence,
+        "remedy": finding.remedy,
     }
 
 
@@ -106,7 +139,20 @@ def result_from_plain(data: ResultEntry) -> BenchmarkResult:
         workers=tuple(data["workers"]),
         notes=tuple(data["notes"]),
         failure=None if failure is None else _build(Failure, failure),
+        grade=_grade_from_plain(data.get("trust")),
+        headline=tuple(data.get("headline", ())),
     )
+
+
+def _grade_from_plain(data: TrustEntry | None) -> Grade | None:
+    """Return the grade; None if there is none, or it was stored before rules had a version, without its reasons."""
+    if data is None or data["grade"] is None:
+        return None
+    rules = data.get("rules")
+    if rules is None:
+        return None
+    reasons = (_build(Finding, of, severity=Severity[of["severity"].upper()]) for of in data["reasons"])
+    return Grade(data["grade"], tuple(reasons), rules)
 
 
 def _summary_from_plain(data: SummaryEntry) -> Summary:

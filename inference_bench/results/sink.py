@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from inference_bench.plugins import load_class, names_in
+from inference_bench.plugins import load_class, plugin_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,12 +68,12 @@ class Sinks(Sink):  # not a plugin: it is outside the package ``sinks``
 
 
 def open_sinks(folder: Path, names: Iterable[str] | None = None) -> Sink:
-    """Return the named sinks on the folder of a run as one; all sinks of this package by default.
+    """Return the named sinks on the folder of a run as one; all installed sinks by default.
 
     Raises:
         UnknownNameError: there is no such sink.
     """
-    wanted = names_in(PACKAGE) if names is None else names
+    wanted = plugin_names(PACKAGE) if names is None else names
     # results.json and run.json name the other files: written last, they never name a missing file.
     ordered = sorted(wanted, key=lambda name: name == "json")
     return Sinks(folder, [load_class("sink", PACKAGE, name, Sink)(folder) for name in ordered])  # type: ignore[type-abstract]

@@ -1,1 +1,1 @@
-"""For authors of plugins: new, verify, migrate."""
+"""For plugin authors: new, verify, migrate."""

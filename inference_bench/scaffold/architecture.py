@@ -1,23 +1,26 @@
-"""What a published ``config.json`` says of a model, and a smaller model of the same architecture."""
+"""Read a published ``config.json``, and derive a smaller model of the same architecture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from inference_bench.errors import InvalidValueError
 
+Config: TypeAlias = Mapping[str, Any]
+"""The values of a ``config.json``, or a part of them."""
+
 _NOT_ARCHITECTURE = {"architectures", "auto_map", "dtype", "quantization_config", "torch_dtype", "transformers_version"}
-"""Keys that say how weights are stored or which code reads them, not what is computed."""
+"""Keys about storage and code, which do not define what is computed."""
 
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
 _ENCODERS = {"albert", "bert", "camembert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta"}
 _BEFORE_FIRST_POSITION = {"camembert": 2, "mpnet": 2, "roberta": 2, "xlm-roberta": 2}
-"""Rows of the position table that no token uses."""
+"""Unused rows at the start of the position table, by ``model_type``."""
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len", "seq_length")
 _UNLIMITED = 2048
-"""Taken for architectures without a largest position: long enough for every benchmark's defaults."""
+"""Limit for architectures without a largest position; enough for every benchmark's defaults."""
 
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _HEADS = ("num_attention_heads", "n_head", "n_heads")
@@ -43,11 +46,11 @@ _AT_MOST = {
     "q_lora_rank": 64,
     "kv_lora_rank": 64,
 }
-"""Sizes that stand on their own. Head sizes are left alone: positions are encoded in them."""
+"""Upper bounds of independent sizes. Head sizes are kept, since positions are encoded in them."""
 
 
-def architecture_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what defines the architecture, as ``TransformersModel.architecture`` takes it.
+def architecture_of(config: Config) -> Config:
+    """Return the values that define the architecture, for ``TransformersModel.architecture``.
 
     Raises:
         InvalidValueError: no ``model_type``, or neither a causal language model nor a text encoder.
@@ -60,26 +63,26 @@ def architecture_of(config: Mapping[str, Any]) -> dict[str, Any]:
             "architecture",
             ", ".join(map(str, named)),
             "a causal language model (…ForCausalLM) or a text encoder such as BertModel",
-            "For anything else write a skeleton with --bare and load it there.",
+            "For other models write a skeleton with --bare.",
         )
     return {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE and not key.startswith("_")}
 
 
-def is_encoder(config: Mapping[str, Any]) -> bool:
-    """Return whether this kind of network turns a text into vectors rather than into more text."""
+def is_encoder(config: Config) -> bool:
+    """Return whether this kind of network is a text encoder."""
     return config["model_type"] in _ENCODERS
 
 
-def max_input_length(architecture: Mapping[str, Any]) -> int:
-    """Return the number of positions that tokens can take."""
+def max_input_length(architecture: Config) -> int:
+    """Return the number of positions for tokens."""
     stated = next((architecture[key] for key in _POSITIONS if isinstance(architecture.get(key), int)), _UNLIMITED)
     return stated - _BEFORE_FIRST_POSITION.get(architecture.get("model_type", ""), 0)
 
 
-def reduced(architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what differs in a small model of the same architecture: fewer layers, heads, experts and tokens.
+def reduced(architecture: Config) -> Config:
+    """Return the values that differ in a small model of the same architecture.
 
-    Every kind of layer occurs in it, and every ratio that a layer relies on still holds.
+    It has fewer layers, heads, experts and tokens, but every kind of layer and every required ratio.
     """
     smaller = {key: min(architecture[key], most) for key, most in _AT_MOST.items() if _is_size(architecture.get(key))}
     smaller |= dict(_heads_and_widths(architecture))
@@ -93,7 +96,7 @@ def reduced(architecture: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in smaller.items() if value != architecture[key]}
 
 
-def _heads_and_widths(architecture: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+def _heads_and_widths(architecture: Config) -> Iterator[tuple[str, int]]:
     width_key = next((key for key in _WIDTH if key in architecture), None)
     heads_key = next((key for key in _HEADS if key in architecture), None)
     if width_key is None or heads_key is None:
@@ -111,8 +114,8 @@ def _heads_and_widths(architecture: Mapping[str, Any]) -> Iterator[tuple[str, in
             yield key, min(architecture[key], _rounded(architecture[key] * narrower / width))
 
 
-def _layers(architecture: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield fewer layers; a list with one entry a layer is cut after every kind has occurred."""
+def _layers(architecture: Config) -> Iterator[tuple[str, object]]:
+    """Yield fewer layers; lists with one entry per layer are cut after the last new kind of layer."""
     key = next((key for key in _LAYERS if key in architecture), None)
     if key is None:
         return

@@ -1,4 +1,4 @@
-"""What a model's folder has to be like: names, the model's class, its benchmarks. Each check yields what is wrong."""
+"""Check a model's folder: names, the model's class, its benchmarks. Each check yields flaws."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from typing import Any
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import KINDS, BenchmarkFile, load_benchmark
 from inference_bench.errors import InvalidValueError, PluginError
+from inference_bench.machine.device import device_kinds
 from inference_bench.metrics import METRICS
 from inference_bench.model.discovery import ModelFile, load_model
-from inference_bench.model.model import ABILITIES, HubWeights, Model, PackageWeights
+from inference_bench.model.model import ABILITIES, Model
+from inference_bench.model.weights.references import HubWeights, PackageWeights
 from inference_bench.scaffold.skeleton import check_name
-from inference_bench.spec import DEVICES, DTYPES, SUITES, Axis
+from inference_bench.spec import DTYPES, SUITES, Axis
 
 _FRAMEWORKS = ("torch", "transformers", "tensorflow", "jax", "onnxruntime", "vllm", "accelerate", "safetensors")
 _METHODS = {"generate": "generator", "score": "scorer", "encode": "encoder"}
-"""The method that an ability is used through."""
+"""Ability → the method that provides it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be.
+class Flaw:
+    """One violation of the plugin interface.
 
     Attributes:
         where: the file or folder.
         problem: what was found.
-        fix: what to do.
+        fix: how to fix it.
     """
 
     where: str
@@ -38,45 +40,45 @@ class Finding:
     fix: str
 
 
-def findings(file: ModelFile) -> Iterator[Finding]:
-    """Yield what is wrong with a model's folder; imports its files."""
+def flaws(file: ModelFile) -> Iterator[Flaw]:
+    """Yield the flaws of a model's folder; imports its files."""
     yield from _check_folder(file)
     yield from _check_model(file)
     yield from _check_benchmarks(own_benchmarks(file))
 
 
-def _check_folder(file: ModelFile) -> Iterator[Finding]:
-    """Look at names alone."""
+def _check_folder(file: ModelFile) -> Iterator[Flaw]:
+    """Check names only."""
     folder = file.path.parent
     try:
         check_name("model", file.name)
     except InvalidValueError as error:
-        yield Finding(str(folder), str(error), "rename the folder")
+        yield Flaw(str(folder), str(error), "rename the folder")
     benchmarks = folder / "benchmarks"
     for path in sorted(benchmarks.glob("*")):
         if path.is_dir() and path.name not in (*KINDS, "__pycache__"):
-            yield Finding(str(path), "no kind of benchmark", f"move its files into one of {', '.join(KINDS)}")
+            yield Flaw(str(path), "unknown kind of benchmark", f"move its files into one of {', '.join(KINDS)}")
         elif path.suffix == ".py" and not path.name.startswith("_"):
-            yield Finding(
+            yield Flaw(
                 str(path),
-                "a benchmark outside of its kind's folder",
+                "a benchmark outside of a kind's folder",
                 f"`migrate {folder.parent}` copies it there; then delete it",
             )
     seen: dict[str, Path] = {}
     for path in sorted(path for kind in KINDS for path in (benchmarks / kind).glob("*.py")):
         if not path.name.startswith(("benchmark_", "_")):
-            yield Finding(str(path), "never found: its name does not begin with benchmark_", "rename it")
+            yield Flaw(str(path), "ignored: its name does not begin with benchmark_", "rename it")
         elif path.name in seen and not path.name.startswith("_"):
-            yield Finding(str(path), f"bears the name of {seen[path.name]}", "rename one of the two")
+            yield Flaw(str(path), f"has the same name as {seen[path.name]}", "rename one of the two")
         seen[path.name] = path
 
 
-def _check_model(file: ModelFile) -> Iterator[Finding]:
+def _check_model(file: ModelFile) -> Iterator[Flaw]:
     before = _loaded_frameworks()
     try:
         model = load_model(file)
     except PluginError as error:
-        yield Finding(str(file.path), str(error), "one subclass of Model, importable without its framework")
+        yield Flaw(str(file.path), str(error), "one subclass of Model, importable without its framework")
         return
     yield from _late_imports(file.path, before)
     missing = sorted(getattr(model, "__abstractmethods__", ()))
@@ -87,7 +89,7 @@ def _check_model(file: ModelFile) -> Iterator[Finding]:
     yield from _check_abilities(file, model)
 
 
-def _check_load(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
+def _check_load(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
     expected = list(inspect.signature(Model.load).parameters)
     given = inspect.signature(model.load).parameters.values()
     positional = [of.name for of in given if of.kind in (of.POSITIONAL_ONLY, of.POSITIONAL_OR_KEYWORD)]
@@ -95,7 +97,7 @@ def _check_load(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
         yield _wrong(file, f"load({', '.join(positional)})", f"declare load({', '.join(expected)})")
 
 
-def _check_metadata(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
+def _check_metadata(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
     for name in ("title", "description", "license"):
         if not (isinstance(getattr(model, name), str) and getattr(model, name).strip()):
             yield _wrong(file, f"{name} is {getattr(model, name)!r}", f'state it: {name} = "…"')
@@ -103,7 +105,7 @@ def _check_metadata(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
         value = getattr(model, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             yield _wrong(file, f"{name} is {value!r}", f"state it as a whole number of at least {least}")
-    for name, known in (("devices", DEVICES), ("dtypes", DTYPES), ("abilities", ABILITIES)):
+    for name, known in (("devices", device_kinds()), ("dtypes", DTYPES), ("abilities", ABILITIES)):
         value = getattr(model, name)
         if not isinstance(value, tuple) or not value or not set(value) <= set(known):
             yield _wrong(file, f"{name} is {value!r}", f"a tuple of some of {', '.join(known)}")
@@ -113,17 +115,17 @@ def _check_metadata(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
             yield _wrong(file, f"{name} is {value!r}", f"{of.__name__}(…), or None")
 
 
-def _check_abilities(file: ModelFile, model: type[Model]) -> Iterator[Finding]:
+def _check_abilities(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
     stated: Any = model.abilities
     if not isinstance(stated, tuple) or not stated:
-        return  # found with the metadata
+        return  # reported with the metadata
     for ability, method in _METHODS.items():
         has = getattr(model, method) is not getattr(Model, method)
         if ability in stated and not has:
-            yield _wrong(file, f"says that it can {ability}, but has no {method}()", f"write {method}(), or drop it")
-        if method in vars(model) and ability not in stated:  # what it only inherits, it need not be able to do
+            yield _wrong(file, f"declares the ability {ability} but has no {method}()", f"write {method}(), or drop it")
+        if method in vars(model) and ability not in stated:  # an inherited method is no claim
             yield _wrong(
-                file, f"has {method}(), but does not say that it can {ability}", f"add {ability!r} to abilities"
+                file, f"has {method}() but does not declare the ability {ability}", f"add {ability!r} to abilities"
             )
 
 
@@ -132,19 +134,19 @@ def own_benchmarks(file: ModelFile) -> list[Path]:
     return sorted(path for kind in KINDS for path in (file.path.parent / "benchmarks" / kind).glob("benchmark_*.py"))
 
 
-def _check_benchmarks(paths: Sequence[Path]) -> Iterator[Finding]:
+def _check_benchmarks(paths: Sequence[Path]) -> Iterator[Flaw]:
     for path in paths:
         before = _loaded_frameworks()
         try:
             benchmark = load_benchmark(BenchmarkFile(path.stem.removeprefix("benchmark_"), path))
         except PluginError as error:
-            yield Finding(str(path), str(error), "one subclass of Benchmark, or one @benchmark function")
+            yield Flaw(str(path), str(error), "one subclass of Benchmark, or one @benchmark function")
             continue
         yield from _late_imports(path, before)
-        yield from (Finding(str(path), problem, fix) for problem, fix in _flaws(benchmark))
+        yield from (Flaw(str(path), problem, fix) for problem, fix in _flaws_of_benchmark(benchmark))
 
 
-def _flaws(benchmark: type[Benchmark]) -> Iterator[tuple[str, str]]:
+def _flaws_of_benchmark(benchmark: type[Benchmark]) -> Iterator[tuple[str, str]]:
     """Yield (problem, fix)."""
     if inspect.isabstract(benchmark):
         yield f"{benchmark.__name__} has no measure()", "write measure(self, model, case, measurement)"
@@ -152,7 +154,7 @@ def _flaws(benchmark: type[Benchmark]) -> Iterator[tuple[str, str]]:
         yield "title is empty", 'state it: title = "…"'
     if not benchmark.suites or not set(benchmark.suites) <= set(SUITES):
         yield f"suites is {benchmark.suites!r}", f"a tuple of some of {', '.join(SUITES)}"
-    axes: Sequence[Any] = benchmark.axes  # what a plugin really wrote
+    axes: Sequence[Any] = benchmark.axes  # as the plugin wrote it
     for axis in axes:
         if not isinstance(axis, Axis) or not axis.default:
             yield f"axes holds {axis!r}", "Axis(name, (value, …)) with at least one value"
@@ -165,11 +167,11 @@ def _loaded_frameworks() -> set[str]:
     return {name for name in _FRAMEWORKS if name in sys.modules}
 
 
-def _late_imports(path: Path, before: set[str]) -> Iterator[Finding]:
+def _late_imports(path: Path, before: set[str]) -> Iterator[Flaw]:
     early = sorted(_loaded_frameworks() - before)
     if early:
-        yield Finding(str(path), f"importing it imports {', '.join(early)}", "import them inside load() or measure()")
+        yield Flaw(str(path), f"importing it imports {', '.join(early)}", "import them inside load() or measure()")
 
 
-def _wrong(file: ModelFile, problem: str, fix: str) -> Finding:
-    return Finding(str(file.path), problem, fix)
+def _wrong(file: ModelFile, problem: str, fix: str) -> Flaw:
+    return Flaw(str(file.path), problem, fix)

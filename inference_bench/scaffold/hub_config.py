@@ -2,8 +2,8 @@
 
     python -m inference_bench.scaffold.hub_config REPOSITORY REVISION
 
-Prints one JSON object: ``config``, ``commit`` and ``license`` (empty if the repository states none). A process of its
-own, as ``hub_download`` is and for the same reasons.
+Prints one JSON object: ``config``, ``commit`` and ``license`` (empty if the repository states none). Runs in
+a separate process for the same reasons as ``hub_download``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,21 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Any, TypedDict
 
 from inference_bench.model.weights.hub_download import PROBE_S, reason
 
 
-def read_config(repo_id: str, revision: str) -> dict[str, object]:
-    """Ask the hub once, within ``PROBE_S``, which commit this is; then read that commit's ``config.json``."""
+class HubConfig(TypedDict):
+    """A model's configuration on the hub, its commit, and the licence on its card."""
+
+    config: dict[str, Any]
+    commit: str
+    license: str
+
+
+def read_config(repo_id: str, revision: str) -> HubConfig:
+    """Resolve the revision to a commit within ``PROBE_S``, then read that commit's ``config.json``."""
     from huggingface_hub import HfApi, hf_hub_download
 
     signal.alarm(PROBE_S)  # see hub_download
@@ -26,7 +35,7 @@ def read_config(repo_id: str, revision: str) -> dict[str, object]:
     path = hf_hub_download(repo_id, "config.json", revision=info.sha)
     card = info.card_data
     stated = card.get("license") if card else None
-    return {"config": json.loads(Path(path).read_text()), "commit": info.sha, "license": stated or ""}
+    return {"config": json.loads(Path(path).read_text()), "commit": str(info.sha), "license": stated or ""}
 
 
 if __name__ == "__main__":

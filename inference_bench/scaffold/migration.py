@@ -1,10 +1,10 @@
-"""From a legacy layout of model benchmarks to the standard one, by copying.
+"""Copy a legacy layout of model benchmarks to the standard one.
 
     models/<name>/benchmarks/*.py                                             flat
     src/**/models/<name>/benchmarks/{unit,integration,performance}/*.py       by kind, deep in a package
 
-Both become ``models/<name>/benchmarks/<kind>/benchmark_<benchmark>.py``, and whatever else is in a model's folder goes
-along. Nothing is overwritten, nothing is removed, and a second migration finds everything done.
+Both become ``models/<name>/benchmarks/<kind>/benchmark_<benchmark>.py``; other files of a model's folder are copied
+too. Nothing is overwritten or removed, and a second migration has nothing to do.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _WORDS_OF_KIND = {
     "unit": {"accuracy", "answers", "correctness", "quality"},
     "integration": {"agreement", "compare", "comparison", "consistency", "parity", "regression"},
 }
-"""Words in the name of a flat file that tell its kind; any other is about performance."""
+"""Words in a flat file's name that identify its kind; the default is performance."""
 
 _AFFIXES = {"bench", "benchmark", "benchmarks", "test", "tests"}
-"""Words of a legacy file's name that say only that it is a benchmark."""
+"""Words in a legacy file's name that are dropped."""
 
 
 class State(StrEnum):
-    """What becomes of one file."""
+    """The state of one file."""
 
     COPY = "copy"
     DONE = "done"
@@ -43,12 +43,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One file's way.
+    """The copy of one file.
 
     Attributes:
-        source: where it is, and stays.
-        target: where it goes.
-        state: ``copy``, or ``done`` if an equal file is there, or ``conflict`` if another one is there or on its way.
+        source: the file, which stays.
+        target: the path of its copy.
+        state: ``copy``; ``done`` if an equal file exists; ``conflict`` if another one exists or is also copied there.
     """
 
     source: Path
@@ -58,10 +58,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What is to be done.
+    """The plan of a migration.
 
     Attributes:
-        steps: the files that do not stand where they belong.
+        steps: the files to copy.
         incomplete: model folders that will have no ``model.py``.
         skipped: symbolic links, which are not followed.
     """
@@ -71,17 +71,17 @@ class Migration:
     skipped: tuple[Path, ...]
 
     def count(self, state: State) -> int:
-        """Return how many files are in this state."""
+        """Return the number of files in this state."""
         return sum(step.state is state for step in self.steps)
 
 
 def default_target(old: Path) -> Path:
-    """Return the standard place for the models of a tree."""
+    """Return the standard folder for the models of a tree."""
     return old if old.name == "models" else old / "models"
 
 
 def plan_migration(old: Path, to: Path) -> Migration:
-    """Find every legacy model under ``old`` and say what becomes of its files under ``to``; changes nothing.
+    """Find every legacy model under ``old`` and plan the copies of its files under ``to``; changes nothing.
 
     Raises:
         InvalidValueError: no such folder, or no model with benchmarks in it.
@@ -106,7 +106,7 @@ def plan_migration(old: Path, to: Path) -> Migration:
 
 
 def apply_migration(migration: Migration) -> None:
-    """Copy what is to be copied.
+    """Copy the files with the state ``copy``.
 
     Raises:
         InvalidValueError: a file cannot be written.
@@ -120,7 +120,7 @@ def apply_migration(migration: Migration) -> None:
 
 
 def _legacy_models(root: Path) -> Iterator[Path]:
-    """Yield the models in every folder named ``models`` in which at least one has benchmarks."""
+    """Yield the models of every folder named ``models`` that has at least one model with benchmarks."""
     for folder, names, _ in os.walk(root):
         names[:] = sorted(name for name in names if name not in _IGNORED and not name.startswith("."))
         if Path(folder).name == "models":
@@ -134,7 +134,7 @@ def _has_benchmarks(model: Path) -> bool:
 
 
 def _ways(model: Path, target: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield (source, target) for each file of a model that does not stand where it belongs."""
+    """Yield (source, target) for each file of a model that is not in its standard place."""
     taken: dict[str, str] = {}
     for path in _files(model):
         inside = path.relative_to(model)
@@ -145,7 +145,7 @@ def _ways(model: Path, target: Path) -> Iterator[tuple[Path, Path]]:
             continue
         kind, name = _kind_and_name(inside)
         if taken.setdefault(name, kind) != kind:
-            name = f"{name}_{kind}"  # a benchmark's name stands in one kind only
+            name = f"{name}_{kind}"  # a benchmark's name is unique across kinds
         yield path, target / "benchmarks" / kind / f"benchmark_{name}.py"
 
 
@@ -195,7 +195,7 @@ def _steps(ways: Sequence[tuple[Path, Path]]) -> Iterator[Step]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Link a finished copy into place, which fails if anything is there and leaves nothing half done."""
+    """Link a finished copy into place: atomic, and fails if the target exists."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=target.parent, prefix=".migrate-") as copy:
         shutil.copy2(source, copy.name)

@@ -1,23 +1,22 @@
-"""What is known of a model before a line of its file is written: its config.json, and what follows from it."""
+"""Facts about a model before its file is written, from its config.json."""
 
 from __future__ import annotations
 
 import json
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from inference_bench.errors import InvalidValueError, UsageError, WeightsError
+from inference_bench.machine.subprocesses import last_line, run_python
 from inference_bench.model.engines.transformers.causal_lm import CausalLM
 from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
-from inference_bench.model.model import HubWeights
 from inference_bench.model.weights.hub_download import PROBE_S
-from inference_bench.scaffold.architecture import architecture_of, is_encoder, reduced
+from inference_bench.model.weights.references import HubWeights
+from inference_bench.scaffold.architecture import Config, architecture_of, is_encoder, reduced
+from inference_bench.scaffold.hub_config import HubConfig
 from inference_bench.spec import DTYPES
 
 DEFAULT_CONFIG = Path(__file__).with_name("templates") / "config.json"
@@ -25,19 +24,19 @@ DEFAULT_CONFIG = Path(__file__).with_name("templates") / "config.json"
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What is known of a model whose skeleton is written.
+    """Facts about a model, for its skeleton.
 
     Attributes:
-        name: of its folder.
-        architecture: as ``TransformersModel.architecture``; empty for a bare model.
-        parameters: their number; 0 for a bare model.
-        hub: where its weights are, or None.
-        license: of its weights.
-        dtype: of its published weights.
+        name: name of its folder.
+        architecture: see ``TransformersModel.architecture``; empty for a bare model.
+        parameters: number of parameters; 0 for a bare model.
+        hub: its repository on the hub, or None.
+        license: licence of its weights.
+        dtype: dtype of its published weights.
     """
 
     name: str
-    architecture: Mapping[str, Any] = field(default_factory=dict)
+    architecture: Config = field(default_factory=dict)
     parameters: int = 0
     hub: HubWeights | None = None
     license: str = ""
@@ -45,24 +44,24 @@ class ModelFacts:
 
     @property
     def title(self) -> str:
-        """The hub's spelling of the name, or the folder's."""
+        """The name on the hub, or that of the folder."""
         return self.hub.repo_id.partition("/")[2] if self.hub else title_of(self.name)
 
 
 def title_of(name: str) -> str:
-    """Return a heading for the name of a folder or file."""
+    """Return a title for the name of a folder or file."""
     text = name.replace("_", " ")
     return text[:1].upper() + text[1:]
 
 
 def read_facts(name: str, hub_id: str | None, revision: str, config: Path | None) -> ModelFacts:
-    """Read a model's configuration, from ``config`` if given, else from the hub; count its parameters.
+    """Read a model's configuration from ``config`` or the hub, and count its parameters.
 
     Args:
-        name: of its folder.
-        hub_id: owner and name on the hub, or None for a model without weights.
-        revision: branch, tag or commit there; the commit that is found is kept.
-        config: a ``config.json`` or the folder with it.
+        name: name of its folder.
+        hub_id: ``owner/name`` on the hub, or None for a model without weights.
+        revision: branch, tag or commit there; it is resolved to a commit.
+        config: a ``config.json``, or its folder.
 
     Raises:
         UsageError: no such configuration, or one that transformers cannot build, full or reduced.
@@ -85,7 +84,7 @@ def read_facts(name: str, hub_id: str | None, revision: str, config: Path | None
     return ModelFacts(name, architecture, full, hub, license_, dtype if dtype in DTYPES else "float32")
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> Config:
     file = path / "config.json" if path.is_dir() else path
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
@@ -96,34 +95,24 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _ask_hub(hub: HubWeights) -> dict[str, Any]:
-    done = _python("inference_bench.scaffold.hub_config", hub.repo_id, hub.revision)
+def _ask_hub(hub: HubWeights) -> HubConfig:
+    done = run_python("-m", "inference_bench.scaffold.hub_config", hub.repo_id, hub.revision)
     if done.returncode:
         slow = done.returncode == -signal.SIGALRM
-        why = f"no answer within {PROBE_S} s" if slow else _last_line(done)
+        why = f"no answer within {PROBE_S} s" if slow else last_line(done)
         raise WeightsError(
-            f"hub {hub.repo_id}: {why}. Where you have its config.json: --config PATH with the same --hub-id."
+            f"hub {hub.repo_id}: {why}. If you have its config.json, give --config PATH with the same --hub-id."
         )
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: HubConfig = json.loads(done.stdout)
     return answer
 
 
-def _count_parameters(architectures: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Count the parameters of each, which also shows that transformers can build it."""
+def _count_parameters(architectures: Sequence[Config]) -> list[int]:
+    """Count the parameters of each; this also checks that transformers can build it."""
     base = EmbeddingModel if is_encoder(architectures[0]) else CausalLM
-    done = _python("inference_bench.scaffold.parameter_count", base.auto_class, text=json.dumps(architectures))
+    done = run_python("-m", "inference_bench.scaffold.parameter_count", base.auto_class, text=json.dumps(architectures))
     if done.returncode:
         kind = architectures[0]["model_type"]
-        raise UsageError(f"config.json: transformers cannot build this {kind!r} model: {_last_line(done)}.")
+        raise UsageError(f"config.json: transformers cannot build this {kind!r} model: {last_line(done)}.")
     counts: list[int] = json.loads(done.stdout.splitlines()[-1])
     return counts
-
-
-def _python(module: str, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", module, *words]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-
-
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    lines = done.stderr.strip().splitlines()
-    return lines[-1].rstrip(".") if lines else f"exit status {done.returncode}"

@@ -1,24 +1,23 @@
-"""Count the parameters of models from their configurations alone, on the meta device.
+"""Count the parameters of models from their configurations, on the meta device.
 
     python -m inference_bench.scaffold.parameter_count AUTO_CLASS < CONFIGURATIONS
 
 Reads a JSON list of configurations, builds each with this auto class of transformers, and prints a JSON list of
-numbers. A process of its own, so that the caller imports no framework. A number also says that transformers can build
-this model: nothing is allocated, but everything is made.
+numbers. Runs in a separate process, so that the caller imports no framework. It also checks that transformers can
+build the model; nothing is allocated.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from inference_bench.model.engines.transformers.base import import_transformers
+from inference_bench.scaffold.architecture import Config
 
 
-def parameter_count(auto_class: str, config: Mapping[str, Any]) -> int:
-    """Return the number of distinct parameters; tied ones count once."""
+def parameter_count(auto_class: str, config: Config) -> int:
+    """Return the number of parameters; tied ones count once."""
     import torch
 
     transformers = import_transformers()

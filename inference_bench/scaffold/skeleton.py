@@ -1,4 +1,4 @@
-"""Skeletons of models and benchmarks: complete files that run as they are, from templates in ``templates``."""
+"""Skeletons of models and benchmarks: complete, runnable files from ``templates``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import KINDS, STANDARD
@@ -24,16 +23,16 @@ _OWN = {
     "integration": ("agreement",),
     "performance": ("inference_speed", "memory_usage", "batch_processing", "model_loading_time"),
 }
-"""Standard benchmarks that a new model's folder specialises, by kind."""
+"""Kind → standard benchmarks that a new model's folder specialises."""
 
 _OWN_OF_ENCODERS = {"performance": ("inference_speed", "memory_usage", "model_loading_time")}
 
 
 def check_name(kind: str, name: str) -> None:
-    """Refuse what cannot be a module's name.
+    """Refuse a name that cannot be a module's.
 
     Raises:
-        InvalidValueError: with the nearest name that can.
+        InvalidValueError: suggests a similar valid name.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         nearest = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
@@ -49,7 +48,7 @@ def model_files(facts: ModelFacts) -> dict[str, str]:
     files = {"model.py": _render("model.py", **_model_words(facts))} | readme
     for kind, names in (_OWN_OF_ENCODERS if is_encoder(facts.architecture) else _OWN).items():
         for name in names:
-            # A skeleton is written by the version that is installed, and that may have fewer benchmarks.
+            # The installed version may have fewer benchmarks.
             if name in names_in(STANDARD):
                 files[f"benchmarks/{kind}/benchmark_{name}.py"] = standard_benchmark(
                     name, facts.title, max_input_length(facts.architecture)
@@ -58,7 +57,7 @@ def model_files(facts: ModelFacts) -> dict[str, str]:
 
 
 def standard_benchmark(name: str, model_title: str, limit: int) -> str:
-    """Return a model's own version of a standard benchmark, its axes spelt out and within ``limit`` positions."""
+    """Return a model's own version of a standard benchmark, with explicit axes within ``limit`` positions."""
     base: type[Benchmark] = load_class("benchmark", STANDARD, name, Benchmark)  # type: ignore[type-abstract]
     axes = "".join(f"        {axis}={_literal(list(values), 8, '()')},\n" for axis, values in _axes(base, limit))
     return _render(
@@ -74,7 +73,7 @@ def standard_benchmark(name: str, model_title: str, limit: int) -> str:
 
 
 def own_benchmark(name: str, *, function: bool) -> str:
-    """Return a benchmark from scratch: a class, or a function whose calls are timed."""
+    """Return a new benchmark: a class, or a function whose calls are timed."""
     title = title_of(name)
     return _render(
         "function_benchmark.py" if function else "benchmark.py",
@@ -86,10 +85,10 @@ def own_benchmark(name: str, *, function: bool) -> str:
 
 
 def check_kind(kind: str) -> None:
-    """Refuse what is no folder of a model's benchmarks.
+    """Refuse an unknown kind of benchmark.
 
     Raises:
-        UnknownNameError: it is none.
+        UnknownNameError: no such kind.
     """
     if kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
@@ -99,7 +98,7 @@ def write_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
     """Write the files, all or none of them, and return their paths.
 
     Raises:
-        InvalidValueError: one is there already, or the folder cannot be written.
+        InvalidValueError: a file exists, or the folder cannot be written.
     """
     targets = {folder / path: text for path, text in files.items()}
     for target in targets:
@@ -121,12 +120,12 @@ def _described(facts: ModelFacts) -> dict[str, str]:
         "title": facts.title,
         "class_name": _class_name(facts.name),
         "title_literal": _literal(facts.title),
-        "description_literal": _literal(f"{kind} architecture" if kind else "a model on a framework of its own"),
+        "description_literal": _literal(f"{kind} architecture" if kind else "a model on its own framework"),
         "license_literal": _literal(facts.license or "unknown"),
     }
 
 
-def _model_words(facts: ModelFacts) -> dict[str, Any]:
+def _model_words(facts: ModelFacts) -> dict[str, object]:
     hub = facts.hub and f"HubWeights(repo_id={_literal(facts.hub.repo_id)}, revision={_literal(facts.hub.revision)})"
     encoder = is_encoder(facts.architecture)
     base = "EmbeddingModel" if encoder else "CausalLM"
@@ -146,14 +145,14 @@ def _model_words(facts: ModelFacts) -> dict[str, Any]:
 def _readme(facts: ModelFacts) -> dict[str, str]:
     return {
         "title": facts.title,
-        "weights": f"hub {facts.hub.repo_id}, revision {facts.hub.revision}" if facts.hub else "none named yet",
+        "weights": f"hub {facts.hub.repo_id}, revision {facts.hub.revision}" if facts.hub else "none yet",
         "license": facts.license or "unknown",
         "parameters": f"{facts.parameters:,}" if facts.parameters else "unknown",
     }
 
 
 def _axes(base: type[Benchmark], limit: int) -> list[tuple[str, tuple[int | str, ...]]]:
-    """Return a benchmark's axes with the lengths that the model's positions hold."""
+    """Return a benchmark's axes with lengths within ``limit`` positions."""
     defaults = {axis.name: axis.default for axis in base.axes}
     new_tokens = max((value for value in defaults.get("new_tokens", ()) if isinstance(value, int)), default=0)
     if "input_length" in defaults:
@@ -163,7 +162,7 @@ def _axes(base: type[Benchmark], limit: int) -> list[tuple[str, tuple[int | str,
     return list(defaults.items())
 
 
-def _render(template: str, **words: Any) -> str:
+def _render(template: str, **words: object) -> str:
     text = (TEMPLATES / f"{template}.template").read_text(encoding="utf-8")
     return Template(text).substitute(words).rstrip("\n") + "\n"
 
@@ -172,8 +171,8 @@ def _class_name(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
 
 
-def _literal(value: Any, indent: int = 0, brackets: str = "[]") -> str:
-    """Return a Python literal, laid out as the project's formatter would."""
+def _literal(value: object, indent: int = 0, brackets: str = "[]") -> str:
+    """Return a Python literal in the layout of the project's formatter."""
     if isinstance(value, dict):
         parts = [f"{_literal(str(key))}: {_literal(item, indent + 4)}" for key, item in value.items()]
         opening, closing = "{", "}"

@@ -1,9 +1,9 @@
-"""Whether a model keeps the structure and the contract, and what to do where it does not.
+"""Verify that a model follows the standard structure and the plugin interface.
 
     python -m inference_bench.scaffold.verification NAME PATH [FOLDER…]
 
-Prints one JSON object. Each model is looked at in a process of its own: whatever its files do when they are imported,
-the others are still verified, and what one of them imports is not blamed on the next.
+Prints one JSON object. Each model is verified in a separate process, so that its files cannot affect the verification
+of other models.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inference_bench.benchmark.discovery import KINDS
 from inference_bench.errors import InferenceBenchError
 from inference_bench.model.discovery import ModelFile, load_model, model_files, models_root
 from inference_bench.orchestration.planning import prepare
-from inference_bench.scaffold.checks import Finding, findings, own_benchmarks
+from inference_bench.scaffold.checks import Flaw, flaws, own_benchmarks
 from inference_bench.spec import Setup, Spec
 
 _TIMEOUT_S = 60
@@ -29,21 +29,21 @@ _TIMEOUT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found out about one model.
+    """The result for one model.
 
     Attributes:
         model: name of its folder.
-        path: of its ``model.py``.
+        path: path of its ``model.py``.
         benchmarks: kind → number of its own benchmarks.
-        cases: cases of the suite ``full`` that apply to it; 0 where there are findings.
-        findings: what is not as it should be.
+        cases: number of cases of the suite ``full`` that apply to it; 0 if there are findings.
+        findings: its flaws.
     """
 
     model: str
     path: str
     benchmarks: dict[str, int] = field(default_factory=dict)
     cases: int = 0
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Flaw, ...] = ()
 
 
 def verify_models(models_dirs: Sequence[Path] = ()) -> list[Verification]:
@@ -64,13 +64,13 @@ def verify_models(models_dirs: Sequence[Path] = ()) -> list[Verification]:
 
 def verify_model(file: ModelFile, models_dirs: Sequence[Path] = ()) -> Verification:
     """Verify one model, importing its files into this process."""
-    found = list(findings(file))
+    found = list(flaws(file))
     cases = 0
     if not found:
         try:
             cases = _count_cases(file, models_dirs)
         except InferenceBenchError as error:
-            found.append(Finding(str(file.path), str(error), "make its defaults something that it can run"))
+            found.append(Flaw(str(file.path), str(error), "choose defaults that the model supports"))
     counts = Counter(path.parent.name for path in own_benchmarks(file))
     return Verification(file.name, str(file.path), {kind: counts[kind] for kind in KINDS}, cases, tuple(found))
 
@@ -93,11 +93,11 @@ def _verify_apart(file: ModelFile, models_dirs: Sequence[Path]) -> Verification:
         problem = "importing its files ends the process"
     else:
         if plain is not None:
-            return Verification(**{**plain, "findings": tuple(Finding(**of) for of in plain["findings"])})
-        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            return Verification(**{**plain, "findings": tuple(Flaw(**of) for of in plain["findings"])})
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         problem = f"importing its files ends the process with status {done.returncode}: {last}"
-    finding = Finding(str(file.path), problem, "do nothing while the file is imported; the work belongs in load()")
-    return Verification(file.name, str(file.path), findings=(finding,))
+    flaw = Flaw(str(file.path), problem, "move the work from import time into load()")
+    return Verification(file.name, str(file.path), findings=(flaw,))
 
 
 def _count_cases(file: ModelFile, models_dirs: Sequence[Path]) -> int:
@@ -115,21 +115,19 @@ def _without_model(roots: Sequence[Path]) -> Iterator[Path]:
                 yield path
 
 
-def _no_model(path: Path) -> Finding:
-    return Finding(
-        str(path), "a folder without model.py", f"`new model NAME --dir {path.parent}`, or move it elsewhere"
-    )
+def _no_model(path: Path) -> Flaw:
+    return Flaw(str(path), "a folder without model.py", f"`new model NAME --dir {path.parent}`, or move it elsewhere")
 
 
-def _namesakes(of: Verification, files: Sequence[ModelFile]) -> Finding:
+def _namesakes(of: Verification, files: Sequence[ModelFile]) -> Flaw:
     others = [str(file.path) for file in files if file.name == of.model and str(file.path) != of.path]
-    return Finding(of.path, f"another model has this name: {', '.join(others)}", "rename one of the folders")
+    return Flaw(of.path, f"another model has this name: {', '.join(others)}", "rename one of the folders")
 
 
-def _with(of: Verification, finding: Finding) -> Verification:
-    # Which of the two a plan would take is unknown: its refusal is this very finding again.
+def _with(of: Verification, flaw: Flaw) -> Verification:
+    # The plan refuses two models of one name, too: drop that duplicate.
     kept = tuple(other for other in of.findings if "two models named" not in other.problem)
-    return Verification(of.model, of.path, of.benchmarks, 0, (*kept, finding))
+    return Verification(of.model, of.path, of.benchmarks, 0, (*kept, flaw))
 
 
 if __name__ == "__main__":

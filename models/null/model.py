@@ -1,19 +1,26 @@
-"""The null model: does nothing, through the path of every other model, so its times are the floor of the harness."""
+"""The null model: does nothing on the code path of every model, so its times are the floor of the harness."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inference_bench.errors import InvalidValueError
-from inference_bench.model.model import BatchGenerator, LoadSteps, Model, ResolvedWeights, TextEncoder, TextGenerator
-from inference_bench.spec import Setup
+from inference_bench import (
+    BatchGenerator,
+    InvalidValueError,
+    LoadSteps,
+    Model,
+    ResolvedWeights,
+    Setup,
+    TextEncoder,
+    TextGenerator,
+)
 
 
 class Null(Model):
     """Nothing to load and nothing to compute."""
 
     title = "Null"
-    description = "does nothing: what the harness itself costs"
+    description = "does nothing: the cost of the harness itself"
     license = "Apache-2.0"
     max_input_length = 1 << 20
     needs_weights = False
@@ -28,15 +35,15 @@ class Null(Model):
         """Release nothing."""
 
     def generator(self) -> TextGenerator:
-        """Return the generator that answers at once."""
+        """Return a generator that does nothing."""
         return NullGenerator()
 
     def batch_generator(self) -> BatchGenerator:
-        """Return the generator whose every row answers at once."""
+        """Return a batch generator that does nothing."""
         return NullBatchGenerator()
 
     def encoder(self) -> TextEncoder:
-        """Return the encoder that answers at once."""
+        """Return an encoder that does nothing."""
         return NullEncoder()
 
 
@@ -73,11 +80,11 @@ class NullBatchGenerator(BatchGenerator):
         self._tokens: list[int] = []
 
     def prompts(self, lengths: Sequence[int]) -> Sequence[Sequence[int]]:
-        """Return a row of zeros for each length."""
+        """Return one row of zeros per length."""
         return [_zeros(length) for length in lengths]
 
     def prefill(self, batch: Sequence[Sequence[int]]) -> list[int]:
-        """Return a zero for each row."""
+        """Return one zero per row."""
         self._tokens = [0] * len(batch)
         return self._tokens
 
@@ -97,5 +104,5 @@ class NullEncoder(TextEncoder):
         """Return at once."""
 
     def encode_texts(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return the unit vector for each text."""
+        """Return one unit vector per text."""
         return [[1.0]] * len(texts)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_bench.model.engines.transformers.causal_lm import CausalLM
-from inference_bench.model.model import HubWeights
+from inference_bench import CausalLM, HubWeights
 
 
 class Qwen3Instruct(CausalLM):

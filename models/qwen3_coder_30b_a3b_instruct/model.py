@@ -1,19 +1,18 @@
-"""Qwen3-Coder-30B-A3B-Instruct: a mixture of experts for code, 30 B parameters of which 3 B work on each token."""
+"""Qwen3-Coder-30B-A3B-Instruct: a mixture of experts for code, 30 B parameters, 3 B active per token."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_bench.model.engines.transformers.causal_lm import CausalLM
-from inference_bench.model.model import HubWeights
+from inference_bench import CausalLM, HubWeights
 
 
 class Qwen3Coder(CausalLM):
     """48 layers, each with 128 experts."""
 
     title = "Qwen3-Coder-30B-A3B-Instruct"
-    description = "Qwen3 MoE architecture, 48 layers, 128 experts of which 8 work on each token; code, 256 k context"
+    description = "Qwen3 MoE architecture, 48 layers, 128 experts of which 8 are active per token; code, 256 k context"
     license = "Apache-2.0"
     parameters = 30_532_122_624
     published_dtype = "bfloat16"

@@ -1,19 +1,18 @@
-"""Qwen3-Coder-Next: linear and full attention in turn, 80 B parameters of which 3 B work on each token."""
+"""Qwen3-Coder-Next: linear and full attention in turn, 80 B parameters, 3 B active per token."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_bench.model.engines.transformers.causal_lm import CausalLM
-from inference_bench.model.model import HubWeights
+from inference_bench import CausalLM, HubWeights
 
 
 class Qwen3CoderNext(CausalLM):
     """48 layers in twelve rounds of three gated delta nets and one gated attention, each with 512 experts."""
 
     title = "Qwen3-Coder-Next"
-    description = "Qwen3-Next architecture, 48 layers, 3 of 4 with linear attention, 512 experts of which 10 + 1 work"
+    description = "Qwen3-Next architecture, 48 layers, 3 of 4 with linear attention, 512 experts, 10 + 1 of them active"
     license = "Apache-2.0"
     parameters = 79_674_391_296
     published_dtype = "bfloat16"

@@ -1,23 +1,34 @@
-"""Qwen3-VL-2B-Instruct: text about an image."""
+"""Qwen3-VL-2B-Instruct: a vision-language model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from inference_bench.model.engines.transformers.causal_lm import CausalLM, CausalLMGenerator
-from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator, PaddedPrompts
-from inference_bench.model.model import BatchGenerator, HubWeights, TextGenerator
+from inference_bench import (
+    BatchGenerator,
+    CausalLM,
+    CausalLMBatchGenerator,
+    CausalLMGenerator,
+    HubWeights,
+    PaddedPrompts,
+    TextGenerator,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
 
 _SIDE = 256
-"""Pixels of the test image's sides: the smallest image that the published settings do not enlarge."""
+"""Width and height of the test image in pixels: the smallest that the published settings do not enlarge."""
 
 
 class Qwen3VL(CausalLM):
     """A vision transformer whose features enter the first layers of a Qwen3 of 28 layers.
 
-    Every prompt is an image of 64 tokens between two markers, then text, and ``input_length`` counts all of them. The
-    vision transformer runs in each prefill, so the time to the first token has it in.
+    Every prompt is an image of 64 tokens between two markers, then text; ``input_length`` counts all of them. Each
+    prefill runs the vision transformer, so the time to the first token includes it.
     """
 
     title = "Qwen3-VL-2B-Instruct"
@@ -118,27 +129,27 @@ class Qwen3VL(CausalLM):
         """Return greedy generation from several images, each with text."""
         return ImageTextBatchGenerator(self)
 
-    def describe(self) -> dict[str, Any]:
-        """Return what every causal model does, and the image."""
+    def describe(self) -> dict[str, object]:
+        """Return the facts of every causal model, and the image."""
         about = super().describe()
         image = f"a disc on a gradient, {_SIDE} × {_SIDE} pixels, {self.min_input_length - 3} tokens"
         return {**about, "image": image, "prompt": f"the image, then {about['prompt']}"}
 
     def text_ids(self, count: int) -> list[int]:
-        """Return text alone: the ids of images and their markers stand above those of all words."""
+        """Return ids of text only: the ids of images and markers are above all text ids."""
         config = self.network.config
         words = min(config.image_token_id, config.video_token_id, config.vision_start_token_id)
         return [token % words for token in super().text_ids(count)]
 
     def prompt_ids(self, length: int) -> list[int]:
-        """Return the image's place and its markers, then text."""
+        """Return the image tokens between their markers, then text."""
         config = self.network.config
         image = [config.image_token_id] * (self.min_input_length - 3)
         opening = [config.vision_start_token_id, *image, config.vision_end_token_id]
         return [*opening, *self.text_ids(length - len(opening))]
 
-    def image_inputs(self, ids: Any) -> dict[str, Any]:
-        """Return what a prefill of these rows needs beside the ids: an image a row, and where it stands."""
+    def image_inputs(self, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the other arguments of a prefill: one image per row, and the positions of its tokens."""
         from transformers import Qwen2VLImageProcessorPil
 
         processor = Qwen2VLImageProcessorPil(**self.image_settings)
@@ -148,17 +159,19 @@ class Qwen3VL(CausalLM):
 
 
 class ImageTextGenerator(CausalLMGenerator):
-    """Greedy steps; a prompt is the first one's arguments. The network keeps the image's positions for the rest."""
+    """Greedy steps; a prompt is the arguments of the first. The network remembers the image's positions."""
 
-    _model: Qwen3VL
+    def __init__(self, model: Qwen3VL) -> None:
+        super().__init__(model.network, model.prompts)
+        self._image_inputs = model.image_inputs
 
     def prompt(self, length: int) -> Any:
-        """Return the first step's arguments by name."""
+        """Return the keyword arguments of the first step."""
         ids = super().prompt(length)
-        return {"input_ids": ids, **self._model.image_inputs(ids)}
+        return {"input_ids": ids, **self._image_inputs(ids)}
 
     def prefill(self, prompt: Any) -> int:
-        """Run the image through the vision transformer and all tokens into a fresh cache."""
+        """Run the image and all tokens with a fresh cache."""
         self.reset()
         return self._step(**prompt)
 
@@ -168,26 +181,28 @@ class ImageTextGenerator(CausalLMGenerator):
 
 
 class ImageTextBatchGenerator(CausalLMBatchGenerator):
-    """Greedy steps of several rows, an image in each."""
+    """Greedy steps of several rows with one image each."""
 
-    _model: Qwen3VL
+    def __init__(self, model: Qwen3VL) -> None:
+        super().__init__(model.network, model.prompts)
+        self._image_inputs = model.image_inputs
 
     def prefill(self, batch: PaddedPrompts) -> list[int]:
-        """Run the images and the rows into a fresh cache."""
+        """Run the images and the rows with a fresh cache."""
         self.reset()
         self._mask = batch.mask
-        images = self._model.image_inputs(batch.ids)
+        images = self._image_inputs(batch.ids)
         return self._step(batch.ids, {**self._masking(batch.ids.shape[1]), **images})
 
-    def _positions(self, new_columns: int) -> dict[str, Any]:
-        """Leave the first step's to the network, which knows the images' rows and columns; then count on from there."""
+    def _positions(self, mask: torch.Tensor, new_columns: int) -> dict[str, torch.Tensor]:
+        """Return the positions after the first step; the network computes those of the first step itself."""
         if self._cache is None:
             return {}
-        positions = super()._positions(new_columns)["position_ids"] + self._network.model.rope_deltas
+        positions = super()._positions(mask, new_columns)["position_ids"] + self._network.model.rope_deltas
         return {"position_ids": positions.expand(3, -1, -1)}
 
 
-def _image() -> Any:
+def _image() -> NDArray[np.uint8]:
     """Draw the image: RGB, 8 bits, shape (height, width, 3)."""
     import numpy as np
 

@@ -1,12 +1,11 @@
-"""SmolLM2-135M-Instruct: small enough for any CPU, trained well enough to answer."""
+"""SmolLM2-135M-Instruct: a small chat model for any CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_bench.model.engines.transformers.causal_lm import CausalLM
-from inference_bench.model.model import HubWeights, PackageWeights
+from inference_bench import CausalLM, HubWeights, PackageWeights
 
 
 class SmolLM2(CausalLM):

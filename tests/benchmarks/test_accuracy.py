@@ -20,7 +20,8 @@ import sys
 sys.path.insert(0, {tests!r})
 
 from scorers import BitScorer
-from inference_bench.model.model import Likelihood, Model
+from inference_bench.model.interfaces import Likelihood
+from inference_bench.model.model import Model
 
 
 class Scorer(BitScorer):
@@ -123,7 +124,7 @@ def test_what_cannot_be_scored_is_a_row_and_the_rest_goes_on(
     assert found["scoring", "good"].status is Status.OK
     for case, cause in {
         ("scoring", "bad"): "line 2: 'text': expected a text, got 5",
-        ("scoring", "empty"): "no items; expected one JSON object a line",
+        ("scoring", "empty"): "no items; expected one JSON object per line",
         ("overflowing", "good"): "log-likelihood of item one: got [nan, nan], expected finite numbers",
     }.items():
         assert found[case].status is Status.FAILED
@@ -148,15 +149,15 @@ def test_random_weights_are_not_judged(tmp_path: Path) -> None:
     outcome = asyncio.run(run_benchmarks(spec, output=tmp_path))
     assert {result.case.parameters["task"] for result in outcome.run.results} == {*SAMPLES, "chat_answers"}
     assert {result.status for result in outcome.run.results} == {Status.NOT_APPLICABLE}
-    assert "random weights come without a tokenizer" in outcome.run.results[0].failure.cause
+    assert "random weights have no tokenizer" in outcome.run.results[0].failure.cause
 
 
 @pytest.mark.slow
 def test_a_trained_model_knows_more_than_chance(tmp_path: Path) -> None:
     """The real model on the sample; with so few items only gross errors of scoring show."""
     from inference_bench.benchmark.accuracy.tasks import find_task
-    from inference_bench.model.model import LoadSteps
-    from inference_bench.model.weights.origins import resolve_weights
+    from inference_bench.model.load_steps import LoadSteps
+    from inference_bench.model.weights.resolution import resolve_weights
 
     found = load_model(find_models()["smollm2_135m_instruct"])
     model = found()

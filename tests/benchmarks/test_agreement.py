@@ -12,8 +12,8 @@ from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks.agreement import AgreementBenchmark
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadSteps
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.plan import Case
 from inference_bench.spec import Limits, Setup
 

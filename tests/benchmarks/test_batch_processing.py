@@ -16,8 +16,10 @@ from inference_bench.benchmarks.batch_processing import (
 from inference_bench.cli._values import axis
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import BatchGenerator, LoadSteps, Model, TextGenerator
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.interfaces import BatchGenerator, TextGenerator
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
@@ -153,7 +155,7 @@ def test_rows_that_differ_are_scored_and_noted():
 
     assert measurement.scores()["value"] == [1.0, 1.0, 0.5, 0.5]
     assert measurement.notes == [
-        "2 of the 4 rows that were checked give other tokens in the batch than alone, the earliest from token 3 of 4 on"
+        "2 of the 4 checked rows give different tokens in the batch than alone, the earliest from token 3 of 4 on"
     ]
 
 
@@ -193,7 +195,8 @@ def test_what_one_row_takes_is_measured():
 
 _HUNGRY = """
     import os, signal
-    from inference_bench.model.model import BatchGenerator, Model, TextGenerator
+    from inference_bench.model.interfaces import BatchGenerator, TextGenerator
+    from inference_bench.model.model import Model
 
     class Alone(TextGenerator):
         def prompt(self, length): return length

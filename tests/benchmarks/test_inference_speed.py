@@ -9,8 +9,11 @@ from inference_bench.benchmarks._lengths import fitting
 from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadSteps, Model, ResolvedWeights, TextEncoder
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.interfaces import TextEncoder
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.harness_floor import floor_cases
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.run import run_benchmarks

@@ -12,8 +12,10 @@ from inference_bench.benchmarks import memory_usage
 from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark, _score_leak
 from inference_bench.machine.device_memory import DeviceMemory
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadStep, LoadSteps, ResolvedWeights, TextEncoder, TextGenerator
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.interfaces import TextEncoder, TextGenerator
+from inference_bench.model.load_steps import LoadStep, LoadSteps
+from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case

@@ -12,7 +12,8 @@ from inference_bench.benchmarks.model_loading_time import ModelLoadingTimeBenchm
 from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.machine.page_cache import cached_bytes
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import LoadStep, LoadSteps, ResolvedWeights
+from inference_bench.model.load_steps import LoadStep, LoadSteps
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
@@ -133,14 +134,14 @@ def test_a_kernel_that_does_not_tell_is_noted(folder, monkeypatch):
     ModelLoadingTimeBenchmark().before_load(case("cold"), measurement)
 
     assert measurement.columns()["value"] == []
-    assert measurement.notes == ["the kernel does not tell what the page cache holds of the weights' files"]
+    assert measurement.notes == ["the kernel does not report which parts of the weights' files are in the page cache"]
 
 
 def test_without_files_there_is_no_cold_start():
     benchmark, measurement = ModelLoadingTimeBenchmark(), Measurement(Limits())
 
     benchmark.before_load(case("warm"), measurement)
-    with pytest.raises(NotApplicableError, match="no file of weights"):
+    with pytest.raises(NotApplicableError, match="needs weights in files"):
         benchmark.before_load(case("cold"), measurement)
 
 
@@ -177,7 +178,8 @@ def test_each_case_takes_three_processes(tmp_path):
 
 
 _FILES = """
-    from inference_bench.model.model import Model, TextGenerator
+    from inference_bench.model.interfaces import TextGenerator
+    from inference_bench.model.model import Model
 
     class Reader(Model):
         title = "reads its weights"
@@ -210,7 +212,7 @@ def test_cold_and_warm_starts_of_files(tmp_path):
     weights.mkdir()
     network = found()
     setup = Setup(weights="random", scale="reduced")
-    from inference_bench.model.weights.origins import resolve_weights
+    from inference_bench.model.weights.resolution import resolve_weights
 
     network.load(setup, resolve_weights(found, setup, print), LoadSteps())
     network.network.save_pretrained(weights)

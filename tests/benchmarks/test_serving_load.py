@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import replace
 
@@ -8,13 +9,14 @@ import numpy as np
 import pytest
 
 from inference_bench.analysis.trust.case import grade
+from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks._batcher import Batcher
 from inference_bench.benchmarks._load_generator import Load, Served, send
 from inference_bench.benchmarks.serving_load import ServingLoadBenchmark, _score
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.model import BatchGenerator, TextServer
+from inference_bench.model.interfaces import BatchGenerator, TextServer
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
@@ -256,6 +258,8 @@ def test_a_model_that_cannot_keep_up_is_noted():
 def test_an_invalid_result_is_graded_so(tmp_path):
     run = measured(tmp_path, requests=(30,), rate=(400,))
     (result,) = run.results
+    (stored,) = json.loads((run.folder / "results.json").read_text())["results"]
+    assert (stored["trust"]["grade"], stored["trust"]["rules"]) == (result.grade.letter, RULES_VERSION)
     late = tuple(
         replace(s, score=replace(s.score, value=0.5)) if s.metric == "on_schedule" else s for s in result.summaries
     )

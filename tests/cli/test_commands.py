@@ -243,6 +243,10 @@ REFUSED = {
     "run --weights ./nowhere": ["weights: got './nowhere', expected a path that exists"],
     "run --threads 0": ["threads: got '0', expected a whole number of at least 1"],
     "run --threads two": ["threads: got 'two'"],
+    "run --margin 0.05": ["--margin: got 0.05, expected no --margin without --ab"],
+    "run --ab a=1 a=2 --dry-run": ["expected no --dry-run with --ab"],
+    "run --ab a=1": ["argument --ab: expected 2 arguments"],
+    "ab a=1 a=2 --overlap off": ["unknown option '--overlap'"],
     "run --runs 0": ["runs: got '0', expected a whole number of at least 1"],
     "run --runs -1": ["runs: got '-1'"],
     "run --runs 1.5": ["runs: got '1.5'"],
@@ -350,7 +354,7 @@ def test_every_error_is_one_line(monkeypatch, capsys, error, code, line):
 
 
 def test_a_broken_command_does_not_hide_the_others(monkeypatch, capsys):
-    monkeypatch.setattr(_main, "names_in", lambda package: ["list", "nonsense"])
+    monkeypatch.setattr(_main, "plugin_names", lambda package: ["list", "nonsense"])
 
     assert main([]) == 0
     out = capsys.readouterr().out

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import mmap
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -175,3 +177,14 @@ def test_scores_that_are_no_numbers_are_left_out_and_told(folders, monkeypatch):
 
     assert side.observations[0].scores == {"1": (1.0, 1.0)}
     assert "accuracy is nan" in problems[0]
+
+
+def test_the_resolution_of_memory_is_the_page_of_the_machine_that_measured(folders, monkeypatch):
+    rows = [("rss_growth", "load", 0, 1.0)]
+    monkeypatch.setattr("inference_bench.results.comparison_sides._process_values", lambda run, result, p: iter(rows))
+    run = load_run(folders["one"])
+    large = replace(run, record=replace(run.record, environment={"memory": {"page_bytes": 65536}}))
+    unnamed = replace(run, record=replace(run.record, environment={}))
+
+    assert run.record.environment["memory"]["page_bytes"] == mmap.PAGESIZE
+    assert [observe("A", [of]).observations[0].resolution for of in (large, unnamed)] == [65536, 4096]

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from inference_bench.cli import main
-from inference_bench.cli._command import Parser
+from inference_bench.cli._command import Command, Parser
 from inference_bench.cli._request import spec_of
-from inference_bench.cli.run import DEFAULT_MODEL, RunCommand
+from inference_bench.cli.ab import AbCommand
+from inference_bench.cli.noise import NoiseCommand
+from inference_bench.cli.run import RunCommand
 from inference_bench.errors import UsageError
 from inference_bench.spec import Spec
 
@@ -52,7 +54,7 @@ def read(*words: str) -> argparse.Namespace:
 
 
 def asked(*words: str) -> Spec:
-    return spec_of(read(*words), DEFAULT_MODEL)
+    return spec_of(read(*words))
 
 
 @pytest.fixture
@@ -65,6 +67,19 @@ def file(tmp_path: Path) -> str:
 def test_a_file_says_what_the_command_line_says(file: str) -> None:
     assert {**vars(read("--spec", file)), "spec": None} == vars(read(*SAME_WORDS))
     assert asked("--spec", file) == asked(*SAME_WORDS)
+
+
+@pytest.mark.parametrize(("command", "words"), [(AbCommand(), ("seed=1", "seed=2")), (NoiseCommand(), ())])
+def test_commands_with_the_options_of_run_read_a_file_too(
+    tmp_path: Path, command: Command, words: tuple[str, ...]
+) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_text("seed = 7\nruns = 3\n")
+
+    args = command.read(Parser(command), [*words, "--spec", str(path), "--runs", "5"])
+
+    assert (args.seed, args.runs, args.overlap, args.lookahead) == (7, 5, "off", 0)
+    assert words in ((), (getattr(args, "first", None), getattr(args, "second", None)))
 
 
 def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from inference_bench.result import BenchmarkResult, Status
 from inference_bench.spec import Limits, Setup, Spec
 
 MODEL = """
-from inference_bench.model.model import Model, TextGenerator
+from inference_bench import Model, TextGenerator
 
 
 class Plugin(Model):

@@ -83,9 +83,9 @@ def test_every_format_shows_the_grades_and_the_verdicts(measured, form):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("run", "--ab"), "two variants"),
-        (("run", "--ab", "dtype=float32"), "two variants"),
-        (("run", "--ab", "dtype=float32", "--dry-run"), "two variants"),
+        (("run", "--ab"), "expected 2 arguments"),
+        (("run", "--ab", "dtype=float32"), "expected 2 arguments"),
+        (("run", "--ab", "dtype=float32", "--dry-run"), "expected 2 arguments"),
         (("run", "--ab", "nonsense", "dtype=float32"), "NAME=VALUE"),
         (("ab", "dtype=float32", "dtype=float31"), "float31"),
         (("ab", "model=nobody", "model=null"), "nobody"),

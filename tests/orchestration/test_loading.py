@@ -6,7 +6,7 @@ from conftest import write_model
 from processes import assert_no_worker_is_left
 
 from inference_bench.model.discovery import find_models
-from inference_bench.model.model import ResolvedWeights
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration.loading import Loading
 from inference_bench.orchestration.messages import Load
 from inference_bench.orchestration.overlap_policy import Overlap, Policy

@@ -9,7 +9,8 @@ import pytest
 
 from inference_bench.errors import ProtocolError
 from inference_bench.model.discovery import ModelFile
-from inference_bench.model.model import LoadStep, ResolvedWeights
+from inference_bench.model.load_steps import LoadStep
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration import messages, protocol
 from inference_bench.orchestration.messages import (
     CaseProgress,

@@ -105,4 +105,4 @@ def test_the_command_measures_keeps_and_compare_uses_it(tmp_path):
     assert noise.sessions == 1
     assert ("inference_speed", "ttft", "prefill") in noise.cases
     (folder,) = (tmp_path / "out").glob("*-ab")
-    assert "A/A floor: of 1 measurement, the latest 0 days old" in command("compare", folder).stdout
+    assert "A/A floor: from 1 measurement, the latest 0 days old" in command("compare", folder).stdout

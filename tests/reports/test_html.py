@@ -185,7 +185,7 @@ def test_the_links_lead_through_the_page_in_its_order_and_say_what_tells_parts_a
     parts = [value for tag, name, value in found.attributes if (tag, name) == ("section", "id")]
 
     assert links == parts
-    assert parts[:5] == ["trust", "part-3", "drawings", "part-1", "part-2"]
+    assert parts[:5] == ["trust", "part-3", "charts", "part-1", "part-2"]
     assert '<a href="#part-1">Null · float32</a>' in text
     assert '<a href="#part-2">Null · bfloat16</a>' in text
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference_bench.analysis.trust.case import judged
 from inference_bench.errors import UnknownNameError
 from inference_bench.plan import Case
 from inference_bench.plugins import names_in
@@ -104,7 +105,7 @@ CRASHED = BenchmarkResult(
 
 def render(name, *results, record=RECORD, run=None):
     stream = io.StringIO()
-    open_report(name).render(run or Run(record, results), stream)
+    open_report(name).render(run or Run(record, tuple(judged(each, record) for each in results)), stream)
     return stream.getvalue()
 
 
@@ -154,19 +155,19 @@ length  phase           peak RSS (kernel)                RSS growth  n  conv.  g
         prefill  1.220 GiB [1.214, 1.226]  1.220 GiB [1.214, 1.226]  6  ✓
         decode   1.229 GiB [1.223, 1.235]  1.229 GiB [1.223, 1.235]  6  ✓
 
-Cases without a whole result
+Cases without a complete result
  • inference speed 512: crashed: the worker died of SIGSEGV (exit status -11)
- • its last words: Fatal [red]error[/red]
+ • last stderr line: Fatal [red]error[/red]
 
-How far to believe this
- • Scope: the intervals speak of this one process only; a fresh one may differ by more (--runs).
+Reliability
+ • Scope: the intervals cover this one process only; a fresh one may differ by more (--runs).
  • Harness floor (null model, same path, not subtracted): TTFT 900 ns, at most 0.004 % of a median above.
  • Clock: tsc (invariant), resolution 0.4 ns, one reading costs 9.5 ns.
  • Machine: the governor is powersave
 
-[low, high] is the 95 % interval of the median (order statistics). needs N: too few samples to state it, N would do.
-cold: the case's first call. n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: A to
-F, how far to believe the case; `check` says why. More quantiles: results.csv.
+[low, high] is the 95 % interval of the median (order statistics). needs N: too few samples, at least N are needed.
+cold: the case's first call. n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: how
+far the case can be trusted, A to F; `check` explains it. More quantiles: results.csv.
 """
 
 
@@ -241,7 +242,7 @@ def test_scope_of_several_runs(name):
     text = words(render(name, speed(summaries=(summary(runs=5, scope="runs"),))))
 
     assert "5 runs" in text
-    assert "the intervals speak of fresh processes; 5 were measured" in text
+    assert "the intervals cover fresh processes; 5 were measured" in text
 
 
 def test_floor_is_set_against_the_smallest_median(name):
@@ -275,7 +276,7 @@ def test_unfinished_run_names_what_is_missing(name):
     record = replace(RECORD, finished=False, cases=({"id": "x", "slug": "tiny-missing", "status": "pending"},))
     text = words(render(name, speed(), record=record))
 
-    assert "did not reach the end of its plan" in text
+    assert "some planned cases were not measured" in text
     assert "tiny-missing" in text
 
 
@@ -371,14 +372,14 @@ def test_columns_give_way(monkeypatch, width, left_out):
     text = render("console", speed(), memory())
 
     assert max(map(len, text.splitlines())) <= width
-    assert re.findall(r"too narrow for: (.*) \(", text) == left_out
+    assert re.findall(r"hidden columns: (.*) \(", text) == left_out
     assert "[21.2, 21.4]" in text
 
 
 def test_a_pipe_is_wide(monkeypatch):
     monkeypatch.delenv("COLUMNS")
 
-    assert "too narrow" not in render("console", speed())
+    assert "hidden columns" not in render("console", speed())
 
 
 def test_a_terminal_without_unicode():
@@ -421,7 +422,7 @@ def run(tmp_path):
     sink = open_sinks(folder)
     sink.begin(RECORD)
     for result in (speed(), CRASHED):
-        sink.write(result, RECORD)
+        sink.write(judged(result, RECORD), RECORD)
     return load_run(folder)
 
 
@@ -474,7 +475,7 @@ def test_setups_stand_side_by_side_with_what_they_gain_and_lose(name):
     ]
     text = words(render(name, *results))
 
-    assert "All together" in text
+    assert "Summary" in text
     assert "10.65 ms ×0.50" in text
     assert "TTFT: prefill, input length 32" in text
 
@@ -490,11 +491,40 @@ def test_a_model_with_lengths_of_its_own_is_not_left_out(name):
 
     assert "TTFT: prefill, input length 32" in text
     assert "10.65 ms° ×0.50" in text
-    assert "°: with the model's own parameters instead" in text
+    assert "°: measured with the model's own parameters" in text
+
+
+def test_headline_metrics_come_first_in_the_order_of_the_benchmark(name):
+    result = speed(headline=("prefill_rate", "ttft"))
+    text, as_measured = words(render(name, result)), words(render(name, speed()))
+
+    assert text.index("1,502") < text.index("21.3") < text.index("1.500")
+    assert as_measured.index("21.3") < as_measured.index("1.500") < as_measured.index("1,502")
+
+
+def test_every_benchmark_has_its_headline_metrics_in_the_summary(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(benchmark, median, **setup):
+        of = case(benchmark=benchmark, **setup)
+        return BenchmarkResult(of, Status.OK, (summary("call_time", "", median),), headline=("call_time",))
+
+    results = [
+        speed(headline=("itl", "ttft")),
+        call("tokenise", 3e6),
+        call("parse_answer", 5e6),
+        BenchmarkResult(case(dtype="bfloat16"), Status.OK, (summary(median=10.65e6),), headline=("itl", "ttft")),
+        call("tokenise", 6e6, dtype="bfloat16"),
+    ]
+    text = words(render(name, *results))
+    columns = ("ITL: decode", "TTFT: prefill", "call, tokenise: input length", "call, parse answer: input length")
+
+    assert sorted(columns, key=text.index) == list(columns)
+    assert "6.00 ms ×2.00" in text
 
 
 def test_a_lone_setup_needs_no_overview(name):
-    assert "All together" not in words(render(name, speed()))
+    assert "Summary" not in words(render(name, speed()))
 
 
 def test_sentences_of_one_shape_are_said_once_with_the_range_of_each_figure():

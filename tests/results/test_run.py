@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from inference_bench.analysis.trust.case import judged
 from inference_bench.errors import RunFormatError
 from inference_bench.plan import Case
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
@@ -56,7 +57,7 @@ def write_run(root, *results, record=RECORD):
     sink = open_sinks(folder)
     sink.begin(replace(record, finished=False))
     for result in results:
-        sink.write(result, replace(record, finished=False))
+        sink.write(judged(result, record), replace(record, finished=False))
     sink.finish(record)
     return folder
 
@@ -70,14 +71,14 @@ def test_round_trip(folder):
     run = load_run(folder)
 
     assert run.record == RECORD
-    assert run.results == (RESULT,)
+    assert run.results == (judged(RESULT, RECORD),)
     assert run.folder == folder
 
 
 def test_round_trip_of_a_failure(tmp_path):
     failed = BenchmarkResult(RESULT.case, Status.CRASHED, failure=Failure("signal 11", "trace", "last words", -11))
 
-    assert load_run(write_run(tmp_path, failed)).results == (failed,)
+    assert load_run(write_run(tmp_path, failed)).results == (judged(failed, RECORD),)
 
 
 def test_a_case_without_samples_says_so(folder):

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference_bench.analysis.trust.case import judged
 from inference_bench.errors import RunFormatError, UnknownNameError
 from inference_bench.plan import Case
 from inference_bench.plugins import names_in
@@ -96,10 +97,10 @@ def memory(rows=4):
 
 def result(case=SHORT, **changes):
     given = {"status": Status.OK, "summaries": (summary(),), "samples": samples(), "memory": memory(), "model": MODEL}
-    return BenchmarkResult(case, **given | changes)
+    return judged(BenchmarkResult(case, **given | changes), RECORD)
 
 
-CRASHED = BenchmarkResult(LONG, Status.CRASHED, failure=Failure("killed by signal 11", exit_status=-11))
+CRASHED = judged(BenchmarkResult(LONG, Status.CRASHED, failure=Failure("killed by signal 11", exit_status=-11)), RECORD)
 
 
 @pytest.fixture

@@ -110,7 +110,8 @@ def test_a_new_encoder_encodes_at_once(here: Path) -> None:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from inference_bench.model.model import LoadSteps, ResolvedWeights\n"
+        "from inference_bench.model.load_steps import LoadSteps\n"
+        "from inference_bench.model.weights.references import ResolvedWeights\n"
         "from inference_bench.model.discovery import ModelFile, load_model\n"
         "from inference_bench.spec import Setup\n"
         "model = load_model(ModelFile('sentences', Path('models/sentences/model.py')))()\n"

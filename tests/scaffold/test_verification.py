@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 MODEL = """
-from inference_bench.model.model import Model
+from inference_bench import Model
 
 
 class Plugin(Model):
@@ -52,8 +52,8 @@ SLIPS: dict[str, tuple[str, str]] = {
     "unsaid_encoder": ("def generator(self): ...", "def generator(self): ...\n    def encoder(self): ..."),
     "no_abilities": ('abilities = ("generate",)', "abilities = ()"),
     "early_framework": (
-        "from inference_bench.model.model import Model",
-        "import safetensors\nfrom inference_bench.model.model import Model",
+        "from inference_bench import Model",
+        "import safetensors\nfrom inference_bench import Model",
     ),
     "syntax_error": ("class Plugin(Model):", "class Plugin(Model:"),
     "exits": ("class Plugin(Model):", "raise SystemExit(3)\nclass Plugin(Model):"),
@@ -135,18 +135,18 @@ def test_a_sound_model_has_no_findings(verified: dict[str, dict[str, Any]]) -> N
         ("odd_hub", "model.py", "hub is 'owner/name'", "HubWeights"),
         ("no_load", "model.py", "Plugin has no load", "write the methods"),
         ("odd_load", "model.py", "load(self, path)", "load(self, setup, weights, steps)"),
-        ("no_generator", "model.py", "can generate, but has no generator()", "or drop it"),
+        ("no_generator", "model.py", "declares the ability generate but has no generator()", "or drop it"),
         ("unsaid_encoder", "model.py", "has encoder()", "'encode'"),
         ("no_abilities", "model.py", "abilities is ()", "generate"),
         ("early_framework", "model.py", "imports safetensors", "inside load()"),
         ("syntax_error", "model.py", "model.py:5", "importable"),
-        ("exits", "model.py", "status 3", "do nothing while the file is imported"),
+        ("exits", "model.py", "status 3", "move the work from import time"),
         ("short", "model.py", "input length + new tokens", "defaults"),
         ("Dashed-name", "Dashed-name", "Try dashed_name", "rename the folder"),
-        ("flat", "speed.py", "outside of its kind's folder", "migrate"),
-        ("odd_kind", "smoke", "no kind of benchmark", "unit, integration, performance"),
+        ("flat", "speed.py", "outside of a kind's folder", "migrate"),
+        ("odd_kind", "smoke", "unknown kind of benchmark", "unit, integration, performance"),
         ("odd_file", "answers.py", "does not begin with benchmark_", "rename"),
-        ("twice", "benchmark_a.py", "bears the name of", "rename one"),
+        ("twice", "benchmark_a.py", "has the same name as", "rename one"),
         ("two_classes", "benchmark_a.py", "exactly one Benchmark subclass", "one subclass"),
         ("no_measure", "benchmark_a.py", "Own has no measure()", "write measure"),
         ("odd_metric", "benchmark_a.py", "call_tiem", "list metrics"),

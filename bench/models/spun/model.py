@@ -1,7 +1,7 @@
-"""A forward pass of real arithmetic, slowed down by a share that is known exactly.
+"""A forward pass of real arithmetic with an exactly known slowdown.
 
-``SPUN_SLOWDOWN=0.03`` makes every call spin for 3 % of what its arithmetic has just taken, on the native clock: so the
-truth is +3 % whatever the machine does meanwhile. No torch, so that a fresh process costs half a second.
+``SPUN_SLOWDOWN=0.03`` makes every call spin for 3 % of the time of its arithmetic, on the native clock, so the true
+change is +3 % on any machine. It needs no torch, so a fresh process takes half a second.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_bench import LoadSteps, Model, ResolvedWeights, Setup, TextEncoder
 from inference_bench._native import now_ns
-from inference_bench.model.model import LoadSteps, Model, ResolvedWeights, TextEncoder
-from inference_bench.spec import Setup
 
 _WIDTH = 64
 _LAYERS = 30
@@ -22,7 +21,7 @@ _LAYERS = 30
 
 class Spun(Model):
     title = "Spun"
-    description = "matrix products, then a spin of a known share of what they took"
+    description = "matrix products, then a spin for a known share of their time"
     license = "Apache-2.0"
     max_input_length = 4096
     needs_weights = False
@@ -41,11 +40,11 @@ class Spun(Model):
 
 
 class SpunEncoder(TextEncoder):
-    """Encodes nothing in particular.
+    """Multiplies matrices and ignores the text.
 
     Args:
-        layers: each of shape (width, width).
-        slowdown: share of each call's own time that it spins afterwards.
+        layers: matrices of shape (width, width).
+        slowdown: spin after each call, as a share of its time.
     """
 
     def __init__(self, layers: Sequence[NDArray[np.float32]], slowdown: float) -> None:
@@ -67,7 +66,7 @@ class SpunEncoder(TextEncoder):
         return [[1.0]] * len(texts)
 
     def _compute(self, rows: int) -> None:
-        # Written in place: fresh pages for every product would cost more than the product, and differently each time.
+        # In place: fresh pages for every product would cost more than the product, and a varying amount.
         x = np.ones((rows, _WIDTH), np.float32)
         products = np.empty_like(x), np.empty_like(x)
         for number, layer in enumerate(self._layers):

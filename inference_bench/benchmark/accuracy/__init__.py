@@ -1,1 +1,1 @@
-"""What a model's answers are judged by: tasks, their items, and how an item is scored."""
+"""Accuracy tasks, their items, and how an item is scored."""

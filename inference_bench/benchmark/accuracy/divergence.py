@@ -1,4 +1,4 @@
-"""How far two sets of logits over the same tokens lie apart."""
+"""The difference between two sets of logits over the same tokens."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """One passage under two configurations.
+    """The difference of one passage's logits between two configurations.
 
     Attributes:
-        top1_agreement: fraction of the positions at which both find the same token likeliest.
-        kl_divergence: of the reference's next-token distribution from the other's, mean over positions, in nats.
+        top1_agreement: fraction of positions with the same most likely token.
+        kl_divergence: KL(reference || other) of the next-token distributions, mean over positions, in nats.
         max_logit_error: largest absolute difference of two logits.
     """
 
@@ -34,7 +34,7 @@ def compare_logits(reference: NDArray[np.float32], logits: NDArray[np.float32]) 
     Subtracting a logit's maximum and summing in float64 keeps differences of 1e-12 nats visible.
 
     Raises:
-        InvalidValueError: a logit is NaN or infinite; two sets of NaN would seem to agree.
+        InvalidValueError: a logit is NaN or infinite.
     """
     import numpy as np
 
@@ -44,14 +44,14 @@ def compare_logits(reference: NDArray[np.float32], logits: NDArray[np.float32]) 
     kl = (np.exp(q) * (q - p)).sum(-1)
     return Divergence(
         top1_agreement=float((reference.argmax(-1) == logits.argmax(-1)).mean()),
-        # Not negative by its definition; rounding may leave a last digit below zero.
+        # Never negative by definition; rounding may give a tiny negative value.
         kl_divergence=max(0.0, float(kl.mean())),
         max_logit_error=float(np.abs(reference.astype(np.float64) - logits).max()),
     )
 
 
 def first_difference(reference: Sequence[int], tokens: Sequence[int]) -> int:
-    """Return how many tokens are the same before the first that differs: all of them where none does."""
+    """Return the number of equal tokens before the first difference."""
     pairs = zip(reference, tokens, strict=True)
     return next((index for index, (one, other) in enumerate(pairs) if one != other), len(reference))
 

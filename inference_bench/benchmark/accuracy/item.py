@@ -1,4 +1,4 @@
-"""One question of a task, which knows how to score the answer."""
+"""The interface of one item of a task, which scores the model's answer."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import Likelihood, TextScorer
+    from inference_bench.model.interfaces import Likelihood, TextScorer
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What one metric says of one item.
+    """One metric's score of one item.
 
     Attributes:
-        metric: tag.
-        value: in the metric's unit.
-        weight: what the item counts for in the mean.
-        detail: what led to the score.
+        metric: the metric's tag.
+        value: the score, in the metric's unit.
+        weight: the item's weight in the mean.
+        detail: the evidence for the score.
     """
 
     metric: str
     value: float
     weight: float = 1.0
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, object] = field(default_factory=dict)
 
 
 class Item(ABC):
-    """One question.
+    """One item of a task.
 
     Attributes:
-        id: names the item within its task, whatever model and set-up answer it.
+        id: the item's name within its task, the same for every model and set-up.
     """
 
     id: str
@@ -50,7 +50,7 @@ class Item(ABC):
 
 
 def check_finite(item: str, likelihoods: list[Likelihood]) -> None:
-    """Refuse log-likelihoods from which any verdict could be drawn: NaN is neither more nor less than a number.
+    """Refuse log-likelihoods that cannot be compared.
 
     Raises:
         InvalidValueError: one is NaN or infinite.

@@ -1,4 +1,4 @@
-"""A task in a JSONL file: one item a line. The schema is in docs/accuracy.md."""
+"""A task in a JSONL file, one item per line. The schema is in docs/accuracy.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from inference_bench.benchmark.accuracy.item import Item
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
@@ -28,7 +27,7 @@ class JsonlTask(ItemTask):
         self._path = path
 
     def items(self, progress: Progress) -> list[Item]:
-        """Read and check every line, also those that a limit would leave out."""
+        """Read and check every line, including those beyond a limit."""
         try:
             lines = self._path.read_text(encoding="utf-8").split("\n")
         except OSError as error:
@@ -47,7 +46,7 @@ class JsonlTask(ItemTask):
                 raise TaskError(f"task file {self._path}, line {number}: a second item with id {item.id!r}.")
             found[item.id] = item
         if not found:
-            raise TaskError(f"task file {self._path}: no items; expected one JSON object a line.")
+            raise TaskError(f"task file {self._path}: no items; expected one JSON object per line.")
         return list(found.values())
 
 
@@ -55,7 +54,7 @@ def parse_item(line: str, default_id: str) -> Item:
     """Return the item that a line of JSON describes.
 
     Raises:
-        ValueError: it describes none; says what was found and what was expected.
+        ValueError: the line describes no item; the message says what was found and expected.
     """
     try:
         fields = json.loads(line)
@@ -77,7 +76,7 @@ def parse_item(line: str, default_id: str) -> Item:
     return read(str(identity), fields)
 
 
-def _multiple_choice(identity: str, fields: Mapping[str, Any]) -> Item:
+def _multiple_choice(identity: str, fields: Mapping[str, object]) -> Item:
     choices = _texts(fields, "choices")
     if len(choices) < 2:
         raise ValueError(f"'choices': expected two or more, got {len(choices)}")
@@ -91,7 +90,7 @@ def _multiple_choice(identity: str, fields: Mapping[str, Any]) -> Item:
     return MultipleChoice(identity, contexts, choices, answer, _text(fields, "separator", default=" "))
 
 
-def _question(identity: str, fields: Mapping[str, Any]) -> Item:
+def _question(identity: str, fields: Mapping[str, object]) -> Item:
     pattern = _text(fields, "pattern", default="")
     try:
         re.compile(pattern)
@@ -102,33 +101,33 @@ def _question(identity: str, fields: Mapping[str, Any]) -> Item:
     return Question(identity, _text(fields, "prompt"), _texts(fields, "answers"), stop, new_tokens, pattern)
 
 
-def _passage(identity: str, fields: Mapping[str, Any]) -> Item:
+def _passage(identity: str, fields: Mapping[str, object]) -> Item:
     text = _text(fields, "text")
     if not text:
         raise ValueError("'text': expected at least one character")
     return Passage(identity, text, _text(fields, "context", default=""))
 
 
-_KINDS: dict[str, tuple[Callable[[str, Mapping[str, Any]], Item], set[str]]] = {
+_KINDS: dict[str, tuple[Callable[[str, Mapping[str, object]], Item], set[str]]] = {
     "choices": (_multiple_choice, {"context", "choices", "answer", "separator"}),
     "answers": (_question, {"prompt", "answers", "stop", "new_tokens", "pattern"}),
     "text": (_passage, {"text", "context"}),
 }
-"""The key that tells the kind of an item → how it is read, and the keys that it may have."""
+"""Key that identifies the kind of an item → its reader, and the keys that it may have."""
 
 
-def _text(fields: Mapping[str, Any], key: str, default: str | None = None) -> str:
+def _text(fields: Mapping[str, object], key: str, default: str | None = None) -> str:
     value = fields.get(key, default)
     if not isinstance(value, str):
         raise ValueError(f"{key!r}: expected a text, got {_brief(value)}")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{key!r}: has half of a surrogate pair, which is no text") from None
+        raise ValueError(f"{key!r}: contains half of a surrogate pair") from None
     return value
 
 
-def _texts(fields: Mapping[str, Any], key: str, *, empty: bool = False) -> tuple[str, ...]:
+def _texts(fields: Mapping[str, object], key: str, *, empty: bool = False) -> tuple[str, ...]:
     value = fields.get(key)
     if not isinstance(value, list) or not value:
         raise ValueError(f"{key!r}: expected a list of texts, got {_brief(value)}")
@@ -138,7 +137,7 @@ def _texts(fields: Mapping[str, Any], key: str, *, empty: bool = False) -> tuple
     return texts
 
 
-def _whole(fields: Mapping[str, Any], key: str, minimum: int) -> int:
+def _whole(fields: Mapping[str, object], key: str, minimum: int) -> int:
     value = fields.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         raise ValueError(f"{key!r}: expected a whole number of at least {minimum}, got {_brief(value)}")

@@ -1,8 +1,8 @@
-"""Any task of lm-evaluation-harness, asked of the loaded model; needs the extra ``lm-eval``.
+"""Run any task of lm-evaluation-harness on the loaded model; needs the extra ``lm-eval``.
 
     python -m inference_bench.benchmark.accuracy.lm_eval TASK
 
-fetches a task's data sets, where the worker itself stays off the network.
+fetches a task's data sets in a separate process, because the worker itself stays offline.
 """
 
 from __future__ import annotations
@@ -14,21 +14,36 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
-from inference_bench.benchmark.accuracy.fetching import run_python
 from inference_bench.benchmark.accuracy.item import Score
 from inference_bench.benchmark.accuracy.task import Progress, Task
 from inference_bench.errors import InvalidValueError, TaskError
+from inference_bench.machine.subprocesses import last_line, run_python
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import TextScorer
+    from inference_bench.model.interfaces import TextScorer
 
 _METRICS = {"acc": "accuracy", "acc_norm": "accuracy_norm"}
-"""What the harness calls our metrics. Any other metric keeps its name."""
+"""Harness metric → our tag. Any other metric keeps its name."""
 
 _NEW_TOKENS = 256
-"""Where a task says nothing; the harness's own default."""
+"""The harness's default."""
+
+
+class _Sample(TypedDict):
+    """The harness's log of one document; it also has one value per metric, under that metric's name."""
+
+    metrics: list[str]
+    filter: str
+    filtered_resps: list[object]
+    target: object
+
+
+class _Request(Protocol):
+    """One request of the harness; its arguments depend on the request type."""
+
+    args: tuple[Any, ...]
 
 
 class HarnessTask(Task):
@@ -51,9 +66,9 @@ class HarnessTask(Task):
             raise InvalidValueError("task", f"lm_eval:{task}", "a .yaml file that exists")
 
     def scores(self, scorer: TextScorer, limit: int, progress: Progress) -> Iterator[tuple[str, Score]]:
-        """Let the harness ask and judge; of its documents the first ones, as its own ``--limit`` takes them.
+        """Let the harness run the first ``limit`` documents, as with its own ``--limit``.
 
-        Metrics that are no mean over documents, such as a corpus BLEU, have no score of a document and are left out.
+        Metrics that are not a mean over documents, such as a corpus BLEU, are omitted.
         """
         evaluator = import_module("lm_eval.evaluator")
         found = evaluator.simple_evaluate(
@@ -75,20 +90,21 @@ class HarnessTask(Task):
             raise TaskError(f"lm_eval task {self._task}: none of its metrics is a mean over documents.")
 
     def _loaded_name(self, progress: Progress) -> str:
-        """Return the task's name once its data are here, fetching them if they are not.
+        """Return the task's name after fetching its data if needed.
 
         Raises:
-            TaskError: no such task, or its data are not to be had.
+            TaskError: no such task, or its data are unavailable.
         """
         try:
             _load(self._task)
         except KeyError:
             raise TaskError(f"lm_eval task {self._task}: no such task; `lm_eval ls tasks` lists them.") from None
-        except Exception:  # the harness and its data sets raise whatever they like when a file is not in their cache
+        except Exception:  # the harness and its data sets raise various exceptions for a file that is not cached
             environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-            reason = run_python(["-m", "inference_bench.benchmark.accuracy.lm_eval", self._task], environment, progress)
-            if reason is not None:
-                raise TaskError(f"lm_eval task {self._task}: its data cannot be had: {reason}.") from None
+            command = ("-m", "inference_bench.benchmark.accuracy.lm_eval", self._task)
+            done = run_python(*command, environment=environment, tick=lambda: progress(0, 1))
+            if done.returncode:
+                raise TaskError(f"lm_eval task {self._task}: its data are unavailable: {last_line(done)}.") from None
         return self._task
 
 
@@ -96,25 +112,25 @@ def _load(task: str) -> None:
     import_module("lm_eval.tasks").TaskManager().load([task])
 
 
-def _scores(sample: dict[str, Any]) -> Iterator[Score]:
-    """Yield a document's scores; where an answer was filtered in several ways, only the first counts."""
+def _scores(sample: _Sample) -> Iterator[Score]:
+    """Yield a document's scores; if an answer was filtered in several ways, only the first counts."""
     for metric in sample["metrics"]:
-        value = sample[metric]
+        value = sample[metric]  # type: ignore[literal-required]
         if isinstance(value, bool | int | float):
             tag = _METRICS.get(metric, metric) + ("" if sample["filter"] == "none" else f":{sample['filter']}")
             detail = {"responses": sample["filtered_resps"], "expected": sample["target"]}
             yield Score(tag, float(value), detail=detail)
 
 
-def _language_model(scorer: TextScorer, progress: Progress) -> Any:
-    """Return a scorer as the harness wants its models."""
+def _language_model(scorer: TextScorer, progress: Progress) -> object:
+    """Return the scorer with the harness's model interface."""
     base = import_module("lm_eval.api.model").LM
 
     class LoadedModel(base):  # type: ignore[misc, valid-type]
-        """The model that is already loaded here."""
+        """The loaded model, as the harness sees it."""
 
-        def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
-            """Answer requests of (context, continuation); those in a row that share a context share its cache."""
+        def loglikelihood(self, requests: Sequence[_Request]) -> list[tuple[float, bool]]:
+            """Answer requests of (context, continuation); requests in a row with one context share its cache."""
             answers: list[tuple[float, bool]] = []
             for context, group in groupby((request.args for request in requests), key=lambda pair: pair[0]):
                 found = scorer.log_likelihoods(context, [continuation for _, continuation in group])
@@ -122,7 +138,7 @@ def _language_model(scorer: TextScorer, progress: Progress) -> Any:
                 progress(len(answers), len(requests))
             return answers
 
-        def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
+        def loglikelihood_rolling(self, requests: Sequence[_Request]) -> list[float]:
             """Answer requests of (text,)."""
             answers: list[float] = []
             for request in requests:
@@ -130,17 +146,17 @@ def _language_model(scorer: TextScorer, progress: Progress) -> Any:
                 progress(len(answers), len(requests))
             return answers
 
-        def generate_until(self, requests: Sequence[Any]) -> list[str]:
+        def generate_until(self, requests: Sequence[_Request]) -> list[str]:
             """Answer requests of (prompt, options) greedily.
 
             Raises:
-                TaskError: the task wants samples rather than the likeliest text.
+                TaskError: the task needs sampling instead of greedy decoding.
             """
             answers: list[str] = []
             for request in requests:
                 prompt, options = request.args
                 if options.get("do_sample") and options.get("temperature", 1) > 0:
-                    raise TaskError("this lm_eval task samples its answers; only greedy ones can be given here.")
+                    raise TaskError("this lm_eval task samples its answers; only greedy decoding is supported.")
                 until = options.get("until") or []
                 stop = [until] if isinstance(until, str) else until
                 answers.append(scorer.complete(prompt, stop, options.get("max_gen_toks", _NEW_TOKENS)))

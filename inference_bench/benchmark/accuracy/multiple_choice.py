@@ -1,4 +1,4 @@
-"""A question with several answers to choose from, judged by their likelihoods."""
+"""A multiple-choice question, scored by the likelihood of each choice."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 from inference_bench.benchmark.accuracy.item import Item, Score, check_finite
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import Likelihood, TextScorer
+    from inference_bench.model.interfaces import Likelihood, TextScorer
 
 
 @dataclass(frozen=True, slots=True)
 class MultipleChoice(Item):
-    """The model's answer is the choice that it finds likeliest; of equals the first.
+    """The model's answer is the most likely choice; the first of equals.
 
     Attributes:
         id: see ``Item``.
-        contexts: what stands before the choices: one text, or one for each choice.
+        contexts: text before the choices: one, or one per choice.
         choices: at least two.
-        answer: index of the right one.
-        separator: stands between context and choice, and counts for no character.
+        answer: index of the correct choice.
+        separator: text between context and choice; not counted in the choice's length.
     """
 
     id: str
@@ -30,7 +30,7 @@ class MultipleChoice(Item):
     separator: str = " "
 
     def score(self, scorer: TextScorer) -> list[Score]:
-        """Judge by likelihood, and by likelihood per character, which long choices have no handicap in."""
+        """Score by likelihood, and by likelihood per character so that long choices are not penalised."""
         likelihoods = self._likelihoods(scorer)
         check_finite(self.id, likelihoods)
         raw = [likelihood.log_likelihood for likelihood in likelihoods]

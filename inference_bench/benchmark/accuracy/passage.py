@@ -1,4 +1,4 @@
-"""A text whose likelihood is all that is asked: bits per byte and perplexity."""
+"""A text scored by its likelihood: bits per byte and perplexity."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from inference_bench.benchmark.accuracy.item import Item, Score, check_finite
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import TextScorer
+    from inference_bench.model.interfaces import TextScorer
 
 
 @dataclass(frozen=True, slots=True)
 class Passage(Item):
-    """A text, alone or after a context that does not count.
+    """A text, alone or after a context that is not scored.
 
     Attributes:
         id: see ``Item``.
-        text: what is predicted, white space at its beginning included.
-        context: what stands before it.
+        text: the text to predict, including leading white space.
+        context: text before it.
     """
 
     id: str
@@ -27,7 +27,7 @@ class Passage(Item):
     context: str = ""
 
     def score(self, scorer: TextScorer) -> list[Score]:
-        """Weigh by bytes and by tokens, so that the mean over passages is that of all their text."""
+        """Weight by bytes and by tokens, so that the mean over passages equals that over all their text."""
         if self.context:
             (likelihood,) = scorer.log_likelihoods(self.context, [self.text])
         else:

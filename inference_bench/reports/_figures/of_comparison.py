@@ -1,4 +1,4 @@
-"""From comparisons to drawings: each change with its interval, against the margin within which it counts as none."""
+"""Charts of a comparison: each change with its interval, and the margin within which it counts as none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_ROWS = 30
 
 
 def figures(compared: Sequence[Comparisons]) -> list[Figure]:
-    """Return a drawing for each candidate and benchmark that has intervals to draw."""
+    """Return one chart per candidate and benchmark that has intervals."""
     return [figure for found in compared for figure in _of_candidate(found)]
 
 
@@ -54,7 +54,7 @@ def _figure(title: str, rows: Sequence[Comparison], drawn: Sequence[Comparison])
         y_label="",
         series=(Series("change and interval", names, values, low, high), Series("margin", names, margins)),
         data=_table(title, names, drawn),
-        note=f"{left_out} more, without an interval or not on a scale of ratios, are in the table." if left_out else "",
+        note=f"{left_out} more, without an interval or a ratio, are in the table." if left_out else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""From a run to its drawings: distributions, latency by length, throughput by batch size, memory, loading, accuracy."""
+"""Charts of a run: latency by length, throughput by batch size, distributions, memory, loading, accuracy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from inference_bench.results.run import Run
 
 _POINTS = 400
-"""Of a curve: as many as a screen shows."""
+"""Points of a curve: as many as a screen shows."""
 
 _DISTRIBUTIONS = ("ttft", "itl", "forward_time", "request_latency")
 _TIMED_ALONE = ("inference_speed", "serving_load")
@@ -31,13 +31,13 @@ _BY_LENGTH = ("ttft", "tpot", "forward_time")
 _SHARES = {"accuracy", "accuracy_norm", "exact_match", "top1_agreement"}
 
 _FEWEST = 10
-"""Samples below which there is no distribution to speak of."""
+"""Samples that a distribution needs."""
 
-_HOW_TO_READ = "A steep curve is a steady one, a step is a second mode, and what trails off is the tail."
+_HOW_TO_READ = "A steep curve means little spread, a step is a second mode, and the flat end is the tail."
 
 
 def figures(run: Run) -> list[Figure]:
-    """Return every drawing that this run has the data for."""
+    """Return every chart that this run has data for."""
     places = Places(run.results)
     makers: tuple[Callable[[Run, Places], Iterator[Figure]], ...] = (
         _by_length,
@@ -141,7 +141,7 @@ def _by_batch(run: Run, places: Places) -> Iterator[Figure]:
 
 
 def _distributions(run: Run, places: Places) -> Iterator[Figure]:
-    """Draw each metric of each model apart: what is compared is the same work at other lengths or loads."""
+    """Yield one chart per metric and model, with one curve per length or load."""
     note = _HOW_TO_READ
     for metric in _DISTRIBUTIONS:
         groups: dict[str, list[BenchmarkResult]] = {}
@@ -176,7 +176,7 @@ def _distributions(run: Run, places: Places) -> Iterator[Figure]:
 
 
 def _samples(run: Run, result: BenchmarkResult, metric: str) -> np.ndarray:
-    """Return the measured samples in ascending order, none where their file cannot be read."""
+    """Return the measured samples in ascending order; none if their file cannot be read."""
     try:
         table = run.samples(result)
     except RunFormatError:
@@ -223,7 +223,7 @@ def _memory(run: Run, places: Places) -> Iterator[Figure]:
 
 
 def _extremes(values: np.ndarray) -> np.ndarray:
-    """Return positions that keep each stretch's smallest and largest value, so that thinning hides no peak."""
+    """Return the positions of each stretch's smallest and largest value, so that thinning hides no peak."""
     stretches = np.array_split(np.arange(len(values)), min(_POINTS // 2, len(values)))
     return np.unique([at for s in stretches for at in (s[np.argmin(values[s])], s[np.argmax(values[s])])])
 
@@ -244,7 +244,7 @@ def _phase_marks(phases: np.ndarray, seconds: np.ndarray) -> list[Mark]:
 
 
 def _phase_table(title: str, phases: np.ndarray, seconds: np.ndarray, sizes: np.ndarray) -> Table:
-    """Return a row a phase, however often it occurs, and one for the time that belongs to none."""
+    """Return one row per phase, however often it occurs, and one for the time outside of phases."""
     where: dict[str, list[tuple[int, int]]] = {}
     for phase, begin, end in _stretches(phases):
         where.setdefault("" if phase == "between" else phase, []).append((begin, end))

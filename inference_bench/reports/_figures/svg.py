@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import UsageError
-from inference_bench.reports._figures.figure import Figure
+from inference_bench.reports._figures.figure import Figure, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -181,7 +181,7 @@ def _mark(axes: Axes, figure: Figure) -> None:
         axes.text(mark.x, height, " " + mark.text, transform=axes.get_xaxis_transform(), fontsize=8, va="bottom")
 
 
-def _reaches(series: Any) -> list[list[float]]:
+def _reaches(series: Series) -> list[list[float]]:
     below = [max(0.0, y - low) for y, low in zip(series.y, series.low, strict=True)]
     above = [max(0.0, high - y) for y, high in zip(series.y, series.high, strict=True)]
     return [below, above]

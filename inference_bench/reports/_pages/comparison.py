@@ -1,4 +1,4 @@
-"""From comparisons to a page: a table a benchmark, then what stands behind the verdicts and what weakens them."""
+"""The page of a comparison: one table per benchmark, then the reasons for the verdicts and what weakens them."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _COLUMNS = (
     Column("interval", numeric=True),
     Column("verdict"),
     Column("margin", numeric=True, spare=4),
-    Column("could see", numeric=True, spare=5),
+    Column("detectable change", numeric=True, spare=5),
     Column("runs", numeric=True, spare=1),
     Column("grades"),
 )
 
 _LEGEND = (
     "change: B against A, over runs. FASTER, SLOWER …: the whole interval lies beyond the margin, also after Holm's "
-    "correction for the number of comparisons. SAME: all of it lies within. INCONCLUSIVE: neither. could see: the "
-    "change that would have been noticed four times out of five. grades: A to F, how far to believe A's and B's case. "
+    "correction for the number of comparisons. SAME: all of it lies within. INCONCLUSIVE: neither. detectable "
+    "change: detected in four of five such comparisons. grades: how far A's and B's case can be trusted, A to F. "
     "Rates follow from the durations shown."
 )
 
@@ -47,12 +47,12 @@ _LEGEND = (
 def page(
     compared: Sequence[Comparisons], differences: Sequence[Sequence[Difference]], remarks: Sequence[str] = ()
 ) -> Page:
-    """Say everything about comparisons with one baseline.
+    """Return the page of comparisons with one baseline.
 
     Args:
         compared: each candidate against the baseline.
         differences: of each candidate's environment from the baseline's.
-        remarks: further sentences on how far to believe it, such as about the A/A floor.
+        remarks: further sentences on its reliability, such as about the A/A floor.
     """
     return Page(
         lines=(_outcome(compared),),
@@ -104,20 +104,20 @@ def _table(benchmark: str, rows: Sequence[Comparison]) -> Table:
 
 
 def varying_fields(rows: Sequence[Comparison]) -> list[str]:
-    """Return the fields that tell the cases of a table apart, and all parameters of the benchmark."""
+    """Return the fields that distinguish the cases of a table, and all parameters of the benchmark."""
     fields = [fields_of(row.before) for row in rows]
     names = dict.fromkeys(name for one in fields for name in one)
     return [name for name in names if name.startswith("axis ") or len({one.get(name) for one in fields}) > 1]
 
 
 def metrics_in_phases(rows: Sequence[Comparison]) -> set[str]:
-    """Return the metrics whose phase has to be said: they stand in several."""
+    """Return the metrics that occur in several phases."""
     phases = {(row.metric, row.phase) for row in rows}
     return {metric for metric, _ in phases if sum(metric == other for other, _ in phases) > 1}
 
 
 def metric_text(row: Comparison, in_phases: Container[str]) -> str:
-    """Write a row's metric, and its phase where that has to be said."""
+    """Return a row's metric, and its phase if the metric occurs in several."""
     title = title_of(row.metric)
     return f"{title}, {row.phase}" if row.metric in in_phases and row.phase else title
 
@@ -139,26 +139,26 @@ def _cells(row: Comparison, in_phases: Container[str]) -> tuple[Cell, ...]:
 
 
 def _grades(grades: tuple[str, str]) -> Cell:
-    """Show both sides' grades, one if they are equal, in the tone of the worse."""
+    """Return both sides' grades, one if they are equal, in the tone of the worse."""
     known = [letter for letter in dict.fromkeys(grades) if letter]
     return Cell(", ".join(known), GRADE_TONES[max(known)]) if known else Cell("–", Tone.QUIET)
 
 
 def change_text(row: Comparison, change: float) -> str:
-    """Write a change with its sign."""
+    """Return a change with its sign."""
     sign = "+" if change > 0 else "-" if change < 0 else ""
     return sign + size_text(row, abs(change))
 
 
 def size_text(row: Comparison, size: float) -> str:
-    """Write a size on the scale of the row's change: per cent of A, or the metric's unit."""
+    """Return a size on the scale of the row's change: per cent of A, or the metric's unit."""
     if not row.relative:
         return format_value(size, unit_of(row.metric) or "")
     return f"{100 * size:.2f} %" if size < 0.1 else f"{100 * size:.1f} %" if size < 10 else f"× {1 + size:.3g}"
 
 
 def interval_text(row: Comparison) -> str:
-    """Write the interval of the change, or a dash."""
+    """Return the interval of the change, or a dash."""
     if row.low is None or row.high is None:
         return "–"
     return f"[{change_text(row, row.low)}, {change_text(row, row.high)}]"
@@ -168,8 +168,8 @@ def _remarks(
     compared: Sequence[Comparisons], differences: Sequence[Sequence[Difference]], remarks: Sequence[str]
 ) -> Iterator[Remarks]:
     failed = (Cell(line, Tone.ALARM) for found in compared for line in found.regressions)
-    yield Remarks("Fails in B, but not in A", tuple(failed))
-    yield Remarks("Cannot tell", tuple(Cell(line, Tone.WARNING) for line in _reasons(compared)))
+    yield Remarks("Fails in B but not in A", tuple(failed))
+    yield Remarks("Inconclusive", tuple(Cell(line, Tone.WARNING) for line in _reasons(compared)))
     told = {line for found in compared for line in found.regressions}
     rest = dict.fromkeys(line for found in compared for line in found.unmatched if line not in told)
     yield Remarks("Not compared", tuple(Cell(line, Tone.WARNING) for line in rest))
@@ -179,13 +179,13 @@ def _remarks(
     lines = [Cell(text) for text in remarks]
     if any(not found.paired for found in compared):
         lines.append(
-            Cell("The runs are not interleaved: a drift of the machine between A and B looks like a change (`ab`).")
+            Cell("Not interleaved: a drift of the machine between A and B would look like a change. `ab` avoids that.")
         )
-    yield Remarks("How far to believe this", tuple(lines))
+    yield Remarks("Reliability", tuple(lines))
 
 
 def _reasons(compared: Sequence[Comparisons]) -> Iterator[str]:
-    """Say each reason once, with the metrics that it holds for."""
+    """Yield each reason once, with its metrics."""
     found: dict[str, dict[str, None]] = {}
     for row in (row for one in compared for row in one.rows if row.reason):
         title = title_of(row.metric)

@@ -1,8 +1,8 @@
-"""Comparisons as JSON, for a gate or a dashboard."""
+"""Comparisons as JSON, for a CI gate or a dashboard."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, word
 from inference_bench.metrics import better_of, unit_of
@@ -34,7 +34,7 @@ def write_json(
     stream.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
-def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[str, Any]:
+def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[str, object]:
     return {
         "before": found.before,
         "after": found.after,
@@ -48,7 +48,7 @@ def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[s
     }
 
 
-def _row(row: Comparison) -> dict[str, Any]:
+def _row(row: Comparison) -> dict[str, object]:
     names = {"before": case_to_plain(row.before), "after": case_to_plain(row.after)}
     unit = unit_of(row.metric)
     figures = {name: value for name, value in plain(row).items() if name not in names}

@@ -1,7 +1,7 @@
-"""What every report for people says, before it is given a look: lines, tables and remarks made of toned cells.
+"""The content of a page before it is rendered: lines, tables and remarks made of cells with tones.
 
-Names come from plugins and last words from crashed processes: every text is made harmless here, once, so that no
-control code reaches a terminal and no line break tears a table.
+Texts come from plugins and crashed processes: control codes and line breaks are removed here, once, so that none
+reaches a terminal or a table.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Tone(Enum):
-    """How a piece of text wants to be read; each renderer has its own way of showing it."""
+    """The meaning of a text; each renderer has its own style for it."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -48,7 +48,7 @@ class Column:
     Attributes:
         heading: its title.
         numeric: aligned to the right.
-        spare: left out first, highest number first, where the screen is too narrow; 0 is never left out.
+        spare: order of hiding on a narrow screen, highest number first; 0 is never hidden.
     """
 
     heading: str
@@ -61,7 +61,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A titled table; ``sections`` are groups of rows kept apart from each other."""
+    """A titled table; ``sections`` are groups of rows with a rule between them."""
 
     title: str
     columns: tuple[Column, ...]
@@ -82,7 +82,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One model in one setup: who it is, then a table per benchmark."""
+    """A part of a page, such as one model in one set-up: heading, lines, and one table per benchmark."""
 
     heading: Cell
     lines: tuple[Cell, ...]
@@ -99,7 +99,7 @@ class Remarks:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A whole report."""
+    """A whole page."""
 
     lines: tuple[Cell, ...]
     blocks: tuple[Block, ...]

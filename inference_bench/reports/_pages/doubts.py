@@ -1,10 +1,11 @@
-"""How far to believe a run: what its intervals speak of, what the harness itself costs, and every doubt on record."""
+"""How far a run can be trusted: the scope of its intervals, the cost of the harness, and everything suspicious."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.analysis.trust.process import PROCESS_RULES
 from inference_bench.metrics import is_derived, title_of
 from inference_bench.reports._pages.case_names import Places, first_few
 from inference_bench.reports._pages.document import Cell, Remarks, Tone
@@ -21,30 +22,39 @@ if TYPE_CHECKING:
 Observed = tuple[BenchmarkResult, Summary]
 
 _OF_A_RUN = re.compile(r"^run \d+: ")
-"""Which of a case's processes a note is from: `check` and results.json tell."""
+"""The process that a note is from; `check` and results.json keep it."""
+
+
+_OF_A_PROCESS = {rule.code for rule in PROCESS_RULES}
+"""Findings that no other line of this page reports."""
 
 
 def doubts(run: Run) -> Remarks:
-    """Gather what raises or lowers the trust in a run."""
+    """Return what raises or lowers the trust in a run."""
     observed = [(result, summary) for result in run.results for summary in result.summaries]
     places = Places(run.results)
-    lines = [*_scope(observed), *_floor(run, observed), *_clock(run.record.clock), *_machine(run.record.environment)]
+    lines = [
+        *_scope(observed),
+        *_floor(run, observed),
+        *_clock(run.record.clock),
+        *_machine(run.record.environment.get("warnings") or ()),
+    ]
     lines += _overlap(run.record.overlap)
     lines += [*_unconverged(observed, places), *_outliers(observed, places), *_notes(run.results, places)]
-    return Remarks("How far to believe this", tuple(lines))
+    return Remarks("Reliability", tuple(lines))
 
 
 def _scope(observed: Iterable[Observed]) -> Iterator[Cell]:
     scopes = {summary.scope: summary.runs for _, summary in observed}
     if "run" in scopes:
-        text = "Scope: the intervals speak of this one process only; a fresh one may differ by more (--runs)."
+        text = "Scope: the intervals cover this one process only; a fresh one may differ by more (--runs)."
         yield Cell(text, Tone.WARNING)
     if "runs" in scopes:
-        yield Cell(f"Scope: the intervals speak of fresh processes; {scopes['runs']} were measured.")
+        yield Cell(f"Scope: the intervals cover fresh processes; {scopes['runs']} were measured.")
 
 
 def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
-    """Compare the null model's medians with the smallest medians measured."""
+    """Yield the null model's medians, and their share of the smallest medians measured."""
     smallest: dict[str, float] = {}
     for result, summary in observed:
         value = summary.headline.value
@@ -63,7 +73,7 @@ def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
     yield Cell(f"Harness floor (null model, same path, not subtracted): {', '.join(parts)}{share}.", tone)
 
 
-def _clock(clock: Mapping[str, Any]) -> Iterator[Cell]:
+def _clock(clock: Mapping[str, object]) -> Iterator[Cell]:
     if not clock:
         return
     costs = {"resolution": "resolution_ns", "one reading costs": "read_cost_ns"}
@@ -77,7 +87,7 @@ def _clock(clock: Mapping[str, Any]) -> Iterator[Cell]:
 
 
 def _overlap(overlap: Mapping[str, Any]) -> Iterator[Cell]:
-    """Say what loading ahead hid; what it disturbed stands in the samples' ``loader`` column."""
+    """Yield what loading ahead hid; what it disturbed is in the samples' ``loader`` column."""
     if not overlap.get("loads_ahead"):
         return
     load_ns, hidden_ns, hideable_ns = (overlap[name] for name in ("load_ns", "hidden_ns", "hideable_ns"))
@@ -88,21 +98,21 @@ def _overlap(overlap: Mapping[str, Any]) -> Iterator[Cell]:
     )
 
 
-def _machine(environment: Mapping[str, Any]) -> Iterator[Cell]:
-    """Repeat what the machine's description warns of."""
-    for warning in environment.get("warnings") or ():
+def _machine(warnings: Iterable[str]) -> Iterator[Cell]:
+    """Yield the warnings of the machine's description."""
+    for warning in warnings:
         yield Cell(f"Machine: {warning}", Tone.WARNING)
 
 
 def _nanoseconds(value: object) -> str:
-    """Write a time that may well be a fraction of a nanosecond."""
+    """Return a time that may be a fraction of a nanosecond."""
     if not isinstance(value, (int, float)):
         return str(value)
     return f"{value:.2g} ns" if value < 10 else format_ns(value)
 
 
 def _unconverged(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
-    """Say why sampling stopped too early, once per reason; derived metrics go with those they are computed from."""
+    """Yield why sampling stopped too early, once per reason, without derived metrics: they follow their source."""
     found: dict[str, dict[str, list[str]]] = {}
     for result, summary in observed:
         if not summary.converged and not is_derived(summary.metric):
@@ -128,10 +138,11 @@ def _outliers(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
 
 
 def _notes(results: Iterable[BenchmarkResult], places: Places) -> Iterator[Cell]:
-    """Say each kind of note once, with the range of its figures and the cases that it holds for."""
+    """Return each kind of note and disturbance once, with the range of its figures and the cases it holds for."""
     found: dict[str, list[Case]] = {}
     for result in results:
-        for note in result.notes:
+        findings = result.grade.findings if result.grade else ()
+        for note in (*result.notes, *(finding.evidence for finding in findings if finding.code in _OF_A_PROCESS)):
             found.setdefault(_OF_A_RUN.sub("", note), []).append(result.case)
     for notes in alike(found):
         where = places.names(case for note in notes.members for case in found[note])

@@ -1,4 +1,4 @@
-"""What a run was measured on and with, and what measuring itself costs: tables of facts."""
+"""Tables of facts: the overhead of measuring, the clock, loading ahead, the machine and its software."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def tables(record: RunRecord) -> list[Table]:
-    """Return the overheads, the clock, loading ahead, and the machine with its software; those that are known."""
+    """Return the tables whose facts are known."""
     found = (_floor(record), *(_facts(title, facts) for title, facts in _groups(record)))
     return [table for table in found if any(table.sections)]
 
@@ -26,7 +26,7 @@ def _groups(record: RunRecord) -> Iterator[tuple[str, Mapping[str, object]]]:
 
 
 def _floor(record: RunRecord) -> Table:
-    """The null model's readings: what the harness itself takes of each figure."""
+    """Return the null model's readings: the harness's own share of each figure."""
     names = list(dict.fromkeys(name for quantiles in record.floor.values() for name in quantiles))
     rows = tuple(
         (

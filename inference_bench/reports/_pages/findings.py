@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.trust.case import Finding, Grade, Severity
+from inference_bench.analysis.trust.run import run_grade
+from inference_bench.grade import Finding, Grade, Severity
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from inference_bench.plan import Case
     from inference_bench.results.run import Run
@@ -19,60 +20,74 @@ TONES = {"A": Tone.GOOD, "B": Tone.GOOD, "C": Tone.WARNING, "D": Tone.WARNING, "
 _SEVERITIES = {Severity.MINOR: Tone.QUIET, Severity.SERIOUS: Tone.WARNING, Severity.GRAVE: Tone.ALARM}
 
 _SHOWN = 4
-"""Cases of one kind of finding that are told one by one."""
+"""Cases of one kind of finding that are listed one by one."""
 
 _LEGEND = (
-    "A: no finding. B: minor ones only. C: one serious. D: more than one serious. F: a grave one. docs/trust.md has "
-    "every check."
+    "A: no finding. B: minor ones only. C: one serious. D: several serious. F: a critical one. docs/trust.md lists "
+    "every rule."
 )
 
+Graded = tuple["Case", Grade]
 
-def page(run: Run, grades: Sequence[Grade]) -> Page:
-    """Say how far each case of a run can be trusted.
+
+def page(run: Run, remarks: Sequence[str] = ()) -> Page:
+    """Return a page on how far each case of a run can be trusted.
 
     Args:
-        run: whose cases were graded.
-        grades: of its results, in their order.
+        run: its cases bear their grades; one without a grade is left out.
+        remarks: lines below the first, such as which rules made the grades.
     """
-    places = Places(run.results)
-    letters = Counter(grade.letter for grade in grades)
-    worst = max(letters, default="A")
-    each = ", ".join(f"{count} {letter}" for letter, count in sorted(letters.items()))
-    mixed = f" ({each})" if len(letters) > 1 else ""
-    rows = tuple(
-        (
-            Cell(grade.letter, TONES[grade.letter]),
-            Cell(places.name(result.case)),
-            Cell(", ".join(finding.code.replace("_", " ") for finding in grade.findings)),
-        )
-        for result, grade in zip(run.results, grades, strict=True)
-    )
-    table = Table("Cases", (Column("grade"), Column("case"), Column("findings")), (rows,))
+    graded = [(result.case, result.grade) for result in run.results if result.grade is not None]
     return Page(
-        lines=(Cell(f"Run {run.record.id}: worst grade {worst}{mixed}", TONES[worst]),),
-        blocks=(Block(Cell("Can it be trusted?", Tone.STRONG), (), (table,)),),
-        remarks=tuple(_remarks(run, grades, places)),
+        lines=(_verdict(run.record.id, graded), *(Cell(text) for text in remarks)),
+        blocks=(Block(Cell("Can it be trusted?", Tone.STRONG), (), (_table(graded, Places(run.results)),)),),
+        remarks=(*_of_run(run_grade(run.record)), *_of_cases(graded, Places(run.results))),
         legend=_LEGEND,
     )
 
 
-def _remarks(run: Run, grades: Sequence[Grade], places: Places) -> list[Remarks]:
-    """Say each kind of finding once: what was seen where, then what follows and what to do."""
+def _verdict(run_id: str, graded: Iterable[Graded]) -> Cell:
+    letters = Counter(grade.letter for _, grade in graded)
+    worst = max(letters, default="A")
+    each = ", ".join(f"{count} {letter}" for letter, count in sorted(letters.items()))
+    return Cell(f"Run {run_id}: worst grade {worst}" + (f" ({each})" if len(letters) > 1 else ""), TONES[worst])
+
+
+def _table(graded: Iterable[Graded], places: Places) -> Table:
+    rows = tuple(
+        (
+            Cell(grade.letter, TONES[grade.letter]),
+            Cell(places.name(case)),
+            Cell(", ".join(finding.code.replace("_", " ") for finding in grade.findings)),
+        )
+        for case, grade in graded
+    )
+    return Table("Cases", (Column("grade"), Column("case"), Column("findings")), (rows,))
+
+
+def _of_run(grade: Grade) -> list[Remarks]:
+    return [_remark(finding, [Cell(finding.evidence, _SEVERITIES[finding.severity])]) for finding in grade.findings]
+
+
+def _of_cases(graded: Iterable[Graded], places: Places) -> list[Remarks]:
+    """Return each kind of finding once: what was observed where, then its effect and the fix."""
     seen: dict[str, dict[Finding, list[Case]]] = {}
-    for result, grade in zip(run.results, grades, strict=True):
+    for case, grade in graded:
         for finding in grade.findings:
-            seen.setdefault(finding.code, {}).setdefault(finding, []).append(result.case)
+            seen.setdefault(finding.code, {}).setdefault(finding, []).append(case)
     by_severity = sorted(seen.values(), key=lambda found: -max(finding.severity for finding in found))
-    return [_remark(found, places) for found in by_severity]
+    return [_remark(max(found, key=lambda finding: finding.severity), _places(found, places)) for found in by_severity]
 
 
-def _remark(found: Mapping[Finding, Sequence[Case]], places: Places) -> Remarks:
-    worst = max(found, key=lambda finding: finding.severity)
+def _places(found: Mapping[Finding, Sequence[Case]], places: Places) -> list[Cell]:
     listed = [(finding, places.names(cases)) for finding, cases in found.items()]
     lines = [
         Cell(finding.evidence + (f" ({where})" if where else ""), _SEVERITIES[finding.severity])
         for finding, where in listed[:_SHOWN]
     ]
-    lines += [Cell(f"and {len(listed) - _SHOWN} more such", Tone.QUIET)] if len(listed) > _SHOWN else []
-    advice = (Cell(f"so: {worst.consequence}"), Cell(f"do: {worst.remedy}"))
-    return Remarks(f"{worst.severity.name.lower()}: {worst.code.replace('_', ' ')}", (*lines, *advice))
+    return lines + ([Cell(f"and {len(listed) - _SHOWN} more", Tone.QUIET)] if len(listed) > _SHOWN else [])
+
+
+def _remark(finding: Finding, evidence: Sequence[Cell]) -> Remarks:
+    advice = (Cell(f"effect: {finding.consequence}"), Cell(f"fix: {finding.remedy}"))
+    return Remarks(f"{finding.severity.word}: {finding.code.replace('_', ' ')}", (*evidence, *advice))

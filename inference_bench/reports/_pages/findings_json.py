@@ -4,37 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from inference_bench.results.serialization import case_to_plain
+from inference_bench.analysis.trust.grade import RULES_VERSION
+from inference_bench.analysis.trust.run import run_grade
+from inference_bench.results.serialization import case_to_plain, finding_to_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from inference_bench.analysis.trust.case import Grade
     from inference_bench.results.run import Run
 
 VERSION = 1
 
 
-def write_json(run: Run, grades: Sequence[Grade], stream: TextIO) -> None:
-    """Write one document: the run's id, and per case its grade and findings."""
+def write_json(run: Run, stream: TextIO) -> None:
+    """Write one document: the run's findings, and per case its grade, the version of its rules and its findings.
+
+    The document's own ``rules`` is the version that this program has.
+    """
     import orjson
 
     cases = [
         {
             "case": case_to_plain(result.case),
-            "grade": grade.letter,
-            "findings": [
-                {
-                    "code": finding.code,
-                    "severity": finding.severity.name.lower(),
-                    "evidence": finding.evidence,
-                    "consequence": finding.consequence,
-                    "remedy": finding.remedy,
-                }
-                for finding in grade.findings
-            ],
+            "grade": result.grade.letter,
+            "rules": result.grade.rules,
+            "findings": [finding_to_plain(finding) for finding in result.grade.findings],
         }
-        for result, grade in zip(run.results, grades, strict=True)
+        for result in run.results
+        if result.grade is not None
     ]
-    document = {"check_version": VERSION, "run": run.record.id, "cases": cases}
+    findings = [finding_to_plain(finding) for finding in run_grade(run.record).findings]
+    document = {
+        "check_version": VERSION,
+        "run": run.record.id,
+        "rules": RULES_VERSION,
+        "findings": findings,
+        "cases": cases,
+    }
     stream.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())

@@ -1,4 +1,4 @@
-"""From tracks to a page: a table a case and metric, a row a run, changes marked."""
+"""The page of a history: one table per case and metric, one row per run, changes marked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 def page(tracks: Sequence[Track]) -> Page:
-    """Say everything about the tracks."""
+    """Return the page of a history."""
     of_case: dict[str, list[Track]] = {}
     for track in tracks:
         of_case.setdefault(_heading(track.case), []).append(track)
@@ -37,13 +37,13 @@ def page(tracks: Sequence[Track]) -> Page:
     )
     count = sum(len(track.changes) for track in tracks)
     runs = len({point.run for track in tracks for point in track.points})
-    outcome = Cell(f"{runs} runs, {len(tracks)} metrics through time: {counted(count, 'change')}", _tone(count))
+    outcome = Cell(f"{runs} runs, {len(tracks)} metrics over time: {counted(count, 'change')}", _tone(count))
     return Page(
         (outcome,),
         blocks,
         (),
-        "A change is a shift between all runs before and all after, beyond 1 % and beyond chance at 95 % over all "
-        f"places where it could lie; it needs {LEAST} runs on either side. median and interval are each run's own.",
+        "A change is a shift between all runs before and all after, of more than 1 %, significant at 95 % over all "
+        f"possible places; it needs {LEAST} runs on each side. median and interval are those of each run.",
     )
 
 
@@ -52,7 +52,7 @@ def _tone(count: int) -> Tone:
 
 
 def _heading(case: Case) -> str:
-    """Name a case, and what of its set-up is not as usual."""
+    """Return the name of a case, with what differs from the default set-up."""
     setup, usual = asdict(case.setup), asdict(Setup())
     words = [
         case.model,

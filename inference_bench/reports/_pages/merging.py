@@ -1,4 +1,4 @@
-"""Sentences that differ in their figures only, said once with the range of each figure."""
+"""Merge sentences that differ only in their figures into one sentence with ranges."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Alike:
     """Sentences of one shape.
 
     Attributes:
-        text: one sentence for all, ``17 to 30 %`` where they differ.
+        text: one sentence for all, with ranges such as ``17 to 30 %``.
         members: the sentences.
     """
 
@@ -26,7 +26,7 @@ class Alike:
 
 
 def alike(sentences: Iterable[str]) -> Iterator[Alike]:
-    """Group sentences by shape, in the order in which the shapes first appear."""
+    """Yield groups of sentences of one shape, in order of first appearance."""
     shapes: dict[str, list[str]] = {}
     for sentence in sentences:
         shapes.setdefault(_FIGURE.sub("#", sentence), []).append(sentence)

@@ -1,4 +1,4 @@
-"""Numbers of one row: one unit, and as many digits as the interval allows."""
+"""The numbers of one row: one unit, and as many digits as the interval allows."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ _STEPS = {
 }
 
 _DIGITS = 3
-"""Significant digits of a figure whose interval asks for no more."""
+"""Significant digits of a figure, unless its interval allows more."""
 
 _EXTRA = 2
-"""Digits that a narrow interval may add, so that a difference smaller than the third digit can be seen."""
+"""Digits that a narrow interval may add, so that differences below the third digit show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """How the figures of one summary are written: all in the unit and to the decimals of its median."""
+    """The format of one summary's figures: all in the unit and with the decimals of its median."""
 
     divisor: int
     unit: str
     decimals: int
 
     def text(self, value: float | None) -> str:
-        """Write a figure without its unit; a dash where there is none."""
+        """Return a figure without its unit, or a dash if there is none."""
         return "–" if value is None else f"{value / self.divisor:,.{self.decimals}f}"
 
     def with_unit(self, value: float | None) -> str:
-        """Write a figure with its unit."""
+        """Return a figure with its unit."""
         return f"{self.text(value)} {self.unit}".rstrip()
 
     def interval(self, estimate: Estimate) -> str:
-        """Write an interval, or how many samples it needs."""
+        """Return an interval, or how many samples it needs."""
         if estimate.low is None and estimate.high is None:
             return needs(estimate)
         return f"[{self.text(estimate.low)}, {self.text(estimate.high)}]"
 
     def quantile(self, estimate: Estimate) -> str:
-        """Write a quantile, or how many samples it needs."""
+        """Return a quantile, or how many samples it needs."""
         return needs(estimate) if estimate.value is None else self.text(estimate.value)
 
 
 def needs(estimate: Estimate) -> str:
-    """Say what an estimate that is not there would take."""
+    """Return how many samples a missing estimate needs."""
     return "–" if estimate.needs is None else f"needs {estimate.needs}"
 
 
 def numbers_of(summary: Summary, unit: str | None) -> Numbers:
-    """Choose how to write a summary's figures."""
+    """Return the format of a summary's figures."""
     median = summary.headline
     reference = summary.mean if median.value is None else median.value
     divisor, label = _step(reference, unit)

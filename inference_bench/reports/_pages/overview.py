@@ -1,11 +1,12 @@
-"""Models and set-ups side by side: one row each, so that what is faster and what is worse stand in the same row."""
+"""Models and set-ups side by side: one row each, one column per headline metric of each benchmark."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from inference_bench.metrics import METRICS, unit_of
+from inference_bench.metrics import METRICS, title_of, unit_of
 from inference_bench.reports._pages.document import Block, Cell, Column, Table, Tone
 from inference_bench.reports._pages.findings import TONES
 from inference_bench.reports._pages.numbers import numbers_of
@@ -14,7 +15,6 @@ from inference_bench.spec import SETUP_AXES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inference_bench.analysis.trust.case import Grade
     from inference_bench.result import BenchmarkResult, Summary
     from inference_bench.spec import Setup
 
@@ -22,9 +22,10 @@ Key = tuple[str, "Setup"]
 """A row: a model in one set-up."""
 
 Point = tuple[str, str, tuple[tuple[str, object], ...]]
-"""Where a figure comes from: benchmark, phase, parameters."""
+"""The origin of a figure: benchmark, phase, parameters."""
 
 
+HEADING = "Summary"
 _ELSEWHERE = "°"
 
 
@@ -33,31 +34,34 @@ class Figures:
     """A metric's figures by row.
 
     Attributes:
-        point: where they come from: the point that most rows have.
+        tag: of the metric.
+        heading: of the column.
+        point: the origin that most rows have.
         summaries: of each row.
-        elsewhere: row → its own parameters, for a model that was measured with others only.
+        elsewhere: row → its own parameters, if it was not measured with the common ones.
     """
 
+    tag: str
+    heading: str
     point: Point
     summaries: Mapping[Key, Summary]
     elsewhere: Mapping[Key, tuple[tuple[str, object], ...]]
 
 
-def overview(results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | None]) -> Block | None:
+def overview(results: Sequence[BenchmarkResult]) -> Block | None:
     """Return the table, or None where there is a single row.
 
     Args:
         results: of a run.
-        grades: by id of the case; None where it does not apply.
     """
     rows = list(dict.fromkeys((result.case.model, result.case.setup) for result in results))
     if len(rows) < 2:
         return None
-    figures = {tag: found for tag, metric in METRICS.items() if metric.overview and (found := _figures(tag, results))}
+    figures = _columns(results)
     varying = [name for name in SETUP_AXES if len({getattr(setup, name) for _, setup in rows}) > 1]
     heads = (Column("model"), *(Column(name) for name in varying))
-    # A screen that is too narrow for all of them keeps the first.
-    columns = tuple(Column(METRICS[tag].title, numeric=True, spare=place) for place, tag in enumerate(figures))
+    spare = _spare([found.tag for found in figures])
+    columns = tuple(Column(found.heading, numeric=True, spare=n) for found, n in zip(figures, spare, strict=True))
     baselines = _baselines(rows)
     table = Table(
         "Side by side",
@@ -68,8 +72,8 @@ def overview(results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | No
                     Cell(model, Tone.STRONG),
                     *(Cell(str(getattr(setup, name))) for name in varying),
                     _weights((model, setup), results),
-                    _grade((model, setup), results, grades),
-                    *(_cell(found, (model, setup), baselines[model]) for found in figures.values()),
+                    _grade((model, setup), results),
+                    *(_cell(found, (model, setup), baselines[model]) for found in figures),
                 )
                 for model, setup in rows
                 if model == group
@@ -77,11 +81,11 @@ def overview(results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | No
             for group in dict.fromkeys(model for model, _ in rows)
         ),
     )
-    lines = [text for tag, found in figures.items() if (text := _where(tag, found))]
-    lines += ["×: against the model's first row"] if len(rows) > len(baselines) else []
-    if any(found.elsewhere for found in figures.values()):
-        lines.append(f"{_ELSEWHERE}: with the model's own parameters instead")
-    return Block(Cell("All together", Tone.STRONG), tuple(Cell(line, Tone.QUIET) for line in lines), (table,))
+    lines = [text for found in figures if (text := _where(found))]
+    lines += ["×: ratio to the model's first row"] if len(rows) > len(baselines) else []
+    if any(found.elsewhere for found in figures):
+        lines.append(f"{_ELSEWHERE}: measured with the model's own parameters")
+    return Block(Cell(HEADING, Tone.STRONG), tuple(Cell(line, Tone.QUIET) for line in lines), (table,))
 
 
 def _baselines(rows: Sequence[Key]) -> dict[str, Key]:
@@ -91,10 +95,35 @@ def _baselines(rows: Sequence[Key]) -> dict[str, Key]:
     return found
 
 
-def _figures(tag: str, results: Sequence[BenchmarkResult]) -> Figures | None:
-    """Return a metric's summaries by row, from the point that most rows have; of equals a total, else the first.
+def _columns(results: Sequence[BenchmarkResult]) -> list[Figures]:
+    """Return the headline metrics of each benchmark, in order; for an old run, which names none, those of all models.
 
-    A row without that point takes its first one of the same benchmark and phase: models have lengths of their own.
+    A metric of several benchmarks has a column for each, with the benchmark in the heading.
+    """
+    headlines = dict.fromkeys((result.case.benchmark, tag) for result in results for tag in result.headline)
+    if not headlines:
+        found = (_figures(tag, results) for tag, metric in METRICS.items() if metric.overview)
+        return [figures for figures in found if figures is not None]
+    of_benchmark = {name: [r for r in results if r.case.benchmark == name] for name, _ in headlines}
+    measured = [figures for name, tag in headlines if (figures := _figures(tag, of_benchmark[name])) is not None]
+    count = Counter(figures.tag for figures in measured)
+    return [figures if count[figures.tag] == 1 else _with_benchmark(figures) for figures in measured]
+
+
+def _with_benchmark(figures: Figures) -> Figures:
+    return replace(figures, heading=f"{figures.heading}, {figures.point[0].replace('_', ' ')}")
+
+
+def _spare(tags: Sequence[str]) -> list[int]:
+    """Return which columns are left out first on a narrow screen: those that are not of the table of all models."""
+    order = sorted(range(len(tags)), key=lambda place: tags[place] not in METRICS or not METRICS[tags[place]].overview)
+    return [order.index(place) for place in range(len(tags))]
+
+
+def _figures(tag: str, results: Sequence[BenchmarkResult]) -> Figures | None:
+    """Return a metric's summaries by row, from the origin that most rows have; of equals a total, else the first.
+
+    A row without that origin takes its first one of the same benchmark and phase: models have their own lengths.
     """
     points: dict[Point, dict[Key, Summary]] = {}
     for result in results:
@@ -111,15 +140,15 @@ def _figures(tag: str, results: Sequence[BenchmarkResult]) -> Figures | None:
         for row, summary in others.items():
             if (benchmark, phase) == common[:2] and row not in found:
                 found[row], elsewhere[row] = summary, parameters
-    return Figures(common, found, elsewhere)
+    return Figures(tag, title_of(tag), common, found, elsewhere)
 
 
-def _where(tag: str, found: Figures) -> str:
-    """Say what a column's figures speak of."""
+def _where(found: Figures) -> str:
+    """Return the phase and the parameters of a column's figures."""
     _, phase, parameters = found.point
     words = [phase] if phase else []
     words += [f"{name.replace('_', ' ')} {value}" for name, value in parameters]
-    return f"{METRICS[tag].title}: {', '.join(words)}" if words else ""
+    return f"{found.heading}: {', '.join(words)}" if words else ""
 
 
 def _weights(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
@@ -132,9 +161,9 @@ def _weights(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
     return Cell(str(weights.get("source")), Tone.QUIET)
 
 
-def _grade(row: Key, results: Sequence[BenchmarkResult], grades: Mapping[str, Grade | None]) -> Cell:
+def _grade(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
     """Show the worst grade of a row's cases."""
-    own = (grades[result.case.id] for result in results if (result.case.model, result.case.setup) == row)
+    own = (result.grade for result in results if (result.case.model, result.case.setup) == row)
     worst = max((grade.letter for grade in own if grade is not None), default="")
     return Cell(worst, TONES[worst]) if worst else Cell("–", Tone.QUIET)
 

@@ -1,4 +1,4 @@
-"""From a run to a page: what is said of each model, benchmark, figure and doubt.
+"""The page of a run: one block per model and set-up, one table per benchmark, then remarks.
 
 Nothing here knows a metric or a benchmark by name. The shape of a table follows from its summaries: where a metric
 appears in several phases (memory), phases are rows and metrics are columns; otherwise each metric is a row.
@@ -6,11 +6,9 @@ appears in several phases (memory), phases are rows and metrics are columns; oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.analysis.trust.case import Grade, case_grade
 from inference_bench.metrics import METRICS, title_of, unit_of
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
@@ -22,8 +20,9 @@ from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from inference_bench.grade import Grade
     from inference_bench.plan import Case
     from inference_bench.results.run import Run
 
@@ -31,16 +30,12 @@ RANDOM = "RANDOM WEIGHTS, NOT TRAINED"
 
 Row = tuple[Cell, ...]
 
-Grades = Mapping[str, Grade | None]
-"""By id of the case; None where it does not apply."""
-
 
 def page(run: Run) -> Page:
-    """Say everything a report says."""
-    grades = {result.case.id: case_grade(result, run.record) for result in run.results}
+    """Return the page of a run."""
     return Page(
         lines=tuple(_run_lines(run)),
-        blocks=(*_blocks(run.results, grades), *filter(None, [overview(run.results, grades)])),
+        blocks=(*_blocks(run.results), *filter(None, [overview(run.results)])),
         remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
         legend=_legend(run.results),
     )
@@ -50,11 +45,11 @@ def _run_lines(run: Run) -> Iterator[Cell]:
     created = run.record.created_utc.replace("T", " ")[:19]
     yield Cell(" · ".join((f"Run {run.record.id}", f"{created} UTC", *_machine(run.record.environment))), Tone.QUIET)
     if not run.record.finished:
-        yield Cell("This run did not reach the end of its plan.", Tone.WARNING)
+        yield Cell("This run is unfinished: some planned cases were not measured.", Tone.WARNING)
 
 
-def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
-    """Name what a stranger asks first: processor, cores, what lies beneath, the framework's version."""
+def _machine(environment: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """Yield the processor, the CPUs, the hypervisor and the framework's version, where known."""
     cpu, system, packages = (environment.get(name) or {} for name in ("cpu", "system", "packages"))
     if cpu.get("model"):
         yield str(cpu["model"])
@@ -66,8 +61,8 @@ def _machine(environment: Mapping[str, Any]) -> Iterator[str]:
         yield f"torch {packages['torch']}"
 
 
-def _blocks(results: Sequence[BenchmarkResult], grades: Grades) -> Iterator[Block]:
-    # Grouped by content, not by neighbourhood: with several runs a crashed case may end before the others of its model.
+def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
+    # Not grouped by adjacency: with several runs a crashed case may end before the others of its model.
     keys = list(dict.fromkeys((result.case.model, result.case.setup) for result in results))
     for key in keys:
         members = [result for result in results if (result.case.model, result.case.setup) == key]
@@ -75,12 +70,12 @@ def _blocks(results: Sequence[BenchmarkResult], grades: Grades) -> Iterator[Bloc
         for result in members:
             benchmarks.setdefault(result.case.benchmark, []).append(result)
         lines = [*_weights_lines(members), *chain.from_iterable(map(_inapplicable, benchmarks.values()))]
-        tables = (_table(name, rows, grades) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
+        tables = (_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
         yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables))
 
 
 def _inapplicable(results: Sequence[BenchmarkResult]) -> list[Cell]:
-    """Return one line instead of the table of a benchmark that none of its cases applies to."""
+    """Return one line instead of the table if no case of a benchmark applies."""
     if any(result.status is not Status.NOT_APPLICABLE for result in results):
         return []
     causes = dict.fromkeys(result.failure.cause for result in results if result.failure)
@@ -90,7 +85,7 @@ def _inapplicable(results: Sequence[BenchmarkResult]) -> list[Cell]:
 def _heading(results: Sequence[BenchmarkResult]) -> str:
     setup = results[0].case.setup
     model = _model(results)
-    # A benchmark of loading has more processes than the others: the heading speaks of those that all have.
+    # A benchmark of loading has more processes than the others: the heading names the smallest number.
     runs = min((max(s.runs for s in result.summaries) for result in results if result.summaries), default=0)
     parts = [
         str(model.get("title") or results[0].case.model),
@@ -111,7 +106,7 @@ def _scale(results: Sequence[BenchmarkResult]) -> str:
 
 
 def _model(results: Sequence[BenchmarkResult]) -> Mapping[str, Any]:
-    """Return what the model says of itself; a case that crashed while loading says nothing."""
+    """Return the model's description; a case that crashed while loading has none."""
     return next((result.model for result in results if result.model), {})
 
 
@@ -128,27 +123,27 @@ def _weights_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
     label = str(weights.get("label") or f"asked for: {setup.weights}")
     source = weights.get("source", "random" if setup.weights == "random" else None)
     if source == "random" or (source != "none" and weights.get("trained") is False):
-        yield Cell(f"{RANDOM} (seed {setup.seed}): {label}. What it computes means nothing.", Tone.ALARM)
+        yield Cell(f"{RANDOM} (seed {setup.seed}): {label}. Its output is meaningless.", Tone.ALARM)
         return
     digest = weights.get("digest")
     yield Cell(f"weights: {label}" + (f" · sha256 {str(digest)[:12]}" if digest else ""), Tone.QUIET)
 
 
-def _table(benchmark: str, results: Sequence[BenchmarkResult], grades: Grades) -> Table:
+def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
     by_phase = any(len({s.phase for s in group}) > 1 for result in results for group in _by_metric(result).values())
     axes = list(dict.fromkeys(name for result in results for name in result.case.parameters))
     axis_columns = tuple(Column(name.replace("_", " "), numeric=True) for name in axes)
-    metrics = list(dict.fromkeys(s.metric for result in results for s in result.summaries))
-    with_phase = not METRICS.keys() >= set(metrics)  # a known metric's formula says which phase it speaks of
+    metrics = _headline_first(dict.fromkeys(s.metric for result in results for s in result.summaries), results)
+    with_phase = not METRICS.keys() >= set(metrics)  # a known metric's formula implies its phase
     columns = _phase_columns(metrics) if by_phase else tuple(_metric_columns(results, with_phase))
     sections = []
     for result in results:
-        rows = list(_phase_rows(result, metrics) if by_phase else _metric_rows(result, with_phase))
+        rows = list(_phase_rows(result, metrics) if by_phase else _metric_rows(result, metrics, with_phase))
         if result.status is not Status.OK:
             rows.append(_status_row(result, len(columns)))
         blanks = repeat(tuple(EMPTY for _ in axes))
         heads = chain([_axis_cells(result.case, axes)], blanks)
-        ends = chain([(_grade_cell(grades[result.case.id]),)], repeat((EMPTY,)))
+        ends = chain([(_grade_cell(result.grade),)], repeat((EMPTY,)))
         sections.append(tuple(head + row + end for head, row, end in zip(heads, rows, ends, strict=False)))
     return Table(_words(benchmark), (*axis_columns, *columns, Column("grade")), tuple(sections))
 
@@ -188,8 +183,15 @@ def _metric_columns(results: Sequence[BenchmarkResult], with_phase: bool) -> Ite
     yield Column("conv.")
 
 
-def _metric_rows(result: BenchmarkResult, with_phase: bool) -> Iterator[Row]:
-    for summary in result.summaries:
+def _headline_first(metrics: Iterable[str], results: Iterable[BenchmarkResult]) -> list[str]:
+    """Return the headline metrics in the benchmark's order, then the others as they come."""
+    headline = dict.fromkeys(tag for result in results for tag in result.headline)
+    known = list(metrics)
+    return [*(tag for tag in headline if tag in known), *(tag for tag in known if tag not in headline)]
+
+
+def _metric_rows(result: BenchmarkResult, metrics: Sequence[str], with_phase: bool) -> Iterator[Row]:
+    for summary in sorted(result.summaries, key=lambda summary: metrics.index(summary.metric)):
         numbers, median = numbers_of(summary, unit_of(summary.metric)), summary.headline
         yield (
             Cell(title_of(summary.metric)),
@@ -212,7 +214,7 @@ def _quantile_cell(summary: Summary, numbers: Numbers, name: str) -> Cell:
 
 
 def _phase_columns(metrics: Sequence[str]) -> tuple[Column, ...]:
-    # Where the screen is too narrow for all, what stands in the overview stays, and of the rest what comes first.
+    # A narrow screen keeps the metrics of the table of all models, and of the others the first ones.
     spare = [0 if metric in METRICS and METRICS[metric].overview else 1 + place for place, metric in enumerate(metrics)]
     figures = (Column(title_of(metric), numeric=True, spare=n) for metric, n in zip(metrics, spare, strict=True))
     return Column("phase"), *figures, Column("n", numeric=True), Column("conv.")
@@ -232,12 +234,12 @@ def _figure(summary: Summary) -> Cell:
     if median.value is None:
         return Cell(numbers.quantile(median), Tone.QUIET)
     interval = "" if median.low is None and median.high is None else f" {numbers.interval(median)}"
-    is_ratio = "/" in numbers.unit  # then the metric's name says of what, and the unit would only widen the column
+    is_ratio = "/" in numbers.unit  # then the metric's name implies the unit, which would only widen the column
     return Cell((numbers.text(median.value) if is_ratio else numbers.with_unit(median.value)) + interval)
 
 
 def _n_cell(summary: Summary) -> Cell:
-    """Count the samples, and those that independent ones would have to be where they follow each other too closely."""
+    """Return the number of samples, and of independent samples that they are worth if they are autocorrelated."""
     if summary.effective_n < 0.9 * summary.n:
         return Cell(f"{summary.n:,} (≈{summary.effective_n:,.0f})")
     return Cell(f"{summary.n:,}")
@@ -260,7 +262,7 @@ def _failures(run: Run) -> Remarks:
         if not result.status.is_finding:
             others.setdefault(_what_happened(result), []).append(result.case)
     lines = [*found, *(Cell(f"{what} ({places.names(cases)})", Tone.QUIET) for what, cases in others.items())]
-    return Remarks("Cases without a whole result", tuple(lines))
+    return Remarks("Cases without a complete result", tuple(lines))
 
 
 def _what_happened(result: BenchmarkResult) -> str:
@@ -273,13 +275,13 @@ def _failure_lines(result: BenchmarkResult, name: str) -> Iterator[Cell]:
     exit_status = f" (exit status {failure.exit_status})" if failure and failure.exit_status is not None else ""
     yield Cell(f"{name}: {_what_happened(result)}{exit_status}", Tone.ALARM)
     last = failure.stderr_tail.strip().splitlines()[-1:] if failure else []
-    yield from (Cell(f"its last words: {line}", Tone.QUIET) for line in last)
+    yield from (Cell(f"last stderr line: {line}", Tone.QUIET) for line in last)
 
 
 def _unmeasured(run: Run) -> Remarks:
     measured = {result.case.id for result in run.results}
     names = [str(case.get("slug") or case.get("id")) for case in run.record.cases if case.get("id") not in measured]
-    return Remarks("Planned, but not measured", tuple(Cell(name, Tone.WARNING) for name in names))
+    return Remarks("Planned but not measured", tuple(Cell(name, Tone.WARNING) for name in names))
 
 
 def _level(results: Sequence[BenchmarkResult]) -> str:
@@ -288,14 +290,14 @@ def _level(results: Sequence[BenchmarkResult]) -> str:
 
 
 def _legend(results: Sequence[BenchmarkResult]) -> str:
-    """Say how to read a row."""
+    """Return how to read a row."""
     if not _level(results):
         return ""
     estimates = [summary.headline for result in results for summary in result.summaries]
     methods = dict.fromkeys(estimate.method.split(",")[0] for estimate in estimates if estimate.method)
     return (
         f"[low, high] is the {_level(results)} interval of the median ({' / '.join(methods) or 'none here'}). "
-        "needs N: too few samples to state it, N would do. cold: the case's first call. "
-        "n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: A to F, how far to "
-        "believe the case; `check` says why. More quantiles: results.csv."
+        "needs N: too few samples, at least N are needed. cold: the case's first call. "
+        "n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: how far the case can be "
+        "trusted, A to F; `check` explains it. More quantiles: results.csv."
     )

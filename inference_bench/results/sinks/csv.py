@@ -6,7 +6,6 @@ import csv
 import io
 from typing import TYPE_CHECKING, TextIO
 
-from inference_bench.analysis.trust.case import case_grade
 from inference_bench.metrics import QUANTILES, better_of, unit_of
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
 from inference_bench.results.atomic_file import write_atomically
@@ -77,7 +76,7 @@ class CsvSink(Sink):
 
 def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, object]]:
     """Yield one row per summary; a case without summaries yields one row, so that every failure is in the table."""
-    grade = case_grade(result, record)
+    grade = result.grade
     common = {**_case_cells(result, record), **_text_cells(result), "grade": grade.letter if grade else None}
     if not result.summaries:
         yield common

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.trust.case import case_grade
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
 from inference_bench.results.atomic_file import write_atomically
 from inference_bench.results.run_folder import RECORD, RESULTS, files_of
@@ -30,7 +29,7 @@ class JsonSink(Sink):
 
     def write(self, result: BenchmarkResult, record: RunRecord) -> None:
         """Add or replace the entry of a case."""
-        self._entries[result.case.id] = entry(result, files_of(result), record)
+        self._entries[result.case.id] = entry(result, files_of(result))
         self._write(record)
 
     def finish(self, record: RunRecord) -> None:
@@ -43,12 +42,9 @@ class JsonSink(Sink):
         write_atomically(self.folder / RECORD, encode({"schema_version": SCHEMA_VERSION, **record_to_plain(record)}))
 
 
-def entry(result: BenchmarkResult, files: Mapping[str, str | None], record: RunRecord) -> dict[str, object]:
+def entry(result: BenchmarkResult, files: Mapping[str, str | None]) -> dict[str, object]:
     """Return the entry of one case in ``results.json``."""
-    found = case_grade(result, record)
-    codes = [] if found is None else [finding.code for finding in found.findings]
-    trust = {"grade": None if found is None else found.letter, "findings": codes}
-    return {**result_to_plain(result), "trust": trust, **files}
+    return {**result_to_plain(result), **files}
 
 
 def results_document(record: RunRecord, entries: Iterable[Mapping[str, object]]) -> dict[str, object]:

@@ -15,7 +15,7 @@ from inference_bench.benchmark.accuracy.question import Question, normalise
 from inference_bench.benchmark.accuracy.task import sample
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InvalidValueError
-from inference_bench.model.model import Likelihood
+from inference_bench.model.interfaces import Likelihood
 from inference_bench.result import Scores
 from inference_bench.spec import Limits
 

@@ -104,7 +104,7 @@ def test_a_file_may_mix_all_kinds(tmp_path: Path) -> None:
         ({"prompt": "x", "answers": ["y"], "new_tokens": 0}, "'new_tokens': expected a whole number of at least 1"),
         ({"prompt": "x", "answers": ["y"], "pattern": "("}, "'pattern': not a regular expression"),
         ({"text": ""}, "'text': expected at least one character"),
-        ('{"text": "\\ud800"}', "'text': has half of a surrogate pair"),
+        ('{"text": "\\ud800"}', "'text': contains half of a surrogate pair"),
         ({"id": ["x"], "text": "x"}, r"'id': expected a text or a whole number, got \[\"x\"\]"),
         ({"id": "first", "text": "x"}, "a second item with id 'first'"),
     ],
@@ -118,7 +118,7 @@ def test_a_bad_line_is_named(tmp_path: Path, line: object, message: str) -> None
 @pytest.mark.parametrize("content", [b"", b"\n \n"])
 def test_a_file_without_items_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "mine.jsonl").write_bytes(content)
-    with pytest.raises(TaskError, match="no items; expected one JSON object a line"):
+    with pytest.raises(TaskError, match="no items; expected one JSON object per line"):
         items_of(tmp_path / "mine.jsonl")
 
 

@@ -1,34 +1,52 @@
-"""A model on transformers: loading in named steps, quantising and compiling, whatever the network then does."""
+"""A model on transformers: loads in named steps, quantises and compiles."""
 
 from __future__ import annotations
 
 import gc
 import mmap
-import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from inference_bench.errors import InvalidValueError, WeightsError
 from inference_bench.model.engines.transformers.quantization import describe_int8, parameter_bytes, quantize_int8
-from inference_bench.model.model import LoadSteps, Model, ResolvedWeights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
+from inference_bench.model.prompts import Prompts, random_ids, text_ids
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.spec import DTYPES, Setup
 
-_RECOMPILE_LIMIT = 64
-"""Variants of one function: each case has its own lengths, and the key-value cache another layout after a prefill."""
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-PROMPT_FILE = Path(__file__).parents[2] / "prompt.txt"
+_RECOMPILE_LIMIT = 64
+"""Variants per function: each case has its own lengths, and a prefill changes the layout of the key-value cache."""
+
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}
+
+
+class AutoNetwork(Protocol):
+    """The interface of an auto class of transformers, whose own annotations are incomplete."""
+
+    def from_config(self, config: PreTrainedConfig, **options: object) -> PreTrainedModel:
+        """Return a network with random weights."""
+
+    def from_pretrained(
+        self, path: Path, *, output_loading_info: Literal[True], **options: object
+    ) -> tuple[PreTrainedModel, Mapping[str, Collection[object]]]:
+        """Return a network with the weights in a folder, and the names of missing and mismatched tensors."""
 
 
 class TransformersModel(Model):
-    """Loads through an auto class of transformers: safetensors only, no remote code.
+    """Loads a network by an auto class of transformers: safetensors only, no remote code.
 
     Attributes:
-        auto_class: the auto class that knows this kind of network.
+        auto_class: name of the auto class for this kind of network.
         architecture: ``model_type`` and the other values of the published ``config.json``; used for random weights.
-        reduced: what differs in the small model of the same architecture, nested values one by one.
-        network: the loaded ``PreTrainedModel``.
+        reduced: values that differ in the small model of the same architecture; nested mappings are merged.
         tokenizer: the loaded tokenizer, or None with random weights.
     """
 
@@ -39,24 +57,24 @@ class TransformersModel(Model):
     parks = True
 
     def __init__(self) -> None:
-        self.network: Any = None
-        self.tokenizer: Any = None
+        self._network: PreTrainedModel | None = None
+        self.tokenizer: PreTrainedTokenizerBase | None = None
         self._setup = Setup()
         self._parameters = 0
 
     @classmethod
-    def config(cls, scale: str = "full") -> dict[str, Any]:
+    def config(cls, scale: str = "full") -> dict[str, object]:
         """Return the arguments of the configuration at this scale."""
         return _merged(cls.architecture, cls.reduced if scale == "reduced" else {})
 
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
-        """Load onto the device; every page of the weights has been read when this returns.
+        """Load onto the device and read every page of the weights.
 
         The steps are ``import``, ``config``, ``tokenizer``, ``read`` (file to page cache), ``materialise`` (page cache
         to parameters of the wanted dtype) and ``to_device``. A compiled network compiles in its first calls.
 
         Raises:
-            InvalidValueError: torch does not see this device, or has no such attention or dtype on it.
+            InvalidValueError: torch does not see this device, or does not support this attention or dtype on it.
             WeightsError: the weights do not fit the architecture.
         """
         with steps.step("import"):
@@ -74,44 +92,39 @@ class TransformersModel(Model):
             if weights.path is None:
                 config = auto_config.for_model(**self.config(weights.scale))
             else:
-                config = auto_config.from_pretrained(weights.path, local_files_only=True, trust_remote_code=False)
+                config = auto_config.from_pretrained(weights.path, **_LOCAL)
         with steps.step("tokenizer"):
             if weights.path is not None:
-                self.tokenizer = auto_tokenizer.from_pretrained(
-                    weights.path, local_files_only=True, trust_remote_code=False
-                )
+                self.tokenizer = auto_tokenizer.from_pretrained(weights.path, **_LOCAL)
         with steps.step("read"):
             if weights.path is not None:
                 _read_pages(weights.path)
         with steps.step("materialise"):
-            network = _materialised(auto_network, config, weights.path, setup).eval()
-            # Counted here: a quantised head is no longer the same tensor as the embeddings.
+            network = _materialised(auto_network, config, weights.path, setup).train(False)
+            # Counted before quantising, after which a tied head is no longer the same tensor as the embeddings.
             self._parameters = sum(parameter.numel() for parameter in network.parameters())
             if setup.dtype == "int8_dynamic":
                 network = quantize_int8(network)
         steps.park()
         with steps.step("to_device"):
-            self.network = network.to(device)
+            self._network = network.to(device)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
         if setup.compile != "none":
-            # Beyond the limit, or where it cannot compile, torch runs a network uncompiled and is timed as compiled.
-            torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
-            torch._dynamo.config.fail_on_recompile_limit_hit = True
-            self.network.compile(mode=setup.compile)
+            _compile(network, setup.compile)
 
     def unload(self) -> None:
-        """Drop the network and hand its memory back."""
-        on_cuda = self.network is not None and self.network.device.type == "cuda"
-        self.network = self.tokenizer = None
+        """Drop the network and free its memory."""
+        on_cuda = self._network is not None and self._network.device.type == "cuda"
+        self._network = self.tokenizer = None
         gc.collect()
         if on_cuda:
             import torch
 
             torch.cuda.empty_cache()
 
-    def describe(self) -> dict[str, Any]:
-        """Return the loaded model's exact size and the settings that its speed depends on."""
+    def describe(self) -> dict[str, object]:
+        """Return the loaded model's exact size and the settings that affect its speed."""
         import torch
 
         network = self.network
@@ -136,56 +149,65 @@ class TransformersModel(Model):
         }
 
     @property
-    def text_config(self) -> Any:
-        """The configuration of the part that reads text: all of it, unless the network reads images, too."""
+    def network(self) -> PreTrainedModel:
+        """The loaded network.
+
+        Raises:
+            RuntimeError: nothing is loaded.
+        """
+        if self._network is None:
+            raise RuntimeError(f"{self.name} is not loaded")
+        return self._network
+
+    @property
+    def text_config(self) -> PreTrainedConfig:
+        """The configuration of the text part: the whole configuration unless the network also reads images."""
         return self.network.config.get_text_config()
 
     @property
     def input_limit(self) -> int:
-        """The longest prompt in tokens: what the model's file says, and what the loaded configuration allows."""
+        """The longest prompt in tokens, limited by the model's file and by the loaded configuration."""
         allowed: int = getattr(self.text_config, "max_position_embeddings", self.max_input_length)
         return min(allowed, self.max_input_length or allowed)
 
-    def check_length(self, length: int) -> None:
-        """Refuse a prompt of this many tokens that the model does not take.
+    @property
+    def prompts(self) -> Prompts:
+        """The prompts that the loaded model accepts."""
+        return Prompts(self.min_input_length, self.input_limit, self.prompt_ids)
 
-        Raises:
-            InvalidValueError: more than the model's limit, or fewer than it can do with.
-        """
-        if not self.min_input_length <= length <= self.input_limit:
-            raise InvalidValueError("input length", length, f"{self.min_input_length} to {self.input_limit} tokens")
+    def prompt_ids(self, length: int) -> list[int]:
+        """Return the token ids of a prompt of this length; plain text unless a subclass adds more."""
+        return self.text_ids(length)
 
     def text_ids(self, count: int) -> list[int]:
-        """Return the first ``count`` token ids of the prompt text, repeated where it is too short.
+        """Return the first ``count`` token ids of the prompt text, or random ids without a tokenizer.
 
-        Without a tokenizer they are drawn from the seed.
+        Random ids are drawn from the set-up's seed.
         """
-        if self.tokenizer is None:
-            draw = random.Random(self._setup.seed)
-            return [draw.randrange(self.text_config.vocab_size) for _ in range(count)]
-        text = PROMPT_FILE.read_text(encoding="utf-8")
-        ids: list[int] = []
-        while len(ids) <= count:  # one more than needed: a tokenizer may add an end token, which is cut off
-            ids = self.tokenizer(text, verbose=False)["input_ids"]
-            text += text
-        return ids[:count]
+        tokenizer = self.tokenizer
+        if tokenizer is None:
+            return random_ids(self.text_config.vocab_size, self._setup.seed, count)
+        return text_ids(lambda text: tokenizer(text, verbose=False)["input_ids"], count)
 
 
-def import_transformers() -> Any:
+def import_transformers() -> ModuleType:
     """Import transformers, whose annotations are too partial for strict checking."""
     return import_module("transformers")
 
 
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """Return ``base`` with ``changes``, nested mappings merged rather than replaced."""
     merged = dict(base)
     for name, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(base.get(name), Mapping)
-        merged[name] = _merged(base[name], value) if both else value
+        former = base.get(name)
+        if isinstance(value, Mapping) and isinstance(former, Mapping):
+            merged[name] = _merged(former, value)
+        else:
+            merged[name] = value
     return merged
 
 
-def _device(setup: Setup) -> Any:
+def _device(setup: Setup) -> torch.device:
     import torch
 
     device = torch.device(setup.device)
@@ -203,19 +225,21 @@ def _device(setup: Setup) -> Any:
 
 
 def _read_pages(folder: Path) -> None:
-    """Bring the weights' files into the page cache, one byte of each page, in file order."""
+    """Read the weights' files into the page cache, one byte per page."""
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
             pages.madvise(mmap.MADV_WILLNEED)
             pages[:: mmap.PAGESIZE]
 
 
-def _materialised(auto_network: Any, config: Any, path: Path | None, setup: Setup) -> Any:
-    """Return the network on the CPU in the dtype that is loaded, with no page left to fault in."""
+def _materialised(
+    auto_network: AutoNetwork, config: PreTrainedConfig, path: Path | None, setup: Setup
+) -> PreTrainedModel:
+    """Return the network on the CPU in the dtype to load, with all pages read."""
     import torch
 
     dtype = "float32" if setup.dtype == "int8_dynamic" else setup.dtype
-    options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    options: dict[str, object] = {"dtype": getattr(torch, dtype)}
     if setup.attention != "auto":
         options["attn_implementation"] = setup.attention
     try:
@@ -231,7 +255,9 @@ def _materialised(auto_network: Any, config: Any, path: Path | None, setup: Setu
         ) from error
 
 
-def read_network(auto_network: Any, config: Any, path: Path, options: Mapping[str, Any]) -> Any:
+def read_network(
+    auto_network: AutoNetwork, config: PreTrainedConfig, path: Path, options: Mapping[str, object]
+) -> PreTrainedModel:
     """Return the network with the weights in a folder.
 
     Raises:
@@ -241,12 +267,11 @@ def read_network(auto_network: Any, config: Any, path: Path, options: Mapping[st
         path,
         config=config,
         use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
         output_loading_info=True,
+        **_LOCAL,
         **options,
     )
-    # transformers fills what it does not find with random values and only warns.
+    # transformers fills missing tensors with random values and only warns.
     lacking = sorted(str(key) for kind in ("missing_keys", "mismatched_keys") for key in info[kind])
     if lacking:
         raise WeightsError(
@@ -257,14 +282,23 @@ def read_network(auto_network: Any, config: Any, path: Path, options: Mapping[st
     return network
 
 
-def _touch(network: Any) -> None:
-    """Read one value of each page: parameters may be pages of the file, mapped but not yet faulted in."""
+def _touch(network: PreTrainedModel) -> None:
+    """Read one value per page: parameters may be mapped from the file and not yet read."""
     for parameter in network.parameters():
         parameter.detach().flatten()[:: mmap.PAGESIZE // parameter.element_size()].sum().item()
 
 
+def _compile(network: PreTrainedModel, mode: str) -> None:
+    """Compile on the first calls; beyond the limit torch would silently run a network uncompiled."""
+    import torch
+
+    torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    network.compile(mode=mode)
+
+
 def _maps_weights() -> bool:
-    """Say whether the parameters are pages of the file (same dtype, on the CPU) or a copy."""
+    """Return whether the parameters are mapped from the file (same dtype, on the CPU) and not copied."""
     try:
         return ".safetensors\n" in Path("/proc/self/maps").read_text()
     except OSError:

@@ -1,21 +1,27 @@
-"""A causal language model on transformers, so that a model's folder need only describe it."""
+"""Base class of causal language models on transformers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from inference_bench.errors import NotApplicableError
 from inference_bench.model.engines.transformers.base import TransformersModel, import_transformers
 from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
-from inference_bench.model.model import BatchGenerator, TextGenerator, TextScorer
+from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator, TextScorer
+from inference_bench.model.prompts import Prompts
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Cache, PreTrainedConfig, PreTrainedModel
 
 
 class CausalLM(TransformersModel):
     """Generates greedily, one sequence or a batch of them.
 
     Attributes:
-        chat_options: what the model's own chat template is told, such as ``enable_thinking``.
+        chat_options: options of the model's chat template, such as ``enable_thinking``.
     """
 
     auto_class = "AutoModelForCausalLM"
@@ -23,32 +29,33 @@ class CausalLM(TransformersModel):
 
     def generator(self) -> TextGenerator:
         """Return greedy generation at batch size 1."""
-        return CausalLMGenerator(self)
+        return CausalLMGenerator(self.network, self.prompts)
 
     def batch_generator(self) -> BatchGenerator:
         """Return greedy generation of several sequences at once."""
-        return CausalLMBatchGenerator(self)
-
-    def prompt_ids(self, length: int) -> list[int]:
-        """Return the token ids of a prompt of this length."""
-        return self.text_ids(length)
+        return CausalLMBatchGenerator(self.network, self.prompts)
 
     def chat_prompt(self, question: str) -> str:
-        """Return the text of a chat in which the user has asked this and the model is to answer.
+        """Return a chat with this question as a prompt, by the model's chat template.
 
-        Needs a tokenizer that has a chat template, so trained weights of an instruction-tuned model.
+        Needs the trained weights of an instruction-tuned model.
+
+        Raises:
+            NotApplicableError: random weights, which have no tokenizer.
         """
-        text: str = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True, **self.chat_options
+        if self.tokenizer is None:
+            raise NotApplicableError(f"{self.name} has no tokenizer with random weights")
+        chat = [{"role": "user", "content": question}]
+        return str(
+            self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, **self.chat_options)
         )
-        return text
 
     def scorer(self) -> TextScorer:
-        """Return likelihoods and greedy text."""
+        """Return the scorer."""
         return CausalLMScorer(self.network, self.tokenizer, self.text_ids, self.input_limit)
 
-    def describe(self) -> dict[str, Any]:
-        """Return the exact size, the settings that speed depends on, and how generation is done."""
+    def describe(self) -> dict[str, object]:
+        """Return the exact size, the settings that affect speed, and the method of generation."""
         own = self.network.generation_config.to_diff_dict()
         own.pop("transformers_version", None)
         return {
@@ -60,58 +67,59 @@ class CausalLM(TransformersModel):
 
 
 class CausalLMGenerator(TextGenerator):
-    """Greedy steps with the tokens of ``generate(do_sample=False)``, without the bookkeeping around them.
+    """Greedy steps that give the tokens of ``generate(do_sample=False)`` without its overhead.
 
-    No attention mask and no position ids are passed: for one unpadded sequence the model derives the same ones.
+    Neither attention mask nor position ids are passed: the model derives them for one unpadded sequence.
     """
 
-    def __init__(self, model: CausalLM) -> None:
+    def __init__(self, network: PreTrainedModel, prompts: Prompts) -> None:
         import torch
 
         self._torch = torch
-        self._model = model
-        self._network = model.network
-        self._cache: Any = None
-        self._token: Any = None
+        self._network = network
+        self._prompts = prompts
+        self._cache: Cache | None = None
+        self._token: torch.Tensor | None = None
 
-    def prompt(self, length: int) -> Any:
+    def prompt(self, length: int) -> Prompt:
         """Return the first ``length`` token ids as a tensor of shape (1, length) on the device.
 
         Raises:
-            InvalidValueError: more than the model takes, or none.
+            InvalidValueError: a length that the model does not accept.
         """
-        self._model.check_length(length)
-        return self._torch.tensor([self._model.prompt_ids(length)], device=self._network.device)
+        self._prompts.check(length)
+        return self._torch.tensor([self._prompts.ids(length)], device=self._network.device)
 
     def reset(self) -> None:
         """Free the cache of the last sequence."""
         self._cache = self._token = None
 
-    def prefill(self, prompt: Any) -> int:
-        """Run the prompt into a fresh cache; only the last position goes through the head."""
+    def prefill(self, prompt: Prompt) -> int:
+        """Run the prompt with a fresh cache; only the last position goes through the head."""
         self.reset()
         return self._step(input_ids=prompt)
 
     def decode(self) -> int:
-        """Run the last token, which has stayed on the device."""
+        """Run the last token, which is still on the device."""
         return self._step(input_ids=self._token)
 
-    def generate(self, prompt: Any, new_tokens: int) -> Sequence[int]:
+    def generate(self, prompt: Prompt, new_tokens: int) -> Sequence[int]:
         """Call transformers' ``generate`` with plain greedy settings and no end-of-sequence token."""
         return self._generate(new_tokens, input_ids=prompt, attention_mask=self._torch.ones_like(prompt))
 
-    def _step(self, **inputs: Any) -> int:
+    def _step(self, **inputs: torch.Tensor | None) -> int:
         with self._torch.inference_mode():
             output = self._network(**inputs, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
             self._cache = output.past_key_values
-            # generate() compares a float32 copy; the conversion is exact and argmax takes the first of equals in both.
-            self._token = output.logits[:, -1].argmax(-1, keepdim=True)
-            token: int = self._token.item()  # waits for the device
+            # generate() uses a float32 copy; the conversion is exact, and argmax takes the first of equals in both.
+            chosen = output.logits[:, -1].argmax(-1, keepdim=True)
+            self._token = chosen
+            token: int = chosen.item()  # waits for the device
         return token
 
-    def _generate(self, new_tokens: int, **inputs: Any) -> Sequence[int]:
-        network = self._network
-        own = network.generation_config  # merged into whatever is passed, so it must step aside
+    def _generate(self, new_tokens: int, **inputs: torch.Tensor) -> Sequence[int]:
+        network: Any = self._network  # without generate() in transformers' annotations
+        own = network.generation_config  # generate() would merge it with the given settings
         network.generation_config = import_transformers().GenerationConfig(do_sample=False, pad_token_id=0)
         try:
             with self._torch.inference_mode():
@@ -122,10 +130,10 @@ class CausalLMGenerator(TextGenerator):
         return tokens
 
 
-def kv_bytes_per_token(config: Any, element_bytes: int) -> int | None:
-    """Return the bytes that one more token takes in the key-value cache: 2 x layers x KV heads x head size x element.
+def kv_bytes_per_token(config: PreTrainedConfig, element_bytes: int) -> int | None:
+    """Return the bytes per token in the key-value cache: 2 x layers x KV heads x head size x element size.
 
-    None for attention of another kind (latent, linear, sliding window), which this formula does not describe.
+    None for other kinds of attention (latent, linear, sliding window), where this formula does not hold.
     """
     kinds = set(getattr(config, "layer_types", None) or ())
     if hasattr(config, "kv_lora_rank") or not kinds <= {"full_attention"}:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.model.model import BatchGenerator
+from inference_bench.model.interfaces import BatchGenerator
+from inference_bench.model.prompts import Prompts
 
 if TYPE_CHECKING:
-    from inference_bench.model.engines.transformers.causal_lm import CausalLM
+    import torch
+    from transformers import Cache, PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,43 +20,43 @@ class PaddedPrompts:
     """Prompts of several lengths as one tensor.
 
     Attributes:
-        ids: token ids, shape (batch, longest), shorter rows filled with 0 on the left.
-        mask: 1 for a token and 0 for padding, of the same shape; None where all rows are equally long.
+        ids: token ids, shape (batch, longest), padded with 0 on the left.
+        mask: 1 for a token and 0 for padding, same shape; None if all rows have the same length.
     """
 
-    ids: Any
-    mask: Any
+    ids: torch.Tensor
+    mask: torch.Tensor | None
 
 
 class CausalLMBatchGenerator(BatchGenerator):
     """Static batches: all sequences start together and take each step together.
 
-    Padding stands on the left, so that every row's next token is the last column's. A mask and position ids are passed
-    only where there is padding: a batch of equal lengths takes the same path as a single sequence.
+    Padding is on the left, so the last column holds every row's last token. Only with padding are a mask and
+    position ids passed: a batch of equal lengths takes the same path as a single sequence.
     """
 
-    def __init__(self, model: CausalLM) -> None:
+    def __init__(self, network: PreTrainedModel, prompts: Prompts) -> None:
         import torch
 
         self._torch = torch
-        self._model = model
-        self._network = model.network
-        self._cache: Any = None
-        self._mask: Any = None
-        self._tokens: Any = None
+        self._network = network
+        self._prompts = prompts
+        self._cache: Cache | None = None
+        self._mask: torch.Tensor | None = None
+        self._tokens: torch.Tensor | None = None
 
     def prompts(self, lengths: Sequence[int]) -> PaddedPrompts:
-        """Return one row for each length, on the device: row ``i`` is the single prompt of ``lengths[i]`` tokens.
+        """Return one row per length on the device; row ``i`` is the single prompt of ``lengths[i]`` tokens.
 
         Raises:
-            InvalidValueError: no length, or one that the model does not take.
+            InvalidValueError: no length, or one that the model does not accept.
         """
         if not lengths:
             raise InvalidValueError("prompt lengths", "none", "at least one")
         longest = max(lengths)
         for length in (longest, min(lengths)):
-            self._model.check_length(length)
-        rows = [self._model.prompt_ids(length) for length in lengths]
+            self._prompts.check(length)
+        rows = [self._prompts.ids(length) for length in lengths]
         device = self._network.device
         ids = self._torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=device)
         if min(lengths) == longest:
@@ -67,7 +69,7 @@ class CausalLMBatchGenerator(BatchGenerator):
         self._cache = self._mask = self._tokens = None
 
     def prefill(self, batch: PaddedPrompts) -> list[int]:
-        """Run the prompts into a fresh cache; only the last position of each goes through the head."""
+        """Run the prompts with a fresh cache; only the last position of each goes through the head."""
         self.reset()
         self._mask = batch.mask
         return self._step(batch.ids, self._masking(batch.ids.shape[1]))
@@ -78,20 +80,20 @@ class CausalLMBatchGenerator(BatchGenerator):
             self._mask = self._torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], dim=1)
         return self._step(self._tokens, self._masking(1))
 
-    def _masking(self, new_columns: int) -> dict[str, Any]:
-        """Return what tells the network of padding: nothing where there is none."""
+    def _masking(self, new_columns: int) -> dict[str, torch.Tensor]:
+        """Return the arguments that describe padding; empty without padding."""
         if self._mask is None:
             return {}
-        return {"attention_mask": self._mask, **self._positions(new_columns)}
+        return {"attention_mask": self._mask, **self._positions(self._mask, new_columns)}
 
-    def _positions(self, new_columns: int) -> dict[str, Any]:
-        """Return the position ids of the last columns: they count from each row's own first token.
+    def _positions(self, mask: torch.Tensor, new_columns: int) -> dict[str, torch.Tensor]:
+        """Return the position ids of the last columns, counted from each row's first token.
 
-        What they are at padding does not matter, since no token attends to it.
+        Those of padding are arbitrary: no token attends to it.
         """
-        return {"position_ids": (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -new_columns:]}
+        return {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -new_columns:]}
 
-    def _step(self, ids: Any, masking: dict[str, Any]) -> list[int]:
+    def _step(self, ids: torch.Tensor | None, masking: dict[str, torch.Tensor]) -> list[int]:
         with self._torch.inference_mode():
             output = self._network(
                 input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **masking

@@ -6,29 +6,37 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import InvalidValueError, NotApplicableError
-from inference_bench.model.model import Likelihood, TextScorer
+from inference_bench.model.interfaces import Likelihood, TextScorer
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
+    from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
 _POSITIONS = 512
-"""Positions whose logits are held at once: at a vocabulary of 150,000 they take 300 MB in float32."""
+"""Positions whose logits are kept at once: with a vocabulary of 150,000 they take 300 MB in float32."""
 
 
 class CausalLMScorer(TextScorer):
-    """Scores at batch size 1, but for the choices of one question, which share the cache of their context.
+    """Scores at batch size 1, except that the choices of one question share the cache of their context.
 
-    Texts are split into tokens as lm-evaluation-harness does it, so that verdicts can be compared item by item.
+    Texts are tokenised as in lm-evaluation-harness, so that results can be compared item by item.
 
     Args:
         network: a ``PreTrainedModel`` with a language-modelling head.
         tokenizer: its tokenizer, or None with random weights.
-        ids: returns that many token ids of prose, or of noise.
-        limit: positions that the network takes.
+        ids: returns a number of token ids of text, or random ones.
+        limit: most positions of the network.
     """
 
-    def __init__(self, network: Any, tokenizer: Any, ids: Callable[[int], list[int]], limit: int) -> None:
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase | None,
+        ids: Callable[[int], list[int]],
+        limit: int,
+    ) -> None:
         import torch
 
         self._torch = torch
@@ -40,10 +48,10 @@ class CausalLMScorer(TextScorer):
     def log_likelihoods(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Run the context once and all continuations as one batch on copies of its cache.
 
-        A context too long for the network loses its beginning.
+        A context that is too long for the network is truncated at its beginning.
 
         Raises:
-            InvalidValueError: a continuation without a token, or longer than the network takes.
+            InvalidValueError: a continuation without tokens, or longer than the network's limit.
             NotApplicableError: random weights, which have no tokenizer.
         """
         head, tails = self._encode(context, continuations)
@@ -52,9 +60,10 @@ class CausalLMScorer(TextScorer):
             lengths = ", ".join(str(len(tail)) for tail in tails)
             raise InvalidValueError("tokens of the continuations", lengths, f"1 to {self._limit} each")
         first, cache = self._prefill(head[-(self._limit + 1 - longest) :])
-        # As a beam search does it, which every kind of cache knows: each row becomes a copy of row 0.
-        cache.reorder_cache(self._torch.zeros(len(tails), dtype=self._torch.long, device=self._network.device))
-        # Padded on the right: no real token ever looks at what comes after it.
+        # Each row becomes a copy of row 0, as in a beam search, which every kind of cache supports.
+        first_row: Any = self._torch.zeros(len(tails), dtype=self._torch.long, device=self._network.device)
+        cache.reorder_cache(first_row)
+        # Padded on the right: no token attends to later ones.
         rows = self._tensor([tail + [0] * (longest - len(tail)) for tail in tails])
         begin, begin_greedy = self._rate(first.expand(len(tails), 1, -1), rows[:, :1])
         rest, rest_greedy = self._run(rows[:, :-1], rows[:, 1:], cache)
@@ -66,10 +75,10 @@ class CausalLMScorer(TextScorer):
         ]
 
     def text_likelihood(self, text: str) -> Likelihood:
-        """Run windows that do not overlap, each as long as the network takes, after one token of the window before.
+        """Run windows of the longest length, without overlap, each after the last token of the previous one.
 
         Raises:
-            InvalidValueError: a text without a token.
+            InvalidValueError: a text without tokens.
             NotApplicableError: random weights, which have no tokenizer.
         """
         ids = self._tokens(text, special=False)
@@ -101,7 +110,7 @@ class CausalLMScorer(TextScorer):
             if token in ends:
                 break
             tokens.append(token)
-            text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+            text = str(self._known_tokenizer.decode(tokens, skip_special_tokens=True))
             found = [place for place in map(text.find, filter(None, stop)) if place >= 0]
             if found:
                 return text[: min(found)]
@@ -127,8 +136,8 @@ class CausalLMScorer(TextScorer):
     def _encode(self, context: str, continuations: Sequence[str]) -> tuple[list[int], list[list[int]]]:
         """Return the tokens of the context and of each continuation.
 
-        White space between the two belongs to the continuation, where tokenizers want it; and the two are split only
-        after they were tokenised as one text.
+        White space between the two belongs to the continuation, as tokenizers expect. The two are tokenised as one text
+        and then split.
         """
         if not context:
             return [self._first_token()], [self._tokens(text, special=False) for text in continuations]
@@ -139,14 +148,18 @@ class CausalLMScorer(TextScorer):
         return head or [self._first_token()], tails
 
     def _tokens(self, text: str, *, special: bool = True) -> list[int]:
-        if self._tokenizer is None:
-            raise NotApplicableError("random weights come without a tokenizer: what they say of a text means nothing")
-        ids: list[int] = self._tokenizer(text, add_special_tokens=special)["input_ids"]
+        ids: list[int] = self._known_tokenizer(text, add_special_tokens=special)["input_ids"]
         return ids
 
+    @property
+    def _known_tokenizer(self) -> PreTrainedTokenizerBase:
+        if self._tokenizer is None:
+            raise NotApplicableError("random weights have no tokenizer, so they cannot score text")
+        return self._tokenizer
+
     def _first_token(self) -> int:
-        """Return what stands before a text that has nothing before it."""
-        for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
+        """Return the token that precedes a text without context."""
+        for token in (self._known_tokenizer.bos_token_id, self._known_tokenizer.eos_token_id):
             if token is not None:
                 return int(token)
         raise NotApplicableError("the tokenizer has no token that begins or ends a text")
@@ -156,14 +169,16 @@ class CausalLMScorer(TextScorer):
         ends = found if isinstance(found, list) else [found]
         return {token for token in (*ends, getattr(self._tokenizer, "eos_token_id", None)) if token is not None}
 
-    def _prefill(self, ids: Sequence[int]) -> tuple[Any, Any]:
+    def _prefill(self, ids: Sequence[int]) -> tuple[torch.Tensor, Cache]:
         """Return the logits after the last token, shape (1, 1, vocabulary), and the cache."""
         with self._torch.inference_mode():
             output = self._network(input_ids=self._tensor([ids]), use_cache=True, logits_to_keep=1)
         return output.logits, output.past_key_values
 
-    def _run(self, inputs: Any, targets: Any, cache: Any) -> tuple[Any, Any]:
-        """Return the log-likelihood of each target and whether it is the likeliest, both of shape (rows, length)."""
+    def _run(
+        self, inputs: torch.Tensor, targets: torch.Tensor, cache: Cache | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return each target's log-likelihood and whether it is the most likely token, both of shape (rows, length)."""
         rows, length = inputs.shape
         step = max(1, _POSITIONS // rows)
         scores = [self._torch.empty(rows, 0, dtype=self._torch.float64, device=inputs.device)]
@@ -178,14 +193,14 @@ class CausalLMScorer(TextScorer):
             greedy.append(same)
         return self._torch.cat(scores, 1), self._torch.cat(greedy, 1)
 
-    def _rate(self, logits: Any, targets: Any) -> tuple[Any, Any]:
-        """Return the targets' log-likelihoods in float64 and whether each is the likeliest; sums lose nothing so."""
+    def _rate(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the targets' log-likelihoods, in float64 for exact sums, and whether each is the most likely token."""
         logits = logits.float()
         chosen = logits.gather(-1, targets[..., None])[..., 0]
         return (chosen - logits.logsumexp(-1)).double(), logits.argmax(-1) == targets
 
     def _steps(self, ids: Sequence[int], new_tokens: int) -> Iterator[int]:
-        """Yield one token after the other; a step is not run before its token is asked for."""
+        """Yield tokens one by one; each step runs on demand."""
         inputs, cache = self._tensor([ids]), None
         for _ in range(new_tokens):
             with self._torch.inference_mode():
@@ -197,5 +212,5 @@ class CausalLMScorer(TextScorer):
         if length > self._limit:
             raise InvalidValueError("sequence", f"{length} tokens", f"at most {self._limit}")
 
-    def _tensor(self, rows: Sequence[Sequence[int]]) -> Any:
+    def _tensor(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         return self._torch.tensor(rows, device=self._network.device)

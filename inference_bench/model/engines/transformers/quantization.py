@@ -1,41 +1,47 @@
-"""Dynamic int8 quantisation of linear layers, on the CPU: int8 weights, inputs quantised call by call.
+"""Dynamic int8 quantisation of linear layers on the CPU: int8 weights, inputs quantised on each call.
 
-Whatever is no ``torch.nn.Linear`` stays float32: embeddings, norms, and experts held as one three-dimensional tensor.
+Everything but ``torch.nn.Linear`` stays float32: embeddings, norms, and experts in one three-dimensional tensor.
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
 
 
-def quantize_int8(network: Any) -> Any:
+def quantize_int8(network: PreTrainedModel) -> PreTrainedModel:
     """Quantise a float32 network in place, weights per tensor, by torch's own defaults, and return it."""
     import torch
 
     with warnings.catch_warnings():
-        # torch points to torchao, a package of its own. This is the quantisation that comes with torch.
+        # torch recommends torchao, another package; this is the quantisation in torch itself.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", UserWarning)
-        quantize: Any = torch.ao.quantization.quantize_dynamic
-        return quantize(network, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)
+        quantize: Any = torch.ao.quantization.quantize_dynamic  # without annotations
+        quantize(network, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)
+    return network
 
 
-def parameter_bytes(network: Any) -> int:
-    """Return the bytes that a network's parameters take, those in int8 included."""
-    packed = [tensor for layer in _int8_layers(network) for tensor in (layer.weight(), layer.bias())]
-    tensors = [*network.parameters(), *(tensor for tensor in packed if tensor is not None)]
+def parameter_bytes(network: torch.nn.Module) -> int:
+    """Return the bytes of a network's parameters, including int8."""
+    tensors = [*network.parameters(), *(tensor for layer in _int8_layers(network) for tensor in layer)]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def describe_int8(network: Any) -> str:
-    """Say how much of a quantised network is int8."""
+def describe_int8(network: torch.nn.Module) -> str:
+    """Describe which part of a quantised network is int8."""
     layers = _int8_layers(network)
-    weights = sum(layer.weight().numel() for layer in layers)
+    weights = sum(layer[0].numel() for layer in layers)
     return f"{weights:,} weights of {len(layers)} linear layers in int8, scaled per tensor; the rest float32"
 
 
-def _int8_layers(network: Any) -> list[Any]:
+def _int8_layers(network: torch.nn.Module) -> list[list[torch.Tensor]]:
+    """Return the weight, and the bias if there is one, of each layer in int8."""
     import torch
 
-    return [module for module in network.modules() if isinstance(module, torch.ao.nn.quantized.dynamic.Linear)]
+    layers: list[Any] = [of for of in network.modules() if isinstance(of, torch.ao.nn.quantized.dynamic.Linear)]
+    return [[tensor for tensor in (layer.weight(), layer.bias()) if tensor is not None] for layer in layers]

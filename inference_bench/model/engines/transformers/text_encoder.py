@@ -1,13 +1,17 @@
-"""A text embedding model on transformers, so that a model's folder need only describe it."""
+"""Base class of text embedding models on transformers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.engines.transformers.base import TransformersModel
-from inference_bench.model.model import TextEncoder
+from inference_bench.model.interfaces import TextEncoder
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
 
 _TEXTS_AT_ONCE = 32
 
@@ -18,20 +22,20 @@ class EmbeddingModel(TransformersModel):
     auto_class = "AutoModel"
     abilities = ("encode",)
     min_input_length = 3
-    """A marker at both ends, and one word between them."""
+    """A begin token, an end token, and one word between them."""
 
     def encoder(self) -> TextEncoder:
         """Return the encoder."""
         return MeanPoolingEncoder(self)
 
-    def describe(self) -> dict[str, Any]:
-        """Return the exact size, the settings that speed depends on, and what a vector is."""
+    def describe(self) -> dict[str, object]:
+        """Return the exact size, the settings that affect speed, and how the vector is computed."""
         size = self.network.config.hidden_size
         return {**super().describe(), "vector": f"{size} numbers: mean over the tokens, length 1", "vector_size": size}
 
 
 class MeanPoolingEncoder(TextEncoder):
-    """One forward pass, mean over the tokens, length 1."""
+    """One forward pass, mean over the tokens, normalised to length 1."""
 
     def __init__(self, model: EmbeddingModel) -> None:
         import torch
@@ -40,13 +44,13 @@ class MeanPoolingEncoder(TextEncoder):
         self._model = model
         self._network = model.network
 
-    def prompt(self, length: int, batch_size: int = 1) -> Any:
-        """Return token ids of shape (batch_size, length) on the device: row after row goes on in the text.
+    def prompt(self, length: int, batch_size: int = 1) -> torch.Tensor:
+        """Return token ids of shape (batch_size, length) on the device; each row continues the text of the last.
 
         Raises:
-            InvalidValueError: a length that the model does not take, or no rows.
+            InvalidValueError: a length that the model does not accept, or no rows.
         """
-        self._model.check_length(length)
+        self._model.prompts.check(length)
         if batch_size < 1:
             raise InvalidValueError("batch size", batch_size, "a whole number of at least 1")
         words = length - 2
@@ -56,8 +60,8 @@ class MeanPoolingEncoder(TextEncoder):
         rows = [[begin, *text[row * words : (row + 1) * words], end] for row in range(batch_size)]
         return self._torch.tensor(rows, device=self._network.device)
 
-    def encode(self, prompt: Any) -> Any:
-        """Return unit vectors of shape (batch, size) on the device, which has finished. No mask: rows are whole."""
+    def encode(self, prompt: torch.Tensor) -> torch.Tensor:
+        """Return unit vectors of shape (batch, size) once the device has finished. Full rows need no mask."""
         with self._torch.inference_mode():
             vectors = self._normalised(self._network(input_ids=prompt).last_hidden_state.mean(1))
             if vectors.device.type == "cuda":
@@ -65,20 +69,21 @@ class MeanPoolingEncoder(TextEncoder):
         return vectors
 
     def encode_texts(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one unit vector for each text; what goes beyond the model's limit is cut off.
+        """Return one unit vector per text; text beyond the model's limit is truncated.
 
         Raises:
             InvalidValueError: the model has no tokenizer, as with random weights.
         """
-        if self._model.tokenizer is None:
+        tokenizer = self._model.tokenizer
+        if tokenizer is None:
             raise InvalidValueError("texts to encode", "random weights", "trained ones, which come with a tokenizer")
         vectors: list[list[float]] = []
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            vectors += self._encode_batch(list(texts[start : start + _TEXTS_AT_ONCE]))
+            vectors += self._encode_batch(tokenizer, list(texts[start : start + _TEXTS_AT_ONCE]))
         return vectors
 
-    def _encode_batch(self, texts: list[str]) -> list[list[float]]:
-        batch = self._model.tokenizer(
+    def _encode_batch(self, tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[float]]:
+        batch = tokenizer(
             texts, padding=True, truncation=True, max_length=self._model.input_limit, return_tensors="pt"
         ).to(self._network.device)
         with self._torch.inference_mode():
@@ -87,5 +92,5 @@ class MeanPoolingEncoder(TextEncoder):
             vectors: list[list[float]] = self._normalised((hidden * weight).sum(1) / weight.sum(1)).tolist()
         return vectors
 
-    def _normalised(self, vectors: Any) -> Any:
+    def _normalised(self, vectors: torch.Tensor) -> torch.Tensor:
         return self._torch.nn.functional.normalize(vectors, dim=-1)

@@ -6,6 +6,6 @@ from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 
 
 class MiniLMSpeed(InferenceSpeedBenchmark):
-    """A title, a sentence or two, and the longest text it takes."""
+    """A title, one or two sentences, and the longest text."""
 
     axes = InferenceSpeedBenchmark.with_axes(input_length=(16, 64, 256))

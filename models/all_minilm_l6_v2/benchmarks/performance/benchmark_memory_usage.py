@@ -6,6 +6,6 @@ from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark
 
 
 class MiniLMMemory(MemoryUsageBenchmark):
-    """The longest text it takes."""
+    """The longest text only."""
 
     axes = MemoryUsageBenchmark.with_axes(input_length=(256,))

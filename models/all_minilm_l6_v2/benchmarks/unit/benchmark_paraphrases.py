@@ -1,16 +1,8 @@
-"""Whether a sentence is nearer to its paraphrase than to a sentence about something else with the same words."""
+"""Check that a sentence is closer to its paraphrase than to an unrelated sentence with the same words."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.errors import NotApplicableError
-
-if TYPE_CHECKING:
-    from inference_bench.benchmark.measurement import Measurement
-    from inference_bench.model.model import Model
-    from inference_bench.plan import Case
+from inference_bench import Benchmark, Case, Measurement, Model, NotApplicableError
 
 _TRIPLES = (
     ("A man is playing a guitar.", "Someone makes music on a guitar.", "A man is repairing a car."),
@@ -22,24 +14,24 @@ _TRIPLES = (
     ("The bank raised its interest rates.", "Loans have become dearer.", "We sat on the bank of the river."),
     ("He broke his leg while skiing.", "A skiing accident left him with a fracture.", "He broke the news to her."),
 )
-"""A sentence, its paraphrase, and a stranger that shares its words."""
+"""A sentence, its paraphrase, and an unrelated sentence with some of its words."""
 
 
 class Paraphrases(Benchmark):
-    """Compare cosines of vectors; strangers share words with the sentence, so counting words would fail."""
+    """Compare cosines of vectors; the unrelated sentences share words, so counting words would fail."""
 
     title = "Paraphrases and strangers"
     headline = ("accuracy",)
     repeats = False
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse random weights: what they say of a text means nothing."""
+        """Refuse random weights, whose vectors are meaningless."""
         model.require("encode")
         if case.setup.weights == "random":
-            raise NotApplicableError("random weights come without a tokenizer")
+            raise NotApplicableError("random weights have no tokenizer")
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Encode all sentences and judge each triple."""
+        """Encode all sentences and score each triple."""
         vectors = model.encoder().encode_texts([text for triple in _TRIPLES for text in triple])
         for number, texts in enumerate(_TRIPLES):
             sentence, paraphrase, stranger = vectors[3 * number : 3 * number + 3]

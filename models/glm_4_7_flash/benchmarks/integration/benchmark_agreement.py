@@ -6,6 +6,6 @@ from inference_bench.benchmarks.agreement import AgreementBenchmark
 
 
 class GlmAgreement(AgreementBenchmark):
-    """Keys and values come back from 512 numbers, and a rounded router may ask other experts: many short passages."""
+    """Keys and values are compressed to 512 numbers, and rounding can change the experts: many short passages."""
 
     axes = AgreementBenchmark.with_axes(passages=(16,), input_length=(32,))

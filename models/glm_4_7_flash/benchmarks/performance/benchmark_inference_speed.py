@@ -1,4 +1,4 @@
-"""Inference speed of an agent's model."""
+"""Inference speed of a model for agents."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 
 
 class GlmSpeed(InferenceSpeedBenchmark):
-    """Prompts that carry tools and results, answers that call one more tool."""
+    """Long prompts with tools and results, short answers that call a tool."""
 
     axes = InferenceSpeedBenchmark.with_axes(input_length=(512, 1024), new_tokens=(16,))

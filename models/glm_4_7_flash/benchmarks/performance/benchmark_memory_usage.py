@@ -6,6 +6,6 @@ from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark
 
 
 class GlmMemory(MemoryUsageBenchmark):
-    """A long prompt beside a short one: how little the cache of keys and values grows is its point."""
+    """A long prompt and a short one: the key-value cache should grow little."""
 
     axes = MemoryUsageBenchmark.with_axes(input_length=(128, 2048))

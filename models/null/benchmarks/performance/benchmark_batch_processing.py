@@ -6,6 +6,6 @@ from inference_bench.benchmarks.batch_processing import BatchProcessingBenchmark
 
 
 class NullBatches(BatchProcessingBenchmark):
-    """The floor of a batch, and whether it grows with it."""
+    """The floor of a batch, and whether it grows with the batch size."""
 
     axes = BatchProcessingBenchmark.with_axes(batch_size=(1, 16))

@@ -6,6 +6,6 @@ from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 
 
 class NullSpeed(InferenceSpeedBenchmark):
-    """One length: what does nothing does it equally fast with any."""
+    """One length: the null model's time does not depend on it."""
 
     axes = InferenceSpeedBenchmark.with_axes(input_length=(32,))

@@ -1,4 +1,4 @@
-"""Agreement of a model that thinks before it answers."""
+"""Agreement of a reasoning model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from inference_bench.benchmarks.agreement import AgreementBenchmark
 
 
 class QwenAgreement(AgreementBenchmark):
-    """Short questions, long answers: the longer it writes, the more a small difference of the logits can change."""
+    """Short questions, long answers: longer texts are more sensitive to small differences of the logits."""
 
     axes = AgreementBenchmark.with_axes(input_length=(32,), new_tokens=(96,))

@@ -1,4 +1,4 @@
-"""Inference speed of a model that thinks before it answers."""
+"""Inference speed of a reasoning model."""
 
 from __future__ import annotations
 

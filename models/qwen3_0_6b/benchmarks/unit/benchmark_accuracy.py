@@ -1,12 +1,11 @@
-"""Accuracy of a model that was taught to calculate."""
+"""Accuracy of a model trained for arithmetic."""
 
 from __future__ import annotations
 
-from inference_bench.benchmark.accuracy.tasks import SAMPLES
 from inference_bench.benchmarks.accuracy import AccuracyBenchmark
 
 
 class QwenAccuracy(AccuracyBenchmark):
-    """Short facts, and word problems with its thinking switched off."""
+    """Short facts, and word problems without thinking."""
 
-    axes = AccuracyBenchmark.with_axes(task=(*SAMPLES, "gsm8k"), items=(40,))
+    axes = AccuracyBenchmark.with_axes(task=(*AccuracyBenchmark.sample_tasks, "gsm8k"), items=(40,))

@@ -1,4 +1,4 @@
-"""Agreement of a model made for long documents."""
+"""Agreement of a model for long documents."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from inference_bench.benchmarks.agreement import AgreementBenchmark
 
 
 class QwenAgreement(AgreementBenchmark):
-    """A long passage beside a short one: narrow numbers lose their place in long ones first."""
+    """A long passage and a short one: low precision affects long passages first."""
 
     axes = AgreementBenchmark.with_axes(passages=(4,), input_length=(64, 512))

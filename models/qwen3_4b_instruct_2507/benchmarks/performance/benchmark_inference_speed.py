@@ -1,4 +1,4 @@
-"""Inference speed of a model made for long documents."""
+"""Inference speed of a model for long documents."""
 
 from __future__ import annotations
 

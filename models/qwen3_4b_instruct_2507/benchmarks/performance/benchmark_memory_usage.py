@@ -1,4 +1,4 @@
-"""Memory of a model made for long documents."""
+"""Memory of a model for long documents."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark
 
 
 class QwenMemory(MemoryUsageBenchmark):
-    """A long prompt beside a short one: 147,456 bytes of key-value cache a token in bfloat16."""
+    """A long prompt and a short one: 147,456 bytes of key-value cache per token in bfloat16."""
 
     axes = MemoryUsageBenchmark.with_axes(input_length=(128, 2048))

@@ -6,6 +6,6 @@ from inference_bench.benchmarks.agreement import AgreementBenchmark
 
 
 class CoderAgreement(AgreementBenchmark):
-    """A rounded router may ask other experts, which shows in single tokens: many short passages."""
+    """Rounding can change the experts of single tokens: many short passages."""
 
     axes = AgreementBenchmark.with_axes(passages=(16,), input_length=(32,))

@@ -6,6 +6,6 @@ from inference_bench.benchmarks.batch_processing import BatchProcessingBenchmark
 
 
 class ExpertBatches(BatchProcessingBenchmark):
-    """A wider range in fewer steps: every row asks experts of its own, so weights are shared only in large batches."""
+    """A wider range in fewer steps: rows use different experts, so only large batches share weights."""
 
     axes = BatchProcessingBenchmark.with_axes(batch_size=(1, 8, 32))

@@ -1,4 +1,4 @@
-"""Inference speed of a model that completes code."""
+"""Inference speed of a code completion model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 
 
 class CoderSpeed(InferenceSpeedBenchmark):
-    """A file goes in, a few lines come out."""
+    """Long prompts, short completions."""
 
     axes = InferenceSpeedBenchmark.with_axes(input_length=(512, 1024), new_tokens=(16,))

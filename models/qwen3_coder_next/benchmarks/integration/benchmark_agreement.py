@@ -6,6 +6,6 @@ from inference_bench.benchmarks.agreement import AgreementBenchmark
 
 
 class CoderAgreement(AgreementBenchmark):
-    """A long passage beside a short one: what a state of fixed size rounds off, it never gets back."""
+    """A long passage and a short one: rounding errors accumulate in a state of fixed size."""
 
     axes = AgreementBenchmark.with_axes(passages=(4,), input_length=(64, 512))

@@ -6,6 +6,6 @@ from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 
 
 class CoderSpeed(InferenceSpeedBenchmark):
-    """Two lengths whose prefill times show how the cost grows with the prompt."""
+    """Two lengths, to show how prefill time grows with the prompt."""
 
     axes = InferenceSpeedBenchmark.with_axes(input_length=(256, 1024), new_tokens=(16,))

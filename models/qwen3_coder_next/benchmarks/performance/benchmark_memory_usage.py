@@ -6,6 +6,6 @@ from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark
 
 
 class CoderMemory(MemoryUsageBenchmark):
-    """A long prompt beside a short one: three layers of four keep a state whose size does not grow."""
+    """A long prompt and a short one: three of four layers have a state of constant size."""
 
     axes = MemoryUsageBenchmark.with_axes(input_length=(128, 2048))

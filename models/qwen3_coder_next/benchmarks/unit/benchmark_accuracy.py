@@ -1,12 +1,13 @@
-"""Accuracy of a model that completes code."""
+"""Accuracy of a code completion model."""
 
 from __future__ import annotations
 
-from inference_bench.benchmark.accuracy.tasks import SAMPLES
 from inference_bench.benchmarks.accuracy import AccuracyBenchmark
 
 
 class CoderAccuracy(AccuracyBenchmark):
-    """How well it predicts the right solutions, after examples of others."""
+    """How well it predicts correct solutions, after examples."""
 
-    axes = AccuracyBenchmark.with_axes(task=(*SAMPLES, "codex_humaneval", "mt_mbpp_python"), items=(40,))
+    axes = AccuracyBenchmark.with_axes(
+        task=(*AccuracyBenchmark.sample_tasks, "codex_humaneval", "mt_mbpp_python"), items=(40,)
+    )

@@ -1,4 +1,4 @@
-"""Streamed generation beside a plain one, after an image."""
+"""Streamed generation against plain generation, after an image."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from inference_bench.benchmarks._streamed_generation import StreamedGenerationBe
 
 
 class ImageStream(StreamedGenerationBenchmark):
-    """An image's tokens have rows and columns for positions; what follows must count on from there in both ways."""
+    """An image's tokens have two-dimensional positions; later tokens must continue from them in both ways."""
 
     axes = StreamedGenerationBenchmark.with_axes(input_length=(80, 256))

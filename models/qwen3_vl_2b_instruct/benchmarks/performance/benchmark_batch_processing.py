@@ -1,4 +1,4 @@
-"""Batches of a model that looks at an image first."""
+"""Batches of a vision-language model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from inference_bench.benchmarks.batch_processing import BatchProcessingBenchmark
 
 
 class ImageBatches(BatchProcessingBenchmark):
-    """Small batches: every row brings an image of its own through the vision transformer."""
+    """Small batches: every row runs its own image through the vision transformer."""
 
     axes = BatchProcessingBenchmark.with_axes(batch_size=(1, 4))

@@ -1,4 +1,4 @@
-"""Inference speed of a model that looks at an image first."""
+"""Inference speed of a vision-language model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 
 
 class ImageSpeed(InferenceSpeedBenchmark):
-    """The image and a question about it, then the image and a page of text: it takes 66 tokens of each prompt."""
+    """The image with a question, and the image with a page of text; the image takes 66 tokens of each prompt."""
 
     axes = InferenceSpeedBenchmark.with_axes(input_length=(80, 512))

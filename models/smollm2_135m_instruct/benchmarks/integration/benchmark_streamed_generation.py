@@ -1,4 +1,4 @@
-"""Streamed generation beside a plain one."""
+"""Streamed generation against plain generation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from inference_bench.benchmarks._streamed_generation import StreamedGenerationBe
 
 
 class SmolStream(StreamedGenerationBenchmark):
-    """Chat-like lengths: the figures of the default model stand on both ways being one."""
+    """Lengths of a chat: both ways must give the same tokens."""
 
     axes = StreamedGenerationBenchmark.with_axes(input_length=(16, 256))

@@ -1,10 +1,9 @@
-"""What a chat costs before the first token: the template and the tokenizer."""
+"""The cost of a chat before the first token: template and tokenizer."""
 
 from __future__ import annotations
 
+from inference_bench import CausalLM, NotApplicableError
 from inference_bench.benchmark.function import benchmark
-from inference_bench.errors import NotApplicableError
-from inference_bench.model.engines.transformers.causal_lm import CausalLM
 
 
 @benchmark

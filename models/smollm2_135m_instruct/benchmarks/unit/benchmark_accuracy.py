@@ -1,4 +1,4 @@
-"""Accuracy of a small model that was taught to chat."""
+"""Accuracy of a small chat model."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from inference_bench.benchmark.accuracy.tasks import SAMPLES
 from inference_bench.benchmarks.accuracy import AccuracyBenchmark
 
 
 class SmolAccuracy(AccuracyBenchmark):
-    """The sample, which it goes on from as from any text, and easy questions in the form of its own chats."""
+    """The sample tasks as plain text, and easy questions in its own chat format."""
 
     own_tasks: ClassVar[Mapping[str, Path]] = {"chat_answers": Path(__file__).with_name("chat_answers.jsonl")}
-    axes = AccuracyBenchmark.with_axes(task=(*SAMPLES, "chat_answers"))
+    axes = AccuracyBenchmark.with_axes(task=(*AccuracyBenchmark.sample_tasks, "chat_answers"))

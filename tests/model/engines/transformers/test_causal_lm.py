@@ -10,10 +10,12 @@ import pytest
 
 from inference_bench.errors import InvalidValueError, WeightsError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.engines.transformers.base import PROMPT_FILE, read_network
+from inference_bench.model.engines.transformers.base import read_network
 from inference_bench.model.engines.transformers.causal_lm import CausalLM, kv_bytes_per_token
-from inference_bench.model.model import LoadSteps, TextGenerator
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.interfaces import TextGenerator
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.prompts import prompt_text
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
 
 REDUCED = Setup(weights="random", scale="reduced", threads=2)
@@ -151,7 +153,7 @@ def test_weights_that_lack_a_tensor_are_refused(reduced: CausalLM, tmp_path: Pat
 
 
 def test_the_prompt_text_is_prose() -> None:
-    words = PROMPT_FILE.read_text(encoding="utf-8").split()
+    words = prompt_text().split()
     assert len(words) > 600
     assert len(set(words)) > 300
 
@@ -159,7 +161,8 @@ def test_the_prompt_text_is_prose() -> None:
 def test_unload_lets_go() -> None:
     model = loaded(REDUCED)
     model.unload()
-    assert model.network is None
+    with pytest.raises(RuntimeError, match="not loaded"):
+        model.network  # noqa: B018
     model.unload()
 
 
@@ -195,7 +198,7 @@ class TestTrained:
 
     def test_the_prompt_is_text_of_exactly_this_length(self, trained: CausalLM) -> None:
         generator = trained.generator()
-        whole = trained.tokenizer(PROMPT_FILE.read_text(encoding="utf-8"))["input_ids"]
+        whole = trained.tokenizer(prompt_text())["input_ids"]
         assert generator.prompt(32).tolist() == [whole[:32]]
         assert generator.prompt(3 * len(whole)).shape == (1, 3 * len(whole))
 

@@ -12,8 +12,8 @@ from inference_bench.errors import InvalidValueError, NotApplicableError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.engines.transformers.causal_lm import CausalLM
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
-from inference_bench.model.model import LoadSteps
-from inference_bench.model.weights.origins import resolve_weights
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
 
 ARCHITECTURES = ("smollm2_135m_instruct", "glm_4_7_flash", "qwen3_coder_next", "qwen3_coder_30b_a3b_instruct")
@@ -172,6 +172,6 @@ def test_logits_and_passages(model: CausalLM, scorer: CausalLMScorer) -> None:
 
 
 def test_random_weights_say_nothing_of_a_text(model: CausalLM) -> None:
-    with pytest.raises(NotApplicableError, match="random weights come without a tokenizer"):
+    with pytest.raises(NotApplicableError, match="random weights have no tokenizer"):
         model.scorer().log_likelihoods("a", ["b"])
     assert len(model.scorer().greedy([1, 2], 3)) == 3

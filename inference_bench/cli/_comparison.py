@@ -1,0 +1,73 @@
+"""What the commands that compare share: the options of a comparison, and its output."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from inference_bench.analysis.margin import MARGIN
+from inference_bench.cli import _values as values
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from inference_bench.results.noise_store import Noise
+    from inference_bench.results.run_comparison import RunComparison
+
+
+def add_comparison_options(parser: argparse._ActionsContainer) -> None:
+    """Declare the margin and the metrics."""
+    parser.add_argument(
+        "--margin",
+        metavar="FRACTION",
+        type=values.fraction("margin"),
+        default=MARGIN,
+        help="changes up to this size count as none; the A/A floor or the clock's resolution may raise it",
+    )
+    parser.add_argument(
+        "--metric", metavar="NAME[,NAME]", type=values.names("metric"), default=(), help="compare only these metrics"
+    )
+
+
+def check_comparison_options(args: argparse.Namespace) -> None:
+    """Refuse what the comparison could not do, before anything is measured or read.
+
+    Raises:
+        UnknownNameError: no such format or metric.
+    """
+    from inference_bench.metrics import get_metric
+    from inference_bench.reports._render import check_format
+
+    check_format(args.format, "json")
+    for metric in args.metric:
+        get_metric(metric)
+
+
+def known_noise() -> Noise | None:
+    """Return the A/A floors of this machine, or None if unknown."""
+    from inference_bench.machine.environment import describe_environment
+    from inference_bench.results.noise_store import load_noise
+
+    return load_noise(str(describe_environment().get("fingerprint")))
+
+
+def write_comparison(found: RunComparison, form: str, remarks: Sequence[str] = ()) -> None:
+    """Print the comparison.
+
+    Args:
+        found: the comparison.
+        form: name of the format.
+        remarks: further sentences, before that about the A/A floor.
+    """
+    from inference_bench.reports._figures.of_comparison import figures
+    from inference_bench.reports._pages.comparison import page
+    from inference_bench.reports._pages.comparison_json import write_json
+    from inference_bench.reports._render import render
+
+    remarks = [*remarks, found.floor_sentence]
+    if form == "json":
+        write_json(found.compared, found.differences, remarks, sys.stdout)
+    else:
+        content = page(found.compared, found.differences, remarks)
+        render(content, form, sys.stdout, lambda: figures(found.compared))

@@ -1,0 +1,253 @@
+"""The options of ``run``, which ``ab``, ``noise`` and ``overlap`` take as well, and how their words are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.cli import _values as values
+from inference_bench.spec import (
+    ATTENTIONS,
+    COMPILE_MODES,
+    DEFAULT_BENCHMARKS,
+    DEVICES,
+    DTYPES,
+    SUITES,
+    SURVEY_BUDGET_NS,
+    Limits,
+)
+from inference_bench.units import NS_PER_S
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from inference_bench.cli._command import Parser
+
+DEFAULT_MODEL = "smollm2_135m_instruct"
+_LIMITS = Limits()
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what to measure, how to load it, how long to measure, and where results go."""
+    _add_subject(parser)
+    _add_setup(parser)
+    _add_weights(parser)
+    _add_parameters(parser)
+    _add_effort(parser)
+    _add_output(parser)
+
+
+def read_run_options(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+    """Read the words, over those of a spec file if one is named.
+
+    Raises:
+        UsageError: an unknown option, or a value that is refused.
+    """
+    from inference_bench.cli._spec_file import parse_with_file
+
+    args = parser.parse(words)
+    return args if args.spec is None else parse_with_file(parser, words, args.spec)
+
+
+def add_loading_ahead(parser: argparse.ArgumentParser) -> None:
+    """Declare whether and how the next model loads while one is measured."""
+    group = parser.add_argument_group("loading ahead", "the next model loads while one is measured")
+    group.add_argument(
+        "--overlap",
+        metavar="POLICY",
+        default="auto",
+        help="freeze: the loader is stopped while anything is timed; partition: it has CPUs of its own; off; auto: "
+        "chosen by device and CPUs, and the choice is reported",
+    )
+    group.add_argument(
+        "--lookahead", metavar="N", type=values.whole_number("lookahead", 0), default=1, help="models loaded ahead"
+    )
+    group.add_argument(
+        "--park",
+        metavar="WHERE",
+        default="auto",
+        help="where a model loaded ahead waits before its turn on a GPU: host (before the copy to the device), device "
+        "(after it, if memory allows), or auto, which is host",
+    )
+
+
+def never_load_ahead(parser: argparse.ArgumentParser) -> None:
+    """Set what ``add_loading_ahead`` would declare: a load would disturb the other side of an interleaved pair."""
+    parser.set_defaults(overlap="off", lookahead=0, park="auto")
+
+
+def _add_subject(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what to measure", "`list` shows the names; separate several with commas")
+    group.add_argument(
+        "--spec", metavar="FILE", type=Path, help="a request in TOML; options given here override the file"
+    )
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--model",
+        metavar="NAME[,NAME]",
+        action="append",
+        type=values.names("model"),
+        help=f"a model; may be repeated (default: {DEFAULT_MODEL})",
+    )
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="every model; models whose weights are unavailable use random weights (labelled)",
+    )
+    what = group.add_mutually_exclusive_group()
+    what.add_argument("--suite", metavar="NAME", help=f"all benchmarks of a suite: {', '.join(SUITES)}")
+    what.add_argument(
+        "--benchmark",
+        metavar="NAME[,NAME]",
+        action="append",
+        type=values.names("benchmark"),
+        help=f"a benchmark; may be repeated (default: {', '.join(DEFAULT_BENCHMARKS)})",
+    )
+    for kind, file in (("models", "<name>/model.py"), ("benchmarks", "benchmark_<name>.py")):
+        group.add_argument(
+            f"--{kind}-dir",
+            metavar="DIR",
+            action="append",
+            type=Path,
+            default=[],
+            help=f"also look for {file} in this folder; may be repeated",
+        )
+
+
+def _add_setup(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how to load it", "with several values, each combination is measured")
+    group.add_argument(
+        "--device",
+        metavar="NAME[,NAME]",
+        type=values.names("device"),
+        default="cpu",
+        help=f"{', '.join(DEVICES)}, or cuda:N",
+    )
+    group.add_argument(
+        "--dtype", metavar="NAME[,NAME]", type=values.names("dtype"), default="float32", help=", ".join(DTYPES)
+    )
+    group.add_argument(
+        "--threads",
+        metavar="N[,N]",
+        type=values.whole_numbers("threads"),
+        help="threads of the framework (default: the number of CPUs this process may use)",
+    )
+    group.add_argument(
+        "--attention",
+        metavar="NAME[,NAME]",
+        type=values.names("attention"),
+        default="auto",
+        help=", ".join(ATTENTIONS),
+    )
+    group.add_argument(
+        "--compile",
+        metavar="MODE[,MODE]",
+        type=values.names("compile mode"),
+        default="none",
+        help="mode of torch.compile: " + ", ".join(COMPILE_MODES),
+    )
+    group.add_argument(
+        "--isolation",
+        metavar="WHERE",
+        default="process",
+        help="process: each run of a model in a fresh process; inline: in this process, for debuggers",
+    )
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("weights")
+    group.add_argument(
+        "--weights",
+        metavar="SOURCE",
+        help="auto (cache, hub, then package), cache, hub, package, random, any (auto, then random), or the path of a "
+        "folder (default: auto; with --all: any)",
+    )
+    group.add_argument(
+        "--scale",
+        metavar="SIZE",
+        default="full",
+        help="full, or reduced: a small model of the same architecture; needs --weights random",
+    )
+    group.add_argument(
+        "--seed", metavar="N", type=values.whole_number("seed", 0), default=0, help="seed of all random generators"
+    )
+
+
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("parameters", "by default those of each benchmark, see `list benchmarks`")
+    group.add_argument(
+        "--input-lengths", metavar="N[,N]", type=values.whole_numbers("input lengths"), help="tokens of the prompt"
+    )
+    group.add_argument(
+        "--new-tokens", metavar="N[,N]", type=values.whole_numbers("new tokens"), help="tokens to generate"
+    )
+    group.add_argument(
+        "-a",
+        "--axis",
+        metavar="NAME=VALUE[,VALUE]",
+        action="append",
+        type=values.axis,
+        default=[],
+        help="values of any parameter; 1..64 means 1, 2, 4 … 64; may be repeated",
+    )
+
+
+def _add_effort(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how long to measure", "a case ends when it is precise enough or out of time")
+    group.add_argument(
+        "--runs", metavar="N", type=values.whole_number("runs"), default=1, help="fresh processes per case"
+    )
+    group.add_argument(
+        "--precision",
+        metavar="FRACTION",
+        type=values.fraction("precision"),
+        default=_LIMITS.relative_width,
+        help="target width of the median's 95%% interval, relative to the median",
+    )
+    group.add_argument(
+        "--budget",
+        metavar="SECONDS",
+        type=values.seconds("budget"),
+        help="a case that is not precise enough by then ends as not converged "
+        f"(default: {_LIMITS.budget_ns / NS_PER_S:g}; with --all: {SURVEY_BUDGET_NS / NS_PER_S:g})",
+    )
+    group.add_argument(
+        "--min-samples",
+        metavar="N",
+        type=values.whole_number("min samples"),
+        default=_LIMITS.min_samples,
+        help="samples that a case needs before it may end",
+    )
+    group.add_argument(
+        "--warmup",
+        metavar="N",
+        type=values.whole_number("warm-up", 0),
+        default=_LIMITS.warmup_iterations,
+        help="iterations after the cold call that are kept but not counted",
+    )
+    for what, limit_ns in (("load", _LIMITS.load_ns), ("case", _LIMITS.case_ns)):
+        group.add_argument(
+            f"--{what}-limit",
+            metavar="SECONDS",
+            type=values.seconds(f"{what} limit"),
+            default=limit_ns / NS_PER_S,
+            help=f"a {what} that takes longer is a timeout; its worker is killed and the plan goes on",
+        )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("results")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path("benchmark_results"),
+        help="parent folder; each run writes a new folder in it",
+    )
+    group.add_argument(
+        "--format", metavar="NAME", default="console", help="of the report: console, markdown, html, json or csv"
+    )
+    group.add_argument("--quiet", action="store_true", help="print warnings only, no progress")
+    group.add_argument("--log-json", action="store_true", help="print progress as one JSON object per line")

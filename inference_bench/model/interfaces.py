@@ -1,0 +1,143 @@
+"""The interfaces of a loaded model: generators, servers, encoders and scorers of text."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Prompt: TypeAlias = Any
+"""A prompt in its engine's own form; opaque to benchmarks."""
+
+
+class TextGenerator(ABC):
+    """Greedy generation, one step at a time.
+
+    Each step returns once the token is on the host, so that a clock reading after it includes all of its work.
+    """
+
+    @abstractmethod
+    def prompt(self, length: int) -> Prompt:
+        """Return real text as exactly ``length`` token ids, in the form for ``prefill``."""
+
+    def reset(self) -> None:
+        """Free the last sequence outside of any timing, so that ``prefill`` need not."""
+        return
+
+    @abstractmethod
+    def prefill(self, prompt: Prompt) -> int:
+        """Start a new sequence: run the prompt and return the first new token."""
+
+    @abstractmethod
+    def decode(self) -> int:
+        """Return the next token."""
+
+    @abstractmethod
+    def generate(self, prompt: Prompt, new_tokens: int) -> Sequence[int]:
+        """Generate with the framework's own ``generate``, ignoring end-of-sequence: the reference for the steps."""
+
+
+class BatchGenerator(ABC):
+    """Greedy generation of several sequences that start together, one step at a time.
+
+    Each step returns once the tokens are on the host.
+    """
+
+    @abstractmethod
+    def prompts(self, lengths: Sequence[int]) -> Prompt:
+        """Return one prompt per length, padded on the left, in the form for ``prefill``."""
+
+    def reset(self) -> None:
+        """Free the last batch outside of any timing, so that ``prefill`` need not."""
+        return
+
+    @abstractmethod
+    def prefill(self, batch: Prompt) -> list[int]:
+        """Start a new batch: run the prompts and return the first new token of each."""
+
+    @abstractmethod
+    def decode(self) -> list[int]:
+        """Return the next token of each sequence."""
+
+
+class TextServer(ABC):
+    """Serves concurrent requests, each as a stream of tokens, in one event loop."""
+
+    @abstractmethod
+    def prompt(self, length: int) -> Prompt:
+        """Return real text as exactly ``length`` tokens, in the form for ``stream``."""
+
+    @abstractmethod
+    def stream(self, prompt: Prompt, new_tokens: int) -> AsyncIterator[int]:
+        """Yield the tokens of one request as they arrive; requests run concurrently."""
+
+    async def close(self) -> None:
+        """Stop the server; called when no request is in progress."""
+        return
+
+
+class TextEncoder(ABC):
+    """Turns a text into one vector in one forward pass: an embedding model."""
+
+    @abstractmethod
+    def prompt(self, length: int, batch_size: int = 1) -> Prompt:
+        """Return real text as ``batch_size`` rows of exactly ``length`` token ids, in the form for ``encode``."""
+
+    @abstractmethod
+    def encode(self, prompt: Prompt) -> object:
+        """Return the rows' vectors, shape (batch, size), once the device has finished."""
+
+    @abstractmethod
+    def encode_texts(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one unit vector per text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """The likelihood of a text under a model.
+
+    Attributes:
+        log_likelihood: natural logarithm of the text's probability, summed over its tokens.
+        tokens: number of tokens.
+        greedy: whether greedy generation would give the same tokens.
+    """
+
+    log_likelihood: float
+    tokens: int
+    greedy: bool
+
+
+class TextScorer(ABC):
+    """Likelihoods of texts, greedy text, and logits: the basis of accuracy.
+
+    The methods that take text need a tokenizer, thus trained weights; those that take token ids work with any weights.
+    """
+
+    @abstractmethod
+    def log_likelihoods(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
+        """Return the likelihood of each continuation given the context; the two are tokenised as one text."""
+
+    @abstractmethod
+    def text_likelihood(self, text: str) -> Likelihood:
+        """Return the likelihood of a whole text of any length; each token counts once, given those in its window."""
+
+    @abstractmethod
+    def complete(self, prompt: str, stop: Sequence[str], new_tokens: int) -> str:
+        """Return greedy text after the prompt, up to the first stop text or the end of sequence."""
+
+    @abstractmethod
+    def passages(self, count: int, length: int) -> list[list[int]]:
+        """Return ``count`` different passages of ``length`` token ids: text, or random ids without a tokenizer."""
+
+    @abstractmethod
+    def logits(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Return the logits after each token, shape (length, vocabulary)."""
+
+    @abstractmethod
+    def greedy(self, ids: Sequence[int], new_tokens: int) -> list[int]:
+        """Return the next ``new_tokens`` token ids by greedy generation, ignoring end-of-sequence."""

