@@ -55,7 +55,7 @@ def test_the_command_in_every_format(folder, form, word):
 def test_a_folder_without_runs_or_with_a_single_one_is_one_line(folder, tmp_path):
     single = report(next(folder.iterdir()))
     assert (single.returncode, single.stderr.count("\n")) == (2, 1) or single.returncode == 1
-    assert "no case that two runs have in common" in single.stderr
+    assert "no two runs have a case in common" in single.stderr
     assert "no run in it" in report(tmp_path).stderr
 
 
