@@ -2,11 +2,24 @@
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self, SupportsFloat, SupportsIndex, TypeVar, final, overload
+from typing import ClassVar, Literal, Self, SupportsFloat, SupportsIndex, TypeVar, final, overload
 
 from typing_extensions import Buffer, CapsuleType
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+from inference_bench._native_types import (
+    ClockDescription,
+    CudaTimerDescription,
+    EventFloor,
+    GpuReading,
+    MemoryPhase,
+    MemorySamplerStats,
+    NvmlSamplerStats,
+    PacerDescription,
+    SmapsRollup,
+    SpanCounts,
+)
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 def now_ns() -> int:
     """The first call of a process may wait up to 10 ms, to calibrate."""
@@ -26,12 +39,8 @@ def ticks_to_ns(ticks: int, /) -> int:
 def convert_ticks(ticks: Buffer, /) -> memoryview:
     """A memoryview of int64 nanoseconds for a contiguous buffer of native uint64 ticks."""
 
-def clock_describe() -> dict[str, Any]:
-    """What the clock is, what one reading costs, and how far it can be trusted.
-
-    source, reason, frequency_hz, resolution_ns, read_cost_ns, fenced_pair_cost_ns, residual_ppm, max_residual_ns,
-    anchors, rejected_anchors, suspends, backwards, drift, baseline_ns. Takes about 1 ms.
-    """
+def clock_describe() -> ClockDescription:
+    """Describe the clock, and time about 40,000 readings of it (1 ms)."""
 
 def clock_recalibrate() -> bool:
     """Compare with CLOCK_MONOTONIC_RAW and steer by it. False if too soon, or no reading was tight enough."""
@@ -101,17 +110,10 @@ class MemorySampler:
         """time_ns, rss_bytes, probe_cost_ns (int64), phase (uint16), and cgroup_bytes (int64, -1 where one reading
         failed) if this process is in a memory cgroup. Also while it runs; the views stay valid afterwards."""
 
-    def phases(self) -> list[dict[str, Any]]:
-        """One dict a phase, in order. Absent readings, and the end of an open phase, are None.
+    def phases(self) -> list[MemoryPhase]:
+        """Return the phases in order, the open one included."""
 
-        name, begin_ns, end_ns, rss_begin_bytes, rss_end_bytes, samples, sampled_peak_bytes, hwm_bytes, hwm_exact,
-        cgroup_peak_bytes, pss_bytes, uss_bytes. `sampled_peak_bytes` is the most that was seen; a short peak passes
-        between two samples. `hwm_bytes` is the kernel's mark at the end, and the phase's own peak if `hwm_exact`.
-        """
-
-    def stats(self) -> dict[str, Any]:
-        """samples, missed, dropped, interval_ns, present_interval_ns, achieved_interval_ns, lengthened, duty,
-        probe_cost_p50_ns, probe_cost_max_ns, buffer_bytes."""
+    def stats(self) -> MemorySamplerStats: ...
 
 def rss_bytes() -> int | None: ...
 def hwm_bytes() -> int | None: ...
@@ -121,8 +123,8 @@ def reset_hwm() -> bool:
 def max_rss_bytes() -> int | None:
     """The same mark by way of getrusage, for a sixth of the cost. Never below what this process used before exec."""
 
-def smaps_rollup() -> dict[str, int | None] | None:
-    """rss_bytes, pss_bytes, uss_bytes, swap_bytes."""
+def smaps_rollup() -> SmapsRollup | None:
+    """Read it, 0.3-170 ms; None where the kernel refuses."""
 
 def die_with_parent(signal: int = 9) -> None:
     """Have the kernel send `signal` when the thread that forked this process ends. OSError if it refuses.
@@ -255,9 +257,7 @@ class SpanRecorder:
     def snapshot(self) -> SpanRecords:
         """Look at them. Halves whose other was drained before are not matched."""
 
-    def counts(self) -> dict[str, int]:
-        """recorded, waiting, lost (the sum of lost_full and overwritten), open, unmatched_begins, unmatched_ends,
-        memory_bytes. Records made are `recorded + lost`; a run with `lost` above 0 is incomplete."""
+    def counts(self) -> SpanCounts: ...
 
 @final
 class SpanRecords:
@@ -602,17 +602,10 @@ class CudaEventTimer:
         With `wait`, waits for the GPU to end them; without, leaves what it has not ended for the next call.
         """
 
-    def floor(self) -> dict[str, int]:
-        """What two events with nothing between them read on this device, measured when the timer was made.
+    def floor(self) -> EventFloor:
+        """Return the readings of two events with nothing between them, measured when the timer was made."""
 
-        pairs, gpu_min_ns, gpu_median_ns, gpu_max_ns; record_min_ns, record_median_ns: the host's cost of recording one.
-        """
-
-    def describe(self) -> dict[str, Any]:
-        """library, driver_version, device, device_name, pci_bus_id, retained_primary_context, capacity, open, begun,
-        read, exhausted (lost for want of events), dropped (lost because four million were never collected), grown,
-        failed, queries, reader, growth_error, anchor_error, anchors, anchor_width_ns (the mapping to the host's clock
-        is right to half of it), rebases, longest_step_ns (the coarsest float32 step that was read), gpu_clock_ppm."""
+    def describe(self) -> CudaTimerDescription: ...
 
 # ---- NVML (csrc/bindings/nvml.cpp)
 
@@ -629,11 +622,7 @@ class NvmlProbe:
     """
 
     def __init__(self, gpu: int | str = 0) -> None: ...
-    def read(self) -> dict[str, int | None]:
-        """memory_used_bytes, sm_clock_mhz, memory_clock_mhz, throttle_reasons (bits), temperature_c, power_mw,
-        energy_mj; None for what this GPU does not tell. Memory is the whole device's. Power is a mean over 1 s from
-        Ampere on."""
-
+    def read(self) -> GpuReading: ...
     def processes(self) -> list[tuple[int, int | None]] | None:
         """(pid, bytes) of each process with a context; pids are the host's. 5 ms: not while anything is timed."""
 
@@ -667,8 +656,7 @@ class NvmlSampler:
         """time_ns, what `NvmlProbe.read` has, probe_cost_ns: int64, -1 where one reading failed. Without the columns
         that this GPU never fills. Also while it runs."""
 
-    def stats(self) -> dict[str, Any]:
-        """samples, missed, dropped, interval_ns, present_interval_ns, lengthened, duty."""
+    def stats(self) -> NvmlSamplerStats: ...
 
 # ---- pacer
 
@@ -756,5 +744,4 @@ class Pacer:
         lag_ns (actual - scheduled).
         """
 
-    def describe(self) -> dict[str, Any]:
-        """kind, count, duration_ns; rate unless a trace; shape of gamma; seed and generator if random."""
+    def describe(self) -> PacerDescription: ...

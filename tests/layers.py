@@ -17,7 +17,7 @@ PACKAGE = ROOT / "inference_bench"
 NAME = PACKAGE.name
 
 ORDER = (
-    "errors units text grade moved _native",
+    "errors units text grade moved _native _native_types",
     "plugins",
     "spec metrics columns",
     "plan",

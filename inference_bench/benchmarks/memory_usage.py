@@ -151,13 +151,17 @@ def _record(sampler: MemorySampler, iterations: Sequence[Iteration]) -> None:
         values = {
             "rss_peak_hwm": phase["hwm_bytes"],
             "rss_peak_sampled": phase["sampled_peak_bytes"],
-            "rss_growth": phase["rss_end_bytes"] - phase["rss_begin_bytes"],
+            "rss_growth": _growth_bytes(phase["rss_begin_bytes"], phase["rss_end_bytes"]),
             "pss_end": phase["pss_bytes"],
             "uss_end": phase["uss_bytes"],
         }
         for metric, value in values.items():
             if value is not None:
                 iteration.record(metric, value, start_ns=phase["begin_ns"], phase=name)
+
+
+def _growth_bytes(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before
 
 
 def _record_device(
@@ -187,19 +191,20 @@ def _score_bytes_per_parameter(sampler: MemorySampler, parameters: int, device: 
         return
     on_device = read_device_memory(device)
     size_bytes = _loaded_bytes(sampler, measurement) if on_device is None else on_device.allocated_bytes
+    if size_bytes is None:
+        return
     detail = {"parameters": parameters, "bytes": size_bytes}
     measurement.score("bytes_per_parameter", "load", "model", size_bytes / parameters, detail=detail)
 
 
-def _loaded_bytes(sampler: MemorySampler, measurement: Measurement) -> int:
+def _loaded_bytes(sampler: MemorySampler, measurement: Measurement) -> int | None:
     """Return the growth of resident memory from the end of the framework's import, if known, to the load's end."""
     load = next(phase for phase in sampler.phases() if phase["name"] == "load")
     imported = next((step.end_ns for step in measurement.load_steps if step.name == "import"), load["begin_ns"])
     columns = sampler.columns()
     before = bisect_right(columns["time_ns"].tolist(), imported)
     begin_bytes = columns["rss_bytes"][before - 1] if before else load["rss_begin_bytes"]
-    size_bytes: int = load["rss_end_bytes"] - begin_bytes
-    return size_bytes
+    return _growth_bytes(begin_bytes, load["rss_end_bytes"])
 
 
 def _score_leak(held_bytes: dict[str, list[int]], measurement: Measurement) -> None:

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from children import run_in_child
 
 from inference_bench import _native
 
@@ -28,20 +29,6 @@ def wait_for_samples(sampler: _native.MemorySampler, more: int = 2) -> None:
     goal = sampler.stats()["samples"] + more
     while sampler.stats()["samples"] < goal:
         time.sleep(0.001)
-
-
-def run_in_child(check: object) -> int:
-    """Fork, run `check` in the child, and return its exit status; a child that hangs is killed by SIGALRM."""
-    pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(60)
-        try:
-            check()
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 # ---- probes

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from doubles import Double, build
 
-from inference_bench import _native
+from inference_bench import _native, _native_types
 
 FIELDS = [
     "memory_used_bytes",
@@ -99,6 +99,7 @@ def test_every_init_has_its_shutdown(nvml: Double):
 
 def test_reading(nvml: Double):
     reading = _native.NvmlProbe().read()
+    assert reading.keys() == _native_types.GpuReading.__annotations__.keys()
     assert list(reading) == FIELDS
     energy = reading.pop("energy_mj")
     assert list(reading.values()) == [3_000_000_000, 1755, 2619, 4, 41, 120_500]
@@ -281,7 +282,7 @@ def test_a_number_beyond_64_bits_is_no_capacity(nvml: Double):
 
 FORK = """
 import gc, os
-from inference_bench import _native
+from inference_bench import _native, _native_types
 probe, sampler = _native.NvmlProbe(), _native.NvmlSampler(interval_ns=10_000_000)
 sampler.start()
 

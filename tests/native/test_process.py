@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -11,30 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from children import run_in_child
 
 from inference_bench import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 TESTS = Path(__file__).parents[1]
 _APART = (Path(__file__).name, "test_native_cpp.py", "test_gpu_events.py")
 HOUR_NS = 3_600_000_000_000
-
-
-def run_in_child(check: Callable[[], object]) -> int:
-    """Fork, run `check` in the child, and return its exit status; a child that hangs is killed by SIGALRM."""
-    pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(60)
-        try:
-            check()
-        except BaseException as error:
-            print(repr(error), file=sys.stderr)
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def run_python(code: str, *options: str) -> subprocess.CompletedProcess[str]:
