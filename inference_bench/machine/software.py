@@ -8,7 +8,8 @@ import re
 import sys
 import sysconfig
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypedDict
+
+from inference_bench.facts import PythonFacts
 
 _PACKAGES = (
     "inference-bench",
@@ -33,21 +34,6 @@ _VARIABLES = re.compile(
 )
 _SECRET = re.compile(r"TOKEN(?!IZERS)|SECRET|PASSWORD|API_KEY")
 """Variables whose values must not get into files that people share."""
-
-
-class PythonFacts(TypedDict, total=False):
-    """What is known of the interpreter."""
-
-    version: str
-    implementation: str
-    compiler: str
-    optimization_flags: str | None
-    profile_guided: bool | None
-    link_time_optimized: bool | None
-    debug_build: bool
-    free_threaded: bool
-    gil_enabled: bool
-    hash_randomization: bool
 
 
 def describe_python() -> PythonFacts:

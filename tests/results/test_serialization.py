@@ -16,7 +16,7 @@ def test_an_unknown_field_of_a_later_version_is_ignored(section):
     data = result_to_plain(RESULT_IN_JSON)
     section(data)["later"] = 1
 
-    assert result_from_plain(data) == RESULT_IN_JSON
+    assert result_from_plain(data, "results.json") == RESULT_IN_JSON
 
 
 class Odd:
