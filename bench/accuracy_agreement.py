@@ -105,8 +105,9 @@ def _items(task: str, limit: int) -> list[MultipleChoice]:
 
 def _our_verdicts(item: MultipleChoice, scorer: TextScorer) -> Verdicts:
     scores = {score.metric: score for score in item.score(scorer)}
-    log_likelihoods = tuple(scores["accuracy"].detail["log_likelihoods"])
-    return Verdicts(log_likelihoods, tuple(scores[metric].value for metric in METRICS))
+    log_likelihoods = scores["accuracy"].detail["log_likelihoods"]
+    assert isinstance(log_likelihoods, Sequence)
+    return Verdicts(tuple(log_likelihoods), tuple(scores[metric].value for metric in METRICS))
 
 
 def _harness_verdicts(task: str, items: Sequence[MultipleChoice], weights: ResolvedWeights) -> list[Verdicts]:

@@ -48,7 +48,8 @@ def main() -> int:
         writers = [_Writer(histograms[start::WRITERS]) for start in range(WRITERS)]
         for writer in writers:
             writer.start()
-        rates, scrapes = {True: [], False: []}, []
+        rates: dict[bool, list[float]] = {True: [], False: []}
+        scrapes: list[tuple[int, bytes]] = []
         for number in range(2 * given.pairs + 1):
             scraped = number % 4 in (1, 2)  # ABBA
             before, began_ns = sum(w.written for w in writers), _native.now_ns()

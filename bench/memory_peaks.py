@@ -27,6 +27,8 @@ from inference_bench import _native
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from inference_bench._native_types import MemoryPhase
+
 MB = 1_000_000
 MS = 1_000_000
 SEEN = 0.99
@@ -128,7 +130,7 @@ def _watch(hold: Callable[[int, int], int], size: int, hold_ns: int, trials: int
     }
 
 
-def _sampled_peak(sampler: _native.MemorySampler, phase: dict[str, Any]) -> int:
+def _sampled_peak(sampler: _native.MemorySampler, phase: MemoryPhase) -> int:
     """Return the most that the samples themselves saw, without the phase's own edges."""
     columns = sampler.columns()
     times, rss = columns["time_ns"], columns["rss_bytes"]

@@ -22,28 +22,28 @@ from inference_bench._native_types import (
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 def now_ns() -> int:
-    """The first call of a process may wait up to 10 ms, to calibrate."""
+    """Return the present time. The first call of a process may wait up to 10 ms, to calibrate."""
 
 def ticks() -> int:
-    """Read the counter plainly, for spans; `ticks_to_ns` gives it a unit later."""
+    """Read the counter without fences, for spans. `ticks_to_ns` converts it later."""
 
 def ticks_begin() -> int:
-    """Read it fenced: nothing from before is still running, nothing from after has begun."""
+    """Read the counter with fences: earlier instructions have finished, and later ones have not begun."""
 
 def ticks_end() -> int:
-    """Close what `ticks_begin` opened."""
+    """Read the counter with fences, after the code that `ticks_begin` was called before."""
 
 def ticks_to_ns(ticks: int, /) -> int:
-    """A tick that was converted once converts to the same nanosecond for ever."""
+    """Return the nanosecond of a tick. The same tick always converts to the same nanosecond."""
 
 def convert_ticks(ticks: Buffer, /) -> memoryview:
-    """A memoryview of int64 nanoseconds for a contiguous buffer of native uint64 ticks."""
+    """Return int64 nanoseconds for a contiguous buffer of native uint64 ticks."""
 
 def clock_describe() -> ClockDescription:
     """Describe the clock, and time about 40,000 readings of it (1 ms)."""
 
 def clock_recalibrate() -> bool:
-    """Compare with CLOCK_MONOTONIC_RAW and steer by it. False if too soon, or no reading was tight enough."""
+    """Compare with CLOCK_MONOTONIC_RAW and steer. Return False if too soon, or if no reading was tight enough."""
 
 @final
 class TickRecorder:
@@ -59,20 +59,20 @@ class TickRecorder:
     def capacity(self) -> int: ...
     @property
     def dropped(self) -> int:
-        """Ticks that came when it was full."""
+        """Number of ticks that found it full."""
 
     def tick(self) -> None: ...
     def clear(self) -> None:
-        """Forget all ticks. BufferError while a view of them is alive."""
+        """Remove all ticks. Raises BufferError while a view of them is alive."""
 
     def nanoseconds(self) -> memoryview:
-        """The ticks so far as int64 nanoseconds."""
+        """Return the ticks so far as int64 nanoseconds."""
 
 class MemorySampler:
-    """A native thread that records this process's memory on a grid, without the GIL.
+    """A native thread that records this process's memory on a time grid, without the GIL.
 
     `interval_ns` is from 100 µs to an hour. `capacity` is in samples; later ones are dropped and counted. While
-    the thread takes more than `budget` of one core, the interval doubles, and that is counted.
+    the thread uses more than `budget` of one core, the interval doubles, and `lengthened` counts that.
     `reset_hwm` lowers the process's VmHWM at the beginning of each phase, which makes `hwm_bytes` its exact peak.
     `pss` reads smaps_rollup at the end of each phase: 0.3-170 ms, under a lock that page faults need.
 
@@ -88,27 +88,27 @@ class MemorySampler:
         pss: bool = False,
     ) -> None: ...
     def start(self) -> None:
-        """RuntimeError if running. A second run appends to the first."""
+        """Start the thread; RuntimeError if it runs. A second run appends to the first."""
 
     def stop(self) -> None:
-        """End the phase, if one is open, and the thread. Nothing happens if it is stopped already."""
+        """End the open phase and the thread. Does nothing if stopped already."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
     def mark_phase(self, name: str) -> None:
-        """End the present phase and begin another. RuntimeError unless running; names may come again."""
+        """End the open phase and begin another. RuntimeError unless running; a name may be used again."""
 
     @property
     def running(self) -> bool: ...
     @property
     def phase_names(self) -> list[str]:
-        """What the phase column indexes. The first is "", for samples outside every phase."""
+        """The names that the phase column indexes. The first is "", for samples outside every phase."""
 
     def columns(self) -> dict[str, memoryview]:
-        """time_ns, rss_bytes, probe_cost_ns (int64), phase (uint16), and cgroup_bytes (int64, -1 where one reading
-        failed) if this process is in a memory cgroup. Also while it runs; the views stay valid afterwards."""
+        """Return time_ns, rss_bytes, probe_cost_ns (int64), phase (uint16), and, if this process is in a memory cgroup,
+        cgroup_bytes (int64, -1 where a reading failed). May be called while it runs; the views stay valid."""
 
     def phases(self) -> list[MemoryPhase]:
         """Return the phases in order, the open one included."""
@@ -118,29 +118,29 @@ class MemorySampler:
 def rss_bytes() -> int | None: ...
 def hwm_bytes() -> int | None: ...
 def reset_hwm() -> bool:
-    """Lower VmHWM to the present RSS, for everyone who looks at this process. False where the kernel refuses."""
+    """Lower VmHWM to the present RSS, for every reader of this process. Return False if the kernel refuses."""
 
 def max_rss_bytes() -> int | None:
-    """The same mark by way of getrusage, for a sixth of the cost. Never below what this process used before exec."""
+    """Return the same mark from getrusage, for a sixth of the cost. It includes what this process used before exec."""
 
 def smaps_rollup() -> SmapsRollup | None:
     """Read it, 0.3-170 ms; None where the kernel refuses."""
 
 def die_with_parent(signal: int = 9) -> None:
-    """Have the kernel send `signal` when the thread that forked this process ends. OSError if it refuses.
+    """Make the kernel send `signal` when the thread that forked this process ends. OSError if it refuses.
 
-    That thread, not its process; and a parent that died before this call sends nothing: compare os.getppid() after it.
+    If the parent ended before this call, no signal comes: compare os.getppid() after it.
     """
 
 # ---- spans, instants and counters
 
 @final
 class Span:
-    """Times blocks (`with s:`), functions (`@s`) and coroutine functions. One for each name, shared and re-entrant.
+    """Times blocks (`with s:`), functions (`@s`) and coroutine functions. One per name, shared and re-entrant.
 
-    Recursion, threads, tasks and suspended generators may all be in it at once; each gets its own record, written as it
-    ends. While no recorder runs it costs a block's bare minimum, and nothing is recorded, not even the end of what
-    began before. Entering one after the last recorder was closed, not just stopped, is a RuntimeError.
+    Recursion, threads, tasks and suspended generators may be in it at once; each gets its own record, written as it
+    ends. While no recorder runs nothing is recorded, not even the end of a block that began before. Entering a span
+    after the last recorder was closed, not just stopped, is a RuntimeError.
     """
 
     @property
@@ -154,22 +154,22 @@ class Span:
 
     @overload
     def begin(self) -> None:
-        """RuntimeError if begun already: without ids two ends could not be told apart."""
+        """Begin without an id. RuntimeError if begun already: two ends without ids cannot be told apart."""
 
     @overload
     def begin(self, id: int, value: int = 0, /) -> None:
-        """Matched with `end(id)` by name and id when drained, whatever thread or task that comes from."""
+        """Begin with an id. A drain matches it with `end(id)` of any thread or task, by name and id."""
 
     def end(self, id: int = ..., /) -> None:
-        """Without an id, RuntimeError unless begun. With one, `counts()` tells of ends without a beginning."""
+        """End. Without an id, RuntimeError unless begun; with one, `counts()` counts ends without a beginning."""
 
 @final
 class SpanEntry:
-    """One entry into a span, with a value. For one block at a time."""
+    """One entry into a span, with a value, for one block at a time."""
 
     @overload
     def __call__(self) -> Self:
-        """Enter, as `__enter__` does: that is the entry itself, so that no method is bound for a block."""
+        """Enter, as `__enter__` does, and return the entry itself."""
 
     @overload
     def __call__(
@@ -184,7 +184,7 @@ class SpanEntry:
 
 @overload
 def span(name: str, /) -> Span:
-    """The same object for the same name. Names are kept for ever: ValueError beyond 65,536 of them."""
+    """Return the span of a name, always the same object. Names are never freed: ValueError beyond 65,536."""
 
 @overload
 def span(name: str, value: int, /) -> SpanEntry: ...
@@ -197,7 +197,7 @@ def mark(name: str, value: int = 0, /) -> None:
     """Record an instant."""
 
 def counter(name: str, value: int, /) -> None:
-    """Record a counter's new reading."""
+    """Record the new reading of a counter."""
 
 @final
 class Mark:
@@ -209,15 +209,15 @@ class Mark:
     def __call__(self, value: int = 0, /) -> None: ...
 
 def recording() -> bool:
-    """Whether a recorder runs."""
+    """Return whether a recorder runs."""
 
 @final
 class SpanRecorder:
-    """Collects what all threads record while it runs. One at a time runs in a process.
+    """Collects the records of all threads while it runs. One recorder at a time runs in a process.
 
-    `capacity` is in records of 32 bytes, whose memory is taken at once; each thread that records holds 2,046 of them.
-    Full, `mode` "discard" loses the newest and "overwrite" the oldest, and both are counted. `backlog` records more may
-    be held by a native thread that makes room, without the GIL; their memory is taken as they come.
+    `capacity` is in records of 32 bytes, allocated at once; each recording thread holds 2,046 of them. When full,
+    `mode` "discard" loses the newest records and "overwrite" the oldest, and both are counted. `backlog` is how many
+    more a native thread may move out to make room, without the GIL; their memory is allocated as needed.
 
     A child of a fork sees it stopped, with what was recorded so far, and may start it again.
     """
@@ -226,15 +226,15 @@ class SpanRecorder:
         self, capacity: int = 262_144, mode: Literal["discard", "overwrite"] = "discard", backlog: int = 0
     ) -> None: ...
     def start(self) -> None:
-        """RuntimeError if this or another runs, or this was closed. A second run appends to the first."""
+        """Start; RuntimeError if this or another runs, or this was closed. A second run appends to the first."""
 
     def stop(self) -> None:
-        """What was recorded stays. Nothing happens if it is stopped already."""
+        """Stop and keep the records. Does nothing if stopped already."""
 
     def close(self) -> None:
-        """Stop for good. What was recorded stays, for `drain()` and the others.
+        """Stop for good and keep the records, for `drain()` and `snapshot()`.
 
-        If it is the recorder that ran last, RuntimeError for whoever enters a span from now on, until another starts.
+        If this recorder ran last, entering a span is a RuntimeError until another recorder starts.
         """
 
     def __enter__(self) -> Self: ...
@@ -247,34 +247,34 @@ class SpanRecorder:
     def closed(self) -> bool: ...
     @property
     def capacity(self) -> int:
-        """What was asked for, rounded up to whole chunks."""
+        """The capacity asked for, rounded up to whole chunks."""
 
     @property
     def mode(self) -> Literal["discard", "overwrite"]: ...
     def drain(self) -> SpanRecords:
-        """Take all records away; also while it runs."""
+        """Return all records and remove them. May be called while it runs."""
 
     def snapshot(self) -> SpanRecords:
-        """Look at them. Halves whose other was drained before are not matched."""
+        """Return all records and keep them. Halves whose other half was drained before are not matched."""
 
     def counts(self) -> SpanCounts: ...
 
 @final
 class SpanRecords:
-    """What a recorder gave away or showed. Itself a source of Arrow data: `pyarrow.table(recorder.drain())`."""
+    """The records of a drain or a snapshot, and a source of Arrow data: `pyarrow.table(recorder.drain())`."""
 
     def __len__(self) -> int: ...
     def records(self) -> Table:
-        """name, kind (span, begin, end, instant, counter), thread, id, value, begin_ns, end_ns, raised."""
+        """Return name, kind (span, begin, end, instant, counter), thread, id, value, begin_ns, end_ns, raised."""
 
     def spans(self) -> Table:
-        """Whole spans, then matched halves by their ends: name, thread, id, value, begin_ns, duration_ns, raised."""
+        """Return whole spans, then matched halves: name, thread, id, value, begin_ns, duration_ns, raised."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> CapsuleType: ...
 
 @final
 class Table:
-    """Columns of one length that leave as Arrow or through the buffer protocol, without a copy."""
+    """Columns of one length, exported as Arrow data or through the buffer protocol, without a copy."""
 
     def __len__(self) -> int: ...
     @property
@@ -282,7 +282,7 @@ class Table:
     def column(self, name: str, /) -> memoryview: ...
     def columns(self) -> dict[str, memoryview]: ...
     def labels(self, name: str, /) -> list[str] | None:
-        """What the numbers of a column stand for, or None if they are just numbers."""
+        """Return the texts that a column's numbers are indices of, or None for plain numbers."""
 
     def __arrow_c_schema__(self) -> CapsuleType: ...
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[CapsuleType, CapsuleType]: ...
@@ -290,7 +290,7 @@ class Table:
 
 @final
 class _NoopContext:
-    """The least that a with statement can cost, to measure spans against."""
+    """The cheapest possible context manager, to compare spans with."""
 
     def __enter__(self) -> None: ...
     def __exit__(
@@ -298,7 +298,7 @@ class _NoopContext:
     ) -> None: ...
 
 def _native_span_cost(n: int) -> tuple[int, int]:
-    """Ticks that `n` spans in C++, and `n` pairs of bare clock readings, take."""
+    """Return the ticks that `n` spans in C++, and `n` pairs of clock readings, take."""
 
 # ---- end of spans
 
@@ -309,8 +309,8 @@ class Histogram:
     """Log-linear buckets of durations, as HdrHistogram lays them out. Any thread may record.
 
     A bucket is at most 1/128 (`bits=7`, 35 KB) or 1/1024 (`bits=10`, 254 KB) of its values wide. `highest_ns` is
-    raised to the last value of its power of two; the default is 18 minutes. What is above counts as overflow, what
-    is below zero as underflow.
+    raised to the last value of its power of two; the default is 18 minutes. Values above count as overflow, values
+    below zero as underflow.
     """
 
     def __new__(cls, bits: int = 7, highest_ns: int = 1_099_511_627_775) -> Self: ...
@@ -323,13 +323,13 @@ class Histogram:
 
     def observe_ns(self, ns: SupportsIndex, /) -> None: ...
     def read(self) -> HistogramCounts:
-        """Copy what was recorded since the last `take`, while writers go on."""
+        """Return a copy of what was recorded since the last `take`. Writers may continue."""
 
     def take(self) -> HistogramCounts:
-        """The same, and begin anew. Every value lies in exactly one of the histograms taken."""
+        """Return the same and start over. Every value lies in exactly one of the histograms taken."""
 
 class HistogramCounts:
-    """What a histogram held at one moment. It never changes."""
+    """The counts of a histogram at one moment. They never change."""
 
     @property
     def bits(self) -> int: ...
@@ -347,43 +347,44 @@ class HistogramCounts:
 
     @property
     def sum_ns(self) -> int | None:
-        """Exact sum of the values in range, at most 2^63 - 1. None where a format in between did not hold it."""
+        """Exact sum of the values in range, at most 2^63 - 1. None if decoded from a format without it."""
 
     @property
     def mean_ns(self) -> float | None:
-        """Of the values in range."""
+        """Mean of the values in range."""
 
     @property
     def counts(self) -> memoryview:
-        """uint64, one a bucket, without a copy."""
+        """uint64, one per bucket, without a copy."""
 
     @property
     def lowest_ns(self) -> memoryview:
         """int64, the first value of each bucket. Its last is the next one's first, less 1."""
 
     def percentile(self, percent: float, /) -> tuple[int | None, int | None] | None:
-        """First and last value of the bucket of `sorted(values)[ceil(percent / 100 * total) - 1]`.
+        """Return the first and last value of the bucket of `sorted(values)[ceil(percent / 100 * total) - 1]`.
 
         Under- and overflow count among the values: (None, -1) if it is below zero, (highest_ns + 1, None) if it is
         above the range. None if there are no values.
         """
 
     def merged(self, other: HistogramCounts, /) -> HistogramCounts:
-        """Also `+`. In the coarser of both bits; ValueError if `highest_ns` differ: convert one first."""
+        """Return the sum, with the coarser of both bits. ValueError if `highest_ns` differ: convert one first."""
 
     def __add__(self, other: HistogramCounts, /) -> HistogramCounts: ...
     def converted(self, bits: int | None = None, highest_ns: int | None = None) -> HistogramCounts:
-        """Fewer bits or another range, exactly. ValueError for more bits, or to raise the range of an overflow.
+        """Return exact counts with fewer bits or another range.
 
-        What a lower range does not reach becomes overflow, and the sum is then None.
+        Values above a lower range become overflow, and the sum is then None. ValueError for more bits, or for a higher
+        range if there is overflow.
         """
 
     def to_hdr(self) -> bytes:
-        """HdrHistogram V2, compressed and in base64. It has no place for underflow, overflow and the sum."""
+        """Return HdrHistogram V2, compressed and in base64. The format has no underflow, overflow or sum."""
 
     @staticmethod
     def from_hdr(encoded: bytes | str, /) -> HistogramCounts:
-        """ValueError for what is malformed or cannot be held exactly: 2 or 3 significant digits, lowest value 1."""
+        """Decode HdrHistogram V2 with 2 or 3 significant digits and lowest value 1. ValueError for anything else."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -395,7 +396,7 @@ class Counter:
     def __new__(cls) -> Self: ...
     def inc(self) -> None: ...
     def add(self, n: SupportsIndex, /) -> None:
-        """ValueError below 0, OverflowError if it would pass 2^63 - 1."""
+        """Add `n`. ValueError below 0, OverflowError if the sum would pass 2^63 - 1."""
 
     @property
     def value(self) -> int: ...
@@ -415,7 +416,7 @@ class Gauge:
 # ---- loop
 
 class LoopTimes:
-    """What `loop` measured: int64 columns on the native clock."""
+    """The result of `loop`: int64 columns on the native clock."""
 
     @property
     def calls(self) -> int: ...
@@ -423,19 +424,19 @@ class LoopTimes:
     def begin_ns(self) -> memoryview: ...
     @property
     def duration_ns(self) -> memoryview:
-        """One a call, or with `each=False` one for all."""
+        """One per call, or with `each=False` one for all calls together."""
 
     @property
     def warmup_duration_ns(self) -> memoryview:
-        """One a warm-up call."""
+        """One per warm-up call."""
 
     @property
     def floor_ns(self) -> float:
-        """What the same loop makes of a C function that does nothing, a call. Subtracted from nothing."""
+        """Time per call that the same loop gives a C function which does nothing. It is not subtracted."""
 
     @property
     def returned(self) -> object:
-        """What the last call returned."""
+        """The result of the last call."""
 
 def loop(
     callable: Callable[..., object],
@@ -446,20 +447,20 @@ def loop(
     each: bool = True,
     args: tuple[object, ...] = (),
 ) -> LoopTimes:
-    """Call `callable(*args)` `n` times from C, after `warmup` calls kept apart, and time each, or all together.
+    """Call `callable(*args)` `n` times from C, after `warmup` calls, and time each call, or all together.
 
-    Between fenced ticks lies the call alone; with `each=False` also letting its result go and a look for signals.
+    Each time covers the call alone; with `each=False` it also covers releasing the result and checking for signals.
     An exception of the callable propagates with a note of how many calls had returned. Other threads get the GIL
-    only where the callable gives it away.
+    only when the callable releases it.
     """
 
 # ---- thread and system counters
 
 def interruptions() -> tuple[int, int]:
-    """Involuntary context switches and major page faults of all threads of this process so far."""
+    """Return the involuntary context switches and major page faults of this process so far."""
 
 class ThreadReading:
-    """A thread's counters at one moment or, as `later - earlier`, between two. What is absent is None, never 0."""
+    """A thread's counters at one moment or, as `later - earlier`, between two. Absent counters are None, never 0."""
 
     @property
     def time_ns(self) -> int: ...
@@ -467,15 +468,15 @@ class ThreadReading:
     def cpu_time_ns(self) -> int | None: ...
     @property
     def run_queue_wait_ns(self) -> int | None:
-        """Ready to run, and not running."""
+        """Time ready to run, but not running."""
 
     @property
     def voluntary_switches(self) -> int | None:
-        """It waited for something."""
+        """Switches because the thread waited."""
 
     @property
     def involuntary_switches(self) -> int | None:
-        """Its core was given to another."""
+        """Switches because another task got the core."""
 
     @property
     def cpu_migrations(self) -> int | None: ...
@@ -483,7 +484,7 @@ class ThreadReading:
     def minor_faults(self) -> int | None: ...
     @property
     def major_faults(self) -> int | None:
-        """Those that had to read from a disk."""
+        """Faults that read from a disk."""
 
     @property
     def instructions(self) -> int | None: ...
@@ -491,7 +492,7 @@ class ThreadReading:
     def cycles(self) -> int | None: ...
     @property
     def cache_misses(self) -> int | None:
-        """Of the last level."""
+        """Misses of the last-level cache."""
 
     @property
     def task_clock_ns(self) -> int | None: ...
@@ -499,7 +500,7 @@ class ThreadReading:
     def as_dict(self) -> dict[str, int | None]: ...
 
 class ThreadCounters:
-    """What happens to the thread that makes it besides its own work. Descriptors stay open; a reading takes 4 µs.
+    """Counters of the thread that makes it. Descriptors stay open; a reading takes 4 µs.
 
     `perf` adds instructions, cycles, cache_misses and task_clock_ns where the kernel and the machine allow.
     """
@@ -510,10 +511,10 @@ class ThreadCounters:
 
     @property
     def limits(self) -> dict[str, str]:
-        """Which counters are None, or see user space only, and why."""
+        """Reasons by name, for counters that are None or count user space only."""
 
 class SystemReading:
-    """The machine's counters at one moment or, as `later - earlier`, between two. What is absent is None, never 0.
+    """The machine's counters at one moment or, as `later - earlier`, between two. Absent counters are None, never 0.
 
     Times are sums over all cores in steps of the kernel's tick (10 ms); pressures are wall time in steps of 1 µs.
     """
@@ -522,7 +523,7 @@ class SystemReading:
     def time_ns(self) -> int: ...
     @property
     def user_ns(self) -> int | None:
-        """Nice included."""
+        """User time, nice included."""
 
     @property
     def system_ns(self) -> int | None: ...
@@ -534,11 +535,11 @@ class SystemReading:
     def iowait_ns(self) -> int | None: ...
     @property
     def steal_ns(self) -> int | None:
-        """The hypervisor ran somebody else. 0 also under one that does not say."""
+        """Time the hypervisor ran another guest. 0 also if it does not report it."""
 
     @property
     def cpu_some_pressure_ns(self) -> int | None:
-        """Some task was ready and had no core."""
+        """Time some task was ready and had no core."""
 
     @property
     def memory_some_pressure_ns(self) -> int | None: ...
@@ -552,7 +553,7 @@ class SystemReading:
     def as_dict(self) -> dict[str, int | None]: ...
 
 class SystemCounters:
-    """What the whole machine is busy with. Descriptors stay open; a reading takes 5 µs, more with hundreds of cores."""
+    """Counters of the whole machine. Descriptors stay open; a reading takes 5 µs, more with hundreds of cores."""
 
     def __init__(self) -> None: ...
     def read(self) -> SystemReading: ...
@@ -560,27 +561,27 @@ class SystemCounters:
 # ---- CUDA events (csrc/bindings/cuda.cpp)
 
 def cuda_available() -> tuple[bool, str]:
-    """Whether a CUDA driver can be loaded; and which, or why not. Calls no cuInit, so it does not see devices.
+    """Return whether a CUDA driver can be loaded, and which or why not. Does not call cuInit, so it sees no devices.
 
-    `INFERENCE_BENCH_LIBCUDA` names another file than libcuda.so.1.
+    `INFERENCE_BENCH_LIBCUDA` names another file to load.
     """
 
 @final
 class CudaEventTimer:
-    """Times what a GPU does between two points of a stream, without waiting for it while measuring.
+    """Times GPU work between two points of a stream, without waiting for the GPU while measuring.
 
-    `capacity` intervals may lie between `begin` and being read; the events for them are made here. Intervals begun when
-    none are free are counted and lost, and the next `collect` doubles the capacity. With `reader`, a native thread
-    reads intervals as the GPU ends them and frees their events; without, `collect` does. `device` is CUDA's number; the
-    default is this thread's present context, or else device 0.
+    `capacity` is how many intervals may be begun and not yet read; their events are made here. An interval begun when
+    no events are free is counted and lost, and the next `collect` doubles the capacity. With `reader`, a native thread
+    reads intervals as the GPU ends them; without, `collect` does. `device` is CUDA's number; the default is this
+    thread's present context, or else device 0.
 
-    RuntimeError where CUDA cannot be used, and from every method in a forked child. `begin` and `end` are for one
-    thread at a time. Errors of the driver while measuring are no exceptions: they become their interval's status.
+    RuntimeError if CUDA cannot be used, and from every method in a forked child. `begin` and `end` are for one thread
+    at a time. Driver errors while measuring raise nothing: they become the status of their interval.
     """
 
     def __new__(cls, capacity: int = 256, reader: bool = False, device: int | None = None) -> Self: ...
     def begin(self, stream: int, calls: int = 1, /) -> int:
-        """Record an event on a stream (`torch.cuda.Stream.cuda_stream`; 0 is the default one); the interval's id.
+        """Record an event on a stream (`torch.cuda.Stream.cuda_stream`; 0 is the default). Return the interval's id.
 
         `calls` is how many launches follow back to back: a short kernel becomes measurable by repeating it. At most 256
         intervals may be open.
@@ -590,7 +591,7 @@ class CudaEventTimer:
         """Record the other event on the same stream. Without an id, exactly one interval must be open."""
 
     def collect(self, wait: bool = True) -> dict[str, memoryview]:
-        """What has ended since the last call, sorted by id; intervals that are still open stay.
+        """Return the intervals that ended since the last call, sorted by id. Open intervals stay.
 
         id, calls, host_begin_ns, host_ns, gpu_begin_ns, gpu_ns, gap_ns (int64), stream (uint64), status and error
         (uint16).
@@ -599,7 +600,7 @@ class CudaEventTimer:
         interval is too short for events (below 20 µs, or 50 µs of several calls); or 2, it failed with the CUresult in
         error (900: the stream was being captured into a graph) and its GPU times are -2**63.
 
-        With `wait`, waits for the GPU to end them; without, leaves what it has not ended for the next call.
+        With `wait`, waits for the GPU to end them; without, unfinished ones are left for the next call.
         """
 
     def floor(self) -> EventFloor:
@@ -610,9 +611,9 @@ class CudaEventTimer:
 # ---- NVML (csrc/bindings/nvml.cpp)
 
 def nvml_available() -> tuple[bool, str]:
-    """Whether NVIDIA's management library can be loaded; and which, or why not. Does not initialise it.
+    """Return whether NVIDIA's management library can be loaded, and which or why not. Does not initialise it.
 
-    `INFERENCE_BENCH_LIBNVML` names another file than libnvidia-ml.so.1.
+    `INFERENCE_BENCH_LIBNVML` names another file to load.
     """
 
 class NvmlProbe:
@@ -624,13 +625,13 @@ class NvmlProbe:
     def __init__(self, gpu: int | str = 0) -> None: ...
     def read(self) -> GpuReading: ...
     def processes(self) -> list[tuple[int, int | None]] | None:
-        """(pid, bytes) of each process with a context; pids are the host's. 5 ms: not while anything is timed."""
+        """Return (pid, bytes) per process with a context; pids are the host's. 5 ms: do not call it while timing."""
 
 class NvmlSampler:
-    """A native thread that reads a GPU's state on a grid, without the GIL.
+    """A native thread that reads a GPU's state on a time grid, without the GIL.
 
     `interval_ns` is from 10 ms to an hour. `capacity` is in samples; later ones are dropped and counted. While the
-    thread takes more than `budget` of one core, the interval doubles, and that is counted.
+    thread uses more than `budget` of one core, the interval doubles, and `lengthened` counts that.
     """
 
     def __init__(
@@ -641,10 +642,10 @@ class NvmlSampler:
         budget: float = 0.01,
     ) -> None: ...
     def start(self) -> None:
-        """RuntimeError if running. A second run appends to the first."""
+        """Start the thread; RuntimeError if it runs. A second run appends to the first."""
 
     def stop(self) -> None:
-        """Nothing happens if it is stopped already."""
+        """Stop the thread. Does nothing if stopped already."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -653,8 +654,8 @@ class NvmlSampler:
     @property
     def running(self) -> bool: ...
     def columns(self) -> dict[str, memoryview]:
-        """time_ns, what `NvmlProbe.read` has, probe_cost_ns: int64, -1 where one reading failed. Without the columns
-        that this GPU never fills. Also while it runs."""
+        """Return time_ns, the fields of `NvmlProbe.read` that this GPU has, and probe_cost_ns: int64, -1 where a
+        reading failed. May be called while it runs."""
 
     def stats(self) -> NvmlSamplerStats: ...
 
@@ -664,46 +665,45 @@ class NvmlSampler:
 class Pacer:
     """Hands out the ticks of a schedule when they are due. Make one with `constant`, `poisson`, `gamma` or `trace`.
 
-    The schedule is computed at once, so that nothing but waiting is left to do after the start. The first tick lies one
-    gap after it (a trace's, where it says). A late tick is handed out late and never skipped. Random gaps come from the
-    64-bit Mersenne Twister, seeded with `seed`.
+    The schedule is computed at once, before the start. The first tick lies one gap after the start (a trace's, where
+    the trace says). A late tick is handed out late and never skipped. Random gaps come from a 64-bit Mersenne Twister.
 
     Waiting sleeps, then spins for as long as wake-ups on this machine were late, at most `longest_spin_ns` (0 to 1 ms;
-    0 only sleeps, and so does a process that may use one CPU only). A pacer runs once. A child of a fork sees it
+    with 0, or on a single CPU, it only sleeps). A pacer runs once. A child of a fork sees it
     stopped, with what was recorded so far.
     """
 
     @staticmethod
     def constant(rate: float, count: int, *, longest_spin_ns: int = 200_000) -> Pacer:
-        """`rate` is in ticks a second, up to 1e9. `count` is at most 100 million, and 366 days are the longest."""
+        """Use equal gaps. `rate` is in ticks per second, up to 1e9; at most 100 million ticks and 366 days."""
 
     @staticmethod
     def poisson(rate: float, count: int, *, seed: int, longest_spin_ns: int = 200_000) -> Pacer:
-        """Gaps are exponential, by inverse CDF. `seed` is from 0 to 2^64 - 1."""
+        """Draw exponential gaps by inverse CDF. `seed` is from 0 to 2^64 - 1."""
 
     @staticmethod
     def gamma(rate: float, count: int, *, shape: float, seed: int, longest_spin_ns: int = 200_000) -> Pacer:
-        """Gaps have a coefficient of variation of 1 / sqrt(shape), 0.01 to 1e6: 1 is Poisson, less is burstier."""
+        """Draw gamma gaps, coefficient of variation 1 / sqrt(shape), 0.01 to 1e6: 1 is Poisson, less is burstier."""
 
     @staticmethod
     def trace(offsets_ns: Buffer | Iterable[SupportsIndex], *, longest_spin_ns: int = 200_000) -> Pacer:
-        """Nanoseconds after the start, never decreasing: whole numbers, or a buffer of int64."""
+        """Use given nanoseconds after the start, never decreasing: whole numbers, or a buffer of int64."""
 
     def start(self) -> None:
-        """Offsets count from here. RuntimeError if started before; the first `wait` starts by itself."""
+        """Start: offsets count from here. RuntimeError if started before. The first `wait` starts too."""
 
     def stop(self) -> None:
-        """End every wait, from any thread. Nothing happens if it is stopped already."""
+        """End every wait, from any thread. Does nothing if stopped already."""
 
     def close(self) -> None:
-        """Stop, and close the eventfd. An event loop must have forgotten it before."""
+        """Stop and close the eventfd. Remove it from the event loop first."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
     def wait(self) -> int | None:
-        """The index of the next tick, once it is due; None after the last one, or a stop. Runs without the GIL.
+        """Return the index of the next tick once it is due, or None after the last one or a stop. Runs without the GIL.
 
         Several threads may wait: each tick goes to one of them. RuntimeError once there is an eventfd.
         """
@@ -711,36 +711,36 @@ class Pacer:
     def __iter__(self) -> Self: ...
     def __next__(self) -> int: ...
     def __len__(self) -> int:
-        """How many ticks the schedule has."""
+        """Number of ticks in the schedule."""
 
     def open_eventfd(self) -> int:
         """Start, with a native thread, and return a descriptor for `loop.add_reader`: readable when ticks are due.
 
-        It is readable after a stop too. It stays the pacer's, which closes it in `close`.
+        It is also readable after a stop. The pacer owns it and closes it in `close`.
         """
 
     def take(self) -> range:
-        """The ticks that fell due since the last call, perhaps none; they count as handed out now."""
+        """Return the ticks that fell due since the last call, perhaps none. They count as handed out now."""
 
     @property
     def done(self) -> bool:
-        """Whether no further tick will come: all were handed out, or it was stopped."""
+        """Whether no further tick comes: all were handed out, or it was stopped."""
 
     @property
     def start_ns(self) -> int | None:
-        """On the scale of `now_ns`."""
+        """The start on the scale of `now_ns`, or None before it."""
 
     @property
     def spin_ns(self) -> int:
-        """How long before a deadline it stops sleeping at present; 0 where it only sleeps."""
+        """How long before a deadline it stops sleeping at present; 0 if it only sleeps."""
 
     def schedule(self) -> memoryview:
-        """The offset of every tick from the start, int64 nanoseconds."""
+        """Return the offset of every tick from the start, int64 nanoseconds."""
 
     def columns(self) -> dict[str, memoryview]:
-        """One row for each tick handed out, in order, int64, on the scale of `now_ns`; also while it runs.
+        """Return one row per tick handed out, in order, int64, on the scale of `now_ns`. May be called while it runs.
 
-        index, scheduled_ns, woken_ns (the native wait ended), actual_ns (the caller had it, and the GIL with it),
+        index, scheduled_ns, woken_ns (the native wait ended), actual_ns (the caller had the tick and the GIL),
         lag_ns (actual - scheduled).
         """
 

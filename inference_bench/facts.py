@@ -61,7 +61,7 @@ class MemoryFacts(TypedDict, total=False):
     available_bytes: int | None
     swap_total_bytes: int | None
     swap_used_bytes: int | None
-    page_bytes: int
+    page_bytes: int | None
     transparent_huge_pages: str | None
     numa_nodes: int | None
 

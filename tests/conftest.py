@@ -7,7 +7,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from doubles import Double, build
+
+from tests.doubles import Double, build
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts its background jobs so, and children inherit it: the tests of Ctrl-C would wait for ever.

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from doubles import Double
 
 from inference_bench import _native
+from tests.doubles import Double
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
 NO_TIME = -(2**63)

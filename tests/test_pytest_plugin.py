@@ -37,7 +37,7 @@ def suite(tmp_path):
         words = ("--ib-budget", "0.2", *words)
         return subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, env=environment)
 
-    run.folder = tmp_path
+    run.folder = tmp_path  # type: ignore[attr-defined]
     return run
 
 

@@ -92,10 +92,9 @@ void register_clock(py::module_& m) {
     if (PyModule_AddFunctions(m.ptr(), hot_functions) < 0) throw py::error_already_set();
     m.def("convert_ticks", &convert_ticks, py::arg("ticks"), py::pos_only(),
           "int64 nanoseconds of a buffer of uint64 ticks.");
-    m.def("clock_describe", &clock_describe,
-          "What the clock is, what one reading costs, and how far it can be trusted.");
+    m.def("clock_describe", &clock_describe, "Describe the clock and what one reading costs.");
     m.def("clock_recalibrate", &recalibrate_clock, py::call_guard<py::gil_scoped_release>(),
-          "Compare with CLOCK_MONOTONIC_RAW and steer; True if a tight reading was got.");
+          "Compare with CLOCK_MONOTONIC_RAW and steer; False if no reading was tight enough.");
 }
 
 }  // namespace inference_bench::bindings

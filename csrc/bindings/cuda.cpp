@@ -209,8 +209,8 @@ PyMethodDef timer_methods[] = {
     {"begin", as_method(timer_begin), METH_FASTCALL, "Record an event on a stream; the interval's id."},
     {"end", as_method(timer_end), METH_FASTCALL, "Record the interval's other event on the same stream."},
     {"collect", as_method(timer_collect), METH_VARARGS | METH_KEYWORDS,
-     "What has ended since the last call, as columns."},
-    {"floor", timer_floor, METH_NOARGS, "What two events with nothing between them read here."},
+     "Return the intervals that ended since the last call, as columns."},
+    {"floor", timer_floor, METH_NOARGS, "Return the readings of two events with nothing between them."},
     {"describe", timer_describe, METH_NOARGS, "Device, driver, counts, and how the GPU's clock was mapped."},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -243,7 +243,7 @@ void register_cuda(py::module_& m) {
     PyObject* const type = PyType_FromModuleAndSpec(m.ptr(), &timer_spec, nullptr);
     if (type == nullptr) throw py::error_already_set();
     m.add_object("CudaEventTimer", py::reinterpret_steal<py::object>(type));
-    m.def("cuda_available", &cuda_available, "Whether a CUDA driver can be loaded, and which or why not.");
+    m.def("cuda_available", &cuda_available, "Return whether a CUDA driver can be loaded, and which or why not.");
 }
 
 }  // namespace inference_bench::bindings

@@ -113,8 +113,8 @@ PyObject* histogram_highest_ns(PyObject* self, void*) {
 PyMethodDef histogram_methods[] = {
     {"observe", histogram_observe, METH_O, "Record a duration in seconds."},
     {"observe_ns", histogram_observe_ns, METH_O, "Record a duration in nanoseconds."},
-    {"read", histogram_read, METH_NOARGS, "What was recorded since the last take()."},
-    {"take", histogram_take, METH_NOARGS, "The same, and begin anew."},
+    {"read", histogram_read, METH_NOARGS, "Return what was recorded since the last take()."},
+    {"take", histogram_take, METH_NOARGS, "Return the same and start over."},
     {nullptr, nullptr, 0, nullptr},
 };
 

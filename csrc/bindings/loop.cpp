@@ -87,7 +87,7 @@ struct LoopTimes {
     py::object returned;
 };
 
-// What the same loop makes of a C function that does nothing, a call.
+// The time per call that the same loop gives a C function which does nothing.
 double floor_of(Call call, bool each) {
     const auto nothing = py::reinterpret_steal<py::object>(PyCFunction_New(&do_nothing_def, nullptr));
     if (!nothing) throw py::error_already_set();
@@ -154,7 +154,7 @@ py::object column(const LoopTimes& times, Member member, std::size_t rows) {
 }  // namespace
 
 void register_loop(py::module_& m) {
-    py::class_<LoopTimes>(m, "LoopTimes", "What loop() measured.")
+    py::class_<LoopTimes>(m, "LoopTimes", "The result of loop().")
         .def_readonly("calls", &LoopTimes::calls)
         .def_readonly("floor_ns", &LoopTimes::floor_ns)
         .def_readonly("returned", &LoopTimes::returned)

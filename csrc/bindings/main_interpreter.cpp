@@ -3,9 +3,9 @@
 
 extern "C" PyObject* PyInit__native_in_main_interpreter();
 
-// Types are kept in static variables, and a second interpreter would share them with the first, which cannot be made
-// safe: they belong to whichever of the two ends last. The check stands before pybind11's own entry, because that waits
-// for ever in a sub-interpreter of CPython 3.11 (for a GIL that this thread holds under its other thread state).
+// Types are kept in static variables. A second interpreter would share them with the first, and would destroy them when
+// it ends. The check stands before pybind11's own entry, because that waits
+// forever in a sub-interpreter of CPython 3.11 (for a GIL that this thread holds under its other thread state).
 extern "C" PYBIND11_EXPORT PyObject* PyInit__native() {
     if (PyInterpreterState_Get() == PyInterpreterState_Main()) return PyInit__native_in_main_interpreter();
     PyErr_SetString(PyExc_ImportError,

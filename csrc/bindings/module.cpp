@@ -4,7 +4,7 @@
 // Entered through main_interpreter.cpp.
 PYBIND11_MODULE(_native_in_main_interpreter, m) {
     using namespace inference_bench::bindings;
-    m.doc() = "Clocks, recorders and samplers: what must cost next to nothing.";
+    m.doc() = "Clocks, recorders and samplers: the parts whose cost must be negligible.";
     if (!register_column(m.ptr())) throw pybind11::error_already_set();
     register_clock(m);
     register_cuda(m);

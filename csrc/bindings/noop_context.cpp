@@ -1,4 +1,4 @@
-// The least that a with statement can cost: the span's mechanism with nothing in it. What the span is measured against.
+// The cheapest possible context manager: a span's mechanism without the timing. Spans are compared with it.
 #include "method.hpp"
 #include "spans.hpp"
 
@@ -50,7 +50,7 @@ void noop_dealloc(PyObject* self) {
 }
 
 PyType_Slot noop_slots[] = {
-    {Py_tp_doc, const_cast<char*>("For benchmarks: the cheapest context manager there can be.")},
+    {Py_tp_doc, const_cast<char*>("For benchmarks: the cheapest possible context manager.")},
     {Py_tp_new, reinterpret_cast<void*>(noop_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(noop_dealloc)},
     {0, nullptr},

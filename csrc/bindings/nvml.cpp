@@ -117,9 +117,9 @@ py::tuple nvml_available() {
 
 void register_nvml(py::module_& m) {
     m.def("nvml_available", &nvml_available,
-          "Whether NVIDIA's management library can be loaded, and which or why not.");
+          "Return whether NVIDIA's management library can be loaded, and which or why not.");
 
-    py::class_<nvml::Gpu>(m, "NvmlProbe", "One GPU's state, as NVIDIA's management library tells it.")
+    py::class_<nvml::Gpu>(m, "NvmlProbe", "One GPU's state, as NVIDIA's management library reports it.")
         .def(py::init([](const py::object& gpu) {
                  const std::string named = which(gpu);
                  const py::gil_scoped_release released;  // the driver may take 50 ms to wake up

@@ -208,7 +208,8 @@ py::dict description(const Pacer& pacer) {
 
 py::object schedule(const py::object& self) {
     const auto& offsets = self.cast<const Pacer&>().schedule().offsets_ns;
-    // The pacer's own array, and the pacer alive for it; whoever drops a column holds the GIL, so the owner may go too.
+    // Shows the pacer's own array and keeps the pacer alive for it. A column is dropped under the GIL, so the owner may
+    // be dropped with it.
     const std::shared_ptr<const std::int64_t[]> shown(offsets.data(), [owner = self](const std::int64_t*) {});
     return view(shown, offsets.size());
 }

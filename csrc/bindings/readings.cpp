@@ -52,11 +52,11 @@ void register_readings(py::module_& m) {
         "Involuntary context switches and major page faults of this process so far.");
     register_reading<ThreadReading>(m, "ThreadReading", "A thread's counters at one moment, or between two.");
     register_reading<SystemReading>(m, "SystemReading", "The machine's counters at one moment, or between two.");
-    py::class_<ThreadCounters>(m, "ThreadCounters", "What happened to the thread that makes it.")
+    py::class_<ThreadCounters>(m, "ThreadCounters", "Counters of the thread that makes it.")
         .def(py::init<bool>(), py::kw_only(), "perf"_a = false)
         .def("read", &read_thread)
         .def_property_readonly("limits", &thread_limits);
-    py::class_<SystemCounters>(m, "SystemCounters", "What the machine was busy with.")
+    py::class_<SystemCounters>(m, "SystemCounters", "Counters of the whole machine.")
         .def(py::init<>())
         .def("read", &SystemCounters::read);
 }

@@ -10,7 +10,7 @@ struct SpanCoroutine {
     PyObject_HEAD PyObject* wrapped;
     Span* span;
     SpanCoroutine* next_free;
-    std::uint64_t begin;  // ticks; 0 while nobody records
+    std::uint64_t begin;  // ticks; 0 if no recorder ran
     bool started;
     bool ended;
 };

@@ -8,7 +8,7 @@ namespace inference_bench::bindings {
 
 struct SpanEntry {
     PyObject_HEAD vectorcallfunc vectorcall;
-    Span* span;  // spans live for ever, so it is not counted
+    Span* span;  // borrowed: spans are never destroyed
     SpanEntry* next_free;
     std::uint64_t entered;  // ticks
     std::int64_t value;

@@ -1,5 +1,5 @@
 // A function or coroutine function under a span: called through the vectorcall protocol, so its arguments are passed on
-// as they came and no Python frame comes between. All else that one may ask a function is asked of the wrapped one.
+// as they came and no Python frame comes between. Every other attribute is the wrapped function's.
 #include "span_timing.hpp"
 
 namespace inference_bench::bindings {
@@ -63,7 +63,7 @@ int function_traverse(PyObject* self, visitproc visit, void* arg) {
 
 int function_clear(PyObject* self) {
     Py_CLEAR(cast(self)->dict);
-    return 0;  // not `wrapped`, which must be there to be called as long as anyone can; a cycle goes through the dict
+    return 0;  // not `wrapped`: it must stay callable, and a cycle goes through the dict
 }
 
 void function_dealloc(PyObject* self) {

@@ -27,7 +27,7 @@ std::shared_ptr<const Labels> kind_labels() {
     return labels;
 }
 
-// What a drain or a snapshot gave: every record, and the spans among them.
+// The result of a drain or a snapshot: every record, and the spans among them.
 class SpanRecords {
   public:
     explicit SpanRecords(DrainedSpans drained)
@@ -112,10 +112,10 @@ void register_spans(py::module_& m) {
         !add_span_coroutine_type(module) || !add_span_calls(module) || !add_noop_context(module)) {
         throw py::error_already_set();
     }
-    m.def("recording", &recording, "Whether a recorder runs.");
+    m.def("recording", &recording, "Return whether a recorder runs.");
     m.def("_native_span_cost", &native_span_cost);
 
-    py::class_<SpanRecords>(m, "SpanRecords", "What a recorder gave away or showed.")
+    py::class_<SpanRecords>(m, "SpanRecords", "The records of a drain or a snapshot.")
         .def("__len__", &SpanRecords::size)
         .def("records", &table_of<&SpanRecords::records>)
         .def("spans", &table_of<&SpanRecords::spans>)
@@ -127,7 +127,8 @@ void register_spans(py::module_& m) {
             "requested_schema"_a = py::none());
 
     const SpanRecorderOptions defaults;
-    py::class_<SpanRecorder>(m, "SpanRecorder", "Collects the spans, instants and counters of all threads.")
+    py::class_<SpanRecorder>(m, "SpanRecorder",
+                             "Collects the spans, instants and counters of all threads while it runs.")
         .def(py::init(&make_recorder), "capacity"_a = defaults.capacity, "mode"_a = "discard",
              "backlog"_a = defaults.backlog)
         .def("start", &SpanRecorder::start, NoGil())

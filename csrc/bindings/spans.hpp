@@ -1,4 +1,5 @@
-// What the files about spans share. Plain C types throughout: through pybind11 a `with` block costs ten times as much.
+// Declarations that the files about spans share. Plain C types throughout: through pybind11 a `with` block costs ten
+// times as much.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN
@@ -12,12 +13,12 @@ namespace inference_bench::bindings {
 struct SpanEntry;
 struct OpenEntry;
 
-// One for each name, kept for ever: records refer to names by number, and callers to the callables within.
+// One per name, never destroyed: records refer to names by number, and callers hold the callables within.
 struct Span {
     PyObject_HEAD std::uint32_t name_id;
     bool busy;                // entered through `enter` and not left: the next entry needs a SpanEntry
     bool begun;               // begin() without an id, and no end()
-    std::uint64_t entered;    // ticks; 0 while nobody records
+    std::uint64_t entered;    // ticks; 0 if no recorder ran
     std::uint64_t begun_at;   // ticks
     SpanEntry* handed_out;    // by the last look-up of __exit__ while busy; the next enter belongs to it. Not counted.
     OpenEntry* open_entries;  // entered by other means than a with statement, and not left
@@ -44,12 +45,12 @@ PyObject* span_end_method(PyObject* self, PyObject* const* args, Py_ssize_t n);
 // interpreter ends.
 bool refuse_unless_finalizing(const Span* span);
 
-// False with an exception set that says what was given. int and whatever has __index__.
+// Take an int, or an object with __index__. False with an exception set that names what was given.
 bool decode_value(PyObject* object, std::int64_t* out);
 bool decode_id(PyObject* object, std::uint64_t* out);
 
-// Puts a descriptor into the dict of a new type: the one instance of a type of its own, so that nobody else gets at its
-// __get__, which trusts what it is given.
+// Puts a descriptor into the dict of a new type. It is the only instance of its own type, so that its __get__ is called
+// with instances of that type alone, which it does not check.
 bool add_descriptor(PyObject* module, PyTypeObject* to, const char* name, const char* type_name, descrgetfunc get,
                     ternaryfunc call);
 

@@ -1,4 +1,4 @@
-// One fenced pair of ticks for each of a known number of calls.
+// One fenced pair of ticks per call, for a known number of calls.
 #pragma once
 
 #include <cstddef>

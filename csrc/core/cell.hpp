@@ -6,8 +6,8 @@
 
 namespace inference_bench {
 
-// One: writers take turns (a single thread, or whoever holds the GIL), so an addition is a plain load and store.
-// Many: any number at once; an addition is one locked instruction, about 5 ns more, and none is lost.
+// One: writers take turns (a single thread, or the thread that holds the GIL), so an addition is a plain load and
+// store. Many: any number at once; an addition is one locked instruction, about 5 ns more, and none is lost.
 enum class Writers : bool { One, Many };
 
 using Cell = std::atomic<std::uint64_t>;

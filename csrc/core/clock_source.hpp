@@ -16,7 +16,7 @@
 namespace inference_bench {
 
 enum class ClockSource : std::uint8_t {
-    Undetermined,  // nobody has read the clock yet
+    Undetermined,  // the clock was not read yet
     Hardware,      // the invariant TSC, or cntvct_el0 on aarch64
     MonotonicRaw,  // clock_gettime(CLOCK_MONOTONIC_RAW): a tick is a nanosecond
 };

@@ -11,7 +11,8 @@ namespace inference_bench::cuda {
 class CudaContext {
   public:
     // Without a device: the context current in this thread, or else device 0's primary one. With one: the current
-    // context if it is that device's, or else its primary one. Calls cuInit if nobody has. Throws std::runtime_error.
+    // context if it is that device's, or else its primary one. Calls cuInit if it was not called before. Throws
+    // std::runtime_error.
     CudaContext(const Driver& driver, int device);
     ~CudaContext();
     CudaContext(const CudaContext&) = delete;

@@ -1,4 +1,4 @@
-// The CUDA driver, as far as timing needs it. Nothing of a toolkit is needed to build: the types are written from the
+// The part of the CUDA driver that timing needs. Building needs no CUDA toolkit: the types are written from the
 // public driver API documentation, the functions are looked up in libcuda.so.1 when GPU timing is first asked for.
 //
 // Nothing here calls cuInit: that comes with the first CudaContext. A stray cuInit breaks CUDA in every later fork.

@@ -12,11 +12,11 @@
 
 namespace inference_bench::cuda {
 
-// One interval on its way from begin() to being read, with the events that time it.
+// One interval that was begun and not yet read, with the events that time it.
 struct EventPair {
     Event begin;
     Event end;
-    EventPair* next;  // in whichever list it is at present
+    EventPair* next;  // in the list that holds it
 
     std::uint64_t id;
     Stream stream;

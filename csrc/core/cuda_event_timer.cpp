@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::int64_t kShortestPollNs = 50'000;  // polling without a pause cost TensorFlow 31 cores (issue 19073)
 constexpr std::int64_t kLongestPollNs = 2'000'000;
-constexpr std::int64_t kAwakeNs = 100'000'000;  // without work, then it sleeps until called: calling costs 2 us
+constexpr std::int64_t kAwakeNs = 100'000'000;  // without work; then it sleeps until it is woken, which costs 2 us
 constexpr std::size_t kReadsPerPoll = 64;       // the driver's lock is let go in between
-constexpr std::size_t kMostUncollected = std::size_t{1} << 22;  // 300 MB that nobody came for
+constexpr std::size_t kMostUncollected = std::size_t{1} << 22;  // 300 MB of intervals that were never collected
 
 }  // namespace
 
@@ -36,7 +36,7 @@ CudaEventTimer::CudaEventTimer(const Driver& driver, std::size_t capacity, int d
 // ---- recording
 
 bool CudaEventTimer::capturing(Stream stream) const noexcept {
-    // An event recorded now would become a node of somebody's graph and tell no time.
+    // An event recorded now would become a node of the graph that is being captured, and would tell no time.
     int status = kCaptureStatusNone;
     if (driver_.stream_is_capturing == nullptr) return false;
     return driver_.stream_is_capturing(stream, &status) == kSuccess && status != kCaptureStatusNone;

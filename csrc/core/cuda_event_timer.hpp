@@ -1,4 +1,4 @@
-// Times what a GPU does between two points of a stream, without ever waiting for it while measuring.
+// Times GPU work between two points of a stream, and never waits for the GPU while measuring.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ struct CudaTimerStats {
     std::int64_t begun;     // all ids given
     std::int64_t read;
     std::int64_t exhausted;  // of these, lost because no events were free
-    std::int64_t dropped;    // read, but nobody had collected the four million before them
+    std::int64_t dropped;    // read, but lost: four million before them were not collected
     std::int64_t grown;      // times that collect() doubled the capacity after that
     std::int64_t failed;
     std::int64_t queries;  // asked of the driver: is this event done?
@@ -47,7 +47,7 @@ class CudaEventTimer {
     CudaEventTimer(const CudaEventTimer&) = delete;
     CudaEventTimer& operator=(const CudaEventTimer&) = delete;
 
-    // Errors of the driver become the interval's status; they are nobody's exception.
+    // Errors of the driver become the interval's status and throw nothing.
     Refusal begin(std::uintptr_t stream, std::uint32_t calls, std::uint64_t& id) noexcept;
     Refusal end() noexcept;  // the one that is open
     Refusal end(std::uint64_t id) noexcept;
@@ -90,7 +90,7 @@ class CudaEventTimer {
     std::atomic<std::uint64_t> next_id_{0};
     std::atomic<std::int64_t> exhausted_{0};
 
-    PairStack submitted_;  // ended, newest first, on the way to whoever reads
+    PairStack submitted_;  // ended, newest first, and not yet read
     std::atomic<bool> reader_idle_{false};
 
     mutable std::mutex mutex_;  // over everything below; never taken by begin() and end()

@@ -1,5 +1,5 @@
-// How many forks lie between the process that first asked and this one. What a vendor's driver handed out before a fork
-// is of no use after it, and calling the driver with it may hang: holders compare their generation first.
+// The number of forks between the process that first asked and this one. A vendor driver's handles are invalid after a
+// fork, and calling the driver with one may hang: holders compare their generation first.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@ namespace detail {
 extern std::atomic<std::uint32_t> fork_count;
 }
 
-// To be called before the first handle is got: forks are counted from then on. Throws std::system_error.
+// Call it before the first handle is made: forks are counted from then on. Throws std::system_error.
 void count_forks();
 
 // One load, for hot paths; getpid() would be a system call.

@@ -14,7 +14,7 @@ constexpr double kNsPerMs = 1e6;
 // Half of the 4 s beyond which a float32 steps by 0.49 us: with an event at least every 2 s none is read beyond that.
 constexpr std::int64_t kRebaseNs = 2'000'000'000;
 constexpr int kSandwiches = 8;
-constexpr std::size_t kMostAnchors = 1024;  // collect() is called now and then; who calls it more often loses old ones
+constexpr std::size_t kMostAnchors = 1024;  // one per collect(); beyond that, old ones are dropped
 constexpr std::int64_t kShortestBaselineNs = 1'000'000;
 
 double step_ns(float ms) noexcept {

@@ -1,4 +1,4 @@
-// One axis for everything a GPU did, and what its moments are on the host's clock.
+// One time axis for all events of a GPU, and its mapping to the host's clock.
 //
 // The driver gives the time between two events as a float32 of milliseconds: exact to 0.12 us within 2 s, to 1 us at
 // 16 s, to 0.25 ms after an hour. So the reference is moved along: an event 2 s past it takes its place.

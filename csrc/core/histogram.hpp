@@ -12,7 +12,7 @@
 
 namespace inference_bench {
 
-// Nothing is ever reset under the writer's hands: the cells only grow, and `take` remembers where they stood. So the
+// Cells are never reset while a writer may add to them: they only grow, and `take` remembers their values. So the
 // writer pays nothing for it (a writer-reader phaser costs it two locked instructions, more than the recording
 // itself), and every value lies in exactly one of the histograms taken.
 class Histogram {

@@ -23,7 +23,7 @@ class HistogramCounts {
     explicit HistogramCounts(HistogramLayout layout);  // throws std::bad_alloc
 
     [[nodiscard]] const HistogramLayout& layout() const noexcept { return layout_; }
-    // One count a bucket. Shared, so that a view of it may outlive this object.
+    // One count per bucket. Shared, so that a view of it may outlive this object.
     [[nodiscard]] std::shared_ptr<const std::uint64_t[]> counts() const noexcept { return counts_; }
     [[nodiscard]] std::uint64_t count(std::size_t index) const noexcept { return counts_.get()[index]; }
     [[nodiscard]] std::uint64_t underflow() const noexcept { return underflow_; }
@@ -40,7 +40,7 @@ class HistogramCounts {
 
     // Fewer bits or another highest value, exactly: a coarser bucket is a row of finer ones. What a lower range does
     // not reach becomes overflow, and then the sum is lost. Throws std::invalid_argument for more bits, and for a
-    // higher range if there is overflow, whose place in it nobody knows.
+    // higher range if there is overflow, whose place in it is unknown.
     [[nodiscard]] HistogramCounts converted(HistogramLayout to) const;
 
     // In the coarser of both layouts. Throws std::invalid_argument if their highest values differ, and

@@ -1,4 +1,4 @@
-// A native thread that records this process's memory on a grid, needing neither malloc nor, in Python, the GIL.
+// A native thread that records this process's memory on a time grid, without malloc and without the GIL.
 #pragma once
 
 #include <atomic>

@@ -8,7 +8,7 @@
 
 namespace inference_bench {
 
-// Names are kept for ever, so a program that puts a request's number into a name must be stopped, not served.
+// Names are never freed. The limit stops a program that puts a request's number into a name.
 constexpr std::uint32_t kMaxNames = 1U << 16;
 
 // The same number for the same name. std::length_error beyond kMaxNames.

@@ -1,4 +1,4 @@
-// A thread of our own: every signal blocked, woken on time, asleep on a futex until a deadline or until it is called.
+// A native thread with all signals blocked. It sleeps on a futex until a deadline or until it is woken.
 #pragma once
 
 #include <pthread.h>
@@ -19,9 +19,9 @@ class NativeThread {
     NativeThread(const NativeThread&) = delete;
     NativeThread& operator=(const NativeThread&) = delete;
 
-    // Threads of ours are forgotten in the child of a fork: start() sees to it. An owner that is itself locked over a
-    // fork, and calls start() or stop() under that lock, must see to it before its own handlers are registered: those
-    // of fork() take locks in the reverse order.
+    // Registers the handlers that forget these threads in the child of a fork; start() calls it. An owner that is
+    // itself locked over a fork, and calls start() or stop() under that lock, must call it before it registers its own
+    // handlers: fork() runs them in the reverse order.
     static void handle_forks();
 
     // `name` has at most 15 characters. Throws std::system_error. A `main` that also sleeps elsewhere than in

@@ -132,7 +132,8 @@ Availability load_library() {
         open_library("INFERENCE_BENCH_LIBNVML", {"libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1"});
     if (opened.handle == nullptr) return {nullptr, "no NVIDIA management library: " + opened.reason};
 
-    // By handle, for tests put doubles beside the real one; never destroyed, for probes may outlive static destruction.
+    // By handle, since tests load doubles beside the real one; never destroyed, since probes may outlive static
+    // destruction.
     static std::mutex mutex;
     static auto& libraries = *new std::map<void*, std::unique_ptr<Library>>;
     const std::lock_guard<std::mutex> lock(mutex);

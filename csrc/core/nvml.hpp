@@ -29,9 +29,9 @@ struct Availability {
 // The library that INFERENCE_BENCH_LIBNVML names, or the system's. Thread-safe; initialises nothing.
 [[nodiscard]] Availability load_library();
 
-// What a GPU is asked for. kAbsent, never 0, where there is no answer.
+// The fields of a reading. kAbsent, never 0, where the GPU reports none.
 enum Field : std::size_t {
-    kMemoryUsed,   // bytes, of the whole device, by whoever; without what the driver reserves, if it tells that apart
+    kMemoryUsed,   // bytes of all processes on the device; without the driver's reserve, if it reports that separately
     kSmClock,      // MHz
     kMemoryClock,  // MHz
     kThrottle,     // bits: why the clocks are not higher
@@ -59,10 +59,10 @@ class Gpu {
     Gpu& operator=(const Gpu&) = delete;
 
     [[nodiscard]] Reading read() const noexcept;
-    // Found out when it was opened.
+    // As found when the GPU was opened.
     [[nodiscard]] bool supports(Field field) const noexcept { return supported_[field]; }
 
-    // False where the driver has no answer. Milliseconds.
+    // Takes milliseconds. False where the driver reports no processes.
     bool processes(std::vector<Process>& out) const;
 
     [[nodiscard]] const std::string& library() const noexcept;

@@ -1,4 +1,4 @@
-// What this process's memory is now, straight from the kernel: descriptors kept open, pread, a hand parser, no malloc.
+// This process's memory as the kernel reports it now: descriptors stay open, and reading needs no malloc.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace inference_bench {
 
-// Bytes where there is no reading: the file is missing, or was refused. Never 0, which is a reading.
+// Stands for bytes that could not be read: the file is missing, or access was refused. Never 0, which is a reading.
 constexpr std::int64_t kAbsent = -1;
 
 namespace procfs {
@@ -51,7 +51,7 @@ class ProcessProbes {
     // 0.3-170 ms, growing with the number of mapped pages, under the lock that page faults need. False where refused.
     bool smaps_rollup(SmapsRollup& out) const noexcept;
 
-    // The high-water mark becomes the present RSS, for everyone who looks at this process. False where refused.
+    // Lowers the high-water mark to the present RSS, for every reader of this process's status. False where refused.
     bool reset_hwm() const noexcept;
 
   private:
@@ -66,7 +66,7 @@ class ProcessProbes {
 // The lifetime maximum as getrusage has it. It may include what ran in this process before exec; VmHWM does not.
 [[nodiscard]] std::int64_t max_rss_bytes() noexcept;
 
-// How often the mark has been reset in this process: who sees it change has not the mark that they set.
+// How often the mark has been reset in this process. If it changes during a phase, the mark is not that phase's own.
 [[nodiscard]] std::uint64_t hwm_resets() noexcept;
 
 // One for the process, opened at first use and again after a fork.

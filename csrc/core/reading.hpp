@@ -1,4 +1,4 @@
-// A set of named counters at one moment. What the kernel does not tell is absent, never 0.
+// A set of named counters at one moment. A counter that the kernel does not report is absent, never 0.
 #pragma once
 
 #include <cstddef>
@@ -10,14 +10,14 @@ namespace inference_bench {
 
 using Count = std::optional<std::int64_t>;
 
-// The table of a reading's counters, for whatever is done to each of them alike.
+// One row of the table of a reading's counters.
 template <typename Reading>
 struct CounterField {
     const char* name;
     Count Reading::* member;
 };
 
-// What was counted between two readings; absent where either is.
+// Returns the counts between two readings; absent where either is.
 template <typename Reading>
 [[nodiscard]] Reading difference(const Reading& later, const Reading& earlier) noexcept {
     Reading out{};

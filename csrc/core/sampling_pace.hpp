@@ -8,7 +8,7 @@ namespace inference_bench {
 
 class SamplingPace {
   public:
-    static constexpr std::int64_t kLongestIntervalNs = 1'000'000'000;  // coarser than this says nothing about a peak
+    static constexpr std::int64_t kLongestIntervalNs = 1'000'000'000;  // a coarser grid would miss peaks
 
     SamplingPace(std::int64_t start_ns, std::int64_t interval_ns, double budget) noexcept
         : deadline_ns_(start_ns), interval_ns_(interval_ns), budget_(budget) {}
@@ -30,11 +30,11 @@ class SamplingPace {
     [[nodiscard]] std::int64_t lengthened() const noexcept { return lengthened_; }
 
   private:
-    // Samples averaged over: of the last second, but enough to be a mean and no more than tell it well.
+    // The number of samples averaged over: those of the last second, within 16 to 64.
     [[nodiscard]] int memory() const noexcept {
         return static_cast<int>(std::clamp<std::int64_t>(1'000'000'000 / interval_ns_, 16, 64));
     }
-    // What one sample may count for, in allowances: a hypervisor that takes the core away for 4 ms is not our cost.
+    // The most that one sample counts for, in allowances: time that a hypervisor took is no cost of sampling.
     static constexpr double kDearest = 4;
 
     void spend(std::int64_t cpu_ns) noexcept {

@@ -1,4 +1,4 @@
-// When requests are due: offsets from a start, computed before it, the same for the same seed on every machine.
+// When requests are due, as offsets from a start. The same seed gives the same offsets on every machine.
 #pragma once
 
 #include <cstdint>

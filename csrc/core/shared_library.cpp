@@ -7,7 +7,7 @@
 namespace inference_bench {
 namespace {
 
-// RTLD_LOCAL: the symbols of a driver must not serve anybody who did not ask for it.
+// RTLD_LOCAL: the driver's symbols must not resolve those of other libraries.
 void* open(const char* name, std::string& reason) {
     void* const handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr && reason.empty()) {

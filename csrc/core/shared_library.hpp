@@ -1,4 +1,4 @@
-// A vendor's library that may or may not be on this machine: opened when first asked for, never closed.
+// A vendor's library that this machine may lack: opened on first use, never closed.
 #pragma once
 
 #include <initializer_list>

@@ -1,4 +1,4 @@
-// Waiting for a moment of the clock: asleep for most of it, spinning for the last stretch, and stoppable throughout.
+// Waits for a moment of the clock: sleeps first, spins for the last stretch, and can be stopped at any time.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ class Sleeper {
   public:
     static constexpr std::int64_t kDefaultSpinNs = 200'000;
 
-    // Spins for at most this long before each deadline, and not at all where there is but one CPU to spin on.
+    // Spins for at most this long before each deadline, and not at all on a single CPU.
     explicit Sleeper(std::int64_t longest_spin_ns) noexcept;
 
     // Returns at `due_ns` of now_ns(), or at once if that has passed; `woken_ns` is then when it did.

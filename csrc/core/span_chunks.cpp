@@ -70,7 +70,7 @@ void SpanChunks::unpin_drained(SpanChunk& chunk, std::uint32_t drained) noexcept
     chunk.drained = drained;
     const bool closed = chunk.state.load(std::memory_order_acquire) == (SpanChunk::Closed | SpanChunk::Pinned);
     if (!closed || drained < chunk.size.load(std::memory_order_relaxed)) return unpin(chunk);
-    // Closed and pinned: nobody else changes the state.
+    // Closed and pinned: no other thread changes the state.
     chunk.state.store(SpanChunk::Free, std::memory_order_release);
     free_.fetch_add(1, std::memory_order_relaxed);
 }

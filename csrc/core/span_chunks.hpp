@@ -14,7 +14,7 @@
 
 namespace inference_bench {
 
-// Written forwards only, and never again while anyone may read it: a reader cannot see a torn record.
+// Written forwards only, and not reused while a reader may see it: no reader sees a torn record.
 struct alignas(64) SpanChunk {
     static constexpr std::size_t kBytes = std::size_t{1} << 16;
     static constexpr std::uint32_t kRecords = kBytes / sizeof(SpanRecord) - 2;
@@ -30,7 +30,7 @@ struct alignas(64) SpanChunk {
 
     alignas(64) SpanRecord records[kRecords];
 
-    // The owner's last word: it will write no more.
+    // The owner calls it last and writes no more.
     void close() noexcept { state.fetch_add(Closed - Owned, std::memory_order_release); }
 };
 static_assert(sizeof(SpanChunk) == SpanChunk::kBytes);
@@ -49,7 +49,7 @@ class SpanChunks {
     [[nodiscard]] std::uint64_t acquired() const noexcept { return acquired_.load(std::memory_order_acquire); }
     [[nodiscard]] std::uint64_t overwritten() const noexcept { return overwritten_.load(std::memory_order_relaxed); }
 
-    // ---- one reader at a time, which the owner sees to
+    // ---- one reader at a time; the owner ensures that
 
     [[nodiscard]] std::size_t size() const noexcept { return count_; }
     [[nodiscard]] SpanChunk& operator[](std::size_t i) noexcept { return chunks_[i]; }

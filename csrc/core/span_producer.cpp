@@ -23,8 +23,8 @@ SpanChunk* renew_chunk() noexcept {
         registry.leave();
     }
     SpanChunk* const chunk = recorder->chunks_.acquire(static_cast<std::int32_t>(syscall(SYS_gettid)));
-    // Any value but null makes the key's destructor run when the thread ends. Refused for want of memory, the chunk
-    // could never be given back, so it is closed unused.
+    // Any value but null makes the key's destructor run when the thread ends. Without memory for
+    // that, the chunk could never be given back, so it is closed unused.
     const bool kept = chunk != nullptr && pthread_setspecific(registry.thread_exit, chunk) == 0;
     if (!kept) {
         if (chunk != nullptr) chunk->close();

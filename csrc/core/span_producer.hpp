@@ -1,5 +1,5 @@
-// The writing side: what a thread does to record. No Python, no lock, no allocation; 1 ns beside the reading of the
-// clock.
+// Recording: the part that runs in the recorded thread. No Python, no lock, no allocation; 1 ns beside the reading of
+// the clock.
 #pragma once
 
 #include <atomic>
@@ -32,12 +32,12 @@ extern std::atomic<bool> last_recorder_closed;
 
 [[nodiscard]] inline bool recording() noexcept { return detail::running_recorder.load(std::memory_order_relaxed) != 0; }
 
-// Whether the recorder that ran last was closed: who enters a span then has a mistake in their program.
+// Whether the recorder that ran last was closed: entering a span after that is a mistake in the program.
 [[nodiscard]] inline bool last_recorder_closed() noexcept {
     return detail::last_recorder_closed.load(std::memory_order_relaxed);
 }
 
-// The beginning of a span, or 0 while nobody records: then its end is not recorded either.
+// The beginning of a span, or 0 if no recorder runs: its end is then not recorded either.
 [[nodiscard]] inline std::uint64_t span_ticks() noexcept { return recording() ? ticks() : 0; }
 
 inline void record(const SpanRecord& made) noexcept {

@@ -184,7 +184,8 @@ void SpanRecorder::run_drainer() noexcept {
 }
 
 void SpanRecorder::store_closed_chunks() {
-    // Never waited for: it is held over a fork, and whoever forks may have to wait for somebody who stops this thread.
+    // Not waited for: the lock is held over a fork, and the forking thread may be waiting for the stop() that joins
+    // this thread.
     const std::unique_lock<std::mutex> lock(reader_, std::try_to_lock);
     if (!lock.owns_lock()) return;
     for (const auto& [sequence, chunk] : chunks_by_age()) {

@@ -1,4 +1,4 @@
-// Collects what all threads record while it runs. One at a time runs in a process.
+// Collects the records of all threads while it runs. One recorder at a time runs in a process.
 #pragma once
 
 #include <atomic>
@@ -88,7 +88,7 @@ class SpanRecorder {
     void store_closed_chunks();
 
     const SpanRecorderOptions options_;
-    const std::uint64_t serial_;  // unlike an address, never used again
+    const std::uint64_t serial_;  // never reused, as an address might be
     SpanChunks chunks_;
     std::atomic<std::uint64_t> lost_full_{0};
     std::atomic<bool> closed_{false};

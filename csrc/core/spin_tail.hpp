@@ -1,4 +1,4 @@
-// How long before its deadline a sleeper stops sleeping and spins: as long as this machine's wake-ups are late.
+// How long before its deadline a sleeper stops sleeping and spins: as long as wake-ups on this machine are late.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,7 @@ class SpinTail {
     [[nodiscard]] std::int64_t ns() const noexcept { return ns_.load(std::memory_order_relaxed); }
 
     void overshot(std::int64_t ns) noexcept {
-        // What no tail could have covered, such as a core that was stolen for 4 ms, is no reason for a longer one.
+        // A delay beyond the longest tail, such as a core stolen for 4 ms, does not lengthen it.
         if (ns > longest_ns_) return;
         const std::int64_t now = this->ns();
         // A share of the present length, so that it finds 10 us as soon as 100.

@@ -17,7 +17,7 @@ struct SystemReading {
     Count interrupts_ns;  // hard and soft
     Count idle_ns;
     Count iowait_ns;
-    Count steal_ns;  // the hypervisor ran somebody else; 0 also where it does not say
+    Count steal_ns;  // the hypervisor ran another guest; 0 also if it does not report it
     Count cpu_some_pressure_ns;
     Count memory_some_pressure_ns;
     Count memory_full_pressure_ns;

@@ -33,7 +33,7 @@ const std::array<CounterField<ThreadReading>, 11> ThreadReading::kFields = {{
     {"task_clock_ns", &ThreadReading::task_clock_ns},
 }};
 
-// The name thread-self is resolved now: the descriptors show this thread for ever.
+// thread-self is resolved when opened: the descriptors keep showing this thread.
 ThreadCounters::ThreadCounters(bool perf)
     : owner_(this_thread()), perf_(perf), schedstat_("/proc/thread-self/schedstat"), sched_("/proc/thread-self/sched") {
     if (!perf) return;

@@ -1,4 +1,4 @@
-// What happened to one thread besides its own work: switches, faults, waiting for a core, moving between cores.
+// One thread's context switches, page faults, waits for a core and moves between cores.
 #pragma once
 
 #include <sys/types.h>

@@ -33,9 +33,9 @@ struct Segment {
     std::uint64_t mult;   // its slope, on the timeline's shift
 };
 
-// Segments are appended and never changed, so a tick that was converted once converts to the same nanosecond for ever,
-// and a reader needs no lock: it loads the count and reads what lies below. One writer at a time, which the owner sees
-// to.
+// Segments are appended and never changed, so a tick that was converted once always converts to the same nanosecond,
+// and a reader needs no lock: it loads the count and reads what lies below. The owner allows
+// one writer at a time.
 class Timeline {
   public:
     // 36 hours at one segment every 2 s. When they are used up the last slope, by then an average over 36 hours, goes

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from inference_bench.cli._watch_client import Watched
 
+    from inference_bench.cli._watch_client import Watched
+
 
 class WatchCommand(Command):
     """Watch a serving process that profiles itself.

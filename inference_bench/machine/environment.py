@@ -83,7 +83,7 @@ def _memory(root: Path) -> MemoryFacts:
         "available_bytes": bytes_of.get("MemAvailable"),
         "swap_total_bytes": swap_bytes,
         "swap_used_bytes": swap_bytes - bytes_of["SwapFree"] if swap_bytes and "SwapFree" in bytes_of else None,
-        "page_bytes": mmap.PAGESIZE,
+        "page_bytes": mmap.PAGESIZE if bytes_of else None,
         "transparent_huge_pages": chosen(root / "sys/kernel/mm/transparent_hugepage/enabled"),
         "numa_nodes": len(list((root / "sys/devices/system/node").glob("node[0-9]*"))) or None,
     }

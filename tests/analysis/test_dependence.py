@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from series import autoregressive
 
 from inference_bench.analysis.dependence import Dependence, dependence, effective_sample_size
 from inference_bench.analysis.estimates import (
     median_estimate,
 )
+from tests.series import autoregressive
 
 
 def test_few_samples_have_no_autocorrelation():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from series import one_run
 
 from inference_bench.analysis.derived_summaries import derived_summaries, derived_summary
 from inference_bench.analysis.summaries import MetricSamples, summarise
 from inference_bench.result import Estimate
+from tests.series import one_run
 
 
 def test_derived_rate_mirrors_its_base():

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from series import LEVELS, PROBABILITIES, autoregressive, covers, samples_of_any_kind
 
 from inference_bench.analysis.dependence import effective_sample_size
 from inference_bench.analysis.estimates import (
@@ -19,6 +18,7 @@ from inference_bench.analysis.estimates import (
 )
 from inference_bench.analysis.quantiles import quantile
 from inference_bench.result import Estimate
+from tests.series import LEVELS, PROBABILITIES, autoregressive, covers, samples_of_any_kind
 
 
 @given(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from series import LEVELS, PROBABILITIES, samples_of_any_kind
 
 from inference_bench.analysis.quantiles import interval_ranks, needed_samples, quantile
+from tests.series import LEVELS, PROBABILITIES, samples_of_any_kind
 
 
 @given(samples_of_any_kind, st.sampled_from(PROBABILITIES))

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from series import autoregressive, covers, nanoseconds, one_run, samples_of_any_kind
 
 from inference_bench.analysis.summaries import MetricSamples, summarise, summarise_samples
 from inference_bench.metrics import QUANTILES
 from inference_bench.result import Estimate, Samples
+from tests.series import autoregressive, covers, nanoseconds, one_run, samples_of_any_kind
 
 
 def test_summary_of_one_run():

@@ -19,7 +19,7 @@ _MODEL = """
 import sys
 sys.path.insert(0, {tests!r})
 
-from scorers import BitScorer
+from tests.scorers import BitScorer
 from inference_bench.model.interfaces import Likelihood
 from inference_bench.model.model import Model
 

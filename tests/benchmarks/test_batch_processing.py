@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import asyncio
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,23 +21,13 @@ from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.planning import prepare
-from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import Status
-from inference_bench.spec import Limits, Setup, Spec
-from inference_bench.units import NS_PER_MS
+from inference_bench.spec import Setup, Spec
+from tests.factories import QUICK, measured, run, spec
 
-_QUICK = Limits(min_samples=30, budget_ns=50 * NS_PER_MS, relative_width=0.5)
-
-
-def spec(*models, sizes=(1, 2), runs=1, **axes):
-    given = {"batch_size": sizes, "input_length": (16,), "new_tokens": (4,)} | axes
-    return Spec(models=models, benchmarks=("batch_processing",), axes=given, runs=runs, limits=_QUICK)
-
-
-def run(request, output, models=None):
-    outcome = asyncio.run(run_benchmarks(request, output=output, models_dirs=[models] if models else []))
-    return outcome.run
+_spec = partial(spec, benchmarks=("batch_processing",), batch_size=(1, 2), input_length=(16,), new_tokens=(4,))
+_measured = partial(measured, BatchProcessingBenchmark(), batch_size=4, input_length=16, new_tokens=4, lengths="mixed")
 
 
 class Counting(TextGenerator):
@@ -101,13 +91,6 @@ class Counter(Model):
         return {"kv_bytes_per_token": self.kv_bytes_per_token}
 
 
-def measured(model, **parameters):
-    given = {"batch_size": 4, "input_length": 16, "new_tokens": 4, "lengths": "mixed"} | parameters
-    measurement = Measurement(_QUICK)
-    BatchProcessingBenchmark().measure(model, Case("counter", "batch_processing", Setup(), given), measurement)
-    return measurement
-
-
 def test_mixed_lengths_are_spread_from_the_whole_to_half():
     assert row_lengths(1, 128, 1) == [128]
     assert row_lengths(4, 128, 1) == [128, 112, 96, 80]
@@ -116,7 +99,7 @@ def test_mixed_lengths_are_spread_from_the_whole_to_half():
 
 
 def test_equal_lengths_are_equal():
-    assert measured(Counter(), lengths="equal").rates["total_throughput"] == 4 * 16 + 4 * 4
+    assert _measured(Counter(), lengths="equal").rates["total_throughput"] == 4 * 16 + 4 * 4
 
 
 def test_padded_and_unpadded_tokens_are_counted_apart():
@@ -131,7 +114,7 @@ def test_padded_and_unpadded_tokens_are_counted_apart():
 
 
 def test_steps_of_a_batch_are_samples_and_add_up():
-    columns = measured(Counter()).columns()
+    columns = _measured(Counter()).columns()
     rows = list(zip(columns["iteration"], columns["metric"], columns["value"], strict=True))
 
     for iteration in set(columns["iteration"]):
@@ -141,7 +124,7 @@ def test_steps_of_a_batch_are_samples_and_add_up():
 
 
 def test_rows_that_agree_score_one_and_leave_no_note():
-    measurement = measured(Counter())
+    measurement = _measured(Counter())
 
     assert measurement.scores()["value"] == [1.0] * 4
     assert measurement.notes == []
@@ -151,7 +134,7 @@ def test_rows_that_differ_are_scored_and_noted():
     class Wrong(Counter):
         wrong_below = 14  # rows of 16, 14, 12 and 10 tokens
 
-    measurement = measured(Wrong())
+    measurement = _measured(Wrong())
 
     assert measurement.scores()["value"] == [1.0, 1.0, 0.5, 0.5]
     assert measurement.notes == [
@@ -160,13 +143,13 @@ def test_rows_that_differ_are_scored_and_noted():
 
 
 def test_the_longest_and_the_most_padded_row_are_among_those_checked():
-    assert measured(Counter(), batch_size=16).scores()["item"] == [
+    assert _measured(Counter(), batch_size=16).scores()["item"] == [
         "row 0",
         "row 5",
         "row 10",
         "row 15",
     ]
-    assert measured(Counter(), batch_size=1).scores()["item"] == ["row 0"]
+    assert _measured(Counter(), batch_size=1).scores()["item"] == ["row 0"]
 
 
 # Memory
@@ -240,7 +223,7 @@ def hungry(folder: Path, fault: str) -> Path:
 )
 def test_the_search_ends_where_memory_does(tmp_path, fault, cause):
     models = hungry(tmp_path / "models", fault)
-    found = run(spec("hungry", sizes=(1, 2, 4, 8, 16), runs=2), tmp_path / "out", models)
+    found = run(_spec("hungry", batch_size=(1, 2, 4, 8, 16), runs=2), tmp_path / "out", models).run
 
     results = {result.case.parameters["batch_size"]: result for result in found.results}
     assert [results[size].status for size in (1, 2, 4, 8, 16)] == [Status.OK] * 2 + [Status.OOM] * 3
@@ -293,7 +276,7 @@ def test_a_range_that_cannot_double_is_refused(word):
 )
 def test_what_cannot_be_measured_is_refused(change, error, words):
     with pytest.raises(error, match=words):
-        prepare(spec("null", **change))
+        prepare(_spec("null", **change))
 
 
 def test_a_model_that_cannot_generate_is_not_loaded():
@@ -303,7 +286,7 @@ def test_a_model_that_cannot_generate_is_not_loaded():
 
 
 def test_a_model_without_batches_is_not_applicable(tmp_path, bad_models):
-    (result,) = run(spec("good", sizes=(1,)), tmp_path, bad_models).results
+    (result,) = run(_spec("good", batch_size=(1,)), tmp_path, bad_models).run.results
 
     assert result.status is Status.NOT_APPLICABLE
     assert result.failure.cause == "good does not generate text in batches"
@@ -322,7 +305,7 @@ def test_a_model_says_so_itself():
 
 
 def test_the_null_model_through_the_whole_path(tmp_path):
-    found = run(spec("null", sizes=(1, 4)), tmp_path)
+    found = run(_spec("null", batch_size=(1, 4)), tmp_path).run
 
     assert [result.status for result in found.results] == [Status.OK] * 2
     for result in found.results:
@@ -338,7 +321,7 @@ def test_rows_of_a_real_batch_say_what_they_say_alone():
     setup = Setup(weights="random", scale="reduced")
     model = found()
     model.load(setup, resolve_weights(found, setup, print), LoadSteps())
-    measurement = Measurement(_QUICK)
+    measurement = Measurement(QUICK)
     parameters = {"batch_size": 4, "input_length": 16, "new_tokens": 4, "lengths": "mixed"}
     case = Case(found.name, "batch_processing", setup, parameters)
     BatchProcessingBenchmark().measure(model, case, measurement)

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 import pytest
 
-from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks._lengths import fitting
 from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 from inference_bench.errors import InvalidValueError, UnknownNameError
@@ -16,17 +15,12 @@ from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.harness_floor import floor_cases
 from inference_bench.orchestration.planning import prepare
-from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import Status
-from inference_bench.spec import Axis, Limits, Setup, Spec
-from inference_bench.units import NS_PER_MS
+from inference_bench.spec import Axis, Setup
+from tests.factories import measured, run, spec
 
-_QUICK = Limits(min_samples=30, budget_ns=50 * NS_PER_MS, relative_width=0.5)
-
-
-def spec(*models, **axes):
-    return Spec(models=models, benchmarks=("inference_speed",), axes=axes, limits=_QUICK)
+_measured = partial(measured, InferenceSpeedBenchmark())
 
 
 def model_with(*can, longest=256, shortest=1):
@@ -45,13 +39,6 @@ def model_with(*can, longest=256, shortest=1):
 
 def axes_of(model):
     return {axis.name: axis.default for axis in InferenceSpeedBenchmark.axes_for(model)}
-
-
-def measured(model, setup=None, **parameters):
-    measurement = Measurement(_QUICK)
-    case = Case(model.name, "inference_speed", setup or Setup(), parameters)
-    InferenceSpeedBenchmark().measure(model, case, measurement)
-    return measurement
 
 
 def null():
@@ -141,7 +128,7 @@ def test_generate_is_called_as_a_user_does():
 
     model = null()
     model.generator = Recording
-    measurement = measured(model, input_length=8, new_tokens=4, view="generate")
+    measurement = _measured(model, input_length=8, new_tokens=4, view="generate")
     columns = measurement.columns()
 
     assert calls[:4] == [(8, 1), (8, 4), (8, 1), (8, 4)]
@@ -165,7 +152,7 @@ def test_forward_encodes_the_prompt():
 
     model = null()
     model.encoder = Recording
-    measurement = measured(model, input_length=8, view="forward")
+    measurement = _measured(model, input_length=8, view="forward")
 
     assert set(calls) == {(1, 8)}
     assert set(measurement.columns()["metric"]) == {"forward_time"}
@@ -173,7 +160,7 @@ def test_forward_encodes_the_prompt():
 
 
 def test_a_single_token_has_no_decode_step():
-    metrics = set(measured(null(), input_length=8, new_tokens=1, view="steps").columns()["metric"])
+    metrics = set(_measured(null(), input_length=8, new_tokens=1, view="steps").columns()["metric"])
 
     assert metrics == {"ttft", "e2e"}
 
@@ -185,7 +172,7 @@ def test_views_of_a_real_generator(view):
     model = found()
     model.load(setup, resolve_weights(found, setup, print), LoadSteps())
 
-    columns = measured(model, setup, input_length=8, new_tokens=3, view=view).columns()
+    columns = _measured(model, setup=setup, input_length=8, new_tokens=3, view=view).columns()
     assert {"ttft", "e2e"} <= set(columns["metric"])
     assert min(columns["value"]) > 0
 
@@ -196,7 +183,7 @@ def test_a_real_encoder():
     model = found()
     model.load(setup, resolve_weights(found, setup, print), LoadSteps())
 
-    assert min(measured(model, setup, input_length=8, view="forward").columns()["value"]) > 0
+    assert min(_measured(model, setup=setup, input_length=8, view="forward").columns()["value"]) > 0
 
 
 # The floor beneath each view
@@ -217,13 +204,13 @@ def test_each_view_has_its_floor():
 
 def test_all_views_of_the_null_model_through_the_whole_path(tmp_path):
     request = spec("null", view=("steps", "generate", "forward"), input_length=(8,), new_tokens=(4,))
-    run = asyncio.run(run_benchmarks(request, output=tmp_path)).run
+    done = run(request, tmp_path).run
 
-    assert [result.status for result in run.results] == [Status.OK] * 3
-    rates = [{s.metric for s in result.summaries} - {"ttft", "itl", "tpot", "e2e"} for result in run.results]
+    assert [result.status for result in done.results] == [Status.OK] * 3
+    rates = [{s.metric for s in result.summaries} - {"ttft", "itl", "tpot", "e2e"} for result in done.results]
     assert rates == [
         {"prefill_rate", "decode_rate"},
         {"prefill_rate", "output_throughput"},
         {"forward_time", "embedding_rate", "encode_rate"},
     ]
-    assert {"ttft", "itl", "e2e", "forward_time"} <= set(run.record.floor)
+    assert {"ttft", "itl", "e2e", "forward_time"} <= set(done.record.floor)

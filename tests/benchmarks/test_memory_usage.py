@@ -254,7 +254,7 @@ def test_a_real_model_through_the_whole_path(tmp_path):
     assert 2 < found["bytes_per_parameter", "load"].headline.value < 100
     assert found["leak_slope", "host"].headline.low is not None
     model = load_model(find_models()["smollm2_135m_instruct"])
-    config = model.config("reduced")
+    config = model.config("reduced")  # type: ignore[attr-defined]
     per_token = 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * 64 * 4
     assert found["kv_cache_formula", "prefill"].headline.value == 32 * per_token
 
@@ -267,6 +267,7 @@ def test_the_formula_is_the_growth_of_a_real_cache():
     generator = model.generator()
     generator.prefill(generator.prompt(32))
     generator.decode()
-    held = sum(t.numel() * t.element_size() for layer in generator._cache.layers for t in (layer.keys, layer.values))
+    layers = generator._cache.layers  # type: ignore[attr-defined]
+    held = sum(t.numel() * t.element_size() for layer in layers for t in (layer.keys, layer.values))
 
     assert held == 33 * model.describe()["kv_bytes_per_token"]

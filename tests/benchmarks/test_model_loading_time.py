@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import asyncio
 import mmap
 import textwrap
+from functools import partial
 
 import pytest
 
@@ -15,16 +15,13 @@ from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.load_steps import LoadStep, LoadSteps
 from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration.planning import prepare
-from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import Status
-from inference_bench.spec import Limits, Setup, Spec
+from inference_bench.spec import Limits, Setup
+from tests.factories import run, spec
 
+_spec = partial(spec, benchmarks=("model_loading_time",), limits=Limits())
 _STEPS = (LoadStep("boot", 0, 100), LoadStep("config", 500, 530), LoadStep("weights", 540, 600))
-
-
-def spec(*models, setup=None, **axes):
-    return Spec(models=models, benchmarks=("model_loading_time",), setups=(setup or Setup(),), axes=axes)
 
 
 def case(page_cache="warm", **setup):
@@ -150,7 +147,7 @@ def test_without_files_there_is_no_cold_start():
     [("null", Setup()), ("smollm2_135m_instruct", Setup(weights="random", scale="reduced"))],
 )
 def test_a_cold_start_of_nothing_is_said_not_to_apply(model, setup):
-    prepared = prepare(spec(model, setup=setup))
+    prepared = prepare(_spec(model, setup=setup))
 
     cold = [c.id for c in prepared.plan.cases if c.parameters["page_cache"] == "cold"]
     assert list(prepared.not_applicable) == cold
@@ -158,15 +155,14 @@ def test_a_cold_start_of_nothing_is_said_not_to_apply(model, setup):
 
 def test_a_state_that_there_is_not_is_refused():
     with pytest.raises(UnknownNameError, match="unknown page_cache 'hot'"):
-        prepare(spec("null", page_cache=("hot",)))
+        prepare(_spec("null", page_cache=("hot",)))
 
 
 # The whole path
 
 
 def test_each_case_takes_three_processes(tmp_path):
-    run = asyncio.run(run_benchmarks(spec("null"), output=tmp_path)).run
-    warm, cold = sorted(run.results, key=lambda result: result.status is not Status.OK)
+    warm, cold = sorted(run(_spec("null"), tmp_path).run.results, key=lambda result: result.status is not Status.OK)
 
     assert (warm.status, cold.status) == (Status.OK, Status.NOT_APPLICABLE)
     assert len({worker["pid"] for worker in warm.workers}) == 3
@@ -215,14 +211,14 @@ def test_cold_and_warm_starts_of_files(tmp_path):
     from inference_bench.model.weights.resolution import resolve_weights
 
     network.load(setup, resolve_weights(found, setup, print), LoadSteps())
-    network.network.save_pretrained(weights)
-    request = spec("reader", setup=Setup(weights=str(weights)), input_length=(8,))
-    run = asyncio.run(run_benchmarks(request, output=tmp_path / "out", models_dirs=[tmp_path / "models"])).run
+    network.network.save_pretrained(weights)  # type: ignore[attr-defined]
+    request = _spec("reader", setup=Setup(weights=str(weights)), input_length=(8,))
+    results = run(request, tmp_path / "out", tmp_path / "models").run.results
 
-    assert [result.status for result in run.results] == [Status.OK] * 2, [r.failure for r in run.results]
+    assert [result.status for result in results] == [Status.OK] * 2, [r.failure for r in results]
     cached = {
         result.case.parameters["page_cache"]: summary.headline.value
-        for result in run.results
+        for result in results
         for summary in result.summaries
         if summary.metric == "weights_cached"
     }

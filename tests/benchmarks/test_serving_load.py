@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.interfaces import BatchGenerator, TextServer
 from inference_bench.orchestration.planning import prepare
-from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_MS, NS_PER_S
+from tests.factories import run, spec
 
 
 class Sleeping(TextServer):
@@ -189,17 +190,16 @@ def test_a_batch_that_fails_tells_each_of_its_requests_and_the_next_is_served():
 # The benchmark
 
 
-def measured(tmp_path, model="null", **axes):
-    axes = {"requests": (40,), "new_tokens": (4,), "input_length": (80,), **axes}
-    request = Spec((model,), ("serving_load",), axes=axes, limits=Limits())
-    return asyncio.run(run_benchmarks(request, output=tmp_path)).run
+_spec = partial(
+    spec, "null", benchmarks=("serving_load",), limits=Limits(), requests=(40,), new_tokens=(4,), input_length=(80,)
+)
 
 
 def test_the_whole_path(tmp_path):
-    run = measured(tmp_path, scenario=("poisson", "concurrent"), rate=(400,))
+    done = run(_spec(scenario=("poisson", "concurrent"), rate=(400,)), tmp_path).run
 
-    poisson, concurrent = run.results
-    assert [result.status for result in run.results] == [Status.OK, Status.OK]
+    poisson, concurrent = done.results
+    assert [result.status for result in done.results] == [Status.OK, Status.OK]
     found = {summary.metric: summary for summary in poisson.summaries}
     assert {"request_latency", "request_ttft", "dispatch_lag", "itl", "achieved_rate", "served_tokens"} <= set(found)
     assert found["request_latency"].n == 40
@@ -207,7 +207,7 @@ def test_the_whole_path(tmp_path):
     assert found["request_latency"].headline.value >= found["request_ttft"].headline.value
     assert "on_schedule" in found
     assert not {"offered_rate", "on_schedule"} & {summary.metric for summary in concurrent.summaries}
-    samples = run.samples(poisson).to_pydict()
+    samples = done.samples(poisson).to_pydict()
     assert samples["stage"].count("cold") == 3 + 3  # lag, TTFT, latency, and three intervals of the first request
 
 
@@ -221,7 +221,7 @@ def test_a_real_model_is_served_in_batches(tmp_path):
     }
     setup = Setup(weights="random", scale="reduced")
     request = Spec(("smollm2_135m_instruct",), ("serving_load",), setups=(setup,), axes=axes)
-    (result,) = asyncio.run(run_benchmarks(request, output=tmp_path)).run.results
+    (result,) = run(request, tmp_path).run.results
 
     assert result.status is Status.OK
     assert next(s for s in result.summaries if s.metric == "itl").n == 6 * 3
@@ -256,14 +256,14 @@ def test_a_model_that_cannot_keep_up_is_noted():
 
 
 def test_an_invalid_result_is_graded_so(tmp_path):
-    run = measured(tmp_path, requests=(30,), rate=(400,))
-    (result,) = run.results
-    (stored,) = json.loads((run.folder / "results.json").read_text())["results"]
+    done = run(_spec(requests=(30,), rate=(400,)), tmp_path).run
+    (result,) = done.results
+    (stored,) = json.loads((done.folder / "results.json").read_text())["results"]
     assert (stored["trust"]["grade"], stored["trust"]["rules"]) == (result.grade.letter, RULES_VERSION)
     late = tuple(
         replace(s, score=replace(s.score, value=0.5)) if s.metric == "on_schedule" else s for s in result.summaries
     )
-    assert "off_schedule" in {finding.code for finding in grade(replace(result, summaries=late), run.record).findings}
+    assert "off_schedule" in {finding.code for finding in grade(replace(result, summaries=late), done.record).findings}
 
 
 @pytest.mark.parametrize(

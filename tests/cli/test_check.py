@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from judging import QUIET, RECORD, SECOND, result, summary
 
 from inference_bench.analysis.trust.case import judged
 from inference_bench.analysis.trust.grade import RULES_VERSION
@@ -16,6 +15,7 @@ from inference_bench.results.run import load_run
 from inference_bench.results.run_folder import create_run_folder
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
+from tests.judging import QUIET, RECORD, SECOND, result, summary
 
 STOLEN = result(usage=QUIET | {"steal_ns": SECOND})
 

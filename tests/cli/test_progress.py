@@ -51,7 +51,7 @@ def test_the_display_keeps_to_the_terminal_and_tells_how_far_it_is(columns, tmp_
     assert bars
     assert all(len(line.rstrip()) <= columns for line in bars)
     assert any(re.search(r"[1-5]/6  0:\d\d  about 0:\d\d left", line) for line in bars)
-    assert "behind it: null" in drawn
+    assert "loaded ahead: null" in drawn
     assert re.search(r"peak [\d.,]+ [KMG]iB", drawn)  # whole, however narrow the screen
     assert "TTFT" in drawn
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -16,11 +17,19 @@ from inference_bench.errors import InvalidValueError
 from inference_bench.live.otlp import OtlpExporter
 
 
+class Collector(HTTPServer):
+    """Keeps the messages that it receives."""
+
+    received: list[Any]
+
+
 class Receiver(BaseHTTPRequestHandler):
-    """A collector: takes OTLP over HTTP, and keeps it."""
+    """Reads OTLP over HTTP."""
+
+    server: Collector
 
     def do_POST(self):
-        kinds = {"/v1/metrics": ExportMetricsServiceRequest, "/v1/traces": ExportTraceServiceRequest}
+        kinds: dict[str, Any] = {"/v1/metrics": ExportMetricsServiceRequest, "/v1/traces": ExportTraceServiceRequest}
         message = kinds[self.path].FromString(self.rfile.read(int(self.headers["content-length"])))
         self.server.received.append(message)
         self.send_response(200)
@@ -32,7 +41,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def collector():
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    server = Collector(("127.0.0.1", 0), Receiver)
     server.received = []
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,20 +16,7 @@ import pytest
 from inference_bench import _native
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 from inference_bench.live import Profiler
-
-
-def in_child(check) -> int:
-    """Fork, run the check, and return the exit status; a child that hangs is ended by SIGALRM."""
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(30)
-        try:
-            check()
-        except BaseException as error:
-            print(repr(error), file=sys.stderr)
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+from tests.children import run_in_child
 
 
 def test_spans_marks_and_series_are_counted_exactly(profiler):
@@ -227,7 +213,7 @@ def test_a_forked_child_goes_on_from_zero(profiler):
         assert snapshot.recording.made == 9  # a request by id is two records
         profiler.stop()
 
-    assert in_child(check) == 0
+    assert run_in_child(check) == 0
     assert profiler.snapshot().as_plain()["counters"]["hits"] == 100
     assert profiler.snapshot().histogram("decode").total == 100
 
@@ -255,7 +241,7 @@ def test_forks_while_other_threads_record_and_read_never_hang(profiler):
         assert profiler.snapshot().histogram("child").total == 1
 
     try:
-        assert [in_child(check) for _ in range(10)] == [0] * 10
+        assert [run_in_child(check) for _ in range(10)] == [0] * 10
     finally:
         stop.set()
         for thread in threads:

@@ -6,9 +6,9 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from doubles import Double
 
 from inference_bench._native import SpanRecorder
+from tests.doubles import Double
 
 
 @pytest.fixture

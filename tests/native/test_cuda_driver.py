@@ -7,10 +7,10 @@ import gc
 from pathlib import Path
 
 import pytest
-from cuda_timing import MS, S, time_work, use
-from doubles import Double, build
 
 from inference_bench import _native
+from tests.cuda_timing import MS, S, time_work, use
+from tests.doubles import Double, build
 
 # ---- the driver
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cuda_timing import BELOW, FAILED, ILLEGAL_ADDRESS, MS, NO_TIME, OK, STREAM, US, S, rows, time_work
-from doubles import Double
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference_bench import _native
+from tests.cuda_timing import BELOW, FAILED, ILLEGAL_ADDRESS, MS, NO_TIME, OK, STREAM, US, S, rows, time_work
+from tests.doubles import Double
 
 # ---- intervals
 

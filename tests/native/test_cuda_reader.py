@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from cuda_timing import ILLEGAL_ADDRESS, MS, US, time_work, wait_until
-from doubles import Double
 
 from inference_bench import _native
+from tests.cuda_timing import ILLEGAL_ADDRESS, MS, US, time_work, wait_until
+from tests.doubles import Double
 
 # ---- the reader
 

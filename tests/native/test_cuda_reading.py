@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 import pytest
-from cuda_timing import MS, STREAM, US, S, rows, time_work
-from doubles import Double
 
 from inference_bench import _native, _native_types
+from tests.cuda_timing import MS, STREAM, US, S, rows, time_work
+from tests.doubles import Double
 
 # ---- order of reading
 

@@ -1,4 +1,4 @@
-"""What test_cuda.py has against a double, on a real device and against torch.cuda.Event."""
+"""The CUDA event timer on a real device, against torch.cuda.Event; test_cuda_*.py has it against a double."""
 
 from __future__ import annotations
 

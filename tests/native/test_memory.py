@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 import pytest
-from children import run_in_child
 
 from inference_bench import _native
+from tests.children import run_in_child
 
 MIB = 1 << 20
 BIG = 200 * MIB

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doubles import Double, build
 
 from inference_bench import _native, _native_types
+from tests.doubles import Double, build
 
 FIELDS = [
     "memory_used_bytes",

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from children import run_in_child
 
 from inference_bench import _native
+from tests.children import run_in_child
 
 if TYPE_CHECKING:
     pass

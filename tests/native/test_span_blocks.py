@@ -13,11 +13,11 @@ import types
 
 import numpy as np
 import pytest
-from children import run_python
-from span_rows import contains, names, rows, spans
 
 from inference_bench import _native
 from inference_bench._native import Mark, begin, counter, end, mark, span
+from tests.children import run_python
+from tests.span_rows import contains, names, rows, spans
 
 
 def test_one_span_for_each_name():

@@ -9,9 +9,9 @@ import traceback
 import types
 
 import pytest
-from span_rows import names, rows
 
 from inference_bench._native import span
+from tests.span_rows import names, rows
 
 
 def test_a_decorated_coroutine_function(recorder):

@@ -9,9 +9,9 @@ import pickle
 import traceback
 
 import pytest
-from span_rows import names, rows
 
 from inference_bench._native import span
+from tests.span_rows import names, rows
 
 
 def test_a_decorated_function_is_that_function(recorder):

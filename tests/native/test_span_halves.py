@@ -7,9 +7,9 @@ import threading
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from span_rows import contains, rows, spans
 
 from inference_bench._native import Mark, SpanRecorder, begin, counter, end, mark, span
+from tests.span_rows import contains, rows, spans
 
 # ---- begin and end
 

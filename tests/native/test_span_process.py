@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from children import run_in_child, run_python
-from span_rows import names
-
 from inference_bench import _native
 from inference_bench._native import SpanRecorder, mark, span
+from tests.children import run_in_child, run_python
+from tests.span_rows import names
 
 
 def test_a_child_of_a_fork_is_stopped_and_may_start_again(recorder):

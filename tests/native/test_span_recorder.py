@@ -9,11 +9,11 @@ import gc
 import pyarrow as pa
 import pyarrow.compute
 import pytest
-from children import run_python
-from span_rows import names, rows
 
 from inference_bench import _native
 from inference_bench._native import Mark, SpanRecorder, begin, counter, mark, span
+from tests.children import run_python
+from tests.span_rows import names, rows
 
 
 def test_nothing_is_recorded_while_no_recorder_runs():

@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import assert_no_worker_is_left, workers_alive
 
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
 from inference_bench.results.run import load_run
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
+from tests.processes import assert_no_worker_is_left, workers_alive
 
 KILLS = int(os.environ.get("INFERENCE_BENCH_KILLS", "6"))
 """Kills per test, each at another instant."""

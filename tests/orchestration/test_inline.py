@@ -6,28 +6,23 @@ import asyncio
 import gc
 import os
 import threading
+from functools import partial
 
 import pytest
 
 import inference_bench
 from inference_bench.errors import InvalidValueError, UnknownNameError
-from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
+from tests.factories import run, spec
 
 LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 10, relative_width=0.5, silence_ns=2 * NS_PER_S)
-
-
-def run(tmp_path, models, *names, benchmarks=("inference_speed",), **changes):
-    request = Spec(
-        names, benchmarks, axes={"input_length": (8,), "new_tokens": (4,)}, limits=LIMITS, isolation="inline", **changes
-    )
-    return asyncio.run(run_benchmarks(request, output=tmp_path, models_dirs=[models])).run
+_spec = partial(spec, limits=LIMITS, isolation="inline", input_length=(8,), new_tokens=(4,))
 
 
 def test_a_model_is_measured_in_this_process_and_the_result_says_so(tmp_path, bad_models):
-    (result,) = run(tmp_path, bad_models, "good").results
+    (result,) = run(_spec("good"), tmp_path, bad_models).run.results
 
     assert result.status is Status.OK
     assert {summary.metric for summary in result.summaries} >= {"ttft", "itl", "e2e"}
@@ -37,17 +32,17 @@ def test_a_model_is_measured_in_this_process_and_the_result_says_so(tmp_path, ba
 
 def test_the_process_is_left_as_it_was(tmp_path, bad_models):
     frozen, threads = gc.get_freeze_count(), threading.active_count()
-    run(tmp_path, bad_models, "good")
+    run(_spec("good"), tmp_path, bad_models)
 
     assert gc.get_freeze_count() == frozen
     assert threading.active_count() <= threads + 1  # a pool's idle thread
 
 
 def test_the_harness_floor_is_that_of_this_process(tmp_path, bad_models):
-    measured = run(tmp_path, bad_models, "slow")
+    done = run(_spec("slow"), tmp_path, bad_models).run
 
-    (ttft,) = (summary for summary in measured.results[0].summaries if summary.metric == "ttft")
-    assert 0 < measured.record.floor["ttft"]["p50"] < ttft.headline.value
+    (ttft,) = (summary for summary in done.results[0].summaries if summary.metric == "ttft")
+    assert 0 < done.record.floor["ttft"]["p50"] < ttft.headline.value
 
 
 @pytest.mark.parametrize(
@@ -60,7 +55,7 @@ def test_the_harness_floor_is_that_of_this_process(tmp_path, bad_models):
     ],
 )
 def test_a_fault_is_a_result_and_the_plan_goes_on(tmp_path, bad_models, model, status, cause):
-    first, second = run(tmp_path, bad_models, model, "good").results
+    first, second = run(_spec(model, "good"), tmp_path, bad_models).run.results
 
     assert first.status is status
     assert cause in first.failure.cause
@@ -68,7 +63,7 @@ def test_a_fault_is_a_result_and_the_plan_goes_on(tmp_path, bad_models, model, s
 
 
 def test_what_needs_a_process_of_its_own_does_not_apply(tmp_path, bad_models):
-    (result,) = run(tmp_path, bad_models, "good", benchmarks=("memory_usage",)).results
+    (result,) = run(_spec("good", benchmarks=("memory_usage",)), tmp_path, bad_models).run.results
 
     assert result.status is Status.NOT_APPLICABLE
     assert "needs a process of its own" in result.failure.cause

@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from conftest import write_model
 
 from inference_bench.orchestration.interleaved import look_level, looks
 from inference_bench.results.pairing import read_pairing
 from inference_bench.results.run import load_run
+from tests.conftest import write_model
 
 NULL = ("--model", "null", "--benchmark", "inference_speed", "--input-lengths", "16", "--new-tokens", "4")
 SHORT = ("--budget", "0.05", "--runs", "6", "--format", "json")

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import asyncio
 
-from conftest import write_model
-from processes import assert_no_worker_is_left
-
 from inference_bench.model.discovery import find_models
 from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.orchestration.loading import Loading
@@ -13,6 +10,8 @@ from inference_bench.orchestration.overlap_policy import Overlap, Policy
 from inference_bench.orchestration.worker_process import WorkerProcess
 from inference_bench.plan import Case
 from inference_bench.spec import Limits, Setup
+from tests.conftest import write_model
+from tests.processes import assert_no_worker_is_left
 
 
 def loading_for_ever(folder):

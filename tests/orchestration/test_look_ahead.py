@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import write_model
-from processes import assert_no_worker_is_left, workers_alive
 
 from inference_bench.machine.device import load_device
 from inference_bench.machine.devices.cuda import Cuda
@@ -22,6 +20,8 @@ from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import GIB, NS_PER_S
+from tests.conftest import write_model
+from tests.processes import assert_no_worker_is_left, workers_alive
 
 CPUS = sorted(os.sched_getaffinity(0))
 LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 2, relative_width=1e-9, silence_ns=5 * NS_PER_S)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from conftest import write_model
 
 from inference_bench.errors import UnknownNameError
 from inference_bench.machine.available_memory import headroom_bytes
@@ -13,6 +12,7 @@ from inference_bench.orchestration.loading import NOTHING
 from inference_bench.orchestration.overlap_policy import Needs, Policy, Until, choose_overlap, how_far_ahead, needs_of
 from inference_bench.spec import Setup
 from inference_bench.units import GIB
+from tests.conftest import write_model
 
 
 @pytest.fixture(scope="module")

@@ -10,40 +10,29 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
-from processes import assert_no_worker_is_left, workers_alive
 
 from inference_bench._native import clock_describe
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.orchestration.progress import Progress
-from inference_bench.orchestration.run import RunOutcome, run_benchmarks
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
-from inference_bench.spec import Limits, Setup, Spec
+from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
+from tests.factories import run, spec
+from tests.processes import assert_no_worker_is_left, workers_alive
 
 _QUICK = Limits(min_samples=30, budget_ns=NS_PER_S // 4, relative_width=0.5, silence_ns=2 * NS_PER_S)
-
-
-def spec(*models: str, benchmarks=("inference_speed",), lengths=(8,), runs=1, limits=_QUICK) -> Spec:
-    return Spec(
-        models=models,
-        benchmarks=benchmarks,
-        setups=(Setup(),),
-        axes={"input_length": lengths, "new_tokens": (4,)},
-        runs=runs,
-        limits=limits,
-    )
-
-
-def run(request: Spec, output: Path, models: Path, progress: Progress | None = None) -> RunOutcome:
-    return asyncio.run(run_benchmarks(request, output=output, models_dirs=[models], progress=progress))
+_spec = partial(spec, limits=_QUICK, input_length=(8,), new_tokens=(4,))
 
 
 def test_the_line_from_spec_to_files(tmp_path, bad_models):
-    outcome = run(spec("good", benchmarks=("inference_speed", "memory_usage"), lengths=(8, 16)), tmp_path, bad_models)
+    outcome = run(
+        _spec("good", benchmarks=("inference_speed", "memory_usage"), input_length=(8, 16)), tmp_path, bad_models
+    )
 
     assert [result.status for result in outcome.run.results] == [Status.OK] * 4
     assert not outcome.has_findings
@@ -60,7 +49,7 @@ def test_the_line_from_spec_to_files(tmp_path, bad_models):
 
 
 def test_steps_of_a_generation_add_up(tmp_path, bad_models):
-    outcome = run(spec("slow"), tmp_path, bad_models)
+    outcome = run(_spec("slow"), tmp_path, bad_models)
     table = outcome.run.samples(outcome.run.results[0]).to_pandas()
 
     whole = table[table.metric == "e2e"].set_index("iteration")
@@ -78,7 +67,7 @@ def test_steps_of_a_generation_add_up(tmp_path, bad_models):
 
 
 def test_the_floor_stands_in_the_record_and_is_below_the_model(tmp_path, bad_models):
-    outcome = run(spec("slow"), tmp_path, bad_models)
+    outcome = run(_spec("slow"), tmp_path, bad_models)
     floor = outcome.run.record.floor
 
     (ttft,) = (summary for summary in outcome.run.results[0].summaries if summary.metric == "ttft")
@@ -88,7 +77,7 @@ def test_the_floor_stands_in_the_record_and_is_below_the_model(tmp_path, bad_mod
 
 
 def test_every_run_is_a_fresh_process(tmp_path, bad_models):
-    outcome = run(spec("good", runs=3), tmp_path, bad_models)
+    outcome = run(_spec("good", runs=3), tmp_path, bad_models)
     result = outcome.run.results[0]
 
     assert len({worker["pid"] for worker in result.workers}) == 3
@@ -119,7 +108,7 @@ def test_every_run_is_a_fresh_process(tmp_path, bad_models):
     ],
 )
 def test_a_fault_is_a_result_and_the_plan_goes_on(tmp_path, bad_models, model, status, cause):
-    outcome = run(spec(model, "good"), tmp_path, bad_models)
+    outcome = run(_spec(model, "good"), tmp_path, bad_models)
     bad, good = outcome.run.results
 
     assert bad.status == status
@@ -133,7 +122,7 @@ def test_a_fault_is_a_result_and_the_plan_goes_on(tmp_path, bad_models, model, s
 
 
 def test_output_of_a_model_goes_to_its_log_only(tmp_path, bad_models, capfd):
-    outcome = run(spec("prints"), tmp_path, bad_models)
+    outcome = run(_spec("prints"), tmp_path, bad_models)
 
     assert outcome.run.results[0].status == Status.OK
     assert capfd.readouterr() == ("", "")
@@ -143,14 +132,14 @@ def test_output_of_a_model_goes_to_its_log_only(tmp_path, bad_models, capfd):
 
 def test_a_worker_that_does_not_leave_is_ended(tmp_path, bad_models, monkeypatch):
     monkeypatch.setattr("inference_bench.orchestration.worker_process._EXIT_GRACE_S", 0.2)
-    outcome = run(spec("hangs_in_unload"), tmp_path, bad_models)
+    outcome = run(_spec("hangs_in_unload"), tmp_path, bad_models)
 
     assert outcome.run.results[0].status == Status.OK
     assert_no_worker_is_left()
 
 
 def test_cases_after_a_crash_get_a_fresh_worker(tmp_path, bad_models):
-    outcome = run(spec("segfaults", lengths=(8, 16)), tmp_path, bad_models)
+    outcome = run(_spec("segfaults", input_length=(8, 16)), tmp_path, bad_models)
 
     assert [result.status for result in outcome.run.results] == [Status.CRASHED] * 2
 
@@ -178,7 +167,7 @@ def test_samples_reproduce_every_figure(tmp_path, bad_models):
     """The files alone are enough: NumPy and SciPy recompute results.json from the Parquet samples."""
     from scipy.stats import binom
 
-    outcome = run(spec("good", limits=Limits(min_samples=2000, budget_ns=NS_PER_S)), tmp_path, bad_models)
+    outcome = run(_spec("good", limits=Limits(min_samples=2000, budget_ns=NS_PER_S)), tmp_path, bad_models)
     result = outcome.run.results[0]
     table = outcome.run.samples(result).to_pandas()
     table = table[table.stage == "measured"]
@@ -217,7 +206,7 @@ class _StopAfterFirst(Progress):
 
 @pytest.mark.parametrize(("presses", "status"), [(1, Status.OK), (2, Status.INTERRUPTED)])
 def test_ctrl_c_keeps_what_has_ended(tmp_path, bad_models, presses, status):
-    request = spec("slow", "good", lengths=(8, 16))
+    request = _spec("slow", "good", input_length=(8, 16))
 
     async def measure():
         return await run_benchmarks(

@@ -3,10 +3,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from stored_run import FOLDER
 
 from inference_bench.errors import RunFormatError
 from inference_bench.results.discovery import find_runs, open_runs
+from tests.stored_run import FOLDER
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import shutil
 
 import orjson
 import pytest
-from stored_run import FOLDER
 
 from inference_bench.errors import RunFormatError
 from inference_bench.results.pairing import PAIRING, PairedRuns, pairing_of, read_pairing, write_pairing
 from inference_bench.results.run import load_run
+from tests.stored_run import FOLDER
 
 
 @pytest.fixture

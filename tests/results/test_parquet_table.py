@@ -3,12 +3,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from stored_run import CASE, MEMORY, SAMPLES, SCORES
 
 from inference_bench.columns import TABLES, MemoryColumns, SampleColumns
 from inference_bench.errors import RunFormatError
 from inference_bench.result import SCHEMA_VERSION
 from inference_bench.results.parquet_table import VERSION, read_table, to_arrow
+from tests.stored_run import CASE, MEMORY, SAMPLES, SCORES
 
 METADATA = {VERSION: str(SCHEMA_VERSION)}
 

@@ -8,11 +8,11 @@ import sys
 
 import orjson
 import pytest
-from null_runs import write_null_runs
 
 from inference_bench.cli import main
 from inference_bench.errors import UsageError
 from inference_bench.results.tables import TABLE_NAMES, load_runs
+from tests.null_runs import write_null_runs
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from inference_bench.columns import TABLES
 from inference_bench.errors import InvalidValueError
 from inference_bench.plan import Case
-from inference_bench.results import run_folder
 from inference_bench.results.run_folder import create_run_folder, table_file
 from inference_bench.results.serialization import plain
 from inference_bench.spec import Setup
@@ -30,7 +29,7 @@ def test_name_is_utc_time_and_id(tmp_path):
 
 def test_runs_of_the_same_second_do_not_collide(tmp_path, monkeypatch):
     tokens = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
-    monkeypatch.setattr(run_folder.secrets, "token_hex", lambda _: next(tokens))
+    monkeypatch.setattr("secrets.token_hex", lambda _: next(tokens))
 
     names = [create_run_folder(tmp_path, now=NOON).name for _ in range(2)]
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import orjson
 import pytest
-from stored_run import RESULT_IN_JSON
 
 from inference_bench.result import Status
 from inference_bench.results.serialization import plain, result_from_plain, result_to_plain
+from tests.stored_run import RESULT_IN_JSON
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from stored_run import CASE, FOLDER, MEMORY, RECORD, RESULT, RESULT_IN_JSON, SAMPLES, SCORES
 
 from inference_bench.columns import TABLES, columns_of
 from inference_bench.results.run import load_run
 from inference_bench.results.sink import open_sinks
 from inference_bench.results.tables import load_runs
+from tests.stored_run import CASE, FOLDER, MEMORY, RECORD, RESULT, RESULT_IN_JSON, SAMPLES, SCORES
 
 IN_MEMORY = {"samples": SAMPLES, "memory": MEMORY, "scores": SCORES}
 

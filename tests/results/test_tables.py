@@ -6,7 +6,6 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from null_runs import write_null_runs
 
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.plan import Case
@@ -14,6 +13,7 @@ from inference_bench.result import BenchmarkResult, RunRecord, Status
 from inference_bench.results.run import Run
 from inference_bench.results.tables import RunTables, load_runs
 from inference_bench.spec import Setup
+from tests.null_runs import write_null_runs
 
 
 @pytest.fixture(scope="module")

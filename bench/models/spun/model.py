@@ -62,7 +62,7 @@ class SpunEncoder(TextEncoder):
         while now_ns() < deadline_ns:
             pass
 
-    def encode_texts(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+    def encode_texts(self, texts: Sequence[str]) -> list[list[float]]:
         return [[1.0]] * len(texts)
 
     def _compute(self, rows: int) -> None:

@@ -40,7 +40,7 @@ def page(run: Run, remarks: Sequence[str] = ()) -> Page:
     graded = [(result.case, result.grade) for result in run.results if result.grade is not None]
     return Page(
         lines=(_verdict(run.record.id, graded), *(Cell(text) for text in remarks)),
-        blocks=(Block(Cell("Can it be trusted?", Tone.STRONG), (), (_table(graded, Places(run.results)),)),),
+        blocks=(Block(Cell("Trust and findings", Tone.STRONG), (), (_table(graded, Places(run.results)),)),),
         remarks=(*_of_run(run_grade(run.record)), *_of_cases(graded, Places(run.results))),
         legend=_LEGEND,
     )

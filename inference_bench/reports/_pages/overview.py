@@ -49,7 +49,7 @@ class Figures:
 
 
 def overview(results: Sequence[BenchmarkResult]) -> Block | None:
-    """Return the table, or None where there is a single row.
+    """Return the table, or None if there is a single row.
 
     Args:
         results: of a run.
@@ -162,7 +162,7 @@ def _weights(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
 
 
 def _grade(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
-    """Show the worst grade of a row's cases."""
+    """Return the worst grade of a row's cases."""
     own = (result.grade for result in results if (result.case.model, result.case.setup) == row)
     worst = max((grade.letter for grade in own if grade is not None), default="")
     return Cell(worst, TONES[worst]) if worst else Cell("–", Tone.QUIET)

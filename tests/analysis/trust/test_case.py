@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import layers
 import pytest
-from judging import QUIET, RECORD, SECOND, codes, result, summary
 
 from inference_bench.analysis.trust.case import CASE_RULES, FLOOR_RULES, grade, judged
 from inference_bench.analysis.trust.machine import CLOCK_RULES, MACHINE_RULES
@@ -13,6 +11,8 @@ from inference_bench.analysis.trust.run import RUN_RULES
 from inference_bench.analysis.trust.samples import SAMPLE_RULES
 from inference_bench.grade import Grade, Severity
 from inference_bench.result import Estimate, Failure, Status
+from tests import layers
+from tests.judging import QUIET, RECORD, SECOND, codes, result, summary
 
 
 def test_an_undisturbed_result_gets_an_a():

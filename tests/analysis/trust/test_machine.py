@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from judging import RECORD, codes, finding, result
 
 from inference_bench.grade import Severity
+from tests.judging import RECORD, codes, finding, result
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from judging import QUIET, SECOND, codes, finding, result
 
 from inference_bench.grade import Severity
 from inference_bench.spec import Setup
+from tests.judging import QUIET, SECOND, codes, finding, result
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from judging import RECORD, codes, result
-
 from inference_bench.analysis.trust.run import run_grade
+from tests.judging import RECORD, codes, result
 
 
 def test_an_unfinished_run_is_a_finding_of_the_run_and_of_no_case():

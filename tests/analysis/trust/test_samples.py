@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from judging import codes, finding, result, summary
 
 from inference_bench.analysis.trust.samples import quantile_finding
 from inference_bench.grade import Severity
 from inference_bench.result import Estimate, Mode
+from tests.judging import codes, finding, result, summary
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from scorers import BitScorer
 
 from inference_bench.analysis.score_summaries import summarise_scores
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
@@ -18,6 +17,7 @@ from inference_bench.errors import InvalidValueError
 from inference_bench.model.interfaces import Likelihood
 from inference_bench.result import Scores
 from inference_bench.spec import Limits
+from tests.scorers import BitScorer
 
 
 class Broken(BitScorer):

@@ -18,6 +18,7 @@ from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
 from inference_bench.benchmark.accuracy.passage import Passage
 from inference_bench.benchmark.accuracy.public_sets import SETS, PublicTask
 from inference_bench.benchmark.accuracy.question import Question
+from inference_bench.benchmark.accuracy.task import ItemTask
 from inference_bench.benchmark.accuracy.tasks import SAMPLES, find_task
 from inference_bench.errors import InvalidValueError, TaskError, UnknownNameError
 
@@ -46,6 +47,7 @@ CHOICE = {"context": "One plus one is", "choices": ["two", "three"], "answer": 0
 )
 def test_the_sample_is_whole(name: str, kind: type[Item], count: int) -> None:
     task = find_task(name)
+    assert isinstance(task, ItemTask)
     items = task.items(ignore)
     assert task.name == name
     assert len(items) == count
@@ -54,7 +56,9 @@ def test_the_sample_is_whole(name: str, kind: type[Item], count: int) -> None:
 
 def test_the_sample_favours_no_position_and_no_length() -> None:
     """A model that always takes the first choice, or the longest, must not look good."""
-    items = find_task("sample_choice").items(ignore)
+    task = find_task("sample_choice")
+    assert isinstance(task, ItemTask)
+    items = [item for item in task.items(ignore) if isinstance(item, MultipleChoice)]
     for position in range(4):
         assert sum(item.answer == position for item in items) == 10
     longest = sum(max(item.choices, key=len) == item.choices[item.answer] for item in items)

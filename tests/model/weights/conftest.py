@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from stored_weights import write_gguf
+
+from tests.stored_weights import write_gguf
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from stored_weights import leftovers, put, safetensors_bytes, weights_folder
 
 from inference_bench.errors import WeightsError
 from inference_bench.model.weights.cache import Fetched, cache_dir, find, store
+from tests.stored_weights import leftovers, put, safetensors_bytes, weights_folder
 
 
 def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

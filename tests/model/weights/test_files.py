@@ -4,10 +4,10 @@ import struct
 from pathlib import Path
 
 import pytest
-from stored_weights import safetensors_bytes
 
 from inference_bench.errors import WeightsError
 from inference_bench.model.weights.files import check_safetensors, combined_digest
+from tests.stored_weights import safetensors_bytes
 
 
 @pytest.mark.parametrize(

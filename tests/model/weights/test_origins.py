@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from stored_weights import MEMBER, leftovers, model_of, publish, safetensors_bytes
 
 from inference_bench.errors import WeightsError
 from inference_bench.model.weights.origins import Package
 from inference_bench.model.weights.references import HubWeights, PackageWeights, ResolvedWeights
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
+from tests.stored_weights import MEMBER, leftovers, model_of, publish, safetensors_bytes
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

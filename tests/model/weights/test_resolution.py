@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from stored_weights import Bare, model_of, publish, safetensors_bytes, weights_folder
 
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UnknownNameError, WeightsError
 from inference_bench.model.weights.references import HubWeights, ResolvedWeights
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
+from tests.stored_weights import Bare, model_of, publish, safetensors_bytes, weights_folder
 
 
 def test_random_weights_are_labelled_so() -> None:

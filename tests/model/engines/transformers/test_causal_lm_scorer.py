@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scorers import byte_tokenizer
 
 from inference_bench.errors import InvalidValueError, NotApplicableError
 from inference_bench.model.discovery import find_models, load_model
@@ -15,6 +14,7 @@ from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLM
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
+from tests.scorers import byte_tokenizer
 
 ARCHITECTURES = ("smollm2_135m_instruct", "glm_4_7_flash", "qwen3_coder_next", "qwen3_coder_30b_a3b_instruct")
 """Grouped-query, latent and linear attention, and mixtures of experts: each keeps another kind of cache."""
