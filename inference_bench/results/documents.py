@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
 
 from inference_bench.facts import Environment
 from inference_bench.grade import Finding
 from inference_bench.plan import Case
 from inference_bench.result import Failure, Status, Summary
+from inference_bench.spec import Setup
 
 
 class CaseEntry(TypedDict):
@@ -91,10 +93,26 @@ class WorkerEntry(TypedDict, total=False):
     load_steps: Sequence[Mapping[str, str | int]]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredCase:
+    """A case as it was stored; its id is that of its time, by which its files are found."""
+
+    id: str
+    model: str
+    benchmark: str
+    setup: Setup
+    parameters: Mapping[str, int | str]
+
+    @property
+    def case(self) -> Case:
+        """The case."""
+        return Case(self.model, self.benchmark, self.setup, self.parameters)
+
+
 class ResultEntry(TypedDict):
     """One case in ``results.json``; the last three are paths relative to the folder, or None."""
 
-    case: Case
+    case: StoredCase
     status: Status
     model: ModelEntry
     summaries: Sequence[Summary]
@@ -108,22 +126,10 @@ class ResultEntry(TypedDict):
     scores: NotRequired[str | None]
 
 
-class StoredCase(TypedDict):
-    """The id under which a case was stored."""
-
-    id: str
-
-
-class StoredEntry(TypedDict):
-    """The case of an entry, as stored."""
-
-    case: StoredCase
-
-
 class ResultsDocument(TypedDict):
-    """``results.json``; each entry is a ``ResultEntry``."""
+    """``results.json``."""
 
-    results: Sequence[Mapping[str, object]]
+    results: Sequence[ResultEntry]
 
 
 class PlannedEntry(TypedDict):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from inference_bench.analysis.trust.case import judged
 from inference_bench.columns import TABLES
 from inference_bench.errors import RunFormatError
 from inference_bench.result import BenchmarkResult, RunRecord
-from inference_bench.results.documents import ResultsDocument, StoredEntry
+from inference_bench.results.documents import ResultEntry, ResultsDocument
 from inference_bench.results.parquet_table import read_table
 from inference_bench.results.reading import ADVICE, read_as, read_json
 from inference_bench.results.run_folder import RECORD, RESULTS
@@ -98,20 +98,19 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     entries = read_as(ResultsDocument, _read(folder / RESULTS), folder / RESULTS)["results"]
     return Run(
         record=record,
-        results=tuple(judged(result_from_plain(entry, folder / RESULTS), record) for entry in entries),
+        results=tuple(judged(result_from_plain(entry), record) for entry in entries),
         folder=folder,
         files=dict(_files(entry, folder / RESULTS) for entry in entries),
     )
 
 
-def _files(entry: Mapping[str, object], where: Path) -> tuple[str, dict[str, str | None]]:
+def _files(entry: ResultEntry, where: Path) -> tuple[str, dict[str, str | None]]:
     """Return the id of a case and the paths of its files, which must be inside of the folder."""
-    case_id = read_as(StoredEntry, entry, where)["case"]["id"]
-    files = {name: cast("str | None", entry.get(name)) for name in TABLES}  # ResultEntry has checked their types
+    files = {"samples": entry.get("samples"), "memory": entry.get("memory"), "scores": entry.get("scores")}
     for name, path in files.items():
         if path is not None and (PurePath(path).is_absolute() or ".." in PurePath(path).parts or "\0" in path):
             raise RunFormatError(f"{where}: {name} is {path!r}, expected a path inside of the folder. {ADVICE}")
-    return case_id, files
+    return entry["case"].id, files
 
 
 def _read(path: Path) -> object:

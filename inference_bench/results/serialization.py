@@ -107,19 +107,10 @@ def _summary_to_plain(summary: Summary) -> dict[str, object]:
     }
 
 
-def result_from_plain(data: object, where: object) -> BenchmarkResult:
-    """Return the result; its samples, memory and scores are None.
-
-    Args:
-        data: an entry of ``results.json``.
-        where: the file, for the message.
-
-    Raises:
-        RunFormatError: the data are not a result.
-    """
-    entry = read_as(ResultEntry, data, where)
+def result_from_plain(entry: ResultEntry) -> BenchmarkResult:
+    """Return the result of a checked entry of ``results.json``; its samples, memory and scores are None."""
     return BenchmarkResult(
-        case=entry["case"],
+        case=entry["case"].case,
         status=entry["status"],
         summaries=tuple(entry["summaries"]),
         model=entry["model"],

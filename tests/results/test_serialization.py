@@ -5,6 +5,8 @@ import orjson
 import pytest
 
 from inference_bench.result import Status
+from inference_bench.results.documents import ResultEntry
+from inference_bench.results.reading import read_as
 from inference_bench.results.serialization import plain, result_from_plain, result_to_plain
 from tests.stored_run import RESULT_IN_JSON
 
@@ -16,7 +18,7 @@ def test_an_unknown_field_of_a_later_version_is_ignored(section):
     data = result_to_plain(RESULT_IN_JSON)
     section(data)["later"] = 1
 
-    assert result_from_plain(data, "results.json") == RESULT_IN_JSON
+    assert result_from_plain(read_as(ResultEntry, data, "results.json")) == RESULT_IN_JSON
 
 
 class Odd:

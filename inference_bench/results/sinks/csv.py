@@ -13,7 +13,7 @@ from inference_bench.results.run import load_run
 from inference_bench.results.run_folder import RECORD, SUMMARIES
 from inference_bench.results.serialization import plain
 from inference_bench.results.sink import Sink
-from inference_bench.text import one_line
+from inference_bench.text import one_line, spreadsheet_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -99,7 +99,7 @@ def write_table(stream: TextIO, table: Iterable[Mapping[str, object]]) -> None:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"  # DuckDB, pandas and Polars read these as Booleans
-    return one_line(value) if isinstance(value, str) else value
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, object]:
