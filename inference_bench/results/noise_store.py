@@ -25,6 +25,8 @@ SCHEMA_VERSION = 1
 OLD_DAYS = 30
 """Age above which a floor is called old: kernel, load of the host and temperature may have changed."""
 
+_LARGEST = 1e30
+"""No figure of a metric is larger, and none is smaller than its inverse."""
 _ADVICE = "Delete it and measure the noise again."
 
 Slot = tuple[str, str, str]
@@ -126,7 +128,7 @@ def load_noise(fingerprint: str, folder: Path | None = None) -> Noise | None:
         for entry in session["entries"]:
             of_slot = cases.setdefault((entry["benchmark"], entry["metric"], entry["phase"]), {})
             pairs = np.array(entry["pairs"], np.float64).reshape(-1, 2)
-            if not len(pairs) or not (np.isfinite(pairs) & (pairs > 0)).all():
+            if not len(pairs) or not ((pairs > 1 / _LARGEST) & (pairs < _LARGEST)).all():
                 raise RunFormatError(f"{path}: pairs of {entry['metric']!r}, expected positive numbers. {_ADVICE}")
             of_slot[entry["case"]] = (*of_slot.get(entry["case"], ()), pairs)
     return Noise(max(_time(session, path) for session in sessions).isoformat(), len(sessions), cases)

@@ -64,10 +64,11 @@ def read_pairing(folder: Path) -> PairedRuns | None:
     document = read_as(PairingDocument, read_json(path, _ADVICE), path, _ADVICE)
     first, second = document["sides"]
     # Only the name counts, so that a description cannot point outside its folder.
-    folders = folder / Path(first["run"]).name, folder / Path(second["run"]).name
-    if not 0 < document["level"] < 1 or any("\0" in str(folder) for folder in folders):
-        expected = "a level between 0 and 1, and names of folders"
-        raise RunFormatError(f"{path}: level or run is {document['level']!r}, expected {expected}. {_ADVICE}")
+    runs = [Path(side["run"]).name for side in (first, second)]
+    if not 0 < document["level"] < 1 or any(run in ("", "..") or "\0" in run for run in runs):
+        given, expected = (document["level"], *runs), "a level between 0 and 1, and names of folders"
+        raise RunFormatError(f"{path}: level and runs are {given!r}, expected {expected}. {_ADVICE}")
+    folders = folder / runs[0], folder / runs[1]
     return PairedRuns(folders, (first["name"], second["name"]), document["level"])
 
 

@@ -15,6 +15,7 @@ from inference_bench.result import BenchmarkResult, RunRecord, Summary
 from inference_bench.results.documents import CaseEntry, FindingEntry, RecordDocument, ResultEntry, TrustEntry
 from inference_bench.results.reading import read_as
 from inference_bench.spec import Spec
+from inference_bench.text import without_secrets
 
 _INT64 = range(-(1 << 63), 1 << 64)
 """Integers that orjson writes as numbers: signed and unsigned 64-bit."""
@@ -24,14 +25,16 @@ def plain(value: object) -> Any:
     """Return any value as data that JSON can hold.
 
     Descriptions of models and machines contain arbitrary objects (paths, NumPy scalars, undecodable bytes of a worker's
-    stderr); none of them may lose a result. NaN and infinities become None, because JSON has neither.
+    stderr); none of them may lose a result. Passwords in URLs are left out. NaN and infinities become
+    None, because JSON has neither.
     """
     if isinstance(value, Enum):
         return plain(value.value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value).encode("utf-8", "replace").decode("utf-8")
+        text = str(value).encode("utf-8", "replace").decode("utf-8")
+        return without_secrets(text) if "://" in text else text
     if isinstance(value, int):
         return int(value) if value in _INT64 else str(value)
     if isinstance(value, float):

@@ -44,3 +44,9 @@ class Odd:
 def test_plain_takes_anything(value, expected):
     assert plain(value) == expected
     orjson.dumps(plain(value))
+
+
+def test_a_password_in_a_url_reaches_no_file():
+    text = "HTTPError: 401 for https://me:secret@hub.example.org/x"
+
+    assert plain({"detail": [text]}) == {"detail": ["HTTPError: 401 for https://(set)@hub.example.org/x"]}
