@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binomtest
 
+from inference_bench.analysis.mann_whitney import lower_tail
 from inference_bench.analysis.quantiles import LEVEL, tail_of
 
 Floats = NDArray[np.float64]
@@ -30,7 +31,8 @@ class Shift:
 
     Attributes:
         contrasts: ascending, shape (N,).
-        tail: ``tail[k]`` is the probability that at least ``k`` contrasts exceed the true shift, shape (N + 1,).
+        tail: ``tail[k]`` is the probability that at least ``k`` contrasts exceed the true shift, shape (N + 1,); for
+            many separate runs not below ``mann_whitney.ROUNDING``.
         error: standard error of a mean shift, for planning only.
         freedom: degrees of freedom of ``error``.
         method: for people.
@@ -127,7 +129,7 @@ def separate_shift(before: Floats, after: Floats) -> Shift:
     spread = sum(part**2 / (size - 1) for part, size in parts)
     return Shift(
         contrasts=np.sort(np.subtract.outer(after, before), axis=None),
-        tail=_upper_sums(_mann_whitney(m, n)),
+        tail=lower_tail(m, n)[::-1],
         error=math.sqrt(variance) if m > 1 and n > 1 else math.inf,
         freedom=variance**2 / spread if spread > 0 else float(max(1, m + n - 2)),  # Welch and Satterthwaite
         method="Hodges-Lehmann shift of run medians, exact interval (Mann-Whitney)",
@@ -209,17 +211,3 @@ def _signed_rank(n: int) -> Floats:
     for rank in range(1, n + 1):
         mass = (np.pad(mass, (0, rank)) + np.pad(mass, (rank, 0))) / 2
     return mass
-
-
-@lru_cache(maxsize=256)
-def _mann_whitney(m: int, n: int) -> Floats:
-    """Return the probability of each U, by Mann and Whitney's recurrence on the side that holds the largest value.
-
-    Only positive numbers are added, so nothing cancels.
-    """
-    row = [np.ones(1) for _ in range(n + 1)]
-    for i in range(1, m + 1):
-        for j in range(1, n + 1):
-            of_first, of_second = np.pad(row[j], (j, 0)), np.pad(row[j - 1], (0, i))
-            row[j] = (i * of_first + j * of_second) / (i + j)
-    return row[n]

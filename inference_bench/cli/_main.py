@@ -15,6 +15,7 @@ from inference_bench.cli._command import INTERRUPTED, Command, Parser, program, 
 from inference_bench.cli._streams import give_up_stdout, open_missing, take_streams
 from inference_bench.errors import InferenceBenchError, UsageError
 from inference_bench.plugins import load_class, plugin_names
+from inference_bench.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,7 +114,7 @@ def _explain(error: Exception, verbose: bool) -> None:
     """Print one line, and the traceback if requested."""
     if verbose:
         traceback.print_exception(error)
-    text = " ".join(str(error).split())
+    text = one_line(str(error))  # it may quote a foreign file
     if not isinstance(error, InferenceBenchError):
         text = f"unexpected {type(error).__name__}: {text}."
         text += "" if verbose else " Run again with -v for the traceback, and please report it."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.cli._comparison import add_comparison_options, check_comparison_options, write_comparison
+from inference_bench.cli._messages import warn
 from inference_bench.errors import UnknownNameError, UsageError
 from inference_bench.metrics import QUANTILES
 
@@ -57,19 +57,15 @@ class CompareCommand(Command):
         check_comparison_options(args)
         if args.quantile not in QUANTILES:
             raise UnknownNameError("quantile", args.quantile, QUANTILES)
-        sides = read_sides([*([args.baseline] if args.baseline else []), *args.places], _warn)
+        sides = read_sides([*([args.baseline] if args.baseline else []), *args.places], warn)
         if not args.across_machines:
             check_same_machine(sides)
         noise = load_noise(str(sides[0].runs[0].record.environment.get("fingerprint", "unknown")))
-        options = ComparisonOptions(args.metric, args.margin, QUANTILES[args.quantile], noise, problem=_warn)
+        options = ComparisonOptions(args.metric, args.margin, QUANTILES[args.quantile], noise, problem=warn)
         found = compare_runs(sides, options)
         for each in found.unrelated:
-            _warn(f"{each.before} and {each.after} have no case in common")
+            warn(f"{each.before} and {each.after} have no case in common")
         write_comparison(found, args.format)
         if len(found.unrelated) == len(found.compared):
             raise UsageError("nothing to compare: expected runs with at least one case and metric in common.")
         return 1 if found.is_worse else 0
-
-
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
+from inference_bench.cli._messages import warn
 
 if TYPE_CHECKING:
     import argparse
@@ -51,7 +52,7 @@ class QueryCommand(Command):
         tables = load_runs(*(args.places or ["benchmark_results"]))
         answer = query(args.sql, tables)
         for problem in tables.problems:
-            print(f"warning: {problem}", file=sys.stderr)
+            warn(problem)
         _WRITERS[args.format](answer)
         return 0
 
@@ -85,9 +86,12 @@ def _text(cell: object) -> str:
 def _write_csv(answer: pa.Table) -> None:
     import csv
 
+    from inference_bench.text import spreadsheet_text
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(answer.column_names)
-    writer.writerows(zip(*(column.to_pylist() for column in answer.columns), strict=True))
+    writer.writerow(map(spreadsheet_text, answer.column_names))
+    for row in zip(*(column.to_pylist() for column in answer.columns), strict=True):
+        writer.writerow(spreadsheet_text(cell) if isinstance(cell, str) else cell for cell in row)
 
 
 def _write_json(answer: pa.Table) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
+from inference_bench.cli._messages import warn
 from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -67,10 +68,6 @@ class ReportCommand(Command):
         return 1 if any(result.status.is_finding for run in runs for result in run.results) else 0
 
 
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)
-
-
 def _history(args: argparse.Namespace) -> int:
     from inference_bench.errors import RunFormatError
     from inference_bench.reports._pages.history import page
@@ -79,7 +76,7 @@ def _history(args: argparse.Namespace) -> int:
     from inference_bench.results.history import history
 
     check_format(args.format)
-    runs = [run for folder in args.folders for run in open_runs(folder, _warn)]
+    runs = [run for folder in args.folders for run in open_runs(folder, warn)]
     tracks = history(runs)
     if not tracks:
         raise RunFormatError(

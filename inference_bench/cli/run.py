@@ -12,6 +12,7 @@ from inference_bench.cli._command import INTERRUPTED, Command, Parser
 from inference_bench.cli._interleaved import MOST_PAIRS, add_question, compare_variants
 from inference_bench.cli._run_options import add_loading_ahead, add_run_options, read_run_options
 from inference_bench.errors import InvalidValueError
+from inference_bench.text import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -168,7 +169,7 @@ def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
         print(line)
     broken = broken_plugins(prepared)
     for problem in broken:
-        print(f"error: {problem}", file=sys.stderr)
+        print(f"error: {one_line(str(problem))}", file=sys.stderr)
     return 1 if broken else 0
 
 

@@ -6,8 +6,8 @@ import os
 import platform
 import re
 from pathlib import Path
-from typing import TypedDict
 
+from inference_bench.facts import CpuFacts
 from inference_bench.machine.cgroup import cpu_quota
 from inference_bench.machine.procfs import cpuinfo, integer, switch, text
 from inference_bench.units import KIB, MIB
@@ -21,33 +21,6 @@ _FLAGS = (
     *("constant_tsc", "nonstop_tsc", "rdtscp"),
     *("asimd", "asimddp", "sve", "sve2", "bf16", "i8mm"),
 )
-
-
-class CpuFacts(TypedDict, total=False):
-    """What is known of the CPUs; speeds, governor and caches are those of CPU 0.
-
-    ``logical`` counts all CPUs, ``cores`` and ``sockets`` the physical ones; ``affinity`` lists those this process may
-    use and ``usable`` counts them, cut down to the cgroup's quota; ``caches`` maps a name such as ``L1d`` to bytes.
-    """
-
-    model: str | None
-    vendor: str | None
-    microcode: str | None
-    flags: list[str]
-    logical: int | None
-    cores: int | None
-    sockets: int | None
-    affinity: list[int]
-    usable: int
-    isolated: str | None
-    smt: bool | None
-    caches: dict[str, int]
-    governor: str | None
-    frequency_driver: str | None
-    energy_preference: str | None
-    minimum_khz: int | None
-    maximum_khz: int | None
-    turbo: bool | None
 
 
 def describe_cpus(root: Path) -> CpuFacts:

@@ -9,76 +9,19 @@ import hashlib
 import json
 import mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, cast
 
 from inference_bench.machine.cgroup import cpu_quota, memory_limit_bytes
-from inference_bench.machine.cpus import CpuFacts, describe_cpus
+from inference_bench.machine.cpus import describe_cpus
 from inference_bench.machine.procfs import chosen, first_number, meminfo_bytes, pressure_percent, stolen_percent, text
-from inference_bench.machine.software import PythonFacts, describe_python, package_versions, relevant_variables
-from inference_bench.machine.system import SystemFacts, describe_system
+from inference_bench.machine.software import describe_python, package_versions, relevant_variables
+from inference_bench.machine.system import describe_system
 from inference_bench.units import GIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inference_bench.machine.devices.cuda import GpuFacts
-
-
-class CgroupFacts(TypedDict, total=False):
-    """What the control groups of this process allow: CPUs' worth of time, and bytes."""
-
-    cpu_quota: float | None
-    memory_limit_bytes: int | None
-
-
-class MemoryFacts(TypedDict, total=False):
-    """What is known of the memory."""
-
-    total_bytes: int | None
-    available_bytes: int | None
-    swap_total_bytes: int | None
-    swap_used_bytes: int | None
-    page_bytes: int | None
-    transparent_huge_pages: str | None
-    numa_nodes: int | None
-
-
-class LoadFacts(TypedDict, total=False):
-    """What else ran: the load average, tasks that waited (PSI, last 10 s), and time stolen since boot."""
-
-    average_1min: float | None
-    cpu_waiting_percent_10s: float | None
-    memory_waiting_percent_10s: float | None
-    io_waiting_percent_10s: float | None
-    stolen_percent_since_boot: float | None
-
-
-class PowerFacts(TypedDict, total=False):
-    """What is known of the power supply."""
-
-    on_battery: bool | None
-
-
-class Environment(TypedDict, total=False):
-    """The machine and the software. A section without any known fact is absent, and so is an unknown fact.
-
-    ``fingerprint`` is equal for machines with equal hardware; ``unreadable`` maps a section to the error that reading
-    it raised; ``warnings`` is what the console warns of before a run.
-    """
-
-    system: SystemFacts
-    cpu: CpuFacts
-    cgroup: CgroupFacts
-    memory: MemoryFacts
-    load: LoadFacts
-    power: PowerFacts
-    python: PythonFacts
-    packages: dict[str, str]
-    variables: dict[str, str]
-    gpus: list[GpuFacts]
-    fingerprint: str
-    unreadable: dict[str, str]
-    warnings: list[str]
+    from inference_bench.facts import CgroupFacts, Environment, GpuFacts, LoadFacts, MemoryFacts, PowerFacts
 
 
 def describe_environment(root: Path = Path("/")) -> Environment:

@@ -8,7 +8,9 @@ import re
 import sys
 import sysconfig
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypedDict
+
+from inference_bench.facts import PythonFacts
+from inference_bench.text import HIDDEN, is_secret, without_secrets
 
 _PACKAGES = (
     "inference-bench",
@@ -31,23 +33,6 @@ _VARIABLES = re.compile(
     r"(OMP|KMP|GOMP|MKL|OPENBLAS|BLIS|ONEDNN|DNNL|ATEN|PYTORCH|TORCH|HF|TRANSFORMERS|TOKENIZERS|CUDA|CUBLAS|NCCL)_\w+"
     r"|(MALLOC|JEMALLOC|TCMALLOC)_\w+|PYTHON\w+|LD_PRELOAD|LD_BIND_NOW|GLIBC_TUNABLES|NVIDIA_VISIBLE_DEVICES"
 )
-_SECRET = re.compile(r"TOKEN(?!IZERS)|SECRET|PASSWORD|API_KEY")
-"""Variables whose values must not get into files that people share."""
-
-
-class PythonFacts(TypedDict, total=False):
-    """What is known of the interpreter."""
-
-    version: str
-    implementation: str
-    compiler: str
-    optimization_flags: str | None
-    profile_guided: bool | None
-    link_time_optimized: bool | None
-    debug_build: bool
-    free_threaded: bool
-    gil_enabled: bool
-    hash_randomization: bool
 
 
 def describe_python() -> PythonFacts:
@@ -76,7 +61,7 @@ def package_versions() -> dict[str, str | None]:
 def relevant_variables() -> dict[str, str]:
     """Return the environment variables that matter for speed; "(set)" instead of a secret value."""
     return {
-        name: "(set)" if _SECRET.search(name) else value
+        name: HIDDEN if is_secret(name) else without_secrets(value)
         for name, value in sorted(os.environ.items())
         if _VARIABLES.fullmatch(name)
     }

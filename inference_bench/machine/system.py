@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import platform
 import re
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from inference_bench.machine.procfs import cpuinfo, first_number, integer, text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from inference_bench.facts import SystemFacts
+
 _CLOCKSOURCES = "sys/devices/system/clocksource/clocksource0"
-
-
-class SystemFacts(TypedDict, total=False):
-    """What is known of the operating system."""
-
-    system: str
-    kernel: str
-    architecture: str
-    distribution: str | None
-    libc: str | None
-    hypervisor: str | None
-    container: str | None
-    clocksource: str | None
-    address_randomization: int | None
-    uptime_s: float | None
 
 
 def describe_system(root: Path) -> SystemFacts:

@@ -16,7 +16,7 @@ from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
 from inference_bench.results.run import Run, load_run
-from inference_bench.results.run_folder import create_run_folder, locked
+from inference_bench.results.run_folder import RECORD, create_run_folder, locked
 from inference_bench.results.serialization import spec_from_plain
 from inference_bench.spec import Spec
 
@@ -97,7 +97,7 @@ async def resume_run(
         UsageError: the run cannot be resumed; nothing was measured.
     """
     former = load_run(folder)
-    spec = spec_from_plain(former.record.spec)
+    spec = spec_from_plain(former.record.spec, folder / RECORD)
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
     session = Session(spec, prepared, folder, progress or Progress(), former, retry_failed=retry_failed, force=force)
     session.check_environment(force=force)

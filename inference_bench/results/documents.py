@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from dataclasses import dataclass
+from typing import Literal, NotRequired, TypedDict
+
+from inference_bench.facts import Environment
+from inference_bench.grade import Finding
+from inference_bench.plan import Case
+from inference_bench.result import Failure, Status, Summary
+from inference_bench.spec import Setup
 
 
 class CaseEntry(TypedDict):
@@ -15,14 +22,6 @@ class CaseEntry(TypedDict):
     benchmark: str
     setup: Mapping[str, object]
     parameters: Mapping[str, int | str]
-
-
-class SummaryEntry(TypedDict):
-    """The fields of ``Summary`` that hold other dataclasses; the other fields are as they are there."""
-
-    quantiles: Mapping[str, Mapping[str, object]]
-    score: NotRequired[Mapping[str, object] | None]
-    modes: NotRequired[Sequence[Mapping[str, object]]]
 
 
 class FindingEntry(TypedDict):
@@ -38,23 +37,89 @@ class FindingEntry(TypedDict):
 class TrustEntry(TypedDict):
     """A grade; ``rules`` and ``reasons`` are missing if it was stored before rules had a version."""
 
-    grade: str | None
+    grade: Literal["A", "B", "C", "D", "F"] | None
     rules: NotRequired[int | None]
-    findings: Sequence[str]
-    reasons: NotRequired[Sequence[FindingEntry]]
+    findings: NotRequired[Sequence[str]]
+    reasons: NotRequired[Sequence[Finding]]
+
+
+class WeightsEntry(TypedDict, total=False):
+    """The part of a model's description that every engine gives."""
+
+    source: str | None
+    label: str | None
+    trained: bool | None
+    scale: str | None
+    digest: str | None
+
+
+class ModelEntry(TypedDict, total=False):
+    """What a model says of itself; a plugin may say anything besides."""
+
+    weights: WeightsEntry | None
+
+
+class DecisionEntry(TypedDict, total=False):
+    """Why sampling ended."""
+
+    converged: bool
+    reason: str
+    targets: Mapping[str, object]
+
+
+class ClockEntry(TypedDict, total=False):
+    """What the clock says of itself; it says more than is read."""
+
+    source: str
+    reason: str
+    resolution_ns: float
+    read_cost_ns: float
+    suspends: int
+    backwards: int
+    drift: bool
+
+
+class WorkerEntry(TypedDict, total=False):
+    """One process of a case; ``usage``, ``sampler`` and ``spans`` are counters by name."""
+
+    run: int
+    pid: int
+    usage: Mapping[str, float | None] | None
+    sampler: Mapping[str, object] | None
+    spans: Mapping[str, int] | None
+    clock: ClockEntry | None
+    versions: Mapping[str, str | None] | None
+    decision: DecisionEntry | None
+    load_steps: Sequence[Mapping[str, str | int]]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCase:
+    """A case as it was stored; its id is that of its time, by which its files are found."""
+
+    id: str
+    model: str
+    benchmark: str
+    setup: Setup
+    parameters: Mapping[str, int | str]
+
+    @property
+    def case(self) -> Case:
+        """The case."""
+        return Case(self.model, self.benchmark, self.setup, self.parameters)
 
 
 class ResultEntry(TypedDict):
     """One case in ``results.json``; the last three are paths relative to the folder, or None."""
 
-    case: CaseEntry
-    status: str
-    model: Mapping[str, object]
-    summaries: Sequence[SummaryEntry]
+    case: StoredCase
+    status: Status
+    model: ModelEntry
+    summaries: Sequence[Summary]
     notes: Sequence[str]
-    workers: Sequence[Mapping[str, object]]
-    failure: Mapping[str, object] | None
-    trust: NotRequired[TrustEntry]
+    workers: Sequence[WorkerEntry]
+    failure: Failure | None
+    trust: NotRequired[TrustEntry | None]
     headline: NotRequired[Sequence[str]]
     samples: NotRequired[str | None]
     memory: NotRequired[str | None]
@@ -64,16 +129,36 @@ class ResultEntry(TypedDict):
 class ResultsDocument(TypedDict):
     """``results.json``."""
 
-    schema_version: int
-    run: str
     results: Sequence[ResultEntry]
 
 
-class RecordDocument(TypedDict):
-    """``run.json``: the fields of ``RunRecord`` and the schema version."""
+class PlannedEntry(TypedDict):
+    """One planned case in ``run.json``."""
 
-    schema_version: int
-    cases: Sequence[Mapping[str, object]]
+    id: str
+    slug: NotRequired[str]
+    status: NotRequired[str]
+
+
+class OverlapEntry(TypedDict, total=False):
+    """How the next models loaded, and how much of it was hidden."""
+
+    policy: str
+    reason: str
+    loads_ahead: int
+    load_ns: int
+    hidden_ns: int
+    hideable_ns: int
+
+
+class RecordDocument(TypedDict):
+    """The parts of ``run.json`` whose content ``RunRecord`` leaves open."""
+
+    spec: Mapping[str, object]
+    environment: Environment
+    clock: NotRequired[ClockEntry]
+    overlap: NotRequired[OverlapEntry]
+    cases: Sequence[PlannedEntry]
 
 
 class SideEntry(TypedDict):
@@ -86,5 +171,5 @@ class SideEntry(TypedDict):
 class PairingDocument(TypedDict):
     """The fields of ``ab.json`` that are read; it also holds why measuring stopped, and more."""
 
-    sides: Sequence[SideEntry]
+    sides: tuple[SideEntry, SideEntry]
     level: float

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from inference_bench.analysis.location_shift import separate_shift
-from inference_bench.analysis.margin import MARGIN
-from inference_bench.analysis.quantiles import LEVEL
+from inference_bench.analysis.change_points import changes
 from inference_bench.metrics import METRICS
 from inference_bench.result import Status
 
@@ -19,9 +14,6 @@ if TYPE_CHECKING:
     from inference_bench.plan import Case
     from inference_bench.result import Estimate
     from inference_bench.results.run import Run
-
-LEAST = 4
-"""Runs needed on each side of a change: fewer have no exact interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,41 +74,3 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
         for (case_id, metric, phase), points in found.items()
         if len(points) > 1
     ]
-
-
-def changes(values: Sequence[float], level: float = LEVEL) -> dict[int, float]:
-    """Return where the values change permanently, and by what fraction.
-
-    The run medians are split in two where the Hodges-Lehmann shift between both parts is largest, and both parts again,
-    for as long as the shift's exact interval lies beyond the margin. Every possible place of
-    a split is a comparison of its own, so the level is corrected for their number (Bonferroni): the probability of any
-    false change stays below ``1 - level``.
-
-    Args:
-        values: one per run, in order of time.
-        level: confidence that there is no false change among all.
-
-    >>> changes([10.0] * 3)
-    {}
-    """
-    places = max(1, len(values) - 2 * LEAST + 1)
-    strict = 1 - (1 - level) / places
-    return dict(sorted(_splits(values, 0, strict)))
-
-
-def _splits(values: Sequence[float], first: int, level: float) -> list[tuple[int, float]]:
-    if len(values) < 2 * LEAST or min(values) <= 0:
-        return []
-    logs = np.log(np.array(values, dtype=np.float64))
-    best: tuple[float, int, float] | None = None
-    for place in range(LEAST, len(logs) - LEAST + 1):
-        shift = separate_shift(logs[:place], logs[place:])
-        interval = shift.interval(level)
-        beyond = 0.0 if interval is None else max(interval[0], -interval[1]) - math.log1p(MARGIN)
-        if beyond > 0 and (best is None or beyond > best[0]):
-            best = beyond, place, math.expm1(shift.value)
-    if best is None:
-        return []
-    _, place, change = best
-    before, after = _splits(values[:place], first, level), _splits(values[place:], first + place, level)
-    return [*before, (first + place, change), *after]

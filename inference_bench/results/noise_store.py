@@ -18,11 +18,16 @@ from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.errors import RunFormatError
 from inference_bench.results.atomic_file import write_atomically
+from inference_bench.results.reading import read_as, read_json
 from inference_bench.units import counted
 
 SCHEMA_VERSION = 1
 OLD_DAYS = 30
 """Age above which a floor is called old: kernel, load of the host and temperature may have changed."""
+
+_LARGEST = 1e30
+"""No figure of a metric is larger, and none is smaller than its inverse."""
+_ADVICE = "Delete it and measure the noise again."
 
 Slot = tuple[str, str, str]
 """Benchmark, metric and phase."""
@@ -43,6 +48,13 @@ class SessionDocument(TypedDict):
 
     measured_utc: str
     entries: Sequence[EntryDocument]
+
+
+class NoiseDocument(TypedDict):
+    """The file of one machine."""
+
+    schema_version: int
+    sessions: Sequence[SessionDocument]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +124,23 @@ def load_noise(fingerprint: str, folder: Path | None = None) -> Noise | None:
     if not sessions:
         return None
     cases: dict[Slot, dict[str, tuple[Pairs, ...]]] = {}
+    for session in sessions:
+        for entry in session["entries"]:
+            of_slot = cases.setdefault((entry["benchmark"], entry["metric"], entry["phase"]), {})
+            pairs = np.array(entry["pairs"], np.float64).reshape(-1, 2)
+            if not len(pairs) or not ((pairs > 1 / _LARGEST) & (pairs < _LARGEST)).all():
+                raise RunFormatError(f"{path}: pairs of {entry['metric']!r}, expected positive numbers. {_ADVICE}")
+            of_slot[entry["case"]] = (*of_slot.get(entry["case"], ()), pairs)
+    return Noise(max(_time(session, path) for session in sessions).isoformat(), len(sessions), cases)
+
+
+def _time(session: SessionDocument, path: Path) -> datetime:
     try:
-        for session in sessions:
-            for entry in session["entries"]:
-                of_slot = cases.setdefault((entry["benchmark"], entry["metric"], entry["phase"]), {})
-                pairs = np.array(entry["pairs"], np.float64).reshape(-1, 2)
-                of_slot[entry["case"]] = (*of_slot.get(entry["case"], ()), pairs)
-        return Noise(max(str(session["measured_utc"]) for session in sessions), len(sessions), cases)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunFormatError(f"{path}: damaged ({error!r}). Delete it and measure the noise again.") from error
+        found = datetime.fromisoformat(session["measured_utc"])
+    except ValueError:
+        given = session["measured_utc"][:60]
+        raise RunFormatError(f"{path}: measured_utc is {given!r}, expected an ISO 8601 time. {_ADVICE}") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def add_noise(
@@ -167,19 +187,14 @@ def _entries(before: Iterable[Observations], after: Iterable[Observations]) -> I
             )
 
 
-def _sessions(path: Path) -> list[SessionDocument]:
-    import orjson
-
-    try:
-        document = orjson.loads(path.read_bytes())
-        version, sessions = document["schema_version"], document["sessions"]
-    except FileNotFoundError:
+def _sessions(path: Path) -> Sequence[SessionDocument]:
+    if not path.exists():
         return []
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise RunFormatError(f"{path}: damaged ({error!r}). Delete it and measure the noise again.") from error
-    if version > SCHEMA_VERSION:
-        raise RunFormatError(f"{path}: version {version}, but this inference_bench reads up to {SCHEMA_VERSION}.")
-    return list(sessions)
+    document = read_as(NoiseDocument, read_json(path, _ADVICE), path, _ADVICE)
+    if document["schema_version"] > SCHEMA_VERSION:
+        given = document["schema_version"]
+        raise RunFormatError(f"{path}: version {given}, but this inference_bench reads up to {SCHEMA_VERSION}.")
+    return document["sessions"]
 
 
 def floor_sentence(noise: Noise | None, compared: Iterable[Comparisons], now: datetime | None = None) -> str:

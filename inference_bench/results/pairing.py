@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from inference_bench.errors import RunFormatError
 from inference_bench.results.atomic_file import write_atomically
+from inference_bench.results.documents import PairingDocument
+from inference_bench.results.reading import read_as, read_json
 
 if TYPE_CHECKING:
-    from inference_bench.results.documents import PairingDocument
     from inference_bench.results.run import Run
 
 PAIRING = "ab.json"
 _VERSION = 1
+_ADVICE = "Measure again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +58,18 @@ def read_pairing(folder: Path) -> PairedRuns | None:
     Raises:
         RunFormatError: the description is damaged.
     """
-    import orjson
-
     path = folder / PAIRING
     if not path.is_file():
         return None
-    try:
-        document: PairingDocument = orjson.loads(path.read_bytes())
-        first, second = document["sides"]
-        # Only the name counts, so that a description cannot point outside its folder.
-        folders = tuple(folder / Path(side["run"]).name for side in (first, second))
-        return PairedRuns((folders[0], folders[1]), (str(first["name"]), str(second["name"])), float(document["level"]))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise RunFormatError(f"{path}: damaged ({error!r}). Measure again.") from error
+    document = read_as(PairingDocument, read_json(path, _ADVICE), path, _ADVICE)
+    first, second = document["sides"]
+    # Only the name counts, so that a description cannot point outside its folder.
+    runs = [Path(side["run"]).name for side in (first, second)]
+    if not 0 < document["level"] < 1 or any(run in ("", "..") or "\0" in run for run in runs):
+        given, expected = (document["level"], *runs), "a level between 0 and 1, and names of folders"
+        raise RunFormatError(f"{path}: level and runs are {given!r}, expected {expected}. {_ADVICE}")
+    folders = folder / runs[0], folder / runs[1]
+    return PairedRuns(folders, (first["name"], second["name"]), document["level"])
 
 
 def pairing_of(before: Sequence[Run], after: Sequence[Run]) -> PairedRuns | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.columns import CASE_ID, Column, Columns, Kind, columns_of, columns_of_file
 from inference_bench.errors import RunFormatError
+from inference_bench.results.reading import ADVICE
 from inference_bench.results.schema_version import check_version
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 VERSION = "inference_bench.schema_version"
 """Key of the schema's metadata."""
-_ADVICE = "It was changed by hand or by another tool: restore it, or measure again."
 
 
 def to_arrow(columns: Columns, case_id: str, metadata: Mapping[str, str]) -> pa.Table:
@@ -50,13 +50,17 @@ def read_table(path: Path, columns: type[Columns]) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if path.exists() and not path.is_file():
+        raise RunFormatError(f"{path}: not a file, expected Parquet. Restore it, or measure again.")
     try:
         table = pq.read_table(path)
+        version = (table.schema.metadata or {}).get(VERSION.encode(), b"").decode()
+        _ = table.schema.names  # decoded here, where they may be no UTF-8
     except FileNotFoundError:
         raise
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise RunFormatError(f"{path}: not readable Parquet ({error}). Restore it, or measure again.") from error
-    check_version(path, (table.schema.metadata or {}).get(VERSION.encode(), b"").decode())
+    check_version(path, version)
     for column in columns_of_file(columns):
         table = _with_declared(path, table, column)
     return table
@@ -67,14 +71,26 @@ def _with_declared(path: Path, table: pa.Table, column: Column) -> pa.Table:
     import pyarrow as pa
 
     expected = _type(column)
-    if column.name not in table.column_names:
-        if column.missing is None:
-            raise RunFormatError(f"{path}: no column {column.name!r}. {_ADVICE}")
+    places = [place for place, name in enumerate(table.column_names) if name == column.name]
+    if not places and column.missing is not None:
         return table.append_column(column.name, pa.nulls(table.num_rows, expected))
-    found = table.schema.field(column.name).type
-    if _values_of(found) != _values_of(expected):
-        raise RunFormatError(f"{path}: column {column.name!r} is {found}, expected {expected}. {_ADVICE}")
-    return table
+    if len(places) != 1:
+        found = f"{len(places)} columns {column.name!r}, expected one" if places else f"no column {column.name!r}"
+        raise RunFormatError(f"{path}: {found}. {ADVICE}")
+    cells = table.column(places[0])
+    if _values_of(cells.type) != _values_of(expected):
+        raise RunFormatError(f"{path}: column {column.name!r} is {cells.type}, expected {expected}. {ADVICE}")
+    if cells.null_count and column.missing is None:
+        raise RunFormatError(f"{path}: column {column.name!r} has {cells.null_count} nulls, expected none. {ADVICE}")
+    return table if cells.type == expected else table.set_column(places[0], column.name, _cast(cells, expected))
+
+
+def _cast(cells: pa.ChunkedArray, expected: pa.DataType) -> pa.ChunkedArray:
+    """Return a column as it is stored by this package; pandas and DuckDB write words as plain or large text."""
+    import pyarrow as pa
+
+    plain = cells.cast(_values_of(expected))
+    return plain.dictionary_encode() if pa.types.is_dictionary(expected) else plain
 
 
 def _type(column: Column) -> pa.DataType:
@@ -87,7 +103,8 @@ def _type(column: Column) -> pa.DataType:
 def _values_of(type: pa.DataType) -> pa.DataType:
     import pyarrow as pa
 
-    return type.value_type if pa.types.is_dictionary(type) else type
+    values = type.value_type if pa.types.is_dictionary(type) else type
+    return pa.string() if pa.types.is_large_string(values) or pa.types.is_string_view(values) else values
 
 
 def _array(values: NDArray[np.generic], column: Column) -> pa.Array:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import pyarrow as pa
+    from duckdb import DuckDBPyConnection
 
     from inference_bench.results.tables import RunTables
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def query(sql: str, tables: RunTables) -> pa.Table:
     """Return the answer to a query over ``summaries``, ``samples``, ``memory`` and ``scores``.
 
-    Only tables that the query names are read.
+    Only tables that the query names are read; the query itself can neither read nor write a file.
 
     Raises:
         UsageError: DuckDB is not installed or rejects the query.
@@ -28,18 +29,25 @@ def query(sql: str, tables: RunTables) -> pa.Table:
     words = set(re.findall(r"\w+", sql.lower()))
     try:
         with duckdb.connect() as connection:
-            # A missing extension is an error, not a download.
-            connection.execute("SET autoinstall_known_extensions = false")
             for name in words.intersection(TABLE_NAMES):
                 table = getattr(tables, name)
                 if table.num_columns:  # DuckDB cannot register a table without columns
                     connection.register(name, table)
+            _restrict(connection)
             answer = connection.sql(sql)
             if answer is None:  # DuckDB 1 on a statement such as SET; DuckDB 2 answers with an empty table
                 raise UsageError("the statement returns nothing: expected a query, such as SELECT … FROM summaries.")
             return answer.to_arrow_table()
     except duckdb.Error as error:
         raise UsageError(f"DuckDB rejects the query: {_first_line(error)} Tables: {', '.join(TABLE_NAMES)}.") from error
+
+
+def _restrict(connection: DuckDBPyConnection) -> None:
+    """Leave a query the registered tables only: no files, no network, no extensions, no variables of this process."""
+    connection.execute("SET autoinstall_known_extensions = false")  # a missing extension is an error, not a download
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def _duckdb() -> ModuleType:

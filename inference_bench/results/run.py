@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from inference_bench.analysis.trust.case import judged
 from inference_bench.columns import TABLES
 from inference_bench.errors import RunFormatError
 from inference_bench.result import BenchmarkResult, RunRecord
+from inference_bench.results.documents import ResultEntry, ResultsDocument
 from inference_bench.results.parquet_table import read_table
+from inference_bench.results.reading import ADVICE, read_as, read_json
 from inference_bench.results.run_folder import RECORD, RESULTS
 from inference_bench.results.schema_version import check_version
 from inference_bench.results.serialization import record_from_plain, result_from_plain
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow as pa
-
-    from inference_bench.results.documents import RecordDocument, ResultsDocument
 
 _LISTED = 8
 """Runs that an error message names before it says how many more there are."""
@@ -94,32 +94,27 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     folder = Path(path)
     if not (folder / RECORD).is_file():
         raise RunFormatError(_not_a_run(folder))
-    record = cast("RecordDocument", _read(folder / RECORD))
-    results = cast("ResultsDocument", _read(folder / RESULTS))
-    try:
-        run_record = record_from_plain(record)
-        return Run(
-            record=run_record,
-            results=tuple(judged(result_from_plain(entry), run_record) for entry in results["results"]),
-            folder=folder,
-            files={
-                e["case"]["id"]: {name: cast("str | None", e.get(name)) for name in TABLES} for e in results["results"]
-            },
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        advice = "It was changed by hand or by another tool: restore it, or measure again."
-        raise RunFormatError(f"{folder}: a field is missing or has another type ({error!r}). {advice}") from error
+    record = record_from_plain(_read(folder / RECORD), folder / RECORD)
+    entries = read_as(ResultsDocument, _read(folder / RESULTS), folder / RESULTS)["results"]
+    return Run(
+        record=record,
+        results=tuple(judged(result_from_plain(entry), record) for entry in entries),
+        folder=folder,
+        files=dict(_files(entry, folder / RESULTS) for entry in entries),
+    )
+
+
+def _files(entry: ResultEntry, where: Path) -> tuple[str, dict[str, str | None]]:
+    """Return the id of a case and the paths of its files, which must be inside of the folder."""
+    files = {"samples": entry.get("samples"), "memory": entry.get("memory"), "scores": entry.get("scores")}
+    for name, path in files.items():
+        if path is not None and (PurePath(path).is_absolute() or ".." in PurePath(path).parts or "\0" in path):
+            raise RunFormatError(f"{where}: {name} is {path!r}, expected a path inside of the folder. {ADVICE}")
+    return entry["case"].id, files
 
 
 def _read(path: Path) -> object:
-    import orjson
-
-    try:
-        data = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise RunFormatError(f"{path}: {error.strerror}; expected a file that can be read.") from error
-    except orjson.JSONDecodeError as error:
-        raise RunFormatError(f"{path}: not whole JSON ({error}). Restore the file, or measure again.") from error
+    data = read_json(path)
     check_version(path, data.get("schema_version") if isinstance(data, dict) else None)
     return data
 

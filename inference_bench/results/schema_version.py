@@ -11,15 +11,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_LONGEST = 9
+"""Digits of a version; Python refuses to read a number of more than 4,300."""
+
+
 def check_version(path: Path, version: object) -> None:
     """Refuse a file that this code cannot read.
 
     Raises:
         RunFormatError: the file names no version, or a newer one.
     """
-    if not str(version).isdecimal():
+    text = str(version)
+    if not text.isdecimal() or len(text) > _LONGEST:
         raise RunFormatError(f"{path}: no schema_version in it; expected a file that inference_bench wrote.")
-    if int(str(version)) > SCHEMA_VERSION:
+    if int(text) > SCHEMA_VERSION:
         raise RunFormatError(
             f"{path}: schema version {version}, but this inference_bench reads up to {SCHEMA_VERSION}. Upgrade it."
         )

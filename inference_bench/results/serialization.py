@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any
 
-from inference_bench.grade import Finding, Grade, Severity
+from inference_bench.grade import Finding, Grade
 from inference_bench.metrics import better_of, unit_of
 from inference_bench.plan import Case
-from inference_bench.result import BenchmarkResult, Estimate, Failure, Mode, RunRecord, Status, Summary
-from inference_bench.results.documents import (
-    CaseEntry,
-    FindingEntry,
-    RecordDocument,
-    ResultEntry,
-    SummaryEntry,
-    TrustEntry,
-)
-from inference_bench.spec import Limits, Setup, Spec
-
-T = TypeVar("T")
+from inference_bench.result import BenchmarkResult, RunRecord, Summary
+from inference_bench.results.documents import CaseEntry, FindingEntry, RecordDocument, ResultEntry, TrustEntry
+from inference_bench.results.reading import read_as
+from inference_bench.spec import Spec
+from inference_bench.text import without_secrets
 
 _INT64 = range(-(1 << 63), 1 << 64)
 """Integers that orjson writes as numbers: signed and unsigned 64-bit."""
@@ -32,14 +25,16 @@ def plain(value: object) -> Any:
     """Return any value as data that JSON can hold.
 
     Descriptions of models and machines contain arbitrary objects (paths, NumPy scalars, undecodable bytes of a worker's
-    stderr); none of them may lose a result. NaN and infinities become None, because JSON has neither.
+    stderr); none of them may lose a result. Passwords in URLs are left out. NaN and infinities become
+    None, because JSON has neither.
     """
     if isinstance(value, Enum):
         return plain(value.value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value).encode("utf-8", "replace").decode("utf-8")
+        text = str(value).encode("utf-8", "replace").decode("utf-8")
+        return without_secrets(text) if "://" in text else text
     if isinstance(value, int):
         return int(value) if value in _INT64 else str(value)
     if isinstance(value, float):
@@ -67,15 +62,6 @@ def case_to_plain(case: Case) -> CaseEntry:
     }
 
 
-def case_from_plain(data: CaseEntry) -> Case:
-    """Return the case.
-
-    Raises:
-        KeyError, TypeError, ValueError: the data are not a case.
-    """
-    return Case(data["model"], data["benchmark"], _build(Setup, data["setup"]), dict(data["parameters"]))
-
-
 def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
     """Return a result without its samples, with the unit and direction of each metric."""
     return {
@@ -91,7 +77,7 @@ def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
     }
 
 
-def _grade_to_plain(grade: Grade | None) -> TrustEntry:
+def _grade_to_plain(grade: Grade | None) -> dict[str, object]:
     """Return a grade with the version of its rules; ``findings`` names what ``reasons`` explains."""
     if grade is None:
         return {"grade": None, "rules": None, "findings": [], "reasons": []}
@@ -124,23 +110,18 @@ def _summary_to_plain(summary: Summary) -> dict[str, object]:
     }
 
 
-def result_from_plain(data: ResultEntry) -> BenchmarkResult:
-    """Return the result; its samples, memory and scores are None.
-
-    Raises:
-        KeyError, TypeError, ValueError: the data are not a result.
-    """
-    failure = data["failure"]
+def result_from_plain(entry: ResultEntry) -> BenchmarkResult:
+    """Return the result of a checked entry of ``results.json``; its samples, memory and scores are None."""
     return BenchmarkResult(
-        case=case_from_plain(data["case"]),
-        status=Status(data["status"]),
-        summaries=tuple(_summary_from_plain(summary) for summary in data["summaries"]),
-        model=dict(data["model"]),
-        workers=tuple(data["workers"]),
-        notes=tuple(data["notes"]),
-        failure=None if failure is None else _build(Failure, failure),
-        grade=_grade_from_plain(data.get("trust")),
-        headline=tuple(data.get("headline", ())),
+        case=entry["case"].case,
+        status=entry["status"],
+        summaries=tuple(entry["summaries"]),
+        model=entry["model"],
+        workers=tuple(entry["workers"]),
+        notes=tuple(entry["notes"]),
+        failure=entry["failure"],
+        grade=_grade_from_plain(entry.get("trust")),
+        headline=tuple(entry.get("headline", ())),
     )
 
 
@@ -148,23 +129,8 @@ def _grade_from_plain(data: TrustEntry | None) -> Grade | None:
     """Return the grade; None if there is none, or it was stored before rules had a version, without its reasons."""
     if data is None or data["grade"] is None:
         return None
-    rules = data.get("rules")
-    if rules is None:
-        return None
-    reasons = (_build(Finding, of, severity=Severity[of["severity"].upper()]) for of in data["reasons"])
-    return Grade(data["grade"], tuple(reasons), rules)
-
-
-def _summary_from_plain(data: SummaryEntry) -> Summary:
-    quantiles = {name: _build(Estimate, estimate) for name, estimate in data["quantiles"].items()}
-    score = data.get("score")
-    return _build(
-        Summary,
-        data,
-        quantiles=quantiles,
-        score=None if score is None else _build(Estimate, score),
-        modes=tuple(_build(Mode, mode) for mode in data.get("modes", ())),
-    )
+    rules, reasons = data.get("rules"), data.get("reasons")
+    return None if rules is None or reasons is None else Grade(data["grade"], tuple(reasons), rules)
 
 
 def record_to_plain(record: RunRecord) -> dict[str, object]:
@@ -173,34 +139,28 @@ def record_to_plain(record: RunRecord) -> dict[str, object]:
     return data
 
 
-def record_from_plain(data: RecordDocument) -> RunRecord:
+def record_from_plain(data: object, where: object) -> RunRecord:
     """Return the record.
 
+    Args:
+        data: content of ``run.json``.
+        where: the file, for the message.
+
     Raises:
-        KeyError, TypeError: the data are not a record.
+        RunFormatError: the data are not a record.
     """
-    return _build(RunRecord, data, cases=tuple(data["cases"]))
+    read_as(RecordDocument, data, where)
+    return read_as(RunRecord, data, where)
 
 
-def spec_from_plain(data: Mapping[str, Any]) -> Spec:
+def spec_from_plain(data: object, where: object) -> Spec:
     """Return the spec.
 
+    Args:
+        data: ``RunRecord.spec``.
+        where: the file, for the message.
+
     Raises:
-        KeyError, TypeError: the data are not a spec.
-        UsageError: this version does not allow a value.
+        RunFormatError: the data are not a spec, or this version does not allow a value.
     """
-    return _build(
-        Spec,
-        data,
-        models=tuple(data["models"]),
-        benchmarks=tuple(data["benchmarks"]),
-        setups=tuple(_build(Setup, setup) for setup in data["setups"]),
-        axes={name: tuple(values) for name, values in data["axes"].items()},
-        limits=_build(Limits, data["limits"]),
-    )
-
-
-def _build(cls: type[T], data: Mapping[str, object], **replaced: object) -> T:
-    """Call ``cls`` with the entries that it has fields for; a later version may have added others."""
-    names: Iterable[str] = (field.name for field in fields(cls))  # type: ignore[arg-type]
-    return cls(**({name: data[name] for name in names if name in data} | replaced))
+    return read_as(Spec, data, where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from inference_bench.columns import TABLES
+from inference_bench.columns import TABLES, columns_of_file
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.results.discovery import open_runs
 from inference_bench.results.run import Run
@@ -68,7 +68,13 @@ class RunTables:
         import pyarrow as pa
 
         tables = list(self._tables(name))
-        return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+        if not tables:
+            return pa.table({})
+        try:
+            return pa.concat_tables(tables, promote_options="permissive")
+        except pa.ArrowException:  # foreign columns of one name and several types
+            names = ["run_id", *(column.name for column in columns_of_file(TABLES[name]))]
+            return pa.concat_tables([table.select(names) for table in tables], promote_options="permissive")
 
     def _tables(self, name: str) -> Iterator[pa.Table]:
         import pyarrow as pa
@@ -109,5 +115,5 @@ def _array(column: list[object]) -> pa.Array:
 
     try:
         return pa.array(column)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowException, OverflowError):
         return pa.array([None if value is None else str(value) for value in column])

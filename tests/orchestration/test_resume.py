@@ -124,4 +124,4 @@ def test_a_spec_survives_its_file(tmp_path, bad_models):
     request = replace(
         Spec(("a", "b"), suite="full", axes={"input_length": (8, 16), "view": ("steps",)}), limits=LIMITS, runs=3
     )
-    assert spec_from_plain(orjson.loads(orjson.dumps(plain(request)))) == request
+    assert spec_from_plain(orjson.loads(orjson.dumps(plain(request))), "run.json") == request

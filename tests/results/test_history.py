@@ -4,48 +4,14 @@ import asyncio
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.reports._pages.history import page
 from inference_bench.results.discovery import open_runs
-from inference_bench.results.history import changes, history
+from inference_bench.results.history import history
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
-
-
-def noisy(level, count, seed, spread=0.01):
-    return list(level * np.exp(np.random.default_rng(seed).normal(0, spread, count)))
-
-
-def test_a_step_is_found_where_it_is():
-    found = changes(noisy(100, 12, 1) + noisy(110, 12, 2))
-
-    assert list(found) == [12]
-    assert found[12] == pytest.approx(0.1, abs=0.02)
-
-
-def test_two_steps_are_two_changes():
-    found = changes(noisy(100, 10, 1) + noisy(120, 10, 2) + noisy(90, 10, 3))
-
-    assert list(found) == [10, 20]
-    assert found[10] > 0 > found[20]
-
-
-def test_noise_is_hardly_ever_a_change():
-    false = sum(bool(changes(noisy(100, 24, seed, spread=0.05))) for seed in range(200))
-
-    assert false <= 10  # at most 5 % by construction, and the margin takes most of these
-
-
-def test_what_is_within_the_margin_is_no_change():
-    assert changes(noisy(100, 15, 1, 0.0001) + noisy(100.5, 15, 2, 0.0001)) == {}
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [1.0] * 3 + [9.0] * 4, [5.0] * 40, [0.0] * 9 + [1.0] * 9])
-def test_too_few_equal_or_zero_values_are_no_change(values):
-    assert changes(values) == {}
 
 
 @pytest.fixture(scope="module")

@@ -93,3 +93,43 @@ def test_without_duckdb_the_message_says_what_to_install(root, monkeypatch):
 
     with pytest.raises(UsageError, match=r"pip install 'inference-bench\[duckdb\]'"):
         query("SELECT 1", load_runs(root))
+
+
+FILE_ACCESS = (
+    "COPY (SELECT 1) TO '{folder}/out.csv'",
+    "SELECT * FROM read_text('/etc/hostname')",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_parquet('{folder}/*/samples/*.parquet')",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT * FROM glob('/*')",
+    "ATTACH '{folder}/other.db'",
+    "EXPORT DATABASE '{folder}/out'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET enable_external_access = true",
+    "SET lock_configuration = false",
+    "SELECT * FROM table",
+    "SELECT * FROM words",
+    "SELECT * FROM tables",
+)
+
+
+@pytest.mark.parametrize("sql", FILE_ACCESS)
+def test_a_query_reaches_nothing_but_the_tables(root, tmp_path, capsys, sql):
+    words, table = {"secret"}, load_runs(root).samples
+    assert len(words) == 1
+    assert table.num_rows
+
+    code, out, told = ask(capsys, sql.format(folder=tmp_path), root)
+
+    assert (code, out) == (2, ""), told
+    assert told.startswith("error: ")
+    assert "unexpected" not in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_text_that_a_spreadsheet_takes_for_a_formula_is_told_from_one(root, capsys):
+    sql = "SELECT '=cmd|x!A0' AS \"=1+1\", '@SUM(1)' AS at, '-1' AS minus, -1 AS number, '\x1b[31mred\u202e' AS red"
+    _, out, _ = ask(capsys, sql, root, "--format", "csv")
+
+    assert out.splitlines() == ["'=1+1,at,minus,number,red", "'=cmd|x!A0,'@SUM(1),'-1,-1,red"]

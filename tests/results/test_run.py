@@ -114,7 +114,7 @@ def test_a_parent_folder_lists_its_runs(tmp_path):
         (lambda _: b"", "not whole JSON"),
         (lambda _: b"[]", "no schema_version"),
         (lambda _: b'{"schema_version": "x"}', "no schema_version"),
-        (lambda _: b'{"schema_version": %d}' % SCHEMA_VERSION, "a field is missing"),
+        (lambda _: b'{"schema_version": %d}' % SCHEMA_VERSION, "is missing, expected"),
         (lambda _: b'{"schema_version": %d}' % (SCHEMA_VERSION + 1), r"reads up to \d+\. Upgrade"),
     ],
 )

@@ -5,24 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypedDict
 
 from inference_bench.errors import UsageError
+from inference_bench.facts import GpuFacts
 from inference_bench.machine.device import Device, FoundDevice
 from inference_bench.machine.nvml import Gpu, read_nvml
 from inference_bench.units import counted
 
 _ADVICE = "Use --device cpu."
-
-
-class GpuFacts(TypedDict, total=False):
-    """What is known of one GPU; ``index`` is CUDA's number, absent if CUDA does not see the GPU."""
-
-    index: int
-    name: str | None
-    driver: str | None
-    memory_total_bytes: int
-    memory_free_bytes: int | None
 
 
 class Cuda(Device):

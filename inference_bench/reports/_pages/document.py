@@ -96,6 +96,9 @@ class Remarks:
     heading: str
     lines: tuple[Cell, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heading", one_line(self.heading))
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -105,3 +108,6 @@ class Page:
     blocks: tuple[Block, ...]
     remarks: tuple[Remarks, ...]
     legend: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "legend", one_line(self.legend))

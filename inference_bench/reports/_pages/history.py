@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from inference_bench.analysis.change_points import LEAST
 from inference_bench.metrics import METRICS, Better, title_of, unit_of
 from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Table, Tone
-from inference_bench.results.history import LEAST
 from inference_bench.spec import Setup
 from inference_bench.units import counted, format_value
 

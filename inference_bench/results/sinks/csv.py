@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, TextIO
 from inference_bench.metrics import QUANTILES, better_of, unit_of
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
 from inference_bench.results.atomic_file import write_atomically
-from inference_bench.results.run_folder import SUMMARIES
+from inference_bench.results.run import load_run
+from inference_bench.results.run_folder import RECORD, SUMMARIES
 from inference_bench.results.serialization import plain
 from inference_bench.results.sink import Sink
-from inference_bench.text import one_line
+from inference_bench.text import one_line, spreadsheet_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -55,12 +56,12 @@ class CsvSink(Sink):
     """Rewrites the table after each case."""
 
     def begin(self, record: RunRecord) -> None:
-        """Write the heading; rows that an earlier process of the same run wrote stay."""
-        self._rows: dict[str, list[dict[str, object]]] = {}
-        path = self.folder / SUMMARIES
-        if path.exists():
-            for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")):
-                self._rows.setdefault(row["case_id"], []).append(row)
+        """Write the heading, and the rows of what an earlier process of the same run measured.
+
+        Those come from results.json: a table that a spreadsheet has changed or damaged is written anew.
+        """
+        former = load_run(self.folder).results if (self.folder / RECORD).is_file() else ()
+        self._rows = {result.case.id: list(rows(result, record)) for result in former}
         self._write()
 
     def write(self, result: BenchmarkResult, record: RunRecord) -> None:
@@ -98,7 +99,7 @@ def write_table(stream: TextIO, table: Iterable[Mapping[str, object]]) -> None:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"  # DuckDB, pandas and Polars read these as Booleans
-    return one_line(value) if isinstance(value, str) else value
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, object]:
