@@ -19,8 +19,9 @@ class Observations:
         case: the case.
         metric: tag.
         phase: as in ``Samples``; of a scored metric the task.
-        values: process → median (or the quantile asked for) of its samples, in the metric's unit.
-        scores: item → score and weight, of a scored metric.
+        values: process → its figure in the metric's unit: the median (or the quantile asked for) of its samples, or the
+            metric's statistic of its scores, if each process measures them anew.
+        scores: item → score and weight, of a scored metric, in the order of the items.
         resolution: smallest difference that the instrument can measure, in the metric's unit.
         grade: the worst grade of the case's runs; empty if not graded.
     """

@@ -169,7 +169,7 @@ def test_a_baseline_that_failed_is_told_and_the_rest_compared(folders, broken):
 
 
 def test_scores_that_are_no_numbers_are_left_out_and_told(folders, monkeypatch):
-    items = [("accuracy", "task", "1", 1.0, 1.0), ("accuracy", "task", "2", math.nan, 1.0)]
+    items = [(0, "accuracy", "task", "1", 1.0, 1.0), (0, "accuracy", "task", "2", math.nan, 1.0)]
     monkeypatch.setattr("inference_bench.results.comparison_sides._items", lambda run, result: iter(items))
     problems = []
 

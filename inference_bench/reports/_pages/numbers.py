@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from inference_bench.metrics import Statistic, statistic_of
 from inference_bench.result import Estimate, Summary
 from inference_bench.units import GIB, KIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US
 
@@ -51,6 +53,14 @@ class Numbers:
 def needs(estimate: Estimate) -> str:
     """Return how many samples a missing estimate needs."""
     return "–" if estimate.needs is None else f"needs {estimate.needs}"
+
+
+def figure_heading(summaries: Iterable[Summary]) -> str:
+    """Return what the main figures of these summaries are: ``median``, ``mean`` …; ``figure`` if they differ."""
+    found = {
+        statistic_of(summary.metric) or (Statistic.MEAN if summary.score else Statistic.MEDIAN) for summary in summaries
+    }
+    return found.pop().value if len(found) == 1 else "figure"
 
 
 def numbers_of(summary: Summary, unit: str | None) -> Numbers:

@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from inference_bench.metrics import METRICS, title_of, unit_of
+from inference_bench.metrics import METRICS, Statistic, statistic_of, title_of, unit_of
 from inference_bench.reports._pages.document import Block, Cell, Column, Table, Tone
 from inference_bench.reports._pages.findings import TONES
 from inference_bench.reports._pages.numbers import numbers_of
 from inference_bench.spec import SETUP_AXES
+from inference_bench.units import format_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +83,7 @@ def overview(results: Sequence[BenchmarkResult]) -> Block | None:
         ),
     )
     lines = [text for found in figures if (text := _where(found))]
-    lines += ["×: ratio to the model's first row"] if len(rows) > len(baselines) else []
+    lines += ["×, +, -: ratio to, or difference from, the model's first row"] if len(rows) > len(baselines) else []
     if any(found.elsewhere for found in figures):
         lines.append(f"{_ELSEWHERE}: measured with the model's own parameters")
     return Block(Cell(HEADING, Tone.STRONG), tuple(Cell(line, Tone.QUIET) for line in lines), (table,))
@@ -177,6 +178,18 @@ def _cell(found: Figures, row: Key, baseline: Key) -> Cell:
     text += _ELSEWHERE if row in found.elsewhere else ""
     base = found.summaries[baseline].headline.value if baseline in found.summaries else None
     alike = found.elsewhere.get(row) == found.elsewhere.get(baseline)
-    if row == baseline or not base or value is None or not alike:
+    if row == baseline or base is None or value is None or not alike:
         return Cell(text)
-    return Cell(f"{text} ×{value / base:.2f}")
+    return Cell(f"{text} {_against(summary.metric, value, base)}".rstrip())
+
+
+def _against(metric: str, value: float, base: float) -> str:
+    """Return a figure against the baseline's: their ratio, or their difference if a ratio says nothing.
+
+    A slope or a growth may be zero or negative on either side.
+    """
+    if value > 0 and base > 0 and statistic_of(metric) is not Statistic.SLOPE:
+        return f"×{value / base:.2f}"
+    difference = value - base
+    sign = "+" if difference > 0 else "-" if difference < 0 else "±"
+    return f"{sign}{format_value(abs(difference), unit_of(metric) or '')}"
