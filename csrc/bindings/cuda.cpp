@@ -1,11 +1,12 @@
 // begin() and end() are plain C functions; everything around them goes through pybind11.
 #include "cuda_event_timer.hpp"
 
-#include <new>
 #include <stdexcept>
 #include <string>
 
 #include "column.hpp"
+#include "guarded.hpp"
+#include "method.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -89,21 +90,6 @@ PyObject* timer_end(PyObject* self, PyObject* const* args, Py_ssize_t n) {
 }
 
 // ---- the rest
-
-// Of what pybind11 would make of a C++ exception, for the plain type.
-template <typename Body>
-PyObject* guarded(Body body) {
-    try {
-        return body().release().ptr();
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
-}
 
 void refuse_foreign(const CudaEventTimer& timer) {
     if (!timer.foreign()) return;
@@ -217,11 +203,6 @@ void timer_dealloc(PyObject* self) {
     delete reinterpret_cast<Timer*>(self)->core;
     type->tp_free(self);
     Py_DECREF(type);
-}
-
-template <typename Function>
-PyCFunction as_method(Function* function) {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
 PyMethodDef timer_methods[] = {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <new>
 
+#include "guarded.hpp"
 #include "number.hpp"
 #include "register.hpp"
 
@@ -96,24 +97,12 @@ PyObject* histogram_observe_ns(PyObject* self, PyObject* arg) {
     Py_RETURN_NONE;
 }
 
-template <typename Read>
-PyObject* counts(Read read) {
-    try {
-        return py::cast(read()).release().ptr();
-    } catch (const std::bad_alloc&) {
-        return PyErr_NoMemory();
-    } catch (py::error_already_set& error) {
-        error.restore();
-        return nullptr;
-    }
-}
-
 PyObject* histogram_read(PyObject* self, PyObject*) {
-    return counts([self] { return core_of(self).read(); });
+    return guarded([self] { return py::cast(core_of(self).read()); });
 }
 
 PyObject* histogram_take(PyObject* self, PyObject*) {
-    return counts([self] { return core_of(self).take(); });
+    return guarded([self] { return py::cast(core_of(self).take()); });
 }
 
 PyObject* histogram_bits(PyObject* self, void*) { return PyLong_FromUnsignedLong(core_of(self).layout().bits()); }

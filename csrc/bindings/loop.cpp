@@ -5,6 +5,7 @@
 
 #include "call_times.hpp"
 #include "column.hpp"
+#include "method.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -41,7 +42,7 @@ bool time_each(const Call& call, std::int64_t n, CallTimes& times, std::int64_t&
         times.begin();
         PyObject* const result = PyObject_Vectorcall(call.callable, call.args, call.nargs, nullptr);
         times.end();
-        done += result != nullptr;
+        if (result != nullptr) ++done;
         if (!settle(result, done == n, returned)) return false;
     }
     return true;
@@ -51,11 +52,16 @@ bool time_all(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& 
     times.begin();
     while (done < n) {
         PyObject* const result = PyObject_Vectorcall(call.callable, call.args, call.nargs, nullptr);
-        done += result != nullptr;
+        if (result != nullptr) ++done;
         if (!settle(result, done == n, returned)) return false;
     }
     times.end();
     return true;
+}
+
+bool time_calls(bool each, const Call& call, std::int64_t n, CallTimes& times, std::int64_t& done,
+                py::object& returned) {
+    return each ? time_each(call, n, times, done, returned) : time_all(call, n, times, done, returned);
 }
 
 [[noreturn]] void throw_with_note(std::int64_t done, std::int64_t n, const char* what) {
@@ -71,8 +77,7 @@ bool time_all(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& 
 
 PyObject* do_nothing(PyObject*, PyObject* const*, Py_ssize_t) { Py_RETURN_NONE; }
 
-PyMethodDef do_nothing_def = {"do_nothing", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(do_nothing)),
-                              METH_FASTCALL, nullptr};
+PyMethodDef do_nothing_def = {"do_nothing", as_method(do_nothing), METH_FASTCALL, nullptr};
 
 struct LoopTimes {
     std::int64_t calls;
@@ -90,7 +95,7 @@ double floor_of(Call call, bool each) {
     CallTimes times(kFloorCalls);
     std::int64_t done = 0;
     py::object returned;
-    if (!(each ? time_each : time_all)(call, kFloorCalls, times, done, returned)) throw py::error_already_set();
+    if (!time_calls(each, call, kFloorCalls, times, done, returned)) throw py::error_already_set();
     const auto ns = times.durations_ns();
     if (!each) return static_cast<double>(ns[0]) / static_cast<double>(kFloorCalls);
     std::vector<std::int64_t> sorted(ns.get(), ns.get() + kFloorCalls);
@@ -124,9 +129,14 @@ LoopTimes loop(const py::object& callable, std::int64_t n, std::int64_t warmup, 
     if (!time_each(call, warmup, warming, done, returned)) throw_with_note(done, warmup, "warm-up calls");
     returned = py::none();
     done = 0;
-    if (!(each ? time_each : time_all)(call, n, times, done, returned)) throw_with_note(done, n, "calls");
+    if (!time_calls(each, call, n, times, done, returned)) throw_with_note(done, n, "calls");
 
-    LoopTimes found{n, {}, {}, {}, times.size(), warming.size(), floor_ns, std::move(returned)};
+    LoopTimes found{};
+    found.calls = n;
+    found.rows = times.size();
+    found.warmup_rows = warming.size();
+    found.floor_ns = floor_ns;
+    found.returned = std::move(returned);
     const py::gil_scoped_release released;
     found.begin_ns = times.begin_ns();
     found.duration_ns = times.durations_ns();

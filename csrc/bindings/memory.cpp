@@ -97,16 +97,25 @@ void register_memory(py::module_& m) {
     const MemorySamplerOptions defaults;
     py::class_<MemorySampler>(m, "MemorySampler", "A native thread that records this process's memory on a grid.")
         .def(py::init([](std::int64_t interval_ns, std::int64_t capacity, double budget, bool reset_hwm, bool pss) {
-                 return std::make_unique<MemorySampler>(
-                     MemorySamplerOptions{interval_ns, capacity, budget, reset_hwm, pss});
+                 MemorySamplerOptions options;
+                 options.interval_ns = interval_ns;
+                 options.capacity = capacity;
+                 options.budget = budget;
+                 options.reset_hwm = reset_hwm;
+                 options.pss = pss;
+                 return std::make_unique<MemorySampler>(options);
              }),
              "interval_ns"_a = defaults.interval_ns, "capacity"_a = defaults.capacity, "budget"_a = defaults.budget,
              "reset_hwm"_a = defaults.reset_hwm, "pss"_a = defaults.pss)
         .def("start", &MemorySampler::start, NoGil())
         .def("stop", &MemorySampler::stop, NoGil())
         .def(
-            "__enter__", [](MemorySampler& self) -> MemorySampler& { return self.start(), self; }, NoGil(),
-            py::return_value_policy::reference)
+            "__enter__",
+            [](MemorySampler& self) -> MemorySampler& {
+                self.start();
+                return self;
+            },
+            NoGil(), py::return_value_policy::reference)
         .def(
             "__exit__", [](MemorySampler& self, py::handle, py::handle, py::handle) { self.stop(); }, NoGil(),
             py::pos_only())

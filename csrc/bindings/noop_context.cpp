@@ -1,4 +1,5 @@
 // The least that a with statement can cost: the span's mechanism with nothing in it. What the span is measured against.
+#include "method.hpp"
 #include "spans.hpp"
 
 namespace inference_bench::bindings {
@@ -15,8 +16,7 @@ PyObject* noop_enter(PyObject*, PyObject*) { Py_RETURN_NONE; }
 PyObject* noop_exit(PyObject*, PyObject* const*, Py_ssize_t) { Py_RETURN_NONE; }
 
 PyMethodDef enter_def = {"__enter__", noop_enter, METH_NOARGS, nullptr};
-PyMethodDef exit_def = {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(noop_exit)),
-                        METH_FASTCALL, nullptr};
+PyMethodDef exit_def = {"__exit__", as_method(noop_exit), METH_FASTCALL, nullptr};
 
 PyObject* get_enter(PyObject* self, PyObject* of, PyObject*) {
     PyObject* const found = of == nullptr ? self : cast(of)->enter;

@@ -141,8 +141,12 @@ void register_nvml(py::module_& m) {
         .def("start", &start, NoGil())
         .def("stop", &stop, NoGil())
         .def(
-            "__enter__", [](nvml::Sampler& self) -> nvml::Sampler& { return start(self), self; }, NoGil(),
-            py::return_value_policy::reference)
+            "__enter__",
+            [](nvml::Sampler& self) -> nvml::Sampler& {
+                start(self);
+                return self;
+            },
+            NoGil(), py::return_value_policy::reference)
         .def(
             "__exit__", [](nvml::Sampler& self, py::handle, py::handle, py::handle) { stop(self); }, NoGil(),
             py::pos_only())

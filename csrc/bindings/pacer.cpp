@@ -1,6 +1,7 @@
 #include "pacer.hpp"
 
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "column.hpp"
+#include "guarded.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -129,9 +131,17 @@ PyObject* next_tick(PyObject* self, bool* over) {
     for (;;) {
         std::size_t index = 0;
         Pacer::Next next{};
+        std::exception_ptr failure;
         Py_BEGIN_ALLOW_THREADS;
-        next = pacer->wait(index);
+        try {
+            next = pacer->wait(index);
+        } catch (...) {  // thrown on, it would leave this thread without the GIL
+            failure = std::current_exception();
+        }
         Py_END_ALLOW_THREADS;
+        if (failure != nullptr) {
+            return guarded([&]() -> py::object { std::rethrow_exception(failure); });
+        }
         switch (next) {
             case Pacer::Next::Tick:
                 pacer->delivered(index);

@@ -1,11 +1,13 @@
 // Spans, instants and counters by name: `span("decode")`, `begin("decode")`, `mark("first token")`, `counter("queue",
 // 7)`.
+#include <new>
+#include <stdexcept>
 #include <string_view>
 
+#include "method.hpp"
 #include "name_table.hpp"
 #include "number.hpp"
-#include "span_producer.hpp"
-#include "spans.hpp"
+#include "span_timing.hpp"
 
 namespace inference_bench::bindings {
 
@@ -41,8 +43,11 @@ Span* make_named_span(PyObject* name) {
     } catch (const std::bad_alloc&) {
         PyErr_NoMemory();
         return nullptr;
-    } catch (const std::exception& error) {
+    } catch (const std::length_error& error) {
         PyErr_SetString(PyExc_ValueError, error.what());
+        return nullptr;
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
         return nullptr;
     }
     PyObject* const span = make_span(name, id);
@@ -56,7 +61,8 @@ Span* look_up(PyObject* name) {
         return nullptr;
     }
     auto* span = reinterpret_cast<Span*>(PyDict_GetItemWithError(spans_by_name, name));
-    if (span == nullptr && (PyErr_Occurred() != nullptr || (span = make_named_span(name)) == nullptr)) return nullptr;
+    if (span == nullptr && PyErr_Occurred() == nullptr) span = make_named_span(name);
+    if (span == nullptr) return nullptr;
     Remembered& entry = place(name);
     Py_INCREF(name);
     Py_XSETREF(entry.name, name);
@@ -117,18 +123,13 @@ PyObject* py_counter(PyObject*, PyObject* const* args, Py_ssize_t n) {
     Py_RETURN_NONE;
 }
 
-template <typename Function>
-PyCFunction fastcall(Function* function) {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
 PyMethodDef functions[] = {
-    {"span", fastcall(py_span), METH_FASTCALL,
+    {"span", as_method(py_span), METH_FASTCALL,
      "span(name) or span(name, value): for a with statement, or to decorate."},
-    {"begin", fastcall(py_begin), METH_FASTCALL, "begin(name, id=..., value=0)"},
-    {"end", fastcall(py_end), METH_FASTCALL, "end(name, id=...)"},
-    {"mark", fastcall(py_mark), METH_FASTCALL, "mark(name, value=0): an instant."},
-    {"counter", fastcall(py_counter), METH_FASTCALL, "counter(name, value): a counter's new reading."},
+    {"begin", as_method(py_begin), METH_FASTCALL, "begin(name, id=..., value=0)"},
+    {"end", as_method(py_end), METH_FASTCALL, "end(name, id=...)"},
+    {"mark", as_method(py_mark), METH_FASTCALL, "mark(name, value=0): an instant."},
+    {"counter", as_method(py_counter), METH_FASTCALL, "counter(name, value): a counter's new reading."},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -226,7 +227,8 @@ PyObject* as_int(const char* what, PyObject* object) {
 Span* find_span(PyObject* name) { return find(name); }
 
 bool decode_value(PyObject* object, std::int64_t* out) {
-    if ((*out = small_int(object)) >= 0) return true;
+    *out = small_int(object);
+    if (*out >= 0) return true;
     PyObject* const number = as_int("a value", object);
     if (number == nullptr) return false;
     int overflow = 0;
@@ -238,7 +240,10 @@ bool decode_value(PyObject* object, std::int64_t* out) {
 
 bool decode_id(PyObject* object, std::uint64_t* out) {
     const std::int64_t small = small_int(object);
-    if (small >= 0) return *out = static_cast<std::uint64_t>(small), true;
+    if (small >= 0) {
+        *out = static_cast<std::uint64_t>(small);
+        return true;
+    }
     PyObject* const number = as_int("an id", object);
     if (number == nullptr) return false;
     *out = PyLong_AsUnsignedLongLong(number);

@@ -1,6 +1,7 @@
 // A coroutine under a span, from its first step to its end. asyncio drives it as it would the wrapped one.
-#include "span_producer.hpp"
-#include "spans.hpp"
+#include "method.hpp"
+#include "private_api.hpp"
+#include "span_timing.hpp"
 
 namespace inference_bench::bindings {
 namespace {
@@ -22,10 +23,12 @@ constexpr int kMaxFreeCoroutines = 256;
 
 SpanCoroutine* cast(PyObject* self) { return reinterpret_cast<SpanCoroutine*>(self); }
 
+// False with an exception set if the span must not be entered.
 bool start(SpanCoroutine* c) {
     if (c->started) return true;
     c->begin = span_ticks();
-    return c->started = c->begin != 0 || may_enter(c->span);
+    c->started = c->begin != 0 || may_enter(c->span);
+    return c->started;
 }
 
 void end(SpanCoroutine* c, bool raised) {
@@ -137,8 +140,7 @@ void coroutine_dealloc(PyObject* self) {
 
 PyMethodDef coroutine_methods[] = {
     {"send", send, METH_O, "As of a coroutine."},
-    {"throw", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(throw_into)), METH_FASTCALL,
-     "As of a coroutine."},
+    {"throw", as_method(throw_into), METH_FASTCALL, "As of a coroutine."},
     {"close", close, METH_NOARGS, "As of a coroutine."},
     {"__await__", await_method, METH_NOARGS, "As of a coroutine."},
     {nullptr, nullptr, 0, nullptr},
@@ -171,7 +173,7 @@ PyObject* make_span_coroutine(Span* span, PyObject* coroutine) {
     if (self != nullptr) {
         free_coroutines = self->next_free;
         --free_coroutine_count;
-        _Py_NewReference(reinterpret_cast<PyObject*>(self));
+        revive(reinterpret_cast<PyObject*>(self));
     } else {
         self = PyObject_GC_New(SpanCoroutine, coroutine_type);
         if (self == nullptr) {
@@ -182,7 +184,8 @@ PyObject* make_span_coroutine(Span* span, PyObject* coroutine) {
     self->wrapped = coroutine;
     self->span = span;
     self->begin = 0;
-    self->started = self->ended = false;
+    self->started = false;
+    self->ended = false;
     PyObject_GC_Track(reinterpret_cast<PyObject*>(self));
     return reinterpret_cast<PyObject*>(self);
 }

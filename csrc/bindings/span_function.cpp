@@ -1,7 +1,6 @@
 // A function or coroutine function under a span: called through the vectorcall protocol, so its arguments are passed on
 // as they came and no Python frame comes between. All else that one may ask a function is asked of the wrapped one.
-#include "span_producer.hpp"
-#include "spans.hpp"
+#include "span_timing.hpp"
 
 namespace inference_bench::bindings {
 namespace {

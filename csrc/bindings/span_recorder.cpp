@@ -5,7 +5,7 @@
 #include "name_table.hpp"
 #include "register.hpp"
 #include "spans.hpp"
-#include "table.hpp"
+#include "table_object.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -108,8 +108,8 @@ py::tuple native_span_cost(std::uint64_t n) {
 
 void register_spans(py::module_& m) {
     PyObject* const module = m.ptr();
-    if (!add_span_types(module) || !add_span_function_type(module) || !add_span_coroutine_type(module) ||
-        !add_span_calls(module) || !add_noop_context(module)) {
+    if (!add_span_type(module) || !add_span_entry_type(module) || !add_span_function_type(module) ||
+        !add_span_coroutine_type(module) || !add_span_calls(module) || !add_noop_context(module)) {
         throw py::error_already_set();
     }
     m.def("recording", &recording, "Whether a recorder runs.");
@@ -134,8 +134,12 @@ void register_spans(py::module_& m) {
         .def("stop", &SpanRecorder::stop, NoGil())
         .def("close", &SpanRecorder::close, NoGil())
         .def(
-            "__enter__", [](SpanRecorder& self) -> SpanRecorder& { return self.start(), self; }, NoGil(),
-            py::return_value_policy::reference)
+            "__enter__",
+            [](SpanRecorder& self) -> SpanRecorder& {
+                self.start();
+                return self;
+            },
+            NoGil(), py::return_value_policy::reference)
         .def(
             "__exit__", [](SpanRecorder& self, py::handle, py::handle, py::handle) { self.stop(); }, NoGil(),
             py::pos_only())

@@ -37,10 +37,12 @@ PyObject* make_span_coroutine(Span* span, PyObject* coroutine);
 
 PyObject* span_begin(Span* span, PyObject* const* args, Py_ssize_t n);
 PyObject* span_end(Span* span, PyObject* const* args, Py_ssize_t n);
+PyObject* span_begin_method(PyObject* self, PyObject* const* args, Py_ssize_t n);
+PyObject* span_end_method(PyObject* self, PyObject* const* args, Py_ssize_t n);
 
-// Whether the span may be entered although nobody records: yes while recorders are stopped, so that instrumented code
-// need not know; no, with an exception set, once the last was closed.
-bool may_enter(const Span* span);
+// For a span that is entered after the last recorder was closed: false with an exception set, or true while the
+// interpreter ends.
+bool refuse_unless_finalizing(const Span* span);
 
 // False with an exception set that says what was given. int and whatever has __index__.
 bool decode_value(PyObject* object, std::int64_t* out);
@@ -52,7 +54,8 @@ bool add_descriptor(PyObject* module, PyTypeObject* to, const char* name, const 
                     ternaryfunc call);
 
 // Each adds its types or functions to the module; false with an exception set.
-bool add_span_types(PyObject* module);
+bool add_span_type(PyObject* module);
+bool add_span_entry_type(PyObject* module);
 bool add_span_function_type(PyObject* module);
 bool add_span_coroutine_type(PyObject* module);
 bool add_span_calls(PyObject* module);

@@ -4,28 +4,18 @@
 #include <cmath>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include "clock.hpp"
 
 namespace inference_bench::cuda {
 namespace {
 
-constexpr std::int64_t kShortestSingleNs = 20'000;  // 0.5 us of an event's resolution is 2.5 % of it
-constexpr std::int64_t kShortestBatchNs = 50'000;   // 1 %
-constexpr std::int64_t kShortestPollNs = 50'000;    // polling without a pause cost TensorFlow 31 cores (issue 19073)
+constexpr std::int64_t kShortestPollNs = 50'000;  // polling without a pause cost TensorFlow 31 cores (issue 19073)
 constexpr std::int64_t kLongestPollNs = 2'000'000;
 constexpr std::int64_t kAwakeNs = 100'000'000;  // without work, then it sleeps until called: calling costs 2 us
 constexpr std::size_t kReadsPerPoll = 64;       // the driver's lock is let go in between
 constexpr std::size_t kMostUncollected = std::size_t{1} << 22;  // 300 MB that nobody came for
-constexpr std::size_t kFloorPairs = 64;
-constexpr std::size_t kWarmUpPairs = 8;
-
-template <typename T, typename Get>
-std::shared_ptr<const T[]> column(std::size_t rows, Get get) {
-    const std::shared_ptr<T[]> out(new T[rows]);
-    for (std::size_t i = 0; i < rows; ++i) out.get()[i] = get(i);
-    return out;
-}
 
 }  // namespace
 
@@ -39,7 +29,7 @@ CudaEventTimer::CudaEventTimer(const Driver& driver, std::size_t capacity, int d
     const CudaContext::Scope scope(context_, CaptureMode::Relaxed);
     pool_.grow(capacity);
     read_.reserve(capacity);
-    measure_floor();
+    floor_ = measure_event_floor(driver_, pool_, timeline_.idle_stream());
     if (reader) reader_.start("ib-cuda", reader_main, this);
 }
 
@@ -58,7 +48,8 @@ CudaEventTimer::Refusal CudaEventTimer::begin(std::uintptr_t stream, std::uint32
     id = next_id_.load(std::memory_order_relaxed);
     next_id_.store(id + 1, std::memory_order_relaxed);
     EventPair* const pair = pool_.take();
-    open_[open_count_++] = {id, pair};
+    open_[open_count_] = {id, pair};
+    ++open_count_;
     if (__builtin_expect(pair == nullptr, 0)) {
         exhausted_.store(exhausted_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return Refusal::None;
@@ -100,43 +91,17 @@ CudaEventTimer::Refusal CudaEventTimer::close(std::size_t index) noexcept {
         // Both sides are sequentially consistent: either the reader sees the pair before it sleeps, or we see it idle.
         if (reader_idle_.load()) reader_.wake();
     }
-    open_[index] = open_[--open_count_];
+    --open_count_;
+    open_[index] = open_[open_count_];
     return Refusal::None;
 }
 
 // ---- reading
 
-void CudaEventTimer::sort_submitted() noexcept {
-    EventPair* oldest = nullptr;  // the stack has the newest on top
-    for (EventPair* pair = submitted_.take_all(); pair != nullptr;) {
-        EventPair* const older = pair->next;
-        pair->next = oldest;
-        oldest = pair;
-        pair = older;
-    }
-    while (oldest != nullptr) {
-        EventPair* const newer = oldest->next;
-        enqueue(oldest);
-        oldest = newer;
-    }
-}
-
-void CudaEventTimer::enqueue(EventPair* pair) noexcept {
-    pair->next = nullptr;
-    std::size_t at = 0;
-    while (at < queue_count_ && queues_[at].stream != pair->stream) ++at;
-    if (at == kMaxQueues) at = kMaxQueues - 1;
-    if (at == queue_count_) queues_[queue_count_++] = {pair->stream, nullptr, nullptr};
-    StreamQueue& queue = queues_[at];
-    (queue.oldest == nullptr ? queue.oldest : queue.newest->next) = pair;
-    queue.newest = pair;
-}
-
 bool CudaEventTimer::read_ready(std::size_t at_most) noexcept {
-    sort_submitted();
+    queues_.add(submitted_.take_all());
     bool left = false;
-    for (std::size_t i = 0; i < queue_count_; ++i) {
-        StreamQueue& queue = queues_[i];
+    for (StreamQueue& queue : queues_) {
         while (EventPair* const pair = queue.oldest) {
             if (at_most == 0) return false;
             if (pair->error == kSuccess) {
@@ -146,7 +111,7 @@ bool CudaEventTimer::read_ready(std::size_t at_most) noexcept {
                 pair->error = result;
             }
             --at_most;
-            queue.oldest = pair->next;
+            queue.pop();
             read(*pair);
             pool_.give_back(pair);
         }
@@ -156,7 +121,15 @@ bool CudaEventTimer::read_ready(std::size_t at_most) noexcept {
 }
 
 void CudaEventTimer::read(EventPair& pair) noexcept {
-    Interval out{pair.id, pair.stream, pair.calls, pair.error, pair.after_begin, pair.before_end, kNoTime, kNoTime};
+    Interval out{};
+    out.id = pair.id;
+    out.stream = pair.stream;
+    out.calls = pair.calls;
+    out.error = pair.error;
+    out.after_begin = pair.after_begin;
+    out.before_end = pair.before_end;
+    out.gpu_begin_ns = kNoTime;
+    out.gpu_ns = kNoTime;
     if (out.error == kSuccess) {
         float ms = 0;
         out.error = driver_.event_elapsed_time(&ms, pair.begin, pair.end);
@@ -204,34 +177,7 @@ CudaColumns CudaEventTimer::take_columns() {
     std::vector<Interval> intervals;
     intervals.reserve(pool_.size());
     intervals.swap(read_);
-    std::sort(intervals.begin(), intervals.end(), [](const Interval& a, const Interval& b) { return a.id < b.id; });
-    const std::size_t rows = intervals.size();
-    const Interval* const all = intervals.data();
-    CudaColumns out{};
-    out.rows = rows;
-    out.id = column<std::int64_t>(rows, [=](std::size_t i) { return static_cast<std::int64_t>(all[i].id); });
-    out.stream =
-        column<std::uint64_t>(rows, [=](std::size_t i) { return reinterpret_cast<std::uintptr_t>(all[i].stream); });
-    out.calls = column<std::int64_t>(rows, [=](std::size_t i) { return all[i].calls; });
-    out.host_begin_ns = column<std::int64_t>(rows, [=](std::size_t i) { return ticks_to_ns(all[i].after_begin); });
-    out.host_ns = column<std::int64_t>(
-        rows, [=](std::size_t i) { return ticks_to_ns(all[i].before_end) - ticks_to_ns(all[i].after_begin); });
-    out.gpu_begin_ns = column<std::int64_t>(rows, [=](std::size_t i) {
-        return all[i].gpu_begin_ns == kNoTime ? kNoTime : timeline_.to_host_ns(all[i].gpu_begin_ns);
-    });
-    out.gpu_ns = column<std::int64_t>(rows, [=](std::size_t i) { return all[i].gpu_ns; });
-    const std::int64_t* const host_ns = out.host_ns.get();
-    out.gap_ns = column<std::int64_t>(
-        rows, [=](std::size_t i) { return all[i].gpu_ns == kNoTime ? kNoTime : host_ns[i] - all[i].gpu_ns; });
-    out.status = column<std::uint16_t>(rows, [=](std::size_t i) {
-        const Interval& interval = all[i];
-        const std::int64_t shortest = interval.calls > 1 ? kShortestBatchNs : kShortestSingleNs;
-        return static_cast<std::uint16_t>(interval.error != kSuccess   ? IntervalStatus::Failed
-                                          : interval.gpu_ns < shortest ? IntervalStatus::BelowResolution
-                                                                       : IntervalStatus::Ok);
-    });
-    out.error = column<std::uint16_t>(rows, [=](std::size_t i) { return static_cast<std::uint16_t>(all[i].error); });
-    return out;
+    return columns_of(std::move(intervals), timeline_);
 }
 
 void CudaEventTimer::grow_if_exhausted() {
@@ -245,38 +191,6 @@ void CudaEventTimer::grow_if_exhausted() {
     } catch (const std::exception& error) {
         growth_error_ = error.what();  // what was recorded is worth more than the exception
     }
-}
-
-void CudaEventTimer::measure_floor() {
-    const std::size_t pairs = std::min(kFloorPairs, pool_.size());
-    std::vector<EventPair*> taken;
-    for (std::size_t i = 0; i < pairs; ++i) taken.push_back(pool_.take());
-    const Stream stream = timeline_.idle_stream();
-    for (std::size_t i = 0; i < kWarmUpPairs; ++i) {
-        driver_.check(driver_.event_record(taken[i % pairs]->begin, stream), "cuEventRecord");
-    }
-    Result result = kSuccess;
-    for (EventPair* const pair : taken) {
-        pair->before_begin = ticks();
-        const Result begun = driver_.event_record(pair->begin, stream);
-        pair->after_begin = ticks();
-        const Result ended = driver_.event_record(pair->end, stream);
-        if (begun != kSuccess || ended != kSuccess) result = begun != kSuccess ? begun : ended;
-    }
-    driver_.check(result, "cuEventRecord");
-    driver_.check(driver_.event_synchronize(taken.back()->end), "cuEventSynchronize");
-    std::vector<std::int64_t> gpu, record;
-    for (EventPair* const pair : taken) {
-        float ms = 0;
-        driver_.check(driver_.event_elapsed_time(&ms, pair->begin, pair->end), "cuEventElapsedTime");
-        gpu.push_back(std::llround(static_cast<double>(ms) * 1e6));
-        record.push_back(ticks_to_ns(pair->after_begin) - ticks_to_ns(pair->before_begin));
-        pool_.give_back(pair);
-    }
-    std::sort(gpu.begin(), gpu.end());
-    std::sort(record.begin(), record.end());
-    floor_ = {
-        static_cast<std::int64_t>(pairs), gpu.front(), gpu[pairs / 2], gpu.back(), record.front(), record[pairs / 2]};
 }
 
 CudaTimerStats CudaEventTimer::stats() const {

@@ -4,49 +4,19 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <limits>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "cuda_context.hpp"
+#include "cuda_event_floor.hpp"
 #include "cuda_event_pool.hpp"
+#include "cuda_intervals.hpp"
+#include "cuda_stream_queues.hpp"
 #include "gpu_timeline.hpp"
 #include "native_thread.hpp"
 
 namespace inference_bench::cuda {
-
-// In a column of times, where the GPU gave none. Not -1, which a gap may be.
-constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min();
-
-enum class IntervalStatus : std::uint16_t {
-    Ok = 0,
-    BelowResolution = 1,  // under 20 us for one call, or 50 us for several: an event's own 0.5 us is too much of it
-    Failed = 2,           // the error column says why; there is no GPU time
-};
-
-// Sorted by id. Times in nanoseconds; those of the GPU mapped to the clock of now_ns().
-struct CudaColumns {
-    std::size_t rows;
-    std::shared_ptr<const std::int64_t[]> id;  // as begin() gave it; lost intervals leave a hole
-    std::shared_ptr<const std::uint64_t[]> stream;
-    std::shared_ptr<const std::int64_t[]> calls;
-    std::shared_ptr<const std::int64_t[]> host_begin_ns;
-    std::shared_ptr<const std::int64_t[]> host_ns;  // wall time between the two recordings, neither included
-    std::shared_ptr<const std::int64_t[]> gpu_begin_ns;
-    std::shared_ptr<const std::int64_t[]> gpu_ns;   // between the two events
-    std::shared_ptr<const std::int64_t[]> gap_ns;   // host - GPU; below 0 where the host did not wait for the GPU
-    std::shared_ptr<const std::uint16_t[]> status;  // IntervalStatus
-    std::shared_ptr<const std::uint16_t[]> error;   // the driver's CUresult; 0 is none
-};
-
-// What two events with nothing between them read, on this device, in this process.
-struct EventFloor {
-    std::int64_t pairs;
-    std::int64_t gpu_min_ns, gpu_median_ns, gpu_max_ns;
-    std::int64_t record_min_ns, record_median_ns;  // host: one cuEventRecord
-};
 
 struct CudaTimerStats {
     std::int64_t capacity;  // intervals that fit between begin() and being read
@@ -95,36 +65,17 @@ class CudaEventTimer {
     [[nodiscard]] CudaTimerStats stats() const;
 
   private:
-    struct Interval {
-        std::uint64_t id;
-        Stream stream;
-        std::uint32_t calls;
-        Result error;
-        std::uint64_t after_begin, before_end;  // host ticks
-        std::int64_t gpu_begin_ns, gpu_ns;
-    };
     struct Open {
         std::uint64_t id;
         EventPair* pair;  // null: lost
     };
-    // Events of a stream complete in the order in which they were recorded, so only the oldest is ever asked for.
-    struct StreamQueue {
-        Stream stream;
-        EventPair* oldest;
-        EventPair* newest;
-    };
-    static constexpr std::size_t kMaxQueues = 64;  // further streams share the last: read later, not wrongly
-
     Refusal close(std::size_t index) noexcept;
     [[nodiscard]] bool capturing(Stream stream) const noexcept;
 
     // With mutex_ held and the context current.
-    void sort_submitted() noexcept;
-    void enqueue(EventPair* pair) noexcept;
     bool read_ready(std::size_t at_most) noexcept;  // true when nothing is left
     void read(EventPair& pair) noexcept;
     void grow_if_exhausted();
-    void measure_floor();
 
     static void reader_main(void* self) noexcept;
     void run_reader() noexcept;
@@ -144,8 +95,7 @@ class CudaEventTimer {
 
     mutable std::mutex mutex_;  // over everything below; never taken by begin() and end()
     GpuTimeline timeline_;
-    std::array<StreamQueue, kMaxQueues> queues_{};
-    std::size_t queue_count_ = 0;
+    StreamQueues queues_;
     std::vector<Interval> read_;
     EventFloor floor_{};
     std::int64_t exhausted_before_ = 0;

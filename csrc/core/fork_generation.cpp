@@ -1,15 +1,17 @@
 #include "fork_generation.hpp"
 
-#include <pthread.h>
+#include <mutex>
+
+#include "fork_handlers.hpp"
 
 namespace inference_bench {
 
 std::atomic<std::uint32_t> detail::fork_count{0};
 
 void count_forks() {
-    static const int registered =
-        pthread_atfork(nullptr, nullptr, [] { detail::fork_count.fetch_add(1, std::memory_order_relaxed); });
-    static_cast<void>(registered);
+    static std::once_flag once;
+    std::call_once(
+        once, [] { at_fork(nullptr, nullptr, [] { detail::fork_count.fetch_add(1, std::memory_order_relaxed); }); });
 }
 
 }  // namespace inference_bench

@@ -11,7 +11,7 @@ namespace detail {
 extern std::atomic<std::uint32_t> fork_count;
 }
 
-// To be called before the first handle is got: forks are counted from then on.
+// To be called before the first handle is got: forks are counted from then on. Throws std::system_error.
 void count_forks();
 
 // One load, for hot paths; getpid() would be a system call.

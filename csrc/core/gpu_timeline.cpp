@@ -115,7 +115,13 @@ GpuTimeline::Description GpuTimeline::describe() const noexcept {
     const auto host_span = static_cast<double>(last.host_ns - first.host_ns);
     const bool known = last.gpu_ns - first.gpu_ns >= kShortestBaselineNs && host_span > 0;
     const double ppm = known ? (static_cast<double>(last.gpu_ns - first.gpu_ns) / host_span - 1) * 1e6 : 0;
-    return {anchor_count_, widest_ns_, rebases_, longest_step_ns_, ppm};
+    Description d{};
+    d.anchors = anchor_count_;
+    d.anchor_width_ns = widest_ns_;
+    d.rebases = rebases_;
+    d.longest_step_ns = longest_step_ns_;
+    d.gpu_clock_ppm = ppm;
+    return d;
 }
 
 }  // namespace inference_bench::cuda

@@ -26,7 +26,11 @@ class Histogram {
     bool record(std::int64_t value) noexcept {
         const auto v = static_cast<std::uint64_t>(value);  // negative: above every highest value
         if (__builtin_expect(v > layout_.highest(), 0)) {
-            value < 0 ? record_underflow<W>() : record_overflow<W>();
+            if (value < 0) {
+                record_underflow<W>();
+            } else {
+                record_overflow<W>();
+            }
             return false;
         }
         add_to<W>(counts_[layout_.index(v)], 1);

@@ -1,9 +1,6 @@
 #include "memory_sampler.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 
 #include "clock.hpp"
@@ -14,9 +11,6 @@ namespace {
 
 constexpr std::int64_t kShortestIntervalNs = 100'000;  // waking up alone is 2 % of a core at 1 ms, 22 % at 100 us
 constexpr std::int64_t kLongestIntervalNs = 3'600'000'000'000;
-
-std::mutex registry;  // before any sampler's own mutex, never after
-MemorySampler* samplers = nullptr;
 
 // One writer, so no read-modify-write instruction is needed.
 void add(std::atomic<std::int64_t>& counter, std::int64_t n) noexcept {
@@ -47,22 +41,14 @@ std::int64_t duration_ns(std::uint64_t from_ticks, std::int64_t ticks) {
 MemorySampler::MemorySampler(const MemorySamplerOptions& options)
     : options_(checked(options)),
       columns_(std::make_shared<SampleColumns>(static_cast<std::size_t>(options.capacity))),
+      phases_(options.reset_hwm, options.pss),
       present_interval_ns_(options.interval_ns) {
-    NativeThread::handle_forks();
-    static const int registered = pthread_atfork(lock_all, unlock_all, abandon_all);
-    static_cast<void>(registered);
-    const std::lock_guard<std::mutex> lock(registry);
-    next_ = samplers;
-    link_ = &samplers;
-    if (next_ != nullptr) next_->link_ = &next_;
-    samplers = this;
+    ForkRegistry<MemorySampler>::get().add(this);
 }
 
 MemorySampler::~MemorySampler() {
     stop();
-    const std::lock_guard<std::mutex> lock(registry);
-    *link_ = next_;
-    if (next_ != nullptr) next_->link_ = link_;
+    ForkRegistry<MemorySampler>::get().remove(this);
 }
 
 void MemorySampler::start() {
@@ -79,7 +65,7 @@ void MemorySampler::start() {
 void MemorySampler::stop() {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!running_) return;
-    end_phase();
+    phases_.end(*probes_);
     thread_.stop();
     running_ = false;
     ran_ns_ += monotonic_ns() - started_ns_;
@@ -95,9 +81,7 @@ void MemorySampler::mark_phase(const std::string& name) {
         throw std::invalid_argument("a phase's name must not be empty: that stands for outside every phase");
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!running_) throw std::runtime_error("cannot mark phase '" + name + "': the memory sampler is not running");
-    const std::uint16_t id = name_id(name);
-    end_phase();
-    begin_phase(id);
+    phases_.begin(name, *probes_);
 }
 
 // ---- the thread
@@ -135,104 +119,38 @@ void MemorySampler::take_sample() noexcept {
     if (!columns_->append(sample)) add(dropped_, 1);
 }
 
-// ---- phases
-
-std::uint16_t MemorySampler::name_id(const std::string& name) {
-    constexpr std::size_t kMostNames = std::numeric_limits<std::uint16_t>::max();
-    if (const auto found = name_ids_.find(name); found != name_ids_.end()) return found->second;
-    if (names_.size() > kMostNames) {
-        throw std::runtime_error("a memory sampler has room for 65,535 different phase names; '" + name +
-                                 "' is one more");
-    }
-    const auto id = static_cast<std::uint16_t>(names_.size());
-    names_.push_back(name);
-    name_ids_.emplace(name, id);
-    return id;
-}
-
-void MemorySampler::begin_phase(std::uint16_t name) {
-    Phase phase{};
-    phase.name = name;
-    phase.open = true;
-    phase.hwm_reset = options_.reset_hwm && probes_->reset_hwm();
-    phase.resets = hwm_resets();
-    phase.hwm_begin_bytes = probes_->hwm_bytes();
-    phase.readings.rss_begin_bytes = probes_->rss_bytes();
-    phase.begin_ticks = ticks();
-    phases_.push_back(std::move(phase));
-}
-
-void MemorySampler::end_phase() noexcept {
-    if (phases_.empty() || !phases_.back().open) return;
-    Phase& phase = phases_.back();
-    phase.end_ticks = ticks();
-    MemoryPhase& r = phase.readings;
-    r.rss_end_bytes = probes_->rss_bytes();
-    r.hwm_bytes = probes_->hwm_bytes();
-    const bool mine = hwm_resets() == phase.resets;
-    r.hwm_exact = mine && r.hwm_bytes >= 0 && (phase.hwm_reset || r.hwm_bytes > phase.hwm_begin_bytes);
-    r.cgroup_peak_bytes = probes_->cgroup_peak_bytes();
-    SmapsRollup rollup{};
-    const bool rolled_up = options_.pss && probes_->smaps_rollup(rollup);
-    r.pss_bytes = rolled_up ? rollup.pss_bytes : kAbsent;
-    r.uss_bytes = rolled_up ? rollup.uss_bytes : kAbsent;
-    phase.open = false;
-}
-
-MemoryPhase MemorySampler::summarise(const Phase& phase, std::size_t rows) const {
-    const std::uint64_t* const ticks = columns_->ticks();
-    const std::uint64_t* const first = std::lower_bound(ticks, ticks + rows, phase.begin_ticks);
-    const std::uint64_t* const last =
-        phase.open ? ticks + rows : std::lower_bound(first, ticks + rows, phase.end_ticks);
-    MemoryPhase out = phase.readings;
-    if (phase.open) {
-        out.rss_end_bytes = out.hwm_bytes = out.cgroup_peak_bytes = out.pss_bytes = out.uss_bytes = kAbsent;
-    }
-    out.name = names_[phase.name];
-    out.begin_ns = ticks_to_ns(phase.begin_ticks);
-    out.end_ns = phase.open ? kAbsent : ticks_to_ns(phase.end_ticks);
-    out.samples = last - first;
-    out.sampled_peak_bytes = std::max(out.rss_begin_bytes, out.rss_end_bytes);
-    for (const std::uint64_t* at = first; at != last; ++at) {
-        out.sampled_peak_bytes = std::max(out.sampled_peak_bytes, columns_->rss_bytes()[at - ticks]);
-    }
-    return out;
-}
-
 // ---- what was recorded
 
 MemoryColumns MemorySampler::columns() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     const std::size_t rows = columns_->size();
+    const std::uint64_t* const ticks = columns_->ticks();
     const std::shared_ptr<std::int64_t[]> time_ns(new std::int64_t[rows]);
     const std::shared_ptr<std::int64_t[]> cost_ns(new std::int64_t[rows]);
     const std::shared_ptr<std::uint16_t[]> phase(new std::uint16_t[rows]());
-    const std::uint64_t* const ticks = columns_->ticks();
     ticks_to_ns(ticks, time_ns.get(), rows);
     for (std::size_t i = 0; i < rows; ++i) cost_ns.get()[i] = duration_ns(ticks[i], columns_->cost_ticks()[i]);
-    for (const Phase& p : phases_) {
-        const auto* const first = std::lower_bound(ticks, ticks + rows, p.begin_ticks);
-        const auto* const last = p.open ? ticks + rows : std::lower_bound(first, ticks + rows, p.end_ticks);
-        std::fill(phase.get() + (first - ticks), phase.get() + (last - ticks), p.name);
-    }
-    // Aliases: the columns stay alive while anybody looks at one of them.
-    const std::shared_ptr<const std::int64_t[]> rss(columns_, columns_->rss_bytes());
-    const std::shared_ptr<const std::int64_t[]> cgroup(columns_, has_cgroup_ ? columns_->cgroup_bytes() : nullptr);
-    return {rows, time_ns, rss, cgroup, phase, cost_ns};
+    phases_.label(*columns_, rows, phase.get());
+
+    MemoryColumns out{};
+    out.rows = rows;
+    out.time_ns = time_ns;
+    // Aliases: the columns stay alive as long as a view of one of them.
+    out.rss_bytes = std::shared_ptr<const std::int64_t[]>(columns_, columns_->rss_bytes());
+    if (has_cgroup_) out.cgroup_bytes = std::shared_ptr<const std::int64_t[]>(columns_, columns_->cgroup_bytes());
+    out.phase = phase;
+    out.probe_cost_ns = cost_ns;
+    return out;
 }
 
 std::vector<std::string> MemorySampler::phase_names() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return names_;
+    return phases_.names();
 }
 
 std::vector<MemoryPhase> MemorySampler::phases() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const std::size_t rows = columns_->size();
-    std::vector<MemoryPhase> out;
-    out.reserve(phases_.size());
-    for (const Phase& phase : phases_) out.push_back(summarise(phase, rows));
-    return out;
+    return phases_.summaries(*columns_, columns_->size());
 }
 
 MemorySamplerStats MemorySampler::stats() const {
@@ -260,33 +178,12 @@ MemorySamplerStats MemorySampler::stats() const {
 
 // ---- fork
 
-void MemorySampler::lock_all() {
-    registry.lock();
-    for (MemorySampler* s = samplers; s != nullptr; s = s->next_) s->mutex_.lock();
-}
-
-void MemorySampler::unlock_all() {
-    for (MemorySampler* s = samplers; s != nullptr; s = s->next_) s->mutex_.unlock();
-    registry.unlock();
-}
-
-void MemorySampler::abandon_all() {
-    for (MemorySampler* s = samplers; s != nullptr; s = s->next_) s->abandon_thread();
-    unlock_all();
-}
-
-// The thread did not come along, so there is nothing to join; the open phase ends here without readings, since the
-// descriptors still look at the parent.
-void MemorySampler::abandon_thread() noexcept {
+// The thread did not come along, so there is nothing to join.
+void MemorySampler::abandon_in_child() noexcept {
     if (!running_) return;
     running_ = false;
     ran_ns_ += monotonic_ns() - started_ns_;
-    if (phases_.empty() || !phases_.back().open) return;
-    Phase& phase = phases_.back();
-    phase.open = false;
-    phase.end_ticks = ticks();
-    MemoryPhase& r = phase.readings;
-    r.rss_end_bytes = r.hwm_bytes = r.cgroup_peak_bytes = r.pss_bytes = r.uss_bytes = kAbsent;
+    phases_.end_unread();
 }
 
 }  // namespace inference_bench

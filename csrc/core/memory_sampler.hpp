@@ -6,9 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "fork_registry.hpp"
+#include "memory_phases.hpp"
 #include "native_thread.hpp"
 #include "probes.hpp"
 #include "sample_columns.hpp"
@@ -21,22 +22,6 @@ struct MemorySamplerOptions {
     double budget = 0.01;                           // of one core; beyond it the interval is doubled
     bool reset_hwm = false;                         // at each phase's beginning: its peak is then exact
     bool pss = false;                               // smaps_rollup at each phase's end: 0.3-170 ms
-};
-
-// One stretch between two marks. Bytes are kAbsent where there is no reading.
-struct MemoryPhase {
-    std::string name;
-    std::int64_t begin_ns;
-    std::int64_t end_ns;  // kAbsent while it lasts
-    std::int64_t rss_begin_bytes;
-    std::int64_t rss_end_bytes;
-    std::int64_t samples;
-    std::int64_t sampled_peak_bytes;  // the most that the samples and the two edges saw; short peaks pass between them
-    std::int64_t hwm_bytes;           // the kernel's high-water mark at the end
-    bool hwm_exact;                   // that mark was set within this phase: it is this phase's peak
-    std::int64_t cgroup_peak_bytes;   // at the end, since the cgroup began
-    std::int64_t pss_bytes;           // at the end
-    std::int64_t uss_bytes;
 };
 
 struct MemoryColumns {
@@ -83,31 +68,14 @@ class MemorySampler {
     [[nodiscard]] MemorySamplerStats stats() const;
 
   private:
-    struct Phase {
-        std::uint16_t name;
-        bool open;
-        bool hwm_reset;
-        std::uint64_t begin_ticks;
-        std::uint64_t end_ticks;
-        std::uint64_t resets;  // hwm_resets() as the phase began
-        std::int64_t hwm_begin_bytes;
-        MemoryPhase readings;
-    };
-
     static void thread_main(void* self) noexcept;
     void run() noexcept;
     void take_sample() noexcept;
 
-    std::uint16_t name_id(const std::string& name);
-    void begin_phase(std::uint16_t name);
-    void end_phase() noexcept;
-    [[nodiscard]] MemoryPhase summarise(const Phase& phase, std::size_t rows) const;
-
-    // fork: every sampler is locked over it, so the child finds none half changed.
-    static void lock_all();
-    static void unlock_all();
-    static void abandon_all();
-    void abandon_thread() noexcept;
+    friend class ForkRegistry<MemorySampler>;
+    void lock_before_fork() { mutex_.lock(); }
+    void unlock_after_fork() noexcept { mutex_.unlock(); }
+    void abandon_in_child() noexcept;
 
     const MemorySamplerOptions options_;
     const std::shared_ptr<SampleColumns> columns_;
@@ -119,9 +87,7 @@ class MemorySampler {
     NativeThread thread_;
     std::int64_t started_ns_ = 0;
     std::int64_t ran_ns_ = 0;  // in earlier runs
-    std::vector<Phase> phases_;
-    std::vector<std::string> names_{""};
-    std::unordered_map<std::string, std::uint16_t> name_ids_;
+    MemoryPhases phases_;
 
     // Written by the sampling thread alone.
     std::atomic<std::int64_t> missed_{0};
@@ -129,9 +95,6 @@ class MemorySampler {
     std::atomic<std::int64_t> lengthened_{0};
     std::atomic<std::int64_t> present_interval_ns_;
     std::atomic<std::int64_t> cpu_ns_{0};
-
-    MemorySampler* next_ = nullptr;  // the list of all samplers, for fork
-    MemorySampler** link_ = nullptr;
 };
 
 }  // namespace inference_bench

@@ -1,11 +1,11 @@
 #include "name_table.hpp"
 
-#include <pthread.h>
-
 #include <deque>
 #include <mutex>
 #include <stdexcept>
 #include <unordered_map>
+
+#include "fork_handlers.hpp"
 
 namespace inference_bench {
 namespace {
@@ -19,7 +19,7 @@ struct NameTable {
 // Never destroyed: a thread may still intern while the process exits.
 NameTable& table() {
     static NameTable* const the_table = [] {
-        pthread_atfork([] { table().mutex.lock(); }, [] { table().mutex.unlock(); }, [] { table().mutex.unlock(); });
+        at_fork([] { table().mutex.lock(); }, [] { table().mutex.unlock(); }, [] { table().mutex.unlock(); });
         return new NameTable;
     }();
     return *the_table;

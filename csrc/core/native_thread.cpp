@@ -15,11 +15,34 @@
 
 #include "clock_source.hpp"
 #include "fork_generation.hpp"
+#include "fork_handlers.hpp"
 
 namespace inference_bench {
 namespace {
 
 constexpr std::size_t kStackBytes = 512 * 1024;  // a vendor's library runs on it too
+
+void check(int error, const char* name) {
+    if (error != 0) throw std::system_error(error, std::generic_category(), std::string("cannot start thread ") + name);
+}
+
+class StackSize {
+  public:
+    explicit StackSize(const char* name) {
+        check(pthread_attr_init(&attributes_), name);
+        const int error = pthread_attr_setstacksize(&attributes_, kStackBytes);
+        if (error != 0) pthread_attr_destroy(&attributes_);
+        check(error, name);
+    }
+    ~StackSize() { pthread_attr_destroy(&attributes_); }
+    StackSize(const StackSize&) = delete;
+    StackSize& operator=(const StackSize&) = delete;
+
+    [[nodiscard]] const pthread_attr_t* attributes() const noexcept { return &attributes_; }
+
+  private:
+    pthread_attr_t attributes_;
+};
 
 // Signals are for the threads of the application, and a thread inherits its mask from the one that makes it.
 class AllSignalsBlocked {
@@ -59,24 +82,23 @@ std::int64_t thread_cpu_ns() noexcept {
 
 void NativeThread::handle_forks() {
     count_forks();
-    static const int registered = pthread_atfork([] { registry.lock(); }, [] { registry.unlock(); }, forget_threads);
-    static_cast<void>(registered);
+    static std::once_flag once;
+    std::call_once(once, [] { at_fork([] { registry.lock(); }, [] { registry.unlock(); }, forget_threads); });
 }
 
-void NativeThread::start(const char* name, void (*main)(void*) noexcept, void* argument) {
+void NativeThread::start(const char* name, Function main, void* argument, Function interrupt) {
     handle_forks();
     const std::lock_guard<std::mutex> lock(registry);
     threads().reserve(threads().size() + 1);
     generation_ = fork_generation();
-    name_ = name, main_ = main, argument_ = argument;
+    name_ = name;
+    main_ = main;
+    argument_ = argument;
+    interrupt_ = interrupt;
     stopping_.store(false, std::memory_order_relaxed);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, kStackBytes);
+    const StackSize stack_size(name);
     const AllSignalsBlocked inherited_by_the_thread;
-    const int error = pthread_create(&thread_, &attributes, enter, this);
-    pthread_attr_destroy(&attributes);
-    if (error != 0) throw std::system_error(error, std::generic_category(), std::string("cannot start thread ") + name);
+    check(pthread_create(&thread_, stack_size.attributes(), enter, this), name);
     running_ = true;
     threads().push_back(this);
 }
@@ -95,6 +117,7 @@ void NativeThread::stop_all() noexcept {
 void NativeThread::join() noexcept {
     stopping_.store(true, std::memory_order_release);
     wake();
+    if (interrupt_ != nullptr) interrupt_(argument_);
     pthread_join(thread_, nullptr);
     running_ = false;
     threads().erase(std::remove(threads().begin(), threads().end(), this), threads().end());

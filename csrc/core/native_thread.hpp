@@ -10,6 +10,8 @@ namespace inference_bench {
 
 class NativeThread {
   public:
+    using Function = void (*)(void*) noexcept;
+
     static constexpr std::int64_t kForever = INT64_MAX;
 
     NativeThread() = default;
@@ -22,8 +24,9 @@ class NativeThread {
     // of fork() take locks in the reverse order.
     static void handle_forks();
 
-    // `name` has at most 15 characters. Throws std::system_error.
-    void start(const char* name, void (*main)(void*) noexcept, void* argument);
+    // `name` has at most 15 characters. Throws std::system_error. A `main` that also sleeps elsewhere than in
+    // wait_until() needs an `interrupt`, which ends that sleep; it is called when the thread is asked to end.
+    void start(const char* name, Function main, void* argument, Function interrupt = nullptr);
     // Asks it to end and waits until it has; nothing happens if it is not running, or did not come along over a fork.
     void stop() noexcept;
     [[nodiscard]] bool running() const noexcept;
@@ -43,7 +46,8 @@ class NativeThread {
 
     pthread_t thread_{};
     const char* name_ = "";
-    void (*main_)(void*) noexcept = nullptr;
+    Function main_ = nullptr;
+    Function interrupt_ = nullptr;
     void* argument_ = nullptr;
     std::atomic<bool> running_{false};
     std::uint32_t generation_ = 0;

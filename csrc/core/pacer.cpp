@@ -1,8 +1,6 @@
 #include "pacer.hpp"
 
-#include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,11 +14,6 @@
 
 namespace inference_bench {
 namespace {
-
-constexpr std::size_t kStackBytes = 256 * 1024;
-
-std::mutex registry;  // before any pacer's own mutex, never after
-Pacer* pacers = nullptr;
 
 std::int64_t checked_spin(std::int64_t ns) {
     if (ns >= 0 && ns <= SpinTail::kLongestNs) return ns;
@@ -45,22 +38,13 @@ Pacer::Pacer(Schedule schedule, std::int64_t longest_spin_ns)
         records_[i].woken_ns = kNotYet;
         records_[i].actual_ns.store(kNotYet, std::memory_order_relaxed);
     }
-    // Before the first lock: the clock's own must come after ours in the order that fork takes them.
-    calibrate_clock();
-    static const int registered = pthread_atfork(lock_all, unlock_all, abandon_all);
-    static_cast<void>(registered);
-    const std::lock_guard<std::mutex> lock(registry);
-    following_ = pacers;
-    link_ = &pacers;
-    if (following_ != nullptr) following_->link_ = &following_;
-    pacers = this;
+    calibrate_clock();  // as Sleeper asks for
+    ForkRegistry<Pacer>::get().add(this);
 }
 
 Pacer::~Pacer() {
     close_eventfd();
-    const std::lock_guard<std::mutex> lock(registry);
-    *link_ = following_;
-    if (following_ != nullptr) following_->link_ = link_;
+    ForkRegistry<Pacer>::get().remove(this);
 }
 
 // ---- beginning and end
@@ -82,7 +66,7 @@ void Pacer::stop() {
         sleeper_.stop();
         signal_eventfd();
     }
-    if (std::exchange(has_thread_, false)) pthread_join(thread_, nullptr);
+    thread_.stop();
 }
 
 bool Pacer::started() const {
@@ -147,8 +131,13 @@ int Pacer::open_eventfd() {
         start_ns_ = kNotYet;
         throw std::system_error(error, std::generic_category(), "cannot make an eventfd");
     }
-    start_thread();
-    has_thread_ = true;
+    try {
+        thread_.start("ib-pace", thread_main, this, interrupt_thread);
+    } catch (...) {
+        close(std::exchange(eventfd_, -1));
+        start_ns_ = kNotYet;
+        throw;
+    }
     return eventfd_;
 }
 
@@ -163,7 +152,8 @@ Pacer::Ticks Pacer::take() {
     if (eventfd_ < 0) throw std::runtime_error("this pacer has no open eventfd to take ticks from; wait() for them");
     // Emptied first: a tick that falls due in between makes it readable again.
     std::uint64_t wakes = 0;
-    static_cast<void>(!read(eventfd_, &wakes, sizeof wakes));
+    const ssize_t emptied = read(eventfd_, &wakes, sizeof wakes);  // fails if it is empty already
+    static_cast<void>(emptied);
     const Ticks taken{next_, due_.load(std::memory_order_acquire)};
     next_ = taken.end;
     const std::int64_t now = now_ns();
@@ -174,34 +164,13 @@ Pacer::Ticks Pacer::take() {
 
 void Pacer::signal_eventfd() const noexcept {
     const std::uint64_t one = 1;
-    // It can only fail for a counter that is full, and so readable already.
-    if (eventfd_ >= 0) static_cast<void>(!write(eventfd_, &one, sizeof one));
+    if (eventfd_ < 0) return;
+    const ssize_t written = write(eventfd_, &one, sizeof one);  // fails if the counter is full, and so readable already
+    static_cast<void>(written);
 }
 
-void Pacer::start_thread() {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, kStackBytes);
-    // Signals are for the threads of the application; a thread inherits its mask from the one that makes it.
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&thread_, &attributes, thread_main, this);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
-    if (error == 0) return;
-    close(std::exchange(eventfd_, -1));
-    start_ns_ = kNotYet;
-    throw std::system_error(error, std::generic_category(), "cannot start the pacer's thread");
-}
-
-void* Pacer::thread_main(void* self) {
-    pthread_setname_np(pthread_self(), "ib-pace");
-    prctl(PR_SET_TIMERSLACK, 1);  // once, rather than around each sleep
-    static_cast<Pacer*>(self)->run();
-    return nullptr;
-}
+void Pacer::thread_main(void* self) noexcept { static_cast<Pacer*>(self)->run(); }
+void Pacer::interrupt_thread(void* self) noexcept { static_cast<Pacer*>(self)->sleeper_.stop(); }
 
 void Pacer::run() noexcept {
     for (std::size_t i = 0; i < count();) {
@@ -225,7 +194,8 @@ PacerColumns Pacer::columns() const {
     for (std::size_t i = 0; i < next_; ++i) {
         if (records_[i].actual_ns.load(std::memory_order_acquire) != kNotYet) rows.push_back(i);
     }
-    PacerColumns c{rows.size(), {}, {}, {}, {}, {}};
+    PacerColumns c{};
+    c.rows = rows.size();
     std::int64_t* const index = new_column(c.index, c.rows);
     std::int64_t* const scheduled = new_column(c.scheduled_ns, c.rows);
     std::int64_t* const woken = new_column(c.woken_ns, c.rows);
@@ -244,26 +214,12 @@ PacerColumns Pacer::columns() const {
 
 // ---- fork
 
-void Pacer::lock_all() {
-    registry.lock();
-    for (Pacer* p = pacers; p != nullptr; p = p->following_) p->mutex_.lock();
-}
-
-void Pacer::unlock_all() {
-    for (Pacer* p = pacers; p != nullptr; p = p->following_) p->mutex_.unlock();
-    registry.unlock();
-}
-
 // The thread did not come along, so there is nothing to join. The descriptor shares its counter with the parent's:
 // written or read here, it would wake the parent or rob it of a wake-up.
-void Pacer::abandon_all() {
-    for (Pacer* p = pacers; p != nullptr; p = p->following_) {
-        p->sleeper_.stop();
-        p->has_thread_ = false;
-        p->given_back_.clear();
-        if (p->eventfd_ >= 0) close(std::exchange(p->eventfd_, -1));
-    }
-    unlock_all();
+void Pacer::abandon_in_child() noexcept {
+    sleeper_.stop();
+    given_back_.clear();
+    if (eventfd_ >= 0) close(std::exchange(eventfd_, -1));
 }
 
 }  // namespace inference_bench

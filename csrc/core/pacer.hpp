@@ -1,8 +1,6 @@
 // Hands out the ticks of a schedule when they are due, and records when each was due and when its caller had it.
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +8,8 @@
 #include <mutex>
 #include <vector>
 
+#include "fork_registry.hpp"
+#include "native_thread.hpp"
 #include "schedule.hpp"
 #include "sleeper.hpp"
 
@@ -81,15 +81,15 @@ class Pacer {
     void start_locked();
     [[nodiscard]] Next claim(std::size_t& index);
 
-    static void* thread_main(void* self);
+    static void thread_main(void* self) noexcept;
+    static void interrupt_thread(void* self) noexcept;
     void run() noexcept;
-    void start_thread();
     void signal_eventfd() const noexcept;
 
-    // fork: every pacer is locked over it, so the child finds none half changed.
-    static void lock_all();
-    static void unlock_all();
-    static void abandon_all();
+    friend class ForkRegistry<Pacer>;
+    void lock_before_fork() { mutex_.lock(); }
+    void unlock_after_fork() noexcept { mutex_.unlock(); }
+    void abandon_in_child() noexcept;
 
     const Schedule schedule_;
     const std::unique_ptr<Record[]> records_;
@@ -100,14 +100,11 @@ class Pacer {
     std::size_t next_ = 0;
     std::vector<std::size_t> given_back_;  // claimed by a wait() that a signal ended
     int eventfd_ = -1;
-    bool has_thread_ = false;
-    pthread_t thread_{};
     std::atomic<std::size_t> due_{0};  // ticks below it have fallen due; written by the thread alone
 
     std::atomic<std::size_t> handed_out_{0};
 
-    Pacer* following_ = nullptr;  // the list of all pacers, for fork
-    Pacer** link_ = nullptr;
+    NativeThread thread_;  // last, so that it ends before what it uses
 };
 
 }  // namespace inference_bench

@@ -1,13 +1,14 @@
 #include "probes.hpp"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <mutex>
+
+#include "fork_handlers.hpp"
 
 namespace inference_bench {
 namespace procfs {
@@ -111,9 +112,11 @@ std::string whole_file(const char* path) {
     std::string text;
     const KernelFile file(path);
     std::array<char, 4096> block;
-    for (ssize_t n; (n = pread(file.fd(), block.data(), block.size(), static_cast<off_t>(text.size()))) > 0;)
+    for (;;) {
+        const ssize_t n = pread(file.fd(), block.data(), block.size(), static_cast<off_t>(text.size()));
+        if (n <= 0) return text;
         text.append(block.data(), static_cast<std::size_t>(n));
-    return text;
+    }
 }
 
 std::int64_t number_in(const KernelFile& file) noexcept {
@@ -157,8 +160,10 @@ bool ProcessProbes::smaps_rollup(SmapsRollup& out) const noexcept {
     const std::int64_t clean = procfs::kib_field(text, "Private_Clean:");
     const std::int64_t dirty = procfs::kib_field(text, "Private_Dirty:");
     if (clean < 0 || dirty < 0) return false;
-    out = {bytes(procfs::kib_field(text, "Rss:"), kKib), bytes(procfs::kib_field(text, "Pss:"), kKib),
-           (clean + dirty) * kKib, bytes(procfs::kib_field(text, "Swap:"), kKib)};
+    out.rss_bytes = bytes(procfs::kib_field(text, "Rss:"), kKib);
+    out.pss_bytes = bytes(procfs::kib_field(text, "Pss:"), kKib);
+    out.uss_bytes = (clean + dirty) * kKib;
+    out.swap_bytes = bytes(procfs::kib_field(text, "Swap:"), kKib);
     return true;
 }
 
@@ -186,8 +191,8 @@ void forget_after_fork() { delete shared.exchange(nullptr, std::memory_order_rel
 const ProcessProbes& process_probes() {
     const ProcessProbes* probes = shared.load(std::memory_order_acquire);
     if (probes != nullptr) return *probes;
-    static const int registered = pthread_atfork(nullptr, nullptr, forget_after_fork);
-    static_cast<void>(registered);
+    static std::once_flag once;
+    std::call_once(once, [] { at_fork(nullptr, nullptr, forget_after_fork); });
     const auto* const fresh = new ProcessProbes;
     if (shared.compare_exchange_strong(probes, fresh, std::memory_order_acq_rel)) return *fresh;
     delete fresh;  // another thread was first

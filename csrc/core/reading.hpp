@@ -23,8 +23,9 @@ template <typename Reading>
     Reading out{};
     out.time_ns = later.time_ns - earlier.time_ns;
     for (const CounterField<Reading>& field : Reading::kFields) {
-        const Count &a = later.*field.member, &b = earlier.*field.member;
-        if (a && b) out.*field.member = *a - *b;
+        const Count& to = later.*field.member;
+        const Count& from = earlier.*field.member;
+        if (to && from) out.*field.member = *to - *from;
     }
     return out;
 }

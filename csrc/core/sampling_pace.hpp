@@ -40,7 +40,8 @@ class SamplingPace {
     void spend(std::int64_t cpu_ns) noexcept {
         const double allowance = budget_ * static_cast<double>(interval_ns_);
         const double cost = std::min(static_cast<double>(cpu_ns), kDearest * allowance);
-        average_ns_ += (cost - average_ns_) / std::min(++seen_, memory());
+        ++seen_;
+        average_ns_ += (cost - average_ns_) / std::min(seen_, memory());
         if (seen_ < memory() || interval_ns_ > kLongestIntervalNs / 2) return;
         seen_ = memory();
         if (average_ns_ <= allowance) return;

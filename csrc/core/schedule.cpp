@@ -98,13 +98,22 @@ class Random {
 
 Schedule Schedule::constant(double rate, std::int64_t count) {
     check(rate, count);
-    return {"constant", rate, 0, 0, add_up(count, [gap = 1e9 / rate] { return gap; })};
+    Schedule s;
+    s.kind = "constant";
+    s.rate = rate;
+    s.offsets_ns = add_up(count, [gap = 1e9 / rate] { return gap; });
+    return s;
 }
 
 Schedule Schedule::poisson(double rate, std::int64_t count, std::uint64_t seed) {
     check(rate, count);
     Random random(seed);
-    return {"poisson", rate, 0, seed, add_up(count, [&, mean = 1e9 / rate] { return mean * random.exponential(); })};
+    Schedule s;
+    s.kind = "poisson";
+    s.rate = rate;
+    s.seed = seed;
+    s.offsets_ns = add_up(count, [&, mean = 1e9 / rate] { return mean * random.exponential(); });
+    return s;
 }
 
 Schedule Schedule::gamma(double rate, std::int64_t count, double shape, std::uint64_t seed) {
@@ -112,8 +121,13 @@ Schedule Schedule::gamma(double rate, std::int64_t count, double shape, std::uin
     require(shape >= kLeastShape && shape <= kGreatestShape, "shape",
             "from " + text(kLeastShape) + " to " + text(kGreatestShape), shape);
     Random random(seed);
-    return {"gamma", rate, shape, seed,
-            add_up(count, [&, scale = 1e9 / rate / shape] { return scale * random.gamma(shape); })};
+    Schedule s;
+    s.kind = "gamma";
+    s.rate = rate;
+    s.shape = shape;
+    s.seed = seed;
+    s.offsets_ns = add_up(count, [&, scale = 1e9 / rate / shape] { return scale * random.gamma(shape); });
+    return s;
 }
 
 Schedule Schedule::trace(std::vector<std::int64_t> offsets_ns) {
@@ -128,7 +142,10 @@ Schedule Schedule::trace(std::vector<std::int64_t> offsets_ns) {
         require(offset >= before, at(i), "at least the " + std::to_string(before) + " before it", offset);
         before = offset;
     }
-    return {"trace", 0, 0, 0, std::move(offsets_ns)};
+    Schedule s;
+    s.kind = "trace";
+    s.offsets_ns = std::move(offsets_ns);
+    return s;
 }
 
 }  // namespace inference_bench

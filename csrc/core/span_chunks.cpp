@@ -43,7 +43,8 @@ SpanChunk* SpanChunks::acquire(std::int32_t thread) noexcept {
         }
         chunk.drained = 0;
         chunk.thread = thread;
-        chunk.sequence.store(acquired_.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
+        // Released, so that a reader of acquired() finds every chunk that this thread owned before.
+        chunk.sequence.store(acquired_.fetch_add(1, std::memory_order_release), std::memory_order_relaxed);
         chunk.size.store(0, std::memory_order_relaxed);
         chunk.state.store(SpanChunk::Owned, std::memory_order_release);
         return &chunk;
@@ -78,7 +79,10 @@ void SpanChunks::close_all() noexcept {
     for (std::size_t i = 0; i < count_; ++i) {
         SpanChunk& chunk = chunks_[i];
         const std::uint32_t state = chunk.state.load(std::memory_order_relaxed);
-        if (state == SpanChunk::Acquired) chunk.size.store(chunk.drained = 0, std::memory_order_relaxed);
+        if (state == SpanChunk::Acquired) {
+            chunk.drained = 0;
+            chunk.size.store(0, std::memory_order_relaxed);
+        }
         if (state != SpanChunk::Free) chunk.state.store(SpanChunk::Closed, std::memory_order_relaxed);
     }
 }

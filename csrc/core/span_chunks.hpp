@@ -45,6 +45,8 @@ class SpanChunks {
 
     // A free chunk; when overwriting, otherwise the oldest closed one, near enough. Null if there is none.
     [[nodiscard]] SpanChunk* acquire(std::int32_t thread) noexcept;
+    // How many chunks have been acquired so far: the sequence of the next one.
+    [[nodiscard]] std::uint64_t acquired() const noexcept { return acquired_.load(std::memory_order_acquire); }
     [[nodiscard]] std::uint64_t overwritten() const noexcept { return overwritten_.load(std::memory_order_relaxed); }
 
     // ---- one reader at a time, which the owner sees to

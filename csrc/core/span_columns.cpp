@@ -51,7 +51,14 @@ std::vector<SpanHalf> RecordColumns::halves() const {
     for (std::size_t i = 0; i < rows; ++i) {
         const auto of = static_cast<SpanKind>(kind[i]);
         if (of != SpanKind::Begin && of != SpanKind::End) continue;
-        out.push_back({begin_ns[i], id[i], value[i], name[i], thread[i], of == SpanKind::End});
+        SpanHalf half{};
+        half.ns = begin_ns[i];
+        half.id = id[i];
+        half.value = value[i];
+        half.name = name[i];
+        half.thread = thread[i];
+        half.is_end = of == SpanKind::End;
+        out.push_back(half);
     }
     return out;
 }

@@ -1,118 +1,14 @@
 #include "span_recorder.hpp"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <new>
 #include <stdexcept>
 #include <string>
 
 #include "clock.hpp"
+#include "span_registry.hpp"
 
 namespace inference_bench {
-
-// Which recorders exist, and which one runs. Recording threads come here once each, not once a record.
-struct SpanRegistry {
-    std::mutex mutex;
-    std::vector<SpanRecorder*> recorders;
-    std::atomic<std::uint64_t> serials{0};
-    std::atomic<SpanRecorder*> running{nullptr};
-    std::uint64_t ran_last = 0;  // a serial number; the recorder itself may be gone
-    pthread_key_t thread_exit{};
-
-    // Never destroyed: threads may end while the process exits.
-    static SpanRegistry& get() {
-        static SpanRegistry* const the_registry = new SpanRegistry;
-        return *the_registry;
-    }
-
-    SpanRegistry() {
-        // The clock's own fork handlers must be there before ours: drain() reads the clock under our lock.
-        static_cast<void>(ticks());
-        NativeThread::handle_forks();
-        pthread_key_create(&thread_exit, [](void*) { get().leave(); });
-        pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-    }
-
-    void add(SpanRecorder* recorder) {
-        const std::lock_guard<std::mutex> lock(mutex);
-        recorders.push_back(recorder);
-    }
-
-    void remove(SpanRecorder* recorder) {
-        const std::lock_guard<std::mutex> lock(mutex);
-        recorders.erase(std::find(recorders.begin(), recorders.end(), recorder));
-    }
-
-    void set_running(SpanRecorder* recorder) noexcept {
-        running.store(recorder, std::memory_order_release);
-        detail::running_recorder.store(recorder == nullptr ? 0 : recorder->serial_, std::memory_order_release);
-    }
-
-    // Gives this thread's chunk back to its recorder, if that still exists.
-    void leave() noexcept {
-        const detail::SpanProducer had = detail::span_producer;
-        detail::span_producer = {};
-        if (had.recorder == 0) return;
-        const std::lock_guard<std::mutex> lock(mutex);
-        for (const SpanRecorder* recorder : recorders) {
-            if (recorder->serial_ == had.recorder) had.chunk->close();
-        }
-    }
-
-    static void before_fork() {
-        get().mutex.lock();
-        for (SpanRecorder* recorder : get().recorders) recorder->reader_.lock();
-    }
-
-    static void after_fork_in_parent() {
-        for (SpanRecorder* recorder : get().recorders) recorder->reader_.unlock();
-        get().mutex.unlock();
-    }
-
-    // The other threads, the drainer among them, did not come along.
-    static void after_fork_in_child() {
-        get().set_running(nullptr);
-        detail::span_producer = {};
-        for (SpanRecorder* recorder : get().recorders) {
-            recorder->chunks_.close_all();
-        }
-        after_fork_in_parent();
-    }
-};
-
-// ---- the writing side
-
-namespace detail {
-
-__thread SpanProducer span_producer __attribute__((tls_model("initial-exec")));
-std::atomic<std::uint64_t> running_recorder{0};
-std::atomic<bool> last_recorder_closed{false};
-
-SpanChunk* renew_chunk() noexcept {
-    SpanRegistry& registry = SpanRegistry::get();
-    SpanRecorder* const recorder = registry.running.load(std::memory_order_acquire);
-    if (recorder == nullptr) return nullptr;
-    if (span_producer.recorder == recorder->serial_) {
-        span_producer.chunk->close();
-        span_producer = {};
-    } else if (span_producer.recorder != 0) {
-        registry.leave();
-    }
-    SpanChunk* const chunk = recorder->chunks_.acquire(static_cast<std::int32_t>(syscall(SYS_gettid)));
-    if (chunk == nullptr) {
-        recorder->lost_full_.fetch_add(1, std::memory_order_relaxed);
-        return nullptr;
-    }
-    pthread_setspecific(registry.thread_exit, chunk);  // anything but null
-    span_producer = {chunk, recorder->serial_};
-    return chunk;
-}
-
-}  // namespace detail
-
-// ---- the reading side
 
 namespace {
 
@@ -145,12 +41,13 @@ SpanRecorder::SpanRecorder(const SpanRecorderOptions& options)
       serial_(++SpanRegistry::get().serials),
       chunks_(chunks_for(options.capacity), options.overwrite),
       matcher_(static_cast<std::size_t>(options.capacity)) {
-    SpanRegistry::get().add(this);  // last: others look at it from here on, and what throws above leaves no trace
+    SpanRegistry::get().recorders.add(
+        this);  // last: others look at it from here on, and what throws above leaves no trace
 }
 
 SpanRecorder::~SpanRecorder() {
     stop();
-    SpanRegistry::get().remove(this);
+    SpanRegistry::get().recorders.remove(this);
 }
 
 std::int64_t SpanRecorder::capacity() const noexcept {
@@ -163,7 +60,7 @@ bool SpanRecorder::running() const noexcept {
 
 void SpanRecorder::start() {
     SpanRegistry& registry = SpanRegistry::get();
-    const std::lock_guard<std::mutex> lock(registry.mutex);
+    const std::lock_guard<std::mutex> lock(registry.recorders.mutex());
     if (closed()) throw std::runtime_error("this recorder was closed, and that is for good; make another");
     if (registry.running.load(std::memory_order_relaxed) != nullptr) {
         throw std::runtime_error(running() ? "this recorder is running already; stop() it first"
@@ -176,13 +73,13 @@ void SpanRecorder::start() {
 }
 
 void SpanRecorder::stop() {
-    const std::lock_guard<std::mutex> lock(SpanRegistry::get().mutex);
+    const std::lock_guard<std::mutex> lock(SpanRegistry::get().recorders.mutex());
     stop_locked();
 }
 
 void SpanRecorder::close() {
     SpanRegistry& registry = SpanRegistry::get();
-    const std::lock_guard<std::mutex> lock(registry.mutex);
+    const std::lock_guard<std::mutex> lock(registry.recorders.mutex());
     stop_locked();
     closed_.store(true, std::memory_order_relaxed);
     if (registry.ran_last == serial_) detail::last_recorder_closed.store(true, std::memory_order_relaxed);
@@ -194,12 +91,24 @@ void SpanRecorder::stop_locked() noexcept {
     drainer_.stop();
 }
 
+void SpanRecorder::abandon_in_child() noexcept {
+    if (running()) SpanRegistry::get().set_running(nullptr);
+    detail::span_producer = {};
+    chunks_.close_all();
+}
+
+// ---- reading
+
 std::vector<std::pair<std::uint64_t, SpanChunk*>> SpanRecorder::chunks_by_age() {
+    // Younger chunks wait for the next time. A thread may acquire two of them during the search, the first behind it
+    // and the second ahead of it, and a thread's records must come in their order.
+    const std::uint64_t end = chunks_.acquired();
     std::vector<std::pair<std::uint64_t, SpanChunk*>> found;
     for (std::size_t i = 0; i < chunks_.size(); ++i) {
         SpanChunk& chunk = chunks_[i];
         if (chunk.state.load(std::memory_order_acquire) < SpanChunk::Owned) continue;
-        found.emplace_back(chunk.sequence.load(std::memory_order_relaxed), &chunk);
+        const std::uint64_t sequence = chunk.sequence.load(std::memory_order_relaxed);
+        if (sequence < end) found.emplace_back(sequence, &chunk);
     }
     std::sort(found.begin(), found.end());
     return found;
@@ -219,7 +128,11 @@ DrainedSpans SpanRecorder::read(bool take) {
         const std::uint32_t from = chunk->drained;
         const std::uint32_t to = same ? chunk->size.load(std::memory_order_acquire) : from;
         out.records.append(chunk->records + from, to - from, chunk->thread);
-        take ? chunks_.unpin_drained(*chunk, to) : chunks_.unpin(*chunk);
+        if (take) {
+            chunks_.unpin_drained(*chunk, to);
+        } else {
+            chunks_.unpin(*chunk);
+        }
     }
     if (take) {
         drained_ += out.records.rows;
@@ -244,14 +157,16 @@ SpanCounts SpanRecorder::counts() {
         waiting += chunk.size.load(std::memory_order_acquire) - chunk.drained;
         chunks_.unpin(chunk);
     }
-    return {drained_ + waiting,
-            waiting,
-            lost_full_.load(std::memory_order_relaxed),
-            chunks_.overwritten(),
-            matcher_.open(),
-            matcher_.unmatched_begins(),
-            matcher_.unmatched_ends(),
-            chunks_.size() * sizeof(SpanChunk) + stored_records_ * sizeof(SpanRecord)};
+    SpanCounts c{};
+    c.recorded = drained_ + waiting;
+    c.waiting = waiting;
+    c.lost_full = lost_full_.load(std::memory_order_relaxed);
+    c.overwritten = chunks_.overwritten();
+    c.open = matcher_.open();
+    c.unmatched_begins = matcher_.unmatched_begins();
+    c.unmatched_ends = matcher_.unmatched_ends();
+    c.memory_bytes = chunks_.size() * sizeof(SpanChunk) + stored_records_ * sizeof(SpanRecord);
+    return c;
 }
 
 // ---- the drainer

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "fork_registry.hpp"
 #include "native_thread.hpp"
 #include "span_chunks.hpp"
 #include "span_columns.hpp"
@@ -65,6 +66,7 @@ class SpanRecorder {
   private:
     friend SpanChunk* detail::renew_chunk() noexcept;
     friend struct SpanRegistry;
+    friend class ForkRegistry<SpanRecorder>;
 
     struct Stored {  // a full chunk's records, which the drainer has moved out
         std::unique_ptr<SpanRecord[]> records;
@@ -76,6 +78,9 @@ class SpanRecorder {
     [[nodiscard]] DrainedSpans read(bool take);
 
     void stop_locked() noexcept;
+    void lock_before_fork() { reader_.lock(); }
+    void unlock_after_fork() noexcept { reader_.unlock(); }
+    void abandon_in_child() noexcept;
 
     // The drainer, if there is a backlog: a native thread that makes room by moving full chunks out.
     static void drainer_main(void* self) noexcept;

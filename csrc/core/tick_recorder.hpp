@@ -32,7 +32,10 @@ class TickRecorder {
         }
     }
 
-    void clear() noexcept { size_ = 0, dropped_ = 0; }
+    void clear() noexcept {
+        size_ = 0;
+        dropped_ = 0;
+    }
 
     [[nodiscard]] const std::uint64_t* data() const noexcept { return ticks_.get(); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }

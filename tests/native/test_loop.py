@@ -52,7 +52,11 @@ def test_samples_lie_one_after_the_other_on_the_native_clock() -> None:
 
 @pytest.mark.parametrize("each", [True, False])
 def test_the_floor_is_what_doing_nothing_reads_as(each: bool) -> None:
-    assert 0 <= loop(len, 5, args=((),), each=each).floor_ns < 1_000_000
+    before = now_ns()
+    floor_ns = loop(len, 5, args=((),), each=each).floor_ns
+    elapsed_ns = now_ns() - before
+    # The floor comes from 255 calls: their mean, or a median that half of them reach.
+    assert 0 <= floor_ns * (128 if each else 255) <= elapsed_ns + 255
 
 
 def test_columns_outlive_the_result() -> None:

@@ -125,6 +125,14 @@ TEST_CASE("pacers may be made, started and destroyed many times at once") {
     for (std::thread& thread : threads) thread.join();
 }
 
+TEST_CASE("the end of the process does not wait for a pacer's last tick") {
+    Pacer pacer(Schedule::trace({kHourNs}));
+    static_cast<void>(pacer.open_eventfd());
+    inference_bench::NativeThread::stop_all();
+    CHECK(pacer.done());
+    pacer.close_eventfd();
+}
+
 TEST_CASE("a spin outside the limits is refused") {
     CHECK_THROWS_AS(Pacer(Schedule::trace({0}), -1), std::invalid_argument);
     CHECK_THROWS_AS(Pacer(Schedule::trace({0}), 1'000'001), std::invalid_argument);

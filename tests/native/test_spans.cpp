@@ -120,9 +120,13 @@ void many_writers_and_a_reader(const SpanRecorderOptions& options, bool snapshot
     SpanRecorder recorder(options);
     recorder.start();
     std::atomic<int> running{kWriters};
+    std::atomic<int> missing{kWriters};
     std::vector<std::thread> writers;
     for (int w = 0; w < kWriters; ++w) {
-        writers.emplace_back([&running] {
+        writers.emplace_back([&running, &missing] {
+            // All exist at once, or a late writer might get the thread id of one that has ended.
+            missing.fetch_sub(1);
+            while (missing.load() > 0) std::this_thread::yield();
             const auto name = static_cast<std::uint32_t>(0);
             for (std::int64_t i = 0; i < kEach; ++i) {
                 const NativeSpan span(name, i);

@@ -1080,6 +1080,29 @@ def test_a_recorder_that_finds_no_memory_leaves_nothing_behind():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_recorder_that_gets_no_thread_specific_key_says_so():
+    code = """
+        import ctypes
+        from inference_bench._native import SpanRecorder, mark
+        key, taken = ctypes.c_uint(), []
+        libc = ctypes.CDLL(None)
+        while libc.pthread_key_create(ctypes.byref(key), None) == 0:
+            taken.append(key.value)
+        try:
+            SpanRecorder()
+        except RuntimeError as error:
+            assert "thread-specific key" in str(error), error
+        else:
+            raise SystemExit("made without a key")
+        libc.pthread_key_delete(taken[-1])
+        with SpanRecorder() as recorder:
+            mark("x")
+        assert recorder.counts()["recorded"] == 1
+    """
+    done = run_python(code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_bad_options():
     with pytest.raises(ValueError, match="'discard' or 'overwrite'; given 'ring'"):
         SpanRecorder(mode="ring")

@@ -1,7 +1,5 @@
-// Columns of one length that leave as Arrow or through the buffer protocol, without a copy.
+// Columns of one length, each of which shares the ownership of the numbers it shows.
 #pragma once
-
-#include <pybind11/pybind11.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -9,9 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace inference_bench::bindings {
+namespace inference_bench {
 
-// What a column's numbers stand for, where they are indices.
+// The texts that a column's numbers are indices of.
 struct Labels {
     explicit Labels(const std::vector<std::string>& labels);  // std::length_error beyond 2 GiB of text
 
@@ -22,7 +20,7 @@ struct Labels {
 
 struct TableColumn {
     std::string name;
-    const char* format;  // as Arrow and struct both spell it: c C s S i I; l and L are 64 bits
+    const char* format;  // Arrow's letter: C (uint8), i (int32), l (int64) or L (uint64)
     std::shared_ptr<const void> owner;
     const void* data;
     std::shared_ptr<const Labels> labels;  // null: plain numbers
@@ -32,6 +30,8 @@ struct Table {
     std::size_t rows;
     std::vector<TableColumn> columns;
 };
+
+using SharedTable = std::shared_ptr<const Table>;
 
 template <typename T>
 constexpr const char* kArrowFormat = nullptr;
@@ -44,7 +44,4 @@ inline constexpr const char* kArrowFormat<std::int64_t> = "l";
 template <>
 inline constexpr const char* kArrowFormat<std::uint64_t> = "L";
 
-// The Python object: `column(name)`, `labels(name)`, `column_names`, len() and the Arrow PyCapsule interface.
-pybind11::object make_table(Table table);
-
-}  // namespace inference_bench::bindings
+}  // namespace inference_bench
