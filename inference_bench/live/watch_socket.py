@@ -50,6 +50,8 @@ class WatchSocket:
         """
         if self._listener is not None and self._pid == os.getpid():
             raise UsageError(f"{self.path}: this process listens already, expected one call of start().")
+        if not self._profiler.running:
+            self._profiler.warn_idle()
         self._pid = os.getpid()
         _make_private(self.path.parent)
         self.path.unlink(missing_ok=True)  # left by a killed process of the same id
