@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
     import argparse
+
+
+_TOKEN = "INFERENCE_BENCH_WATCH_TOKEN"
 
 
 class WatchCommand(Command):
@@ -31,7 +35,11 @@ class WatchCommand(Command):
         parser.add_argument("target", metavar="PID|URL", help="whom to watch")
         parser.add_argument("--interval", metavar="SECONDS", type=float, default=1.0, help="between two looks")
         parser.add_argument("--once", action="store_true", help="look once, over the whole time, and end")
-        parser.add_argument("--token", metavar="TEXT", help="what the endpoint asks for")
+        parser.add_argument(
+            "--token",
+            metavar="TEXT",
+            help=f"what the endpoint asks for; better in {_TOKEN}, since others see arguments",
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """Look and draw until the watched process ends, or Ctrl-C."""
@@ -41,7 +49,7 @@ class WatchCommand(Command):
             raise InvalidValueError("interval", args.interval, "0.05 to 3600 seconds")
         if not args.target.isdecimal() and not args.target.startswith(("http://", "https://")):
             raise InvalidValueError("target", args.target, "a process id, or an address that begins with http")
-        watched = Watched(args.target, args.token)
+        watched = Watched(args.target, args.token or os.environ.get(_TOKEN))
         try:
             if args.once:
                 from rich.console import Console

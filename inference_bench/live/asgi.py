@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ class ProfilerMiddleware:
         if self._excluded is not None and self._excluded.holds(scope["path"], scope.get("root_path", "")):
             await self._app(scope, receive, send)
             return
-        if self._loop_lag is not None and not self._loop_lag.running:
+        if self._loop_lag is not None and self._loop_lag.loop is not get_running_loop():
             self._watch_process()
         routes = self._routes or self._find_routes(scope)
         with self._profiler.request() as request:

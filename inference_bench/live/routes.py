@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Routes:
 def _path(scope: Scope, route: object) -> str | None:
     """Return the route's pattern, with the prefixes of the FastAPI routers that include it."""
     fastapi = scope.get("fastapi")
-    included = fastapi.get("effective_route_context") if isinstance(fastapi, Mapping) else None
+    included = fastapi.get("effective_route_context") if isinstance(fastapi, dict) else None
     if included is not None and getattr(included, "original_route", None) is route:
         route = included
     path = getattr(route, "path", None)
