@@ -121,15 +121,18 @@ class HttpSeries:
     def __init__(self, book: SeriesBook) -> None:
         self._book = book
         self._others = self._new(OTHER, OTHER, OTHER)
-        self._found: dict[tuple[str, str, int], ExchangeSeries] = {}
+        self._found: dict[tuple[str, str, object], ExchangeSeries] = {}
 
-    def of(self, route: str, method: str, status: int) -> ExchangeSeries:
+    def of(self, route: str, method: str, status: object) -> ExchangeSeries:
         """Return the series, which are made when first asked for."""
-        found = self._found.get((route, method, status))
+        try:
+            found = self._found.get((route, method, status))
+        except TypeError:  # a status that no server sends; the request must not fail by it
+            return self._others
         return self._make(route, method, status) if found is None else found
 
-    def _make(self, route: str, method: str, status: int) -> ExchangeSeries:
-        if method not in _METHODS or not 100 <= status <= 599:
+    def _make(self, route: str, method: str, status: object) -> ExchangeSeries:
+        if method not in _METHODS or not isinstance(status, int) or not 100 <= status <= 599:
             return self._others  # not kept: clients may send any number of them
         try:
             made = self._new(route, method, str(status))

@@ -104,7 +104,7 @@ class Instruments:
 
 def _strips_prompt(model: Module) -> bool:
     """Return whether ``generate`` returns new tokens only, as Whisper's does, which takes the decoder's prompt away."""
-    return "Whisper" in getattr(type(model).generate, "__qualname__", "")  # type: ignore[attr-defined]  # checked
+    return "Whisper" in getattr(getattr(type(model), "generate", None), "__qualname__", "")
 
 
 def _original(model: Module) -> Module:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import inspect
 import os
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -20,6 +19,7 @@ from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.live.chrome_trace import chrome_trace
 from inference_bench.live.collector import Collector
 from inference_bench.live.flight_recorder import FlightRecorder
+from inference_bench.live.forks import restart_in_children
 from inference_bench.live.idle import IdleTable, IdleWarning, Names
 from inference_bench.live.instrument import Instruments
 from inference_bench.live.memory_account import MemoryAccount
@@ -99,7 +99,7 @@ class Profiler:
         self._requests = RequestSeries(self.book)
         self._instruments = Instruments(self.book, self.sampling, self._collector.harvesters.append)
         self._memory = MemoryAccount(self._recorder, self._flight, self.book)
-        _PROFILERS.add(self)
+        restart_in_children(self)
 
     # ---- life
 
@@ -321,7 +321,7 @@ class Profiler:
 
     # ---- fork
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Restart from zero, because the parent reports what it counted."""
         self.book.replace_locks()
         self._flight.replace_lock()
@@ -337,17 +337,6 @@ class Profiler:
         if running:
             self._recorder.start()
             self._begin()
-
-
-_PROFILERS: weakref.WeakSet[Profiler] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for profiler in list(_PROFILERS):
-        profiler._after_fork_in_child()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _check(what: str, given: int, least: int, most: int) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from inference_bench.errors import UsageError
 from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
 from inference_bench.live.exposed_names import counter_family, exposed, histogram_family
 from inference_bench.live.snapshot import Exemplar, Snapshot
@@ -27,6 +29,35 @@ V = TypeVar("V")
 
 _SCHEMA = 3
 """Native buckets grow by 2^(1/8), 9 %, ten times as much as the buckets of our histograms."""
+
+
+def serve_metrics(profiler: Profiler, ports: Iterable[int], address: str = "127.0.0.1") -> int:
+    """Serve this process's metrics on the first free port of a range, and return the port.
+
+    One scrape target for several worker processes would read another worker at each scrape. Call this in each worker
+    after it has forked, and name all ports as targets: each worker is an instance of its own, and their sum is right.
+
+    Args:
+        profiler: the profiler of this process.
+        ports: ports to try, such as ``range(9100, 9116)``.
+        address: address to listen on.
+
+    Raises:
+        UsageError: none of them is free.
+    """
+    from prometheus_client import CollectorRegistry, start_http_server
+
+    registry = CollectorRegistry()
+    registry.register(PrometheusCollector(profiler))
+    for port in ports:
+        try:
+            start_http_server(port, address, registry=registry)
+        except OSError:
+            continue
+        return port
+    raise UsageError(
+        f"metrics of process {os.getpid()}: no free port in {ports!r} at {address}, expected one per worker."
+    )
 
 
 class PrometheusCollector:

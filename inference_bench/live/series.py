@@ -111,7 +111,10 @@ class SeriesTable(Generic[K, T]):
     def _add(self, key: K) -> T:
         with self._lock:
             if key not in self._series:
-                made = self._make(key)
                 self._limit.take(key)
-                self._series[key] = made
+                try:
+                    self._series[key] = self._make(key)
+                except InvalidValueError:
+                    self._limit.used -= 1
+                    raise
             return self._series[key]
