@@ -66,6 +66,8 @@ class ExposedNames:
         Raises:
             InvalidValueError: another series has one of them.
         """
+        if kind == "counter" and name == _TOTAL[1:]:
+            raise InvalidValueError("name of a series", name, "a name besides the suffix of every counter")
         self._claim(kind, name, kind)
 
     def _claim(self, kind: str, name: str, owner: str) -> None:

@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from requests import Session
+from requests import RequestException, Session
 from requests.adapters import HTTPAdapter
 
 if TYPE_CHECKING:
@@ -26,13 +26,19 @@ class BoundedSession(Session):
     def __init__(self, most_s: float) -> None:
         super().__init__()
         self._most_s = most_s
+        self._cut_off = False
         self._sockets: list[socket.socket] = []
         adapter = _NotingAdapter(self._sockets)
         for scheme in ("http://", "https://"):
             self.mount(scheme, adapter)
 
     def send(self, request: PreparedRequest, **options: Any) -> Response:
-        """Send a request, and return its answer with the read part of the body."""
+        """Send a request, and return its answer with the read part of the body.
+
+        Raises:
+            RequestException: no whole answer in time, or a redirect.
+        """
+        self._cut_off = False
         deadline = threading.Timer(self._most_s, self._cut)
         deadline.daemon = True
         deadline.start()
@@ -44,10 +50,15 @@ class BoundedSession(Session):
                 self.close()  # more may follow: the connection cannot be used again
         finally:
             deadline.cancel()
+        if self._cut_off:  # what came before the end of the connection can look like an answer
+            raise RequestException(f"no whole answer within {self._most_s:g} s")
+        if response.is_redirect:
+            raise RequestException(f"it redirects to {response.headers.get('location')!r}")
         return response
 
     def _cut(self) -> None:
         """Wake the thread that waits for the collector."""
+        self._cut_off = True
         for one in list(self._sockets):
             with suppress(OSError):
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
