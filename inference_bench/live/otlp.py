@@ -78,16 +78,18 @@ class OtlpExporter(Exporter):
 
         from inference_bench.live.otlp_session import BoundedSession
 
-        def options(path: str) -> dict[str, Any]:
+        self._sessions = [BoundedSession(self._timeout_s) for _ in range(2)]
+
+        def options(path: str, session: BoundedSession) -> dict[str, Any]:
             return {
                 "endpoint": self._endpoint + path,
                 "timeout": self._timeout_s,
                 "headers": self._headers,
-                "session": BoundedSession(self._timeout_s),
+                "session": session,
             }
 
-        self._metrics = OTLPMetricExporter(**options("/v1/metrics"))
-        self._spans = OTLPSpanExporter(**options("/v1/traces"))
+        self._metrics = OTLPMetricExporter(**options("/v1/metrics", self._sessions[0]))
+        self._spans = OTLPSpanExporter(**options("/v1/traces", self._sessions[1]))
         found = Resource.create({"service.name": self.profiler.name, "process.pid": os.getpid()})
         instance = found.attributes.get("service.instance.id") or str(uuid.uuid4())
         if instance == self._instance:  # given by OTEL_RESOURCE_ATTRIBUTES, which a fork inherits
@@ -96,6 +98,12 @@ class OtlpExporter(Exporter):
         self._resource = found.merge(Resource({"service.instance.id": instance}))
         self._began: tuple[int, int] = (0, 0)
         self._connected_pid = os.getpid()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Export once more, end the thread, and close the connections; returns after ``timeout_s`` at the latest."""
+        super().stop(timeout_s)
+        for session in self._sessions:
+            session.close()
 
     def _begin_unix_ns(self, snapshot: Snapshot, offset_ns: int) -> int:
         """Return when the series began; always the same, because another time means that they were reset."""

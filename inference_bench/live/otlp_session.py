@@ -44,12 +44,11 @@ class BoundedSession(Session):
         deadline.start()
         try:
             response: Response = super().send(request, **{**options, "stream": True, "allow_redirects": False})
-            answer: bytes = response.raw.read(_MOST_ANSWER_BYTES, decode_content=False)
-            response._content = answer
-            if len(answer) == _MOST_ANSWER_BYTES:
-                self.close()  # more may follow: the connection cannot be used again
+            response._content = _beginning(response)
         finally:
             deadline.cancel()
+            if self._cut_off:
+                self.close()
         if self._cut_off:  # what came before the end of the connection can look like an answer
             raise RequestException(f"no whole answer within {self._most_s:g} s")
         if response.is_redirect:
@@ -62,6 +61,15 @@ class BoundedSession(Session):
         for one in list(self._sockets):
             with suppress(OSError):
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+
+def _beginning(response: Response) -> bytes:
+    """Return the read part of the body; the connection is used again only if that is all."""
+    try:
+        read: bytes = response.raw.read(_MOST_ANSWER_BYTES, decode_content=False)
+        return read
+    finally:
+        response.close()
 
 
 class _NotingAdapter(HTTPAdapter):

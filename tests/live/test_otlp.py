@@ -130,6 +130,7 @@ def test_a_forked_child_is_an_instance_with_connections_and_counts_of_its_own(co
             os._exit(0)
         os.waitpid(pid, 0)
         exporter.export([])
+        exporter.stop()
 
     messages = list(metrics_of(collector))
     by_pid = {attributes["process.pid"]: [] for attributes, _, _ in messages}
@@ -153,6 +154,7 @@ def test_the_start_of_cumulative_series_never_moves_while_they_grow(collector):
             hits.inc()
             exporter.export([])
         exporter.export([])
+    exporter.stop()
 
     found = [points for _, points, _ in metrics_of(collector)]
     assert [points["hits"].as_int for points in found] == [1, 1, 2, 2, 3, 3]
@@ -214,6 +216,7 @@ def test_no_far_end_holds_or_fills_the_exporter(profiler, far_end, end, caplog):
     began = time.monotonic()
     exporter._export()
     exporter._export()
+    exporter.stop()
 
     assert time.monotonic() - began < 30
     assert profiler.snapshot().as_plain()["gauges"]["rss_peak_hwm_bytes"] - grown < 100_000_000
