@@ -289,7 +289,7 @@ def test_unsampled_generations_are_counted_all_the_same(model):
 
 def t5():
     small = {"d_model": 32, "d_ff": 32, "d_kv": 16, "num_layers": 1, "num_heads": 2, "vocab_size": VOCABULARY}
-    return T5ForConditionalGeneration(T5Config(**small, decoder_start_token_id=0)).eval()
+    return T5ForConditionalGeneration(T5Config(**small, decoder_start_token_id=0)).eval()  # type: ignore[call-arg]
 
 
 SIDES = {f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in (("layers", 1), ("attention_heads", 2))}
@@ -365,7 +365,7 @@ def test_a_compiled_model_is_measured_as_the_one_inside(profiler, model):
     compiled, ids = torch.compile(model, backend="eager"), prompt()
     before = dict(vars(model))
     profiler.instrument(compiled, "tiny", forward=True)
-    compiled.generate(ids, attention_mask=torch.ones(1, 8), max_new_tokens=5)
+    compiled.generate(ids, attention_mask=torch.ones(1, 8), max_new_tokens=5)  # type: ignore[attr-defined]
     compiled(ids)
     with pytest.raises(UsageError, match="instrumented already"):
         profiler.instrument(model)

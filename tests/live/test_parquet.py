@@ -137,7 +137,7 @@ def test_an_interval_that_cannot_be_written_leaves_no_folder(profiler, generate,
 
 def test_a_forked_child_does_not_finish_the_generations_of_its_parent(profiler, tmp_path):
     exporter = ParquetExporter(profiler, tmp_path, "tiny", interval_s=60)
-    exporter._open[1] = object()
+    exporter._open[1] = object()  # type: ignore[assignment]
     pid = os.fork()
     if pid == 0:
         exporter.export([])
