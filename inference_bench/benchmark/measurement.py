@@ -14,6 +14,7 @@ import orjson
 
 from inference_bench._native import clock_describe, loop, now_ns
 from inference_bench.analysis.stopping import Decision, StoppingRule
+from inference_bench.benchmark.lazy_results import refuse_lazy_result
 from inference_bench.errors import InvalidValueError
 from inference_bench.machine.interference import Interference
 from inference_bench.metrics import get_metric
@@ -164,6 +165,9 @@ class Measurement:
 
         Returns:
             The result of the last call.
+
+        Raises:
+            UsageError: the first call returned what nothing has run, such as a coroutine.
         """
         get_metric(metric)
         calls, length = 0, 1
@@ -171,6 +175,8 @@ class Measurement:
         for iteration in self.iterations((metric,)):
             times = loop(call, length, args=args)
             returned = times.returned
+            if iteration.stage is Stage.COLD:
+                refuse_lazy_result(call, returned)
             stage, indices = iteration.stage, range(calls, calls + length)
             self._rows.extend(
                 (index, -1, metric, "", stage, start_ns, value)
