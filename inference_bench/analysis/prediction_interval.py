@@ -72,7 +72,8 @@ def predict(value_ns: float, earlier_ns: Sequence[float], comparisons: int = 1) 
     (Bonferroni), for each side.
 
     Earlier runs that form two modes would make every run of the rarer mode an alarm. So SLOWER also needs that at most
-    a tenth of the earlier runs, rounded up, were as slow. One slow run in the history therefore changes nothing.
+    a = ⌈n / 10⌉ of the earlier runs were as slow: one slow run in the history changes nothing, and unchanged code of
+    any distribution is SLOWER in at most (a + 1) / (n + 1) of its runs (a rank test).
 
     Args:
         value_ns: the new median, positive.

@@ -111,10 +111,10 @@ def check_writable(path: Path) -> None:
         UsageError: its folder does not exist, or it cannot be written.
         RunFormatError: its lines are not runs.
     """
-    existed = path.exists()
-    if existed and not path.is_file():
-        raise UsageError(f"{path}: cannot be written (not a regular file).")
     try:
+        existed = path.exists()
+        if existed and not path.is_file():
+            raise UsageError(f"{path}: cannot be written (not a regular file).")
         with path.open("ab"):
             pass
         if not existed:

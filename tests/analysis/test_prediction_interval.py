@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -65,13 +67,16 @@ def test_one_slow_run_in_the_history_disables_nothing(n, outlier, place):
     assert predict(50_000, earlier).judgement is Judgement.WITHIN
 
 
-def test_a_rarer_second_mode_is_no_alarm():
-    generator = np.random.default_rng(3)
+@pytest.mark.parametrize("n", [8, 19, 30, 50])
+@pytest.mark.parametrize("rate", [0.1, 0.3])
+def test_a_rarer_second_mode_alarms_no_more_often_than_its_rank_allows(n, rate):
+    generator = np.random.default_rng(n)
 
     def two_modes(shape):
-        return 0.3 * (generator.random(shape) < 0.3) + SPREAD / 4 * generator.standard_normal(shape)
+        return 0.3 * (generator.random(shape) < rate) + SPREAD / 4 * generator.standard_normal(shape)
 
-    assert share(verdicts(1000, 30, noise=two_modes), Judgement.SLOWER) <= LEVEL
+    bound = (math.ceil(n / 10) + 1) / (n + 1)
+    assert share(verdicts(1000, n, noise=two_modes), Judgement.SLOWER) <= bound + 0.03
 
 
 def test_heavy_tails_are_no_more_than_a_few_alarms():
