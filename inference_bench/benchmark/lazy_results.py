@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
 from inference_bench.errors import UsageError
 
@@ -27,11 +28,11 @@ def refuse_lazy_result(function: Callable[..., object], returned: object) -> Non
 
 def _advice(returned: object) -> str | None:
     """Return what to time instead, or None for a result that can stand."""
-    if isinstance(returned, Generator | map | filter):
-        started = isinstance(returned, Generator) and inspect.getgeneratorstate(returned) != inspect.GEN_CREATED
-        return None if started else "time a function that takes its items, such as lambda: list(...)"
-    if isinstance(returned, AsyncGenerator):
+    if isinstance(returned, GeneratorType | map | filter):
+        begun = isinstance(returned, GeneratorType) and inspect.getgeneratorstate(returned) != inspect.GEN_CREATED
+        return None if begun else "time a function that takes its items, such as lambda: list(...)"
+    if isinstance(returned, AsyncGeneratorType):
         return "time a coroutine function (async def) that takes its items with async for"
-    if isinstance(returned, Coroutine) and inspect.getcoroutinestate(returned) != inspect.CORO_CREATED:
+    if isinstance(returned, CoroutineType) and inspect.getcoroutinestate(returned) != inspect.CORO_CREATED:
         return None
     return "time a coroutine function (async def) that awaits it" if inspect.isawaitable(returned) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
+from collections.abc import Generator
 
 import pytest
 
@@ -83,7 +84,13 @@ async def generate_async():
     yield 1
 
 
+class Waits:
+    def __await__(self):
+        yield
+
+
 LAZY = {
+    "awaitable object": Waits,
     "generator function": generate,
     "generator expression": lambda: (i for i in range(3)),
     "map": functools.partial(map, str, range(3)),
@@ -122,6 +129,20 @@ def test_a_generator_that_has_begun_can_stand():
         return items
 
     assert list(FunctionTiming(LIMITS)(first)) == []
+
+
+class Items(Generator):
+    """A generator that is no native one, as compiled code has."""
+
+    def send(self, value):
+        raise StopIteration
+
+    def throw(self, *what):
+        raise StopIteration
+
+
+def test_a_generator_class_whose_state_is_unknown_can_stand():
+    assert isinstance(FunctionTiming(LIMITS)(Items), Items)
 
 
 def test_a_running_loop_is_told_of():
