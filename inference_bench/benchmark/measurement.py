@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import resource
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +14,8 @@ import orjson
 
 from inference_bench._native import clock_describe, loop, now_ns
 from inference_bench.analysis.stopping import Decision, StoppingRule
-from inference_bench.errors import InvalidValueError, PluginError
+from inference_bench.benchmark.lazy_results import refuse_lazy_result
+from inference_bench.errors import InvalidValueError
 from inference_bench.machine.interference import Interference
 from inference_bench.metrics import get_metric
 from inference_bench.result import Stage
@@ -78,15 +78,6 @@ class Iteration:
     def record(self, metric: str, value: int, *, start_ns: int = -1, phase: str = "", step: int = -1) -> None:
         """Record one observation in integer nanoseconds or bytes."""
         self.measurement.add(self, metric, value, start_ns, phase, step)
-
-
-def _refuse_awaitable(call: Callable[..., object], returned: Awaitable[object]) -> None:
-    if inspect.iscoroutine(returned):
-        returned.close()  # otherwise Python warns that it was never awaited
-    raise PluginError(
-        f"{getattr(call, '__name__', call)!s} returned {type(returned).__name__!r}, which nothing awaits: its work was "
-        "not timed. Declare it with `async def`."
-    )
 
 
 class Measurement:
@@ -178,6 +169,9 @@ class Measurement:
 
         Returns:
             The result of the last call.
+
+        Raises:
+            UsageError: the first call returned what nothing has run, such as a coroutine.
         """
         get_metric(metric)
         calls, length = 0, 1
@@ -185,8 +179,8 @@ class Measurement:
         for iteration in self.iterations((metric,)):
             times = loop(call, length, args=args)
             returned = times.returned
-            if inspect.isawaitable(returned):
-                _refuse_awaitable(call, returned)
+            if iteration.stage is Stage.COLD:
+                refuse_lazy_result(call, returned)
             stage, indices = iteration.stage, range(calls, calls + length)
             self._rows.extend(
                 (index, -1, metric, "", stage, start_ns, value)
