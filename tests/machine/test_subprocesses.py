@@ -99,7 +99,8 @@ def test_the_package_is_found_from_any_folder(tmp_path):
 
 def test_an_interruption_ends_the_process_and_what_it_has_started(tmp_path):
     code = (
-        "import os, subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
         f"open({str(tmp_path)!r} + f'/{{child.pid}}', 'w').close(); time.sleep(600)"
     )
     interruption, ended = Interruption(), []
