@@ -1,7 +1,7 @@
 """A process with everything that it starts: all of it ends together, also if this process is killed.
 
-A tree is a session of its own, and all its processes inherit an environment variable with its mark. So a descendant is
-found after its parent has ended, and also if it has started a session of its own.
+A tree is a process group, and all its processes inherit an environment variable with its mark. So a descendant is found
+after its parent has ended, and also if it has begun a session of its own.
 """
 
 from __future__ import annotations
@@ -37,35 +37,35 @@ class ProcessTree:
     mark: str = field(default_factory=lambda: uuid4().hex)
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
-        """Return ``base`` with the mark, for the tree's first process, which must start a new session.
+        """Return ``base`` with the mark, for the tree's first process, which must begin a process group.
 
         A tree inside a tree keeps the outer mark: it ends with the outer one.
         """
         outer = base.get(MARK)
         return {**base, MARK: f"{outer},{self.mark}" if outer else self.mark}
 
-    def begin(self, session: int | None = None) -> None:
+    def begin(self, group: int | None = None) -> None:
         """Have the tree killed if this process ends before ``end``.
 
         Args:
-            session: id of the session; call once without it before the first process starts, and again with it.
+            group: id of the process group; call once without it before the first process starts, and again with it.
         """
-        _GUARD.tell(f"+{self.mark} {session or ''}")
+        _GUARD.tell(f"+{self.mark} {group or ''}")
 
-    def end(self, session: int | None) -> None:
+    def end(self, group: int | None) -> None:
         """Kill every process of the tree that is left.
 
         Args:
-            session: id of the session, which is that of the tree's first process; None if it never started.
+            group: id of the process group, which is that of the tree's first process; None if it never started.
         """
-        kill_all(self.mark, session)
+        kill_all(self.mark, group)
         _GUARD.tell(f"-{self.mark}")
 
 
-def kill_all(mark: str, session: int | None) -> None:
-    """Kill every process with this mark or in this session, except this one."""
+def kill_all(mark: str, group: int | None) -> None:
+    """Kill every process with this mark or in this group, except this one."""
     for _ in range(_LOOKS):
-        found = _members(mark, session)
+        found = _members(mark, group)
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -74,15 +74,15 @@ def kill_all(mark: str, session: int | None) -> None:
         time.sleep(_LOOK_PAUSE_S)
 
 
-def _members(mark: str, session: int | None) -> list[int]:
+def _members(mark: str, group: int | None) -> list[int]:
     """Return the pids of a tree's live processes; zombies are left out."""
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):
         with suppress(OSError, IndexError):
-            state, _, _, its_session = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[:4]
+            state, _, its_group = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[:3]
             if state in "ZX" or int(name) == os.getpid():
                 continue
-            if int(its_session) == session or mark in _marks(Path(f"/proc/{name}/environ").read_bytes()):
+            if int(its_group) == group or mark in _marks(Path(f"/proc/{name}/environ").read_bytes()):
                 found.append(int(name))
     return found
 
@@ -140,14 +140,14 @@ def _guard() -> None:
     """Read marks from standard input until its end, then kill the trees that had not ended."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    sessions: dict[str, int | None] = {}
+    groups: dict[str, int | None] = {}
     for line in sys.stdin:
-        mark, _, session = line[1:].strip().partition(" ")
-        sessions.pop(mark, None)
+        mark, _, group = line[1:].strip().partition(" ")
+        groups.pop(mark, None)
         if line[0] == "+":
-            sessions[mark] = int(session) if session else None
-    for mark, session_id in sessions.items():
-        kill_all(mark, session_id)
+            groups[mark] = int(group) if group else None
+    for mark, group_id in groups.items():
+        kill_all(mark, group_id)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def run_python(
             text=True,
             errors="replace",
             env=tree.environment(package_environment(os.environ if environment is None else environment)),
-            start_new_session=True,
+            process_group=0,
         ) as process:
             try:
                 tree.begin(process.pid)

@@ -66,7 +66,7 @@ class Eligibility:
             return Refusal(Status.FAILED, Failure(str(error)))
         found = self._weights.of(case)
         if (found is None or found.scale == "full") and (short := self.shortage(case)):
-            return Refusal(Status.OOM, Failure(f"not loaded: {short}; --force tries it all the same"))
+            return Refusal(Status.OOM, Failure(f"not loaded: {short}; --force loads it all the same"))
         unavailable = self._weights.error(case)
         return self.hopeless(case) if unavailable is None else Refusal(Status.FAILED, Failure(str(unavailable)))
 

@@ -107,7 +107,7 @@ class WorkerProcess:
                     stderr=log,
                     env=tree.environment(package_environment({**os.environ, **self._environment})),
                     pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
+                    process_group=0,
                 )
         except BaseException:
             ours.close()
@@ -184,16 +184,22 @@ class WorkerProcess:
             return
         self._frozen_at = _now()
         self._reschedule(None)  # a stopped worker sends nothing
-        self._process.send_signal(signal.SIGSTOP)
+        self._signal_group(signal.SIGSTOP)
         for _ in range(_STOP_LOOKS):
             if thread_states(self._process.pid) <= _AT_REST:
                 return
             await asyncio.sleep(_STOP_PAUSE_S)
 
+    def _signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the worker and to what it has started, unless that has a process group of its own."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
     def thaw(self) -> None:
         """Let a stopped worker continue."""
         if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(signal.SIGCONT)
+            self._signal_group(signal.SIGCONT)
             if self._frozen_at is not None and self._limit is not None:
                 self._limit.until += _now() - self._frozen_at
             self._frozen_at = None

@@ -23,7 +23,7 @@ from tests.processes import assert_no_worker_is_left, workers_alive
 KILLS = int(os.environ.get("INFERENCE_BENCH_KILLS", "6"))
 """Kills per test, each at another instant."""
 
-LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 10, relative_width=0.5, silence_ns=2 * NS_PER_S)
+LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 10, relative_width=0.5, silence_ns=60 * NS_PER_S)
 
 
 def command(output, models, *words):
