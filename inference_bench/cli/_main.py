@@ -5,11 +5,12 @@ Not in ``__init__``: importing the command ``list`` binds that name in the packa
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from inference_bench.cli._command import INTERRUPTED, Command, Parser, program, summary_of
 from inference_bench.cli._streams import give_up_stdout, open_missing, take_streams
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 _COMMANDS = "inference_bench.cli"
 _BROKEN_PIPE = 141
 """Exit code: 128 + the number of SIGPIPE, as a shell reports it."""
+
+_REFUSALS = {
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO),
+}
+"""Errors that a path, a disk or a limit causes."""
 
 _HELP = """\
 usage: {program} COMMAND [options]
@@ -76,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:
         _explain(error, verbose)
-        return error.exit_code if isinstance(error, InferenceBenchError) else 1
+        return _exit_code(error)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -115,7 +123,27 @@ def _explain(error: Exception, verbose: bool) -> None:
     if verbose:
         traceback.print_exception(error)
     text = one_line(str(error))  # it may quote a foreign file
-    if not isinstance(error, InferenceBenchError):
+    if _is_of_the_system(error):
+        text = f"{one_line(_readable(error.filename))}: {error.strerror}. Free some space, or name another path."
+    elif isinstance(error, RecursionError):
+        text = "a file is nested too deeply to be read: expected plain data of a few levels."
+    elif not isinstance(error, InferenceBenchError):
         text = f"unexpected {type(error).__name__}: {text}."
         text += "" if verbose else " Run again with -v for the traceback, and please report it."
     print(f"error: {text}", file=sys.stderr)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, InferenceBenchError):
+        return error.exit_code
+    return UsageError.exit_code if _is_of_the_system(error) or isinstance(error, RecursionError) else 1
+
+
+def _is_of_the_system(error: Exception) -> TypeGuard[OSError]:
+    """Return whether the operating system refused a path, for a reason that is not the program's."""
+    return isinstance(error, OSError) and error.filename is not None and error.errno in _REFUSALS
+
+
+def _readable(path: str | bytes | int) -> str:
+    """Return a path as text; bytes that are no UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace") if isinstance(path, (str, bytes)) else str(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,9 @@ from inference_bench.errors import InvalidValueError, UnknownNameError, UsageErr
 
 if TYPE_CHECKING:
     from inference_bench.cli._command import Parser
+
+_DEEPEST = 50
+_DEEP_KEY = re.compile(rf"(?:[\w\"'-]+[ \t]*\.[ \t]*){{{_DEEPEST}}}")
 
 _OPTIONS = {
     "models": "--model",
@@ -108,8 +112,11 @@ def _section(name: str, value: object, path: Path) -> dict[str, object]:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+        if _DEEP_KEY.search(text):  # tomllib takes memory in proportion to the square of a key's parts
+            raise InvalidValueError("spec file", str(path), f"keys of fewer than {_DEEPEST} parts")
+        return tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidValueError("spec file", str(path), "a readable TOML file", f"{error}.") from error
 
 

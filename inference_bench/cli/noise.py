@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli import _interleaved
 from inference_bench.cli._command import INTERRUPTED, Command, Parser
+from inference_bench.cli._messages import warn
 from inference_bench.cli._run_options import add_run_options, never_load_ahead, read_run_options
+from inference_bench.errors import InferenceBenchError
 
 if TYPE_CHECKING:
     import argparse
@@ -47,10 +49,11 @@ class NoiseCommand(Command):
         from inference_bench.cli._revisions import Revisions
         from inference_bench.orchestration.interleaved import Question
         from inference_bench.reports._render import check_format
-        from inference_bench.results.noise_store import add_noise, load_noise
+        from inference_bench.results.noise_store import add_noise, check_state_folder, load_noise
 
         check_format(args.format, "json")
         check_output(args.output)
+        check_state_folder()
         with Revisions() as revisions:
             same = _interleaved.variant("", args, revisions)
         outcome = _interleaved.measure(same, same, Question(may_stop=False), args)
@@ -58,8 +61,12 @@ class NoiseCommand(Command):
             print("interrupted: nothing was added to the noise file of this machine", file=sys.stderr)
             return INTERRUPTED
         fingerprint = str(outcome.runs[0].record.environment.get("fingerprint", "unknown"))
-        path = add_noise(*outcome.comparison.observed[0], fingerprint)
-        noise = load_noise(fingerprint)
+        try:
+            folder, path = None, add_noise(*outcome.comparison.observed[0], fingerprint)
+        except InferenceBenchError as error:  # hours of measuring must not be lost to a full disk
+            folder, path = outcome.folder, add_noise(*outcome.comparison.observed[0], fingerprint, outcome.folder)
+            warn(f"{error} Kept in {path} instead: copy it to the folder named above.")
+        noise = load_noise(fingerprint, folder)
         _interleaved.show(replace(outcome, comparison=replace(outcome.comparison, noise=noise)), args.format)
         if noise is not None and args.format != "json":
             _print_floors(noise)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from inference_bench.analysis.comparison_result import Comparisons
 from inference_bench.analysis.margin import AAFloor
 from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor
 from inference_bench.analysis.observations import Observations, Side
-from inference_bench.errors import RunFormatError
+from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.results.atomic_file import write_atomically
 from inference_bench.results.reading import read_as, read_json
 from inference_bench.units import counted
@@ -25,6 +26,8 @@ SCHEMA_VERSION = 1
 OLD_DAYS = 30
 """Age above which a floor is called old: kernel, load of the host and temperature may have changed."""
 
+_NAME = re.compile(r"[\w-]{1,64}")
+_NO_STATE = "Set XDG_STATE_HOME to a folder that can be written."
 _LARGEST = 1e30
 """No figure of a metric is larger, and none is smaller than its inverse."""
 _ADVICE = "Delete it and measure the noise again."
@@ -102,15 +105,41 @@ class Noise:
         return of_sessions(cases[case_id]) if case_id in cases else max(map(of_sessions, cases.values()))
 
 
-def state_folder() -> Path:
-    """Return the user's state folder for this project, by the XDG base directory specification."""
+def state_folder() -> Path | None:
+    """Return the user's state folder for this project, by the XDG base directory specification; None without a home."""
     base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "inference_bench"
+    try:
+        return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "inference_bench"
+    except RuntimeError:  # a user without an entry in passwd, as containers have
+        return None
 
 
-def noise_file(fingerprint: str, folder: Path | None = None) -> Path:
-    """Return the noise file of a machine."""
-    return (folder or state_folder()) / "noise" / f"{fingerprint}.json"
+def noise_file(fingerprint: str, folder: Path | None = None) -> Path | None:
+    """Return the noise file of a machine; None if there is no folder for it.
+
+    The name may come from a foreign run: one that is no plain word names no file.
+    """
+    found = folder or state_folder()
+    return None if found is None or not _NAME.fullmatch(fingerprint) else found / "noise" / f"{fingerprint}.json"
+
+
+def check_state_folder() -> None:
+    """Refuse a state folder that cannot be written, before anything is measured for it.
+
+    Raises:
+        InvalidValueError: there is none, or it may not be written.
+    """
+    found = state_folder()
+    if found is None:
+        raise InvalidValueError("state folder", "no home folder", "one that can be written", _NO_STATE)
+    try:
+        (found / "noise").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidValueError(
+            "state folder", str(found), f"one that can be written ({error.strerror})", _NO_STATE
+        ) from error
+    if not os.access(found / "noise", os.W_OK | os.X_OK):
+        raise InvalidValueError("state folder", str(found), "one that can be written", _NO_STATE)
 
 
 def load_noise(fingerprint: str, folder: Path | None = None) -> Noise | None:
@@ -120,8 +149,8 @@ def load_noise(fingerprint: str, folder: Path | None = None) -> Noise | None:
         RunFormatError: the file is damaged or from a newer version.
     """
     path = noise_file(fingerprint, folder)
-    sessions = _sessions(path)
-    if not sessions:
+    sessions = [] if path is None else _sessions(path)
+    if path is None or not sessions:
         return None
     cases: dict[Slot, dict[str, tuple[Pairs, ...]]] = {}
     for session in sessions:
@@ -157,10 +186,16 @@ def add_noise(
 
     Returns:
         The file.
+
+    Raises:
+        InvalidValueError: the folder cannot be written.
+        RunFormatError: the file that is there is damaged.
     """
     import orjson
 
     path = noise_file(fingerprint, folder)
+    if path is None:
+        raise InvalidValueError("state folder", "none", "one that can be written", _NO_STATE)
     stamp = (now or datetime.now(UTC)).isoformat(timespec="seconds")
     session: SessionDocument = {
         "measured_utc": stamp,
@@ -171,7 +206,10 @@ def add_noise(
         "fingerprint": fingerprint,
         "sessions": [*_sessions(path), session],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidValueError("state folder", str(path.parent), "one that can be written", _NO_STATE) from error
     write_atomically(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return path
 

@@ -11,6 +11,7 @@ from inference_bench.errors import RunFormatError
 from inference_bench.results.atomic_file import write_atomically
 from inference_bench.results.documents import PairingDocument
 from inference_bench.results.reading import read_as, read_json
+from inference_bench.results.serialization import to_json
 
 if TYPE_CHECKING:
     from inference_bench.results.run import Run
@@ -45,11 +46,9 @@ def write_pairing(folder: Path, names: tuple[str, str], runs: tuple[str, str], l
         level: as in ``PairedRuns``.
         **facts: further facts: order, pairs, why measuring stopped.
     """
-    import orjson
-
     sides = [{"name": name, "run": run} for name, run in zip(names, runs, strict=True)]
     document = {"schema_version": _VERSION, "sides": sides, "level": level, **facts}
-    write_atomically(folder / PAIRING, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    write_atomically(folder / PAIRING, to_json(document))
 
 
 def read_pairing(folder: Path) -> PairedRuns | None:

@@ -53,7 +53,8 @@ def read_table(path: Path, columns: type[Columns]) -> pa.Table:
     if path.exists() and not path.is_file():
         raise RunFormatError(f"{path}: not a file, expected Parquet. Restore it, or measure again.")
     try:
-        table = pq.read_table(path)
+        with open(path, "rb") as file:  # Arrow itself opens no path that is no UTF-8
+            table = pq.read_table(file)
         version = (table.schema.metadata or {}).get(VERSION.encode(), b"").decode()
         _ = table.schema.names  # decoded here, where they may be no UTF-8
     except FileNotFoundError:

@@ -50,6 +50,13 @@ def plain(value: object) -> Any:
     return plain(str(value))
 
 
+def to_json(document: object) -> bytes:
+    """Return any value as JSON, indented, because people read such files and compare them with ``diff``."""
+    import orjson
+
+    return orjson.dumps(plain(document), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
 def case_to_plain(case: Case) -> CaseEntry:
     """Return a case as plain data."""
     return {

@@ -7,15 +7,22 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inference_bench.analysis.observations import Observations, Side
-from inference_bench.errors import RunFormatError
+from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.machine.environment import describe_environment
 from inference_bench.plan import Case
-from inference_bench.results.noise_store import add_noise, floor_sentence, load_noise, noise_file
+from inference_bench.results.noise_store import (
+    add_noise,
+    check_state_folder,
+    floor_sentence,
+    load_noise,
+    noise_file,
+)
 from inference_bench.spec import Setup
 
 NOW = datetime(2030, 1, 31, tzinfo=UTC)
@@ -106,3 +113,34 @@ def test_the_command_measures_keeps_and_compare_uses_it(tmp_path):
     assert ("inference_speed", "ttft", "prefill") in noise.cases
     (folder,) = (tmp_path / "out").glob("*-ab")
     assert "A/A floor: from 1 measurement, the latest 0 days old" in command("compare", folder).stdout
+
+
+@pytest.mark.parametrize("fingerprint", ["../../etc/passwd", "a/b", "", "x" * 5000, "a\x00b", "\udcff"])
+def test_a_fingerprint_that_is_no_word_names_no_file(tmp_path, fingerprint):
+    assert noise_file(fingerprint, tmp_path) is None
+    assert load_noise(fingerprint, tmp_path) is None
+
+
+def test_without_a_home_nothing_is_known_and_nothing_can_be_kept(monkeypatch, tmp_path):
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", _no_home)
+
+    assert load_noise("machine") is None
+    with pytest.raises(InvalidValueError, match="Set XDG_STATE_HOME"):
+        check_state_folder()
+    with pytest.raises(InvalidValueError, match="Set XDG_STATE_HOME"):
+        add_noise(side("A", 0.02, 1), side("B", 0.02, 2), "machine")
+
+
+def _no_home():
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_a_state_folder_that_cannot_be_made_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+
+    with pytest.raises(InvalidValueError, match="Set XDG_STATE_HOME"):
+        check_state_folder()
+    with pytest.raises(InvalidValueError, match="Set XDG_STATE_HOME"):
+        add_noise(side("A", 0.02, 1), side("B", 0.02, 2), "machine")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, word
 from inference_bench.metrics import better_of, unit_of
-from inference_bench.results.serialization import case_to_plain, plain
+from inference_bench.results.serialization import case_to_plain, plain, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +23,13 @@ def write_json(
     stream: TextIO,
 ) -> None:
     """Write one document; docs/compare.md describes it."""
-    import orjson
-
     document = {
         "comparison_version": VERSION,
         "is_worse": any(found.is_worse for found in compared),
         "comparisons": [_comparison(found, different) for found, different in zip(compared, differences, strict=True)],
         "remarks": list(remarks),
     }
-    stream.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    stream.write(to_json(document).decode())
 
 
 def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[str, object]:

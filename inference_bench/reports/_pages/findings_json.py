@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.analysis.trust.run import run_grade
-from inference_bench.results.serialization import case_to_plain, finding_to_plain
+from inference_bench.results.serialization import case_to_plain, finding_to_plain, to_json
 
 if TYPE_CHECKING:
     from inference_bench.results.run import Run
@@ -19,8 +19,6 @@ def write_json(run: Run, stream: TextIO) -> None:
 
     The document's own ``rules`` is the version that this program has.
     """
-    import orjson
-
     cases = [
         {
             "case": case_to_plain(result.case),
@@ -39,4 +37,4 @@ def write_json(run: Run, stream: TextIO) -> None:
         "findings": findings,
         "cases": cases,
     }
-    stream.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    stream.write(to_json(document).decode())
