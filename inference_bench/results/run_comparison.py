@@ -16,7 +16,8 @@ from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.errors import UsageError
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.discovery import open_runs
-from inference_bench.results.noise_store import Noise, floor_sentence
+from inference_bench.results.floor_sentence import floor_sentence
+from inference_bench.results.noise_store import Noise
 from inference_bench.results.pairing import pairing_of, read_pairing
 from inference_bench.results.run import Run
 
