@@ -84,14 +84,14 @@ class Run:
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """Read the folder of a run; its Parquet files are read on demand.
+    """Read the folder of a run, or of a single run; its Parquet files are read on demand.
 
     A case that was stored without a grade is judged by the present rules.
 
     Raises:
         RunFormatError: the folder is not a run, damaged, or written by a newer version.
     """
-    folder = Path(path)
+    folder = _only_run(Path(path))
     if not (folder / RECORD).is_file():
         raise RunFormatError(_not_a_run(folder))
     record = cast("RecordDocument", _read(folder / RECORD))
@@ -109,6 +109,14 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         advice = "It was changed by hand or by another tool: restore it, or measure again."
         raise RunFormatError(f"{folder}: a field is missing or has another type ({error!r}). {advice}") from error
+
+
+def _only_run(folder: Path) -> Path:
+    """Return the folder, or the single run in it."""
+    if (folder / RECORD).is_file() or not folder.is_dir():
+        return folder
+    runs = [child for child in folder.iterdir() if (child / RECORD).is_file()]
+    return runs[0] if len(runs) == 1 else folder
 
 
 def _read(path: Path) -> object:
