@@ -556,6 +556,31 @@ def test_every_benchmark_has_its_headline_metrics_in_the_summary(name, monkeypat
     assert "6.00 ms ×2.00" in text
 
 
+def test_memory_stands_for_serving_and_the_load_by_itself(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def held(dtype, load, prefill, decode):
+        sizes = {"load": load, "prefill": prefill, "decode": decode}
+        found = tuple(summary("rss_peak_hwm", phase, size * 2.0**20) for phase, size in sizes.items())
+        return BenchmarkResult(case(dtype=dtype, benchmark="memory_usage"), Status.OK, found)
+
+    text = words(render(name, held("float32", 939, 946, 940), held("bfloat16", 1200, 690, 693)))
+
+    assert "693 MiB ×0.73" in text
+    assert "1.172 GiB ×1.28" in text
+    assert text.index("serving") < text.index("693 MiB ×0.73")
+
+
+def test_no_ratio_without_intervals_that_differ(name):
+    few = BenchmarkResult(case(dtype="bfloat16"), Status.OK, (summary(median=10e6, n=2),))
+    wide = BenchmarkResult(case(dtype="float16"), Status.OK, (summary(median=20e6, reach=0.2),))
+    text = words(render(name, speed(), few, wide))
+
+    assert "10.0 ms~" in text
+    assert "20.0 ms ×" not in text
+    assert "~: too few samples for an interval" in text
+
+
 def test_a_lone_setup_needs_no_overview(name):
     assert "Summary" not in words(render(name, speed()))
 

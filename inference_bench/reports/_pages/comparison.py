@@ -192,8 +192,8 @@ def _against_the_medians(compared: Sequence[Comparisons]) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(title_of(row.metric) for row in rows))
         yield (
             f"{names}: the change has another sign than the difference between A and B, which is no contradiction. A "
-            "and B are the medians of each side; the change is the middle of the changes from run to run (pair by pair, if "
-            "interleaved), and that is what the verdict is about."
+            "and B are the medians of each side; the change, which the verdict is about, is the middle of the changes "
+            "from run to run (pair by pair, if interleaved)."
         )
 
 
