@@ -43,14 +43,21 @@ class Side:
         name: for people.
         observations: what was measured.
         failures: cases that were not measured, or only in part, and why.
+        left_out: what was measured but cannot be compared as asked, and why, one line each.
     """
 
     name: str
     observations: tuple[Observations, ...]
     failures: tuple[tuple[Case, str], ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def cases(self) -> list[Case]:
         """All cases, including those that failed."""
         found = [*(of.case for of in self.observations), *(case for case, _ in self.failures)]
         return list({case.id: case for case in found}.values())
+
+    @property
+    def everything_left_out(self) -> str:
+        """Why nothing of this side can be compared; empty if something can."""
+        return "" if self.observations else "; ".join(self.left_out)

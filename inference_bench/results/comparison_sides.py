@@ -13,7 +13,7 @@ from inference_bench.analysis.observations import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
 from inference_bench.analysis.score_summaries import score_estimate
 from inference_bench.errors import RunFormatError
-from inference_bench.metrics import Statistic, is_measured_anew, statistic_of, unit_of
+from inference_bench.metrics import Statistic, is_measured_anew, statistic_of, title_of, unit_of
 from inference_bench.result import Stage
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class _Reading:
     cases: dict[str, Case] = field(default_factory=dict)
     failures: dict[str, tuple[Case, str]] = field(default_factory=dict)
     grades: dict[str, str] = field(default_factory=dict)
+    short: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def add(self, run: Run, result: BenchmarkResult, session: str) -> None:
         """Add one case of one run."""
@@ -98,11 +99,20 @@ class _Reading:
             if is_measured_anew(slot[1]):
                 self.values[slot] = dict(_figures(slot[1], of_processes))
         slots = {**self.values, **self.scores}
-        return Side(name, tuple(map(self._observations, slots)), tuple(self.failures.values()))
+        return Side(name, tuple(map(self._observations, slots)), tuple(self.failures.values()), tuple(self._left_out()))
+
+    def _left_out(self) -> Iterator[str]:
+        for slug, metrics in self.short.items():
+            why = f"too few samples per process for p{100 * self.p:g} (needs {needed_samples(self.p):,})"
+            yield f"{slug}: {why}: {', '.join(map(title_of, metrics))}"
 
     def _add_values(self, run: Run, result: BenchmarkResult, session: str) -> None:
         for metric, phase, process, value in _process_values(run, result, self.p):
-            if self._is_wanted(metric):
+            if not self._is_wanted(metric):
+                continue
+            if value is None:
+                self.short.setdefault(result.case.slug, {})[metric] = None
+            else:
                 slot = result.case.id, metric, phase
                 self.values.setdefault(slot, {})[session, process] = value
                 self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), _resolution(metric, run))
@@ -146,8 +156,8 @@ def _resolution(metric: str, run: Run) -> float:
     return float(run.record.clock.get("resolution_ns", 0.0)) if unit == "ns" else 0.0
 
 
-def _process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tuple[str, str, int, float]]:
-    """Yield metric, phase, run number and quantile, where the samples can support it."""
+def _process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tuple[str, str, int, float | None]]:
+    """Yield metric, phase, run number and quantile; None where the samples are too few for it."""
     if (run.files.get(result.case.id) or {}).get("samples") is None:
         return
     table = run.samples(result)
@@ -158,8 +168,8 @@ def _process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tup
     for tag, of_metric in _groups(metric, np.flatnonzero(measured), str):
         for name, of_phase in _groups(phase, of_metric, str):
             for number, rows in _groups(process, of_phase, int):
-                if p == 0.5 or len(rows) >= needed_samples(p):
-                    yield tag, name, number, quantile(np.sort(value[rows]), p)
+                suffice = p == 0.5 or len(rows) >= needed_samples(p)
+                yield tag, name, number, quantile(np.sort(value[rows]), p) if suffice else None
 
 
 def _items(run: Run, result: BenchmarkResult) -> Iterator[tuple[int, str, str, str, float, float]]:
