@@ -13,9 +13,10 @@ import pickle
 import random
 import resource
 import sys
+import types
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import inference_bench._native as _native
@@ -48,8 +49,14 @@ class Borrower:
     noop_exit = _native._NoopContext.__exit__
 
 
+@types.coroutine
+def pause() -> Generator[None]:
+    yield
+
+
 async def coroutine_function() -> None:
-    """Wrapped by a span into a SpanCoroutine."""
+    """Wrapped by a span into a SpanCoroutine; suspends once."""
+    await pause()
 
 
 def spans() -> Iterator[Any]:
@@ -61,7 +68,9 @@ def spans() -> Iterator[Any]:
     with _native.SpanRecorder(64) as recorder:
         with _native.span("fuzz"):
             _native.mark("fuzz")
-        yield _native.span("fuzz")(coroutine_function)()
+        coroutine = _native.span("fuzz")(coroutine_function)()
+        coroutine.send(None)
+        yield coroutine
     records = recorder.drain()
     yield from (recorder, records, records.records(), records.spans(), _native.Mark("fuzz"), _native._NoopContext())
 
@@ -147,7 +156,7 @@ class Fuzzer:
         return self.random.choice(self.random.choice(pools[:4] if small else pools))
 
     def arguments(self, small: bool = False) -> list[Any]:
-        return [self.anything(small) for _ in range(self.random.randrange(5))]
+        return [self.anything(small) for _ in range(self.random.choice([0, 0, 1, 1, 2, 3, 4]))]
 
     def keywords(self, small: bool = False) -> dict[str, Any]:
         names = self.random.sample(KEYWORDS, self.random.choice([0, 0, 0, 1, 2]))

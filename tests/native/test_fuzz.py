@@ -57,7 +57,7 @@ def test_an_object_made_without_its_constructor_is_whole_or_refused(kind: type):
     for make in (lambda: kind.__new__(kind), lambda: object.__new__(kind)):
         try:
             made = make()
-        except TypeError:
+        except (TypeError, RuntimeError):  # RuntimeError: no GPU
             continue
         assert isinstance(made, kind)
         for name in set(dir(made)) - set(dir(object)):
@@ -84,13 +84,15 @@ def test_an_object_keeps_its_class():
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.__qualname__)
 def test_a_member_takes_no_foreign_object_for_its_own(kind: type):
     for name, member in vars(kind).items():
-        if isinstance(member, staticmethod) or name in ("__doc__", "__module__", "__hash__", "__new__"):
-            continue
         call = member.fget if isinstance(member, property) else member
+        if isinstance(member, staticmethod) or name == "__new__" or not callable(call):
+            continue
         for foreign in (None, 1, object()):
-            if callable(call) and name not in ("__enter__", "__iter__"):
-                with pytest.raises((TypeError, AttributeError)):
-                    call(foreign)
+            try:
+                answer = call(foreign)
+            except (TypeError, AttributeError):
+                continue
+            assert answer is NotImplemented, name
 
 
 class Borrower:
