@@ -3,9 +3,11 @@
 #include <utility>
 
 #include "name_table.hpp"
+#include "native_class.hpp"
 #include "register.hpp"
 #include "spans.hpp"
 #include "table_object.hpp"
+#include "without_gil.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -13,7 +15,7 @@ using namespace pybind11::literals;
 namespace inference_bench::bindings {
 namespace {
 
-using NoGil = py::call_guard<py::gil_scoped_release>;
+using NoGil = py::call_guard<WithoutGil>;
 
 template <typename T>
 TableColumn as_column(const char* name, const NumberColumn<T>& numbers,
@@ -75,14 +77,14 @@ std::unique_ptr<SpanRecorder> make_recorder(std::int64_t capacity, const std::st
     if (mode != "discard" && mode != "overwrite") {
         throw py::value_error("mode must be 'discard' or 'overwrite'; given '" + mode + "'");
     }
-    const py::gil_scoped_release released;  // touching the memory takes 0.1 s a gigabyte
+    const WithoutGil released;  // touching the memory takes 0.1 s a gigabyte
     return std::make_unique<SpanRecorder>(SpanRecorderOptions{capacity, backlog, mode == "overwrite"});
 }
 
 py::dict counts(SpanRecorder& recorder) {
     SpanCounts c{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         c = recorder.counts();
     }
     return py::dict("recorded"_a = c.recorded, "waiting"_a = c.waiting, "lost"_a = c.lost_full + c.overwritten,
@@ -104,7 +106,7 @@ template <Table (SpanRecords::*Make)() const>
 py::object table_of(const SpanRecords& records) {
     Table table{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         table = (records.*Make)();
     }
     return make_table(std::move(table));
@@ -113,18 +115,20 @@ py::object table_of(const SpanRecords& records) {
 // The ticks that NativeSpan and two bare readings take, for `n` of each: what C++ pays.
 py::tuple native_span_cost(std::uint64_t n) {
     const std::uint32_t name = intern_name("native span cost");
-    const py::gil_scoped_release released;
-    const std::uint64_t begin = ticks_begin();
-    for (std::uint64_t i = 0; i < n; ++i) const NativeSpan span(name);
-    const std::uint64_t middle = ticks_end();
-    std::uint64_t sink = 0;
-    for (std::uint64_t i = 0; i < n; ++i) {
-        const std::uint64_t first = ticks();
-        sink += ticks() - first;
-        __asm__ volatile("" : "+r"(sink));
+    std::uint64_t begin = 0, middle = 0, end = 0;
+    {
+        const WithoutGil released;
+        begin = ticks_begin();
+        for (std::uint64_t i = 0; i < n; ++i) const NativeSpan span(name);
+        middle = ticks_end();
+        std::uint64_t sink = 0;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            const std::uint64_t first = ticks();
+            sink += ticks() - first;
+            __asm__ volatile("" : "+r"(sink));
+        }
+        end = ticks_end();
     }
-    const std::uint64_t end = ticks_end();
-    const py::gil_scoped_acquire acquired;
     return py::make_tuple(middle - begin, end - middle);
 }
 
@@ -139,7 +143,7 @@ void register_spans(py::module_& m) {
     m.def("recording", &recording, "Return whether a recorder runs.");
     m.def("_native_span_cost", &native_span_cost);
 
-    py::class_<SpanRecords>(m, "SpanRecords", "The records of a drain or a snapshot.")
+    NativeClass<SpanRecords>(m, "SpanRecords", "The records of a drain or a snapshot.")
         .def("__len__", &SpanRecords::size)
         .def_property_readonly("memory_bytes", &SpanRecords::memory_bytes)
         .def("records", &table_of<&SpanRecords::records>)
@@ -152,10 +156,10 @@ void register_spans(py::module_& m) {
             "requested_schema"_a = py::none());
 
     const SpanRecorderOptions defaults;
-    py::class_<SpanRecorder>(m, "SpanRecorder",
-                             "Collects the spans, instants and counters of all threads while it runs.")
-        .def(py::init(&make_recorder), "capacity"_a = defaults.capacity, "mode"_a = "discard",
-             "backlog"_a = defaults.backlog)
+    NativeClass<SpanRecorder>(m, "SpanRecorder",
+                              "Collects the spans, instants and counters of all threads while it runs.")
+        .constructor(&make_recorder, "capacity"_a = defaults.capacity, "mode"_a = "discard",
+                     "backlog"_a = defaults.backlog)
         .def("start", &SpanRecorder::start, NoGil())
         .def("stop", &SpanRecorder::stop, NoGil())
         .def("close", &SpanRecorder::close, NoGil())
