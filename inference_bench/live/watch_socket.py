@@ -76,7 +76,7 @@ class WatchSocket:
         try:
             listener.bind(str(self.path))
             self.path.chmod(0o600)
-            listener.listen(4)
+            listener.listen(_MOST_CONNECTIONS)
         except OSError:
             listener.close()
             raise

@@ -109,8 +109,8 @@ def test_connections_beyond_the_limit_are_closed_and_the_rest_are_answered(profi
         connections = []
         for _ in range(40):
             connection = opened.enter_context(socket.socket(socket.AF_UNIX))
-            connection.settimeout(10)
             connection.connect(str(listening.path))
+            connection.settimeout(10)
             connections.append(connection)
         answered = 0
         for connection in connections:
