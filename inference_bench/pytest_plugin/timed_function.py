@@ -91,10 +91,11 @@ def describe_change(found: Prediction) -> str:
 
 def describe_failure(timed: TimedFunction, found: Prediction, fraction: float) -> str:
     """Return why ``--ib-fail`` fails the test."""
+    # The change comes first: pytest cuts its summary lines at the terminal's width.
     return (
-        f"SLOWER: {timed.name} takes {_time(timed.median_ns)}, {found.ratio - 1:+.1%} against the median "
-        f"{_time(found.middle_ns)} of {found.n} earlier runs; unchanged code takes at most {_time(found.high_ns)}, "
-        f"and --ib-fail allows {fraction:+.1%}"
+        f"SLOWER by {found.ratio - 1:.1%}: {_time(timed.median_ns)} against {_time(found.middle_ns)}, the median of "
+        f"{found.n} earlier runs; unchanged code takes at most {_time(found.high_ns)}, and --ib-fail allows "
+        f"{fraction:.1%} ({timed.name})"
     )
 
 
