@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from inference_bench.analysis.evidence import Evidence
 from inference_bench.analysis.observations import Observations
+
+if TYPE_CHECKING:
+    from inference_bench.analysis.evidence import Evidence
 
 MARGIN = 0.01
 """Default margin, as a fraction."""
