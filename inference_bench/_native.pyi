@@ -68,6 +68,7 @@ class TickRecorder:
     def nanoseconds(self) -> memoryview:
         """Return the ticks so far as int64 nanoseconds."""
 
+@final
 class MemorySampler:
     """A native thread that records this process's memory on a time grid, without the GIL.
 
@@ -79,14 +80,14 @@ class MemorySampler:
     A child of a fork sees it stopped, with what was recorded so far, and may start it again.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         interval_ns: int = 10_000_000,
         capacity: int = 1_048_576,
         budget: float = 0.01,
         reset_hwm: bool = False,
         pss: bool = False,
-    ) -> None: ...
+    ) -> Self: ...
     def start(self) -> None:
         """Start the thread; RuntimeError if it runs. A second run appends to the first."""
 
@@ -222,9 +223,9 @@ class SpanRecorder:
     A child of a fork sees it stopped, with what was recorded so far, and may start it again.
     """
 
-    def __init__(
-        self, capacity: int = 262_144, mode: Literal["discard", "overwrite"] = "discard", backlog: int = 0
-    ) -> None: ...
+    def __new__(
+        cls, capacity: int = 262_144, mode: Literal["discard", "overwrite"] = "discard", backlog: int = 0
+    ) -> Self: ...
     def start(self) -> None:
         """Start; RuntimeError if this or another runs, or this was closed. A second run appends to the first."""
 
@@ -264,6 +265,10 @@ class SpanRecords:
     """The records of a drain or a snapshot, and a source of Arrow data: `pyarrow.table(recorder.drain())`."""
 
     def __len__(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that it holds: 42 bytes per record, 48 per matched pair of halves, and a fixed part."""
+
     def records(self) -> Table:
         """Return name, kind (span, begin, end, instant, counter), thread, id, value, begin_ns, end_ns, raised."""
 
@@ -328,6 +333,7 @@ class Histogram:
     def take(self) -> HistogramCounts:
         """Return the same and start over. Every value lies in exactly one of the histograms taken."""
 
+@final
 class HistogramCounts:
     """The counts of a histogram at one moment. They never change."""
 
@@ -415,6 +421,7 @@ class Gauge:
 
 # ---- loop
 
+@final
 class LoopTimes:
     """The result of `loop`: int64 columns on the native clock."""
 
@@ -459,6 +466,7 @@ def loop(
 def interruptions() -> tuple[int, int]:
     """Return the involuntary context switches and major page faults of this process so far."""
 
+@final
 class ThreadReading:
     """A thread's counters at one moment or, as `later - earlier`, between two. Absent counters are None, never 0."""
 
@@ -499,13 +507,14 @@ class ThreadReading:
     def __sub__(self, earlier: ThreadReading, /) -> ThreadReading: ...
     def as_dict(self) -> dict[str, int | None]: ...
 
+@final
 class ThreadCounters:
     """Counters of the thread that makes it. Descriptors stay open; a reading takes 4 µs.
 
     `perf` adds instructions, cycles, cache_misses and task_clock_ns where the kernel and the machine allow.
     """
 
-    def __init__(self, *, perf: bool = False) -> None: ...
+    def __new__(cls, *, perf: bool = False) -> Self: ...
     def read(self) -> ThreadReading:
         """RuntimeError on another thread, or in a forked child."""
 
@@ -513,6 +522,7 @@ class ThreadCounters:
     def limits(self) -> dict[str, str]:
         """Reasons by name, for counters that are None or count user space only."""
 
+@final
 class SystemReading:
     """The machine's counters at one moment or, as `later - earlier`, between two. Absent counters are None, never 0.
 
@@ -552,10 +562,11 @@ class SystemReading:
     def __sub__(self, earlier: SystemReading, /) -> SystemReading: ...
     def as_dict(self) -> dict[str, int | None]: ...
 
+@final
 class SystemCounters:
     """Counters of the whole machine. Descriptors stay open; a reading takes 5 µs, more with hundreds of cores."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Self: ...
     def read(self) -> SystemReading: ...
 
 # ---- CUDA events (csrc/bindings/cuda.cpp)
@@ -616,17 +627,19 @@ def nvml_available() -> tuple[bool, str]:
     `INFERENCE_BENCH_LIBNVML` names another file to load.
     """
 
+@final
 class NvmlProbe:
     """One GPU's state. `gpu` is NVML's index, a UUID or a PCI bus id; NVML's order is not CUDA's.
 
     RuntimeError where there is no such library or GPU, and from every method in a forked child.
     """
 
-    def __init__(self, gpu: int | str = 0) -> None: ...
+    def __new__(cls, gpu: int | str = 0) -> Self: ...
     def read(self) -> GpuReading: ...
     def processes(self) -> list[tuple[int, int | None]] | None:
         """Return (pid, bytes) per process with a context; pids are the host's. 5 ms: do not call it while timing."""
 
+@final
 class NvmlSampler:
     """A native thread that reads a GPU's state on a time grid, without the GIL.
 
@@ -634,13 +647,13 @@ class NvmlSampler:
     thread uses more than `budget` of one core, the interval doubles, and `lengthened` counts that.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         gpu: int | str = 0,
         interval_ns: int = 100_000_000,
         capacity: int = 262_144,
         budget: float = 0.01,
-    ) -> None: ...
+    ) -> Self: ...
     def start(self) -> None:
         """Start the thread; RuntimeError if it runs. A second run appends to the first."""
 

@@ -29,6 +29,8 @@ class Finding:
         evidence: what was observed, with its figure.
         consequence: what that does to the figures.
         remedy: what to do about it.
+        cause: what it has in common with other findings of its grade, such as ``busy machine``; empty if it stands
+            alone.
     """
 
     code: str
@@ -36,6 +38,7 @@ class Finding:
     evidence: str
     consequence: str
     remedy: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Grade:
     """How far a result can be believed.
 
     Attributes:
-        letter: A without findings; B minor ones only; C one serious; D several serious; F a critical one (``GRAVE``).
+        letter: A without findings; B minor ones only; C one serious cause; D several serious ones; F a critical finding
+            (``GRAVE``).
         findings: what led to it, the most severe first.
         rules: version of the rules that made it (``analysis.trust.grade.RULES_VERSION``).
     """

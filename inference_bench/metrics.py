@@ -27,6 +27,31 @@ class Statistic(StrEnum):
     SLOPE = "slope"
 
 
+class Replicate(StrEnum):
+    """What is measured anew each time, so that its spread says how far a figure can be believed."""
+
+    PROCESS = "process"
+    ITEM = "item"
+    """The item of a data set: every process gives the same scores."""
+
+
+class Quantity(StrEnum):
+    """What a metric is a figure of; a finding counts only against quantities that it can move."""
+
+    TIME = "time"
+    MEMORY = "memory"
+    OUTPUT = "output"
+    """What the model computes."""
+
+
+_QUANTITIES = {
+    **dict.fromkeys(("ns", "tokens/s", "requests/s", "embeddings/s"), Quantity.TIME),
+    **dict.fromkeys(("bytes", "bytes/parameter"), Quantity.MEMORY),
+    **dict.fromkeys(("fraction", "bits/byte", "1/token", "nats/token", "logits", "tokens"), Quantity.OUTPUT),
+}
+"""Unit → quantity, of metrics that do not say it themselves."""
+
+
 class Better(StrEnum):
     """The direction in which a metric improves."""
 
@@ -48,6 +73,9 @@ class Metric:
         derived_from: tag of the sampled metric that this one is a function of, or None.
         statistic: the figure that stands for many values; a slope is over the items in their order.
         overview: whether the table of all models has it.
+        replicate: what differs between two figures of one configuration: fresh processes, or the items of a data set.
+        of_time: whether it is a figure of time although its unit does not say so.
+        threaded: whether the threads of the set-up are meant to work for it.
     """
 
     tag: str
@@ -59,6 +87,14 @@ class Metric:
     derived_from: str | None = None
     statistic: Statistic = Statistic.MEDIAN
     overview: bool = False
+    replicate: Replicate = Replicate.PROCESS
+    of_time: bool = False
+    threaded: bool = True
+
+    @property
+    def quantity(self) -> Quantity:
+        """What this is a figure of."""
+        return Quantity.TIME if self.of_time else _QUANTITIES[self.unit]
 
 
 _MLPERF = "MLPerf Inference rules, LLM server metrics (TTFT, TPOT)"
@@ -100,7 +136,15 @@ _ALL = (
         derived_from="itl",
         overview=True,
     ),
-    Metric("call_time", "call", "ns", Better.LOWER, "end of the function's call minus its beginning", _OWN),
+    Metric(
+        "call_time",
+        "call",
+        "ns",
+        Better.LOWER,
+        "end of the function's call minus its beginning",
+        _OWN,
+        threaded=False,
+    ),
     Metric(
         "rss_peak_sampled",
         "peak RSS (sampled)",
@@ -193,6 +237,7 @@ _ALL = (
         "share of a row's tokens, up to the first that differs, that the prompt also gets at batch 1; mean of the rows",
         _OWN,
         statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
     ),
     Metric(
         "load_time",
@@ -339,6 +384,7 @@ _ALL = (
         "requests sent at most 1 ms or 5 % of the median latency after s, over requests",
         _OWN,
         statistic=Statistic.MEAN,
+        of_time=True,
     ),
     # Accuracy: one score per item, summarised over the items of a task
     Metric(
@@ -349,6 +395,7 @@ _ALL = (
         "items whose likeliest choice is the right one, over items",
         _HARNESS + ", acc",
         statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
     ),
     Metric(
         "accuracy_norm",
@@ -358,6 +405,7 @@ _ALL = (
         "as accuracy, with each choice's log-likelihood divided by its characters",
         _HARNESS + ", acc_norm",
         statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
         overview=True,
     ),
     Metric(
@@ -368,6 +416,7 @@ _ALL = (
         "items whose greedy answer, normalised, is one of the expected ones, over items",
         _OWN + " (docs/accuracy.md)",
         statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
         overview=True,
     ),
     Metric(
@@ -378,6 +427,7 @@ _ALL = (
         "-log2 p(text) / UTF-8 bytes of the text",
         _HARNESS + ", bits_per_byte",
         statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
         overview=True,
     ),
     Metric(
@@ -388,6 +438,7 @@ _ALL = (
         "p(text) ** (-1 / tokens); comparable between equal tokenizers only",
         _HARNESS,
         statistic=Statistic.GEOMETRIC_MEAN,
+        replicate=Replicate.ITEM,
     ),
     Metric(
         "top1_agreement",
@@ -397,6 +448,7 @@ _ALL = (
         "positions whose likeliest token is the reference's, over positions",
         _OWN,
         statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
         overview=True,
     ),
     Metric(
@@ -407,6 +459,7 @@ _ALL = (
         "sum over tokens of q log(q / p), q the reference's next-token distribution, mean over positions",
         "Kullback and Leibler 1951",
         statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
     ),
     Metric(
         "max_logit_error",
@@ -416,6 +469,7 @@ _ALL = (
         "largest |logit - reference's logit|, over positions and tokens",
         _OWN,
         statistic=Statistic.MAXIMUM,
+        replicate=Replicate.ITEM,
     ),
     Metric(
         "first_divergence",
@@ -425,6 +479,7 @@ _ALL = (
         "tokens of a greedy generation before the first that differs from the reference's; all of them if none differs",
         _OWN,
         statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
     ),
 )
 
@@ -459,6 +514,16 @@ def better_of(metric: str) -> str | None:
 def statistic_of(metric: str) -> Statistic | None:
     """Return which figure is made of a metric's values, or None for a metric this version does not know."""
     return METRICS[metric].statistic if metric in METRICS else None
+
+
+def is_measured_anew(metric: str) -> bool:
+    """Return whether each process gives a figure of its own; False for a metric this version does not know."""
+    return metric in METRICS and METRICS[metric].replicate is Replicate.PROCESS
+
+
+def quantity_of(metric: str) -> Quantity | None:
+    """Return what a metric is a figure of, or None for a metric this version does not know."""
+    return METRICS[metric].quantity if metric in METRICS else None
 
 
 def title_of(metric: str) -> str:

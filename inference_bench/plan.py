@@ -11,6 +11,9 @@ from typing import Protocol
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.spec import Axis, Limits, Setup, Spec
 
+NO_MODEL = "null"
+"""The model of the cases whose benchmark needs none: it loads nothing and does nothing."""
+
 
 class BenchmarkInfo(Protocol):
     """The properties of a benchmark that planning needs."""
@@ -30,6 +33,10 @@ class BenchmarkInfo(Protocol):
     @property
     def processes(self) -> int:
         """Fewest fresh processes per case."""
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether it measures a model; one that does not is measured once, whatever models are named."""
 
     @property
     def repeats(self) -> bool:
@@ -132,12 +139,25 @@ def make_plan(spec: Spec, benchmarks: Mapping[str, Sequence[BenchmarkInfo]]) -> 
         for model in spec.models
         for setup in spec.setups
         for benchmark in benchmarks[model]
+        if benchmark.needs_model
         for parameters in _points(benchmark.axes, spec.axes)
     ]
+    found += _without_model(spec, benchmarks)
     cases = tuple(case for case, _ in found)
     alone = {case.id for case, benchmark in found if benchmark.own_process}
     runs = {case.id: max(spec.runs if of.repeats else 1, of.processes) for case, of in found}
     return Plan(cases=cases, groups=tuple(_groups(cases, alone)), runs=runs, limits=spec.limits)
+
+
+def _without_model(
+    spec: Spec, benchmarks: Mapping[str, Sequence[BenchmarkInfo]]
+) -> Iterator[tuple[Case, BenchmarkInfo]]:
+    """Yield the cases of the benchmarks that need no model: of a setup only threads and seed concern them."""
+    alone = {of.name: of for model in spec.models for of in benchmarks[model] if not of.needs_model}
+    for setup in dict.fromkeys(Setup(threads=setup.threads, seed=setup.seed) for setup in spec.setups):
+        for benchmark in alone.values():
+            for parameters in _points(benchmark.axes, spec.axes):
+                yield Case(NO_MODEL, benchmark.name, setup, parameters), benchmark
 
 
 def _points(axes: Sequence[Axis], given: Mapping[str, tuple[int | str, ...]]) -> Iterator[dict[str, int | str]]:

@@ -10,18 +10,37 @@ KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 
+SMALL = 0.001
+"""Numbers below this are written with an exponent."""
+
 _TIME_STEPS = ((NS_PER_S, "s"), (NS_PER_MS, "ms"), (NS_PER_US, "µs"), (1, "ns"))
 _BYTE_STEPS = ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B"))
 
 
 def _three_digits(value: float) -> str:
-    """Format with three significant digits and no exponent."""
+    """Format with three significant digits, with an exponent only for a very small number.
+
+    >>> _three_digits(0.00493), _three_digits(0.00000000000742)
+    ('0.00493', '7.42e-12')
+    """
     magnitude = abs(value)
     if magnitude >= 100:
         return f"{value:.0f}"
     if magnitude >= 10:
         return f"{value:.1f}"
-    return f"{value:.2f}"
+    if magnitude >= 0.1 or magnitude == 0:
+        return f"{value:.2f}"
+    return f"{value:.3g}" if magnitude >= SMALL else scientific(value)
+
+
+def scientific(value: float) -> str:
+    """Format a number with an exponent, three significant digits.
+
+    >>> scientific(7.42e-12)
+    '7.42e-12'
+    """
+    digits, _, exponent = f"{value:.2e}".partition("e")
+    return f"{digits}e{int(exponent)}"
 
 
 def _scaled(value: float, steps: tuple[tuple[int, str], ...]) -> tuple[float, str]:

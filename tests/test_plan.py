@@ -19,6 +19,7 @@ class Info:
     axes: tuple[Axis, ...] = ()
     own_process: bool = False
     processes: int = 1
+    needs_model: bool = True
     repeats: bool = True
 
 

@@ -3,9 +3,13 @@ from __future__ import annotations
 import pytest
 
 from inference_bench import testing
+from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
 from inference_bench.errors import InvalidValueError, UnknownNameError
+from inference_bench.model.load_steps import LoadStep, LoadSteps
 from inference_bench.result import Status
+from inference_bench.spec import Limits
+from inference_bench.units import NS_PER_S
 
 
 def test_a_fake_clock_moves_only_when_it_is_told_to():
@@ -25,6 +29,29 @@ def test_a_fake_clock_can_move_on_with_each_reading():
 def test_a_fake_clock_never_goes_back():
     with pytest.raises(InvalidValueError, match="duration_ns"):
         testing.FakeClock().advance(-1)
+
+
+def test_a_load_is_timed_by_the_clock_that_it_is_given():
+    clock = testing.FakeClock(100)
+    steps = LoadSteps(clock=clock)
+
+    with steps.step("weights"):
+        clock.advance(40)
+
+    assert steps.steps == [LoadStep("weights", 100, 140)]
+
+
+def test_a_budget_ends_by_the_clock_that_it_is_given():
+    clock = testing.FakeClock()
+    limits = Limits(min_samples=10_000, budget_ns=10 * NS_PER_S, relative_width=1e-9, warmup_iterations=0)
+    measurement = Measurement(limits, clock=clock)
+
+    for iteration in measurement.iterations(("ttft",)):
+        clock.advance(NS_PER_S)
+        iteration.record("ttft", 1_000 + iteration.index)
+
+    assert not measurement.decision.converged
+    assert len(measurement.columns()["value"]) == 1 + 10  # the cold one, then one per second
 
 
 def test_a_benchmark_is_measured_in_this_process():

@@ -3,6 +3,7 @@
 
 #include "column.hpp"
 #include "register.hpp"
+#include "without_gil.hpp"
 
 namespace py = pybind11;
 
@@ -12,9 +13,8 @@ namespace {
 // The first conversion of a process may wait 10 ms, which must not stop the other threads.
 void calibrate_without_gil() {
     if (__builtin_expect(clock_calibrated(), 1)) return;
-    Py_BEGIN_ALLOW_THREADS;
+    const WithoutGil released;
     calibrate_clock();
-    Py_END_ALLOW_THREADS;
 }
 
 PyObject* py_now_ns(PyObject*, PyObject*) {
@@ -54,7 +54,7 @@ py::memoryview convert_ticks(const py::buffer& buffer) {
     const auto n = static_cast<std::size_t>(info.size);
     const std::shared_ptr<std::int64_t[]> ns(new std::int64_t[n]);
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         ticks_to_ns(static_cast<const std::uint64_t*>(info.ptr), ns.get(), n);
     }
     PyObject* const view = make_memoryview<std::int64_t>(ns, n);
@@ -65,7 +65,7 @@ py::memoryview convert_ticks(const py::buffer& buffer) {
 py::dict clock_describe() {
     ClockDescription d{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         d = describe_clock();
     }
     py::dict out;
@@ -93,7 +93,7 @@ void register_clock(py::module_& m) {
     m.def("convert_ticks", &convert_ticks, py::arg("ticks"), py::pos_only(),
           "int64 nanoseconds of a buffer of uint64 ticks.");
     m.def("clock_describe", &clock_describe, "Describe the clock and what one reading costs.");
-    m.def("clock_recalibrate", &recalibrate_clock, py::call_guard<py::gil_scoped_release>(),
+    m.def("clock_recalibrate", &recalibrate_clock, py::call_guard<WithoutGil>(),
           "Compare with CLOCK_MONOTONIC_RAW and steer; False if no reading was tight enough.");
 }
 

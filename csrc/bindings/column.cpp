@@ -3,6 +3,8 @@
 #include <new>
 #include <utility>
 
+#include "pickling.hpp"
+
 namespace inference_bench::bindings {
 namespace {
 
@@ -52,7 +54,7 @@ PyType_Spec column_spec = {
 
 bool register_column(PyObject* module) {
     column_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &column_spec, nullptr));
-    return column_type != nullptr;
+    return column_type != nullptr && refuse_pickling(column_type);
 }
 
 PyObject* make_memoryview(std::shared_ptr<const void> owner, const void* data, const char* format, Py_ssize_t itemsize,

@@ -8,6 +8,7 @@
 #include "guarded.hpp"
 #include "method.hpp"
 #include "register.hpp"
+#include "without_gil.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -114,14 +115,14 @@ PyObject* timer_collect(PyObject* self, PyObject* args, PyObject* kwargs) {
         bool done = false;
         while (!done) {
             {
-                const py::gil_scoped_release released;
+                const WithoutGil released;
                 done = timer.read_until(wait != 0 ? monotonic_ns() + kSliceNs : 0) || wait == 0;
             }
             if (PyErr_CheckSignals() != 0) throw py::error_already_set();
         }
         cuda::CudaColumns c{};
         {
-            const py::gil_scoped_release released;
+            const WithoutGil released;
             c = timer.take_columns();
         }
         return py::dict("id"_a = view(c.id, c.rows), "stream"_a = view(c.stream, c.rows),
@@ -150,7 +151,7 @@ PyObject* timer_describe(PyObject* self, PyObject*) {
         cuda::CudaTimerStats s{};
         std::string name, pci_bus_id;
         {
-            const py::gil_scoped_release released;
+            const WithoutGil released;
             s = timer.stats();
             name = timer.context().device_name();
             pci_bus_id = timer.context().pci_bus_id();
@@ -186,7 +187,7 @@ PyObject* timer_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     return guarded([&] {
         std::unique_ptr<CudaEventTimer> made;
         {
-            const py::gil_scoped_release released;
+            const WithoutGil released;
             const cuda::Availability found = cuda::load_driver();
             if (found.driver == nullptr) throw std::runtime_error("CUDA cannot be used: " + found.reason);
             made = std::make_unique<CudaEventTimer>(*found.driver, capacity, ordinal, reader != 0);
@@ -231,7 +232,7 @@ PyType_Spec timer_spec = {
 py::tuple cuda_available() {
     cuda::Availability found{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         found = cuda::load_driver();
     }
     return py::make_tuple(found.driver != nullptr, found.reason);

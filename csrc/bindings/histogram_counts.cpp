@@ -6,6 +6,7 @@
 
 #include "column.hpp"
 #include "hdr_encoding.hpp"
+#include "native_class.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -105,7 +106,7 @@ HistogramCounts from_hdr(const py::object& encoded) {
 }  // namespace
 
 void register_histogram_counts(py::module_& m) {
-    py::class_<HistogramCounts>(m, "HistogramCounts", "The counts of a histogram at one moment.")
+    NativeClass<HistogramCounts>(m, "HistogramCounts", "The counts of a histogram at one moment.")
         .def_property_readonly("bits", [](const HistogramCounts& self) { return self.layout().bits(); })
         .def_property_readonly("highest_ns", [](const HistogramCounts& self) { return self.layout().highest(); })
         .def_property_readonly("underflow", &HistogramCounts::underflow)

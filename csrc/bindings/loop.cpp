@@ -6,7 +6,9 @@
 #include "call_times.hpp"
 #include "column.hpp"
 #include "method.hpp"
+#include "native_class.hpp"
 #include "register.hpp"
+#include "without_gil.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -22,6 +24,11 @@ struct Call {
     PyObject* const* args;
     std::size_t nargs;
 };
+
+// A daemon thread may be in here when the interpreter ends.
+PyObject* call_once(const Call& call) {
+    return survive_exit([&call] { return PyObject_Vectorcall(call.callable, call.args, call.nargs, nullptr); });
+}
 
 // Lets the result of a call go, but keeps that of the last one, and looks for signals: a loop of C functions never
 // passes the interpreter's look.
@@ -40,7 +47,7 @@ bool settle(PyObject* result, bool last, py::object& returned) {
 bool time_each(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& done, py::object& returned) {
     while (done < n) {
         times.begin();
-        PyObject* const result = PyObject_Vectorcall(call.callable, call.args, call.nargs, nullptr);
+        PyObject* const result = call_once(call);
         times.end();
         if (result != nullptr) ++done;
         if (!settle(result, done == n, returned)) return false;
@@ -51,7 +58,7 @@ bool time_each(const Call& call, std::int64_t n, CallTimes& times, std::int64_t&
 bool time_all(const Call& call, std::int64_t n, CallTimes& times, std::int64_t& done, py::object& returned) {
     times.begin();
     while (done < n) {
-        PyObject* const result = PyObject_Vectorcall(call.callable, call.args, call.nargs, nullptr);
+        PyObject* const result = call_once(call);
         if (result != nullptr) ++done;
         if (!settle(result, done == n, returned)) return false;
     }
@@ -118,7 +125,7 @@ LoopTimes loop(const py::object& callable, std::int64_t n, std::int64_t warmup, 
 
     const Call call{callable.ptr(), &PyTuple_GET_ITEM(args.ptr(), 0), args.size()};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         calibrate_clock();
     }
     const double floor_ns = floor_of(call, each);
@@ -137,7 +144,7 @@ LoopTimes loop(const py::object& callable, std::int64_t n, std::int64_t warmup, 
     found.warmup_rows = warming.size();
     found.floor_ns = floor_ns;
     found.returned = std::move(returned);
-    const py::gil_scoped_release released;
+    const WithoutGil released;
     found.begin_ns = times.begin_ns();
     found.duration_ns = times.durations_ns();
     found.warmup_ns = warming.durations_ns();
@@ -154,7 +161,7 @@ py::object column(const LoopTimes& times, Member member, std::size_t rows) {
 }  // namespace
 
 void register_loop(py::module_& m) {
-    py::class_<LoopTimes>(m, "LoopTimes", "The result of loop().")
+    NativeClass<LoopTimes>(m, "LoopTimes", "The result of loop().")
         .def_readonly("calls", &LoopTimes::calls)
         .def_readonly("floor_ns", &LoopTimes::floor_ns)
         .def_readonly("returned", &LoopTimes::returned)

@@ -5,9 +5,11 @@
 
 #include "column.hpp"
 #include "memory_sampler.hpp"
+#include "native_class.hpp"
 #include "probes.hpp"
 #include "process.hpp"
 #include "register.hpp"
+#include "without_gil.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -15,7 +17,7 @@ using namespace pybind11::literals;
 namespace inference_bench::bindings {
 namespace {
 
-using NoGil = py::call_guard<py::gil_scoped_release>;
+using NoGil = py::call_guard<WithoutGil>;
 
 py::object bytes_or_none(std::int64_t bytes) { return bytes < 0 ? py::object(py::none()) : py::int_(bytes); }
 
@@ -29,7 +31,7 @@ py::object view(const std::shared_ptr<const T[]>& column, std::size_t rows) {
 py::dict columns(const MemorySampler& sampler) {
     MemoryColumns c{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         c = sampler.columns();
     }
     py::dict out("time_ns"_a = view(c.time_ns, c.rows), "rss_bytes"_a = view(c.rss_bytes, c.rows));
@@ -52,7 +54,7 @@ py::dict as_dict(const MemoryPhase& p) {
 py::list phases(const MemorySampler& sampler) {
     std::vector<MemoryPhase> recorded;
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         recorded = sampler.phases();
     }
     py::list out;
@@ -63,7 +65,7 @@ py::list phases(const MemorySampler& sampler) {
 py::dict stats(const MemorySampler& sampler) {
     MemorySamplerStats s{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         s = sampler.stats();
     }
     return py::dict("samples"_a = s.samples, "missed"_a = s.missed, "dropped"_a = s.dropped,
@@ -77,7 +79,7 @@ py::object smaps_rollup() {
     SmapsRollup r{};
     bool known = false;
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         known = process_probes().smaps_rollup(r);
     }
     if (!known) return py::none();
@@ -95,18 +97,19 @@ void py_die_with_parent(int signal) {
 
 void register_memory(py::module_& m) {
     const MemorySamplerOptions defaults;
-    py::class_<MemorySampler>(m, "MemorySampler", "A native thread that records this process's memory on a grid.")
-        .def(py::init([](std::int64_t interval_ns, std::int64_t capacity, double budget, bool reset_hwm, bool pss) {
-                 MemorySamplerOptions options;
-                 options.interval_ns = interval_ns;
-                 options.capacity = capacity;
-                 options.budget = budget;
-                 options.reset_hwm = reset_hwm;
-                 options.pss = pss;
-                 return std::make_unique<MemorySampler>(options);
-             }),
-             "interval_ns"_a = defaults.interval_ns, "capacity"_a = defaults.capacity, "budget"_a = defaults.budget,
-             "reset_hwm"_a = defaults.reset_hwm, "pss"_a = defaults.pss)
+    NativeClass<MemorySampler>(m, "MemorySampler", "A native thread that records this process's memory on a grid.")
+        .constructor(
+            [](std::int64_t interval_ns, std::int64_t capacity, double budget, bool reset_hwm, bool pss) {
+                MemorySamplerOptions options;
+                options.interval_ns = interval_ns;
+                options.capacity = capacity;
+                options.budget = budget;
+                options.reset_hwm = reset_hwm;
+                options.pss = pss;
+                return std::make_unique<MemorySampler>(options);
+            },
+            "interval_ns"_a = defaults.interval_ns, "capacity"_a = defaults.capacity, "budget"_a = defaults.budget,
+            "reset_hwm"_a = defaults.reset_hwm, "pss"_a = defaults.pss)
         .def("start", &MemorySampler::start, NoGil())
         .def("stop", &MemorySampler::stop, NoGil())
         .def(
@@ -120,8 +123,8 @@ void register_memory(py::module_& m) {
             "__exit__", [](MemorySampler& self, py::handle, py::handle, py::handle) { self.stop(); }, NoGil(),
             py::pos_only())
         .def("mark_phase", &MemorySampler::mark_phase, "name"_a, NoGil())
-        .def_property_readonly("running", py::cpp_function(&MemorySampler::running, NoGil()))
-        .def_property_readonly("phase_names", py::cpp_function(&MemorySampler::phase_names, NoGil()))
+        .def_property_readonly("running", &MemorySampler::running, NoGil())
+        .def_property_readonly("phase_names", &MemorySampler::phase_names, NoGil())
         .def("columns", &columns)
         .def("phases", &phases)
         .def("stats", &stats);

@@ -1,9 +1,12 @@
 #include "column.hpp"
+#include "native_class.hpp"
 #include "register.hpp"
 
 // Entered through main_interpreter.cpp.
 PYBIND11_MODULE(_native_in_main_interpreter, m) {
     using namespace inference_bench::bindings;
+    require_main_interpreter();
+    guard_base_class();
     m.doc() = "Clocks, recorders and samplers: the parts whose cost must be negligible.";
     if (!register_column(m.ptr())) throw pybind11::error_already_set();
     register_clock(m);
@@ -20,4 +23,5 @@ PYBIND11_MODULE(_native_in_main_interpreter, m) {
     register_native_thread(m);
     register_nvml(m);
     register_pacer(m);
+    seal_types(m);
 }

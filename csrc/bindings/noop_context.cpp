@@ -10,6 +10,8 @@ struct NoopContext {
     PyObject* exit;
 };
 
+PyTypeObject* noop_type = nullptr;
+
 NoopContext* cast(PyObject* self) { return reinterpret_cast<NoopContext*>(self); }
 
 PyObject* noop_enter(PyObject*, PyObject*) { Py_RETURN_NONE; }
@@ -19,15 +21,15 @@ PyMethodDef enter_def = {"__enter__", noop_enter, METH_NOARGS, nullptr};
 PyMethodDef exit_def = {"__exit__", as_method(noop_exit), METH_FASTCALL, nullptr};
 
 PyObject* get_enter(PyObject* self, PyObject* of, PyObject*) {
-    PyObject* const found = of == nullptr ? self : cast(of)->enter;
-    Py_INCREF(found);
-    return found;
+    if (__builtin_expect(of == nullptr || !Py_IS_TYPE(of, noop_type), 0)) return descriptor_alone(self, of, noop_type);
+    Py_INCREF(cast(of)->enter);
+    return cast(of)->enter;
 }
 
 PyObject* get_exit(PyObject* self, PyObject* of, PyObject*) {
-    PyObject* const found = of == nullptr ? self : cast(of)->exit;
-    Py_INCREF(found);
-    return found;
+    if (__builtin_expect(of == nullptr || !Py_IS_TYPE(of, noop_type), 0)) return descriptor_alone(self, of, noop_type);
+    Py_INCREF(cast(of)->exit);
+    return cast(of)->exit;
 }
 
 // The callables hold no reference back, so that there is no cycle to collect.
@@ -67,6 +69,7 @@ bool add_noop_context(PyObject* module) {
     PyObject* const type = PyType_FromModuleAndSpec(module, &noop_spec, nullptr);
     if (type == nullptr) return false;
     auto* const to = reinterpret_cast<PyTypeObject*>(type);
+    noop_type = to;
     const bool added =
         add_descriptor(module, to, "__enter__", "inference_bench._native._NoopEnter", get_enter, nullptr) &&
         add_descriptor(module, to, "__exit__", "inference_bench._native._NoopExit", get_exit, nullptr) &&

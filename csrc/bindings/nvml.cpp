@@ -5,8 +5,10 @@
 #include <stdexcept>
 
 #include "column.hpp"
+#include "native_class.hpp"
 #include "nvml_sampler.hpp"
 #include "register.hpp"
+#include "without_gil.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -14,7 +16,7 @@ using namespace pybind11::literals;
 namespace inference_bench::bindings {
 namespace {
 
-using NoGil = py::call_guard<py::gil_scoped_release>;
+using NoGil = py::call_guard<WithoutGil>;
 
 py::object number_or_none(std::int64_t value) { return value < 0 ? py::object(py::none()) : py::int_(value); }
 
@@ -44,7 +46,7 @@ const Owner& ours(const Owner& owner) {
 py::dict read(const nvml::Gpu& gpu) {
     nvml::Reading reading{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         reading = ours(gpu).read();
     }
     py::dict out;
@@ -58,7 +60,7 @@ py::object processes(const nvml::Gpu& gpu) {
     std::vector<nvml::Process> found;
     bool known = false;
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         known = ours(gpu).processes(found);
     }
     if (!known) return py::none();
@@ -72,7 +74,7 @@ py::object processes(const nvml::Gpu& gpu) {
 py::dict columns(const nvml::Sampler& sampler) {
     nvml::SamplerColumns c{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         c = ours(sampler).columns();
     }
     py::dict out("time_ns"_a = view(c.time_ns, c.rows));
@@ -86,7 +88,7 @@ py::dict columns(const nvml::Sampler& sampler) {
 py::dict stats(const nvml::Sampler& sampler) {
     nvml::SamplerStats s{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         s = ours(sampler).stats();
     }
     return py::dict("samples"_a = s.samples, "missed"_a = s.missed, "dropped"_a = s.dropped,
@@ -107,7 +109,7 @@ void stop(nvml::Sampler& sampler) {
 py::tuple nvml_available() {
     nvml::Availability found{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         found = nvml::load_library();
     }
     return py::make_tuple(found.library != nullptr, found.reason);
@@ -119,25 +121,27 @@ void register_nvml(py::module_& m) {
     m.def("nvml_available", &nvml_available,
           "Return whether NVIDIA's management library can be loaded, and which or why not.");
 
-    py::class_<nvml::Gpu>(m, "NvmlProbe", "One GPU's state, as NVIDIA's management library reports it.")
-        .def(py::init([](const py::object& gpu) {
-                 const std::string named = which(gpu);
-                 const py::gil_scoped_release released;  // the driver may take 50 ms to wake up
-                 return std::make_unique<nvml::Gpu>(named);
-             }),
-             "gpu"_a = 0)
+    NativeClass<nvml::Gpu>(m, "NvmlProbe", "One GPU's state, as NVIDIA's management library reports it.")
+        .constructor(
+            [](const py::object& gpu) {
+                const std::string named = which(gpu);
+                const WithoutGil released;  // the driver may take 50 ms to wake up
+                return std::make_unique<nvml::Gpu>(named);
+            },
+            "gpu"_a = 0)
         .def("read", &read)
         .def("processes", &processes);
 
     const nvml::SamplerOptions defaults;
-    py::class_<nvml::Sampler>(m, "NvmlSampler", "A native thread that reads a GPU's state on a grid.")
-        .def(py::init([](const py::object& gpu, std::int64_t interval_ns, std::int64_t capacity, double budget) {
-                 const std::string named = which(gpu);
-                 const py::gil_scoped_release released;
-                 return std::make_unique<nvml::Sampler>(named, nvml::SamplerOptions{interval_ns, capacity, budget});
-             }),
-             "gpu"_a = 0, "interval_ns"_a = defaults.interval_ns, "capacity"_a = defaults.capacity,
-             "budget"_a = defaults.budget)
+    NativeClass<nvml::Sampler>(m, "NvmlSampler", "A native thread that reads a GPU's state on a grid.")
+        .constructor(
+            [](const py::object& gpu, std::int64_t interval_ns, std::int64_t capacity, double budget) {
+                const std::string named = which(gpu);
+                const WithoutGil released;
+                return std::make_unique<nvml::Sampler>(named, nvml::SamplerOptions{interval_ns, capacity, budget});
+            },
+            "gpu"_a = 0, "interval_ns"_a = defaults.interval_ns, "capacity"_a = defaults.capacity,
+            "budget"_a = defaults.budget)
         .def("start", &start, NoGil())
         .def("stop", &stop, NoGil())
         .def(

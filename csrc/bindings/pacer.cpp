@@ -1,7 +1,6 @@
 #include "pacer.hpp"
 
 #include <cstring>
-#include <exception>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -10,7 +9,9 @@
 
 #include "column.hpp"
 #include "guarded.hpp"
+#include "native_class.hpp"
 #include "register.hpp"
+#include "without_gil.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -18,7 +19,7 @@ using namespace pybind11::literals;
 namespace inference_bench::bindings {
 namespace {
 
-using NoGil = py::call_guard<py::gil_scoped_release>;
+using NoGil = py::call_guard<WithoutGil>;
 
 constexpr const char* kInEventfd = "this pacer's ticks go to its eventfd: take() them";
 
@@ -91,7 +92,7 @@ std::unique_ptr<Pacer> constant(const py::object& rate, const py::object& count,
     const double ticks_per_s = real("rate", rate);
     const auto n = whole<std::int64_t>("count", count);
     const auto spin = whole<std::int64_t>("longest_spin_ns", longest_spin_ns);
-    const py::gil_scoped_release released;
+    const WithoutGil released;
     return make(Schedule::constant(ticks_per_s, n), spin);
 }
 
@@ -101,7 +102,7 @@ std::unique_ptr<Pacer> poisson(const py::object& rate, const py::object& count, 
     const auto n = whole<std::int64_t>("count", count);
     const auto random_seed = whole<std::uint64_t>("seed", seed);
     const auto spin = whole<std::int64_t>("longest_spin_ns", longest_spin_ns);
-    const py::gil_scoped_release released;
+    const WithoutGil released;
     return make(Schedule::poisson(ticks_per_s, n, random_seed), spin);
 }
 
@@ -112,35 +113,29 @@ std::unique_ptr<Pacer> gamma(const py::object& rate, const py::object& count, co
     const double gamma_shape = real("shape", shape);
     const auto random_seed = whole<std::uint64_t>("seed", seed);
     const auto spin = whole<std::int64_t>("longest_spin_ns", longest_spin_ns);
-    const py::gil_scoped_release released;
+    const WithoutGil released;
     return make(Schedule::gamma(ticks_per_s, n, gamma_shape, random_seed), spin);
 }
 
 std::unique_ptr<Pacer> trace(const py::object& offsets_ns, const py::object& longest_spin_ns) {
     const auto spin = whole<std::int64_t>("longest_spin_ns", longest_spin_ns);
     std::vector<std::int64_t> given = offsets(offsets_ns);
-    const py::gil_scoped_release released;
+    const WithoutGil released;
     return make(Schedule::trace(std::move(given)), spin);
 }
 
-// ---- waiting: plain C methods, because a daemon thread that is still here when the interpreter exits is unwound by
-// PyEval_RestoreThread, and the destructor of gil_scoped_release would turn that into std::terminate
+// ---- waiting: plain C methods, which cost less for each tick
 
 PyObject* next_tick(PyObject* self, bool* over) {
     auto* const pacer = py::handle(self).cast<Pacer*>();
     for (;;) {
         std::size_t index = 0;
         Pacer::Next next{};
-        std::exception_ptr failure;
-        Py_BEGIN_ALLOW_THREADS;
         try {
+            const WithoutGil released;
             next = pacer->wait(index);
-        } catch (...) {  // thrown on, it would leave this thread without the GIL
-            failure = std::current_exception();
-        }
-        Py_END_ALLOW_THREADS;
-        if (failure != nullptr) {
-            return guarded([&]() -> py::object { std::rethrow_exception(failure); });
+        } catch (...) {
+            return guarded([]() -> py::object { throw; });
         }
         switch (next) {
             case Pacer::Next::Tick:
@@ -186,12 +181,6 @@ void add_waiting_methods(py::handle type) {
     }
 }
 
-// pybind11's own would hand out an object with nothing inside.
-PyObject* refuse_new(PyTypeObject*, PyObject*, PyObject*) {
-    PyErr_SetString(PyExc_TypeError, "make a Pacer with constant(), poisson(), gamma() or trace()");
-    return nullptr;
-}
-
 // ---- results
 
 py::dict description(const Pacer& pacer) {
@@ -206,18 +195,19 @@ py::dict description(const Pacer& pacer) {
     return out;
 }
 
-py::object schedule(const py::object& self) {
-    const auto& offsets = self.cast<const Pacer&>().schedule().offsets_ns;
+py::object schedule(const Pacer& pacer) {
+    const auto& offsets = pacer.schedule().offsets_ns;
     // Shows the pacer's own array and keeps the pacer alive for it. A column is dropped under the GIL, so the owner may
     // be dropped with it.
-    const std::shared_ptr<const std::int64_t[]> shown(offsets.data(), [owner = self](const std::int64_t*) {});
+    const std::shared_ptr<const std::int64_t[]> shown(offsets.data(),
+                                                      [owner = py::cast(&pacer)](const std::int64_t*) {});
     return view(shown, offsets.size());
 }
 
 py::dict columns(const Pacer& pacer) {
     PacerColumns c{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         c = pacer.columns();
     }
     return py::dict("index"_a = view(c.index, c.rows), "scheduled_ns"_a = view(c.scheduled_ns, c.rows),
@@ -239,10 +229,9 @@ py::object take(Pacer& pacer) {
 
 void register_pacer(py::module_& m) {
     const auto spin = "longest_spin_ns"_a = Sleeper::kDefaultSpinNs;
-    const auto no_new = py::custom_type_setup([](PyHeapTypeObject* type) { type->ht_type.tp_new = refuse_new; });
-    py::class_<Pacer> type(m, "Pacer", no_new, py::is_final(),
-                           "Hands out the ticks of a seeded schedule when they are due.");
-    type.def_static("constant", &constant, "rate"_a, "count"_a, py::kw_only(), spin)
+    NativeClass<Pacer> type(m, "Pacer", "Hands out the ticks of a seeded schedule when they are due.");
+    type.no_constructor("make a Pacer with constant(), poisson(), gamma() or trace()")
+        .def_static("constant", &constant, "rate"_a, "count"_a, py::kw_only(), spin)
         .def_static("poisson", &poisson, "rate"_a, "count"_a, py::kw_only(), "seed"_a, spin)
         .def_static("gamma", &gamma, "rate"_a, "count"_a, py::kw_only(), "shape"_a, "seed"_a, spin)
         .def_static("trace", &trace, "offsets_ns"_a, py::kw_only(), spin)
@@ -251,11 +240,13 @@ void register_pacer(py::module_& m) {
         .def("close", &Pacer::close_eventfd, NoGil())
         .def("open_eventfd", &Pacer::open_eventfd, NoGil())
         .def("take", &take)
-        .def("__enter__", [](const py::object& self) { return self; })
+        .def(
+            "__enter__", [](Pacer& self) -> Pacer& { return self; }, py::return_value_policy::reference)
         .def(
             "__exit__", [](Pacer& self, py::handle, py::handle, py::handle) { self.close_eventfd(); }, NoGil(),
             py::pos_only())
-        .def("__iter__", [](const py::object& self) { return self; })
+        .def(
+            "__iter__", [](Pacer& self) -> Pacer& { return self; }, py::return_value_policy::reference)
         .def("__len__", [](const Pacer& self) { return self.schedule().offsets_ns.size(); })
         .def("describe", &description)
         .def("schedule", &schedule)

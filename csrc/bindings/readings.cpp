@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include "native_class.hpp"
 #include "process.hpp"
 #include "register.hpp"
 #include "system_counters.hpp"
@@ -20,7 +21,7 @@ py::dict as_dict(const Reading& reading) {
 
 template <typename Reading>
 void register_reading(py::module_& m, const char* name, const char* doc) {
-    py::class_<Reading> type(m, name, doc);
+    NativeClass<Reading> type(m, name, doc);
     type.def_readonly("time_ns", &Reading::time_ns);
     for (const auto& field : Reading::kFields) type.def_readonly(field.name, field.member);
     type.def("__sub__", &difference<Reading>, py::is_operator()).def("as_dict", &as_dict<Reading>);
@@ -52,12 +53,12 @@ void register_readings(py::module_& m) {
         "Involuntary context switches and major page faults of this process so far.");
     register_reading<ThreadReading>(m, "ThreadReading", "A thread's counters at one moment, or between two.");
     register_reading<SystemReading>(m, "SystemReading", "The machine's counters at one moment, or between two.");
-    py::class_<ThreadCounters>(m, "ThreadCounters", "Counters of the thread that makes it.")
-        .def(py::init<bool>(), py::kw_only(), "perf"_a = false)
+    NativeClass<ThreadCounters>(m, "ThreadCounters", "Counters of the thread that makes it.")
+        .constructor([](bool perf) { return std::make_unique<ThreadCounters>(perf); }, py::kw_only(), "perf"_a = false)
         .def("read", &read_thread)
         .def_property_readonly("limits", &thread_limits);
-    py::class_<SystemCounters>(m, "SystemCounters", "Counters of the whole machine.")
-        .def(py::init<>())
+    NativeClass<SystemCounters>(m, "SystemCounters", "Counters of the whole machine.")
+        .constructor([] { return std::make_unique<SystemCounters>(); })
         .def("read", &SystemCounters::read);
 }
 

@@ -5,6 +5,10 @@
 
 namespace inference_bench::bindings {
 
+// Throws ImportError in a sub-interpreter. CPython 3.13 enters a module in the main interpreter and fills it in the one
+// that imports it, so that the check at the entry is not enough.
+void require_main_interpreter();
+
 void register_clock(pybind11::module_& m);
 void register_cuda(pybind11::module_& m);
 void register_tick_recorder(pybind11::module_& m);

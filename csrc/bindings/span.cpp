@@ -71,16 +71,13 @@ PyObject* exit_of_type(PyObject*, PyObject* args, PyObject*) {
 }
 
 PyObject* get_enter(PyObject* self, PyObject* span, PyObject*) {
-    PyObject* const found = span == nullptr ? self : cast(span)->enter;
-    Py_INCREF(found);
-    return found;
+    if (__builtin_expect(span == nullptr || !is_span(span), 0)) return descriptor_alone(self, span, span_type);
+    Py_INCREF(cast(span)->enter);
+    return cast(span)->enter;
 }
 
 PyObject* get_exit(PyObject* self, PyObject* of, PyObject*) {
-    if (of == nullptr) {
-        Py_INCREF(self);
-        return self;
-    }
+    if (__builtin_expect(of == nullptr || !is_span(of), 0)) return descriptor_alone(self, of, span_type);
     Span* const span = cast(of);
     if (__builtin_expect(!span->busy, 1)) {
         span->handed_out = nullptr;
@@ -192,6 +189,15 @@ bool refuse_unless_finalizing(const Span* span) {
                  "span %R: the recorder was closed; start() another first, or stop() where code under spans goes on",
                  span->name);
     return false;
+}
+
+PyObject* descriptor_alone(PyObject* self, PyObject* of, PyTypeObject* type) {
+    if (of == nullptr) {
+        Py_INCREF(self);
+        return self;
+    }
+    return PyErr_Format(PyExc_TypeError, "descriptor of '%.100s' objects doesn't apply to a '%.100s' object",
+                        type->tp_name, Py_TYPE(of)->tp_name);
 }
 
 bool add_descriptor(PyObject* module, PyTypeObject* to, const char* name, const char* type_name, descrgetfunc get,

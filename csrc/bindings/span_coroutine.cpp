@@ -1,5 +1,6 @@
 // A coroutine under a span, from its first step to its end. asyncio drives it as it would the wrapped one.
 #include "method.hpp"
+#include "pickling.hpp"
 #include "private_api.hpp"
 #include "span_timing.hpp"
 
@@ -192,7 +193,7 @@ PyObject* make_span_coroutine(Span* span, PyObject* coroutine) {
 
 bool add_span_coroutine_type(PyObject* module) {
     coroutine_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &coroutine_spec, nullptr));
-    return coroutine_type != nullptr;
+    return coroutine_type != nullptr && refuse_pickling(coroutine_type);
 }
 
 }  // namespace inference_bench::bindings

@@ -48,9 +48,11 @@ PyObject* entry_of_type(PyObject*, PyObject* args, PyObject* kwargs) {
 }
 
 PyObject* get_entry(PyObject* self, PyObject* entry, PyObject*) {
-    PyObject* const found = entry == nullptr ? self : entry;
-    Py_INCREF(found);
-    return found;
+    if (__builtin_expect(entry == nullptr || !Py_IS_TYPE(entry, entry_type), 0)) {
+        return descriptor_alone(self, entry, entry_type);
+    }
+    Py_INCREF(entry);
+    return entry;
 }
 
 PyMemberDef entry_members[] = {

@@ -3,9 +3,11 @@
 #include <utility>
 
 #include "name_table.hpp"
+#include "native_class.hpp"
 #include "register.hpp"
 #include "spans.hpp"
 #include "table_object.hpp"
+#include "without_gil.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -13,7 +15,7 @@ using namespace pybind11::literals;
 namespace inference_bench::bindings {
 namespace {
 
-using NoGil = py::call_guard<py::gil_scoped_release>;
+using NoGil = py::call_guard<WithoutGil>;
 
 template <typename T>
 TableColumn as_column(const char* name, const NumberColumn<T>& numbers,
@@ -27,13 +29,25 @@ std::shared_ptr<const Labels> kind_labels() {
     return labels;
 }
 
+// All names so far, copied only where some came since the last call: a flight recorder keeps thousands of batches. The
+// caller holds the GIL.
+std::shared_ptr<const Labels> shared_names() {
+    static auto* const names = new std::shared_ptr<const Labels>(std::make_shared<const Labels>(interned_names()));
+    if ((*names)->size() != interned_count()) *names = std::make_shared<const Labels>(interned_names());
+    return *names;
+}
+
 // The result of a drain or a snapshot: every record, and the spans among them.
 class SpanRecords {
   public:
-    explicit SpanRecords(DrainedSpans drained)
-        : drained_(std::move(drained)), names_(std::make_shared<const Labels>(interned_names())) {}
+    SpanRecords(DrainedSpans drained, std::shared_ptr<const Labels> names)
+        : drained_(std::move(drained)), names_(std::move(names)) {}
 
     [[nodiscard]] std::size_t size() const noexcept { return drained_.records.rows; }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return kObjectBytes + size() * RecordColumns::kRowBytes + drained_.matched.capacity() * sizeof(MatchedSpan);
+    }
 
     [[nodiscard]] Table records() const {
         const RecordColumns& r = drained_.records;
@@ -52,6 +66,9 @@ class SpanRecords {
     }
 
   private:
+    // The Python object, this one, the block's control block, and what malloc() adds to each.
+    static constexpr std::size_t kObjectBytes = sizeof(DrainedSpans) + 256;
+
     const DrainedSpans drained_;
     const std::shared_ptr<const Labels> names_;
 };
@@ -60,14 +77,14 @@ std::unique_ptr<SpanRecorder> make_recorder(std::int64_t capacity, const std::st
     if (mode != "discard" && mode != "overwrite") {
         throw py::value_error("mode must be 'discard' or 'overwrite'; given '" + mode + "'");
     }
-    const py::gil_scoped_release released;  // touching the memory takes 0.1 s a gigabyte
+    const WithoutGil released;  // touching the memory takes 0.1 s a gigabyte
     return std::make_unique<SpanRecorder>(SpanRecorderOptions{capacity, backlog, mode == "overwrite"});
 }
 
 py::dict counts(SpanRecorder& recorder) {
     SpanCounts c{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         c = recorder.counts();
     }
     return py::dict("recorded"_a = c.recorded, "waiting"_a = c.waiting, "lost"_a = c.lost_full + c.overwritten,
@@ -76,11 +93,20 @@ py::dict counts(SpanRecorder& recorder) {
                     "memory_bytes"_a = c.memory_bytes);
 }
 
+template <DrainedSpans (SpanRecorder::*Read)()>
+std::unique_ptr<SpanRecords> read(SpanRecorder& recorder) {
+    DrainedSpans drained = [&] {
+        const py::gil_scoped_release released;
+        return (recorder.*Read)();
+    }();
+    return std::make_unique<SpanRecords>(std::move(drained), shared_names());
+}
+
 template <Table (SpanRecords::*Make)() const>
 py::object table_of(const SpanRecords& records) {
     Table table{};
     {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         table = (records.*Make)();
     }
     return make_table(std::move(table));
@@ -89,18 +115,20 @@ py::object table_of(const SpanRecords& records) {
 // The ticks that NativeSpan and two bare readings take, for `n` of each: what C++ pays.
 py::tuple native_span_cost(std::uint64_t n) {
     const std::uint32_t name = intern_name("native span cost");
-    const py::gil_scoped_release released;
-    const std::uint64_t begin = ticks_begin();
-    for (std::uint64_t i = 0; i < n; ++i) const NativeSpan span(name);
-    const std::uint64_t middle = ticks_end();
-    std::uint64_t sink = 0;
-    for (std::uint64_t i = 0; i < n; ++i) {
-        const std::uint64_t first = ticks();
-        sink += ticks() - first;
-        __asm__ volatile("" : "+r"(sink));
+    std::uint64_t begin = 0, middle = 0, end = 0;
+    {
+        const WithoutGil released;
+        begin = ticks_begin();
+        for (std::uint64_t i = 0; i < n; ++i) const NativeSpan span(name);
+        middle = ticks_end();
+        std::uint64_t sink = 0;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            const std::uint64_t first = ticks();
+            sink += ticks() - first;
+            __asm__ volatile("" : "+r"(sink));
+        }
+        end = ticks_end();
     }
-    const std::uint64_t end = ticks_end();
-    const py::gil_scoped_acquire acquired;
     return py::make_tuple(middle - begin, end - middle);
 }
 
@@ -115,8 +143,9 @@ void register_spans(py::module_& m) {
     m.def("recording", &recording, "Return whether a recorder runs.");
     m.def("_native_span_cost", &native_span_cost);
 
-    py::class_<SpanRecords>(m, "SpanRecords", "The records of a drain or a snapshot.")
+    NativeClass<SpanRecords>(m, "SpanRecords", "The records of a drain or a snapshot.")
         .def("__len__", &SpanRecords::size)
+        .def_property_readonly("memory_bytes", &SpanRecords::memory_bytes)
         .def("records", &table_of<&SpanRecords::records>)
         .def("spans", &table_of<&SpanRecords::spans>)
         .def(
@@ -127,10 +156,10 @@ void register_spans(py::module_& m) {
             "requested_schema"_a = py::none());
 
     const SpanRecorderOptions defaults;
-    py::class_<SpanRecorder>(m, "SpanRecorder",
-                             "Collects the spans, instants and counters of all threads while it runs.")
-        .def(py::init(&make_recorder), "capacity"_a = defaults.capacity, "mode"_a = "discard",
-             "backlog"_a = defaults.backlog)
+    NativeClass<SpanRecorder>(m, "SpanRecorder",
+                              "Collects the spans, instants and counters of all threads while it runs.")
+        .constructor(&make_recorder, "capacity"_a = defaults.capacity, "mode"_a = "discard",
+                     "backlog"_a = defaults.backlog)
         .def("start", &SpanRecorder::start, NoGil())
         .def("stop", &SpanRecorder::stop, NoGil())
         .def("close", &SpanRecorder::close, NoGil())
@@ -149,10 +178,8 @@ void register_spans(py::module_& m) {
         .def_property_readonly("capacity", &SpanRecorder::capacity)
         .def_property_readonly("mode",
                                [](const SpanRecorder& self) { return self.overwrites() ? "overwrite" : "discard"; })
-        .def(
-            "drain", [](SpanRecorder& self) { return std::make_unique<SpanRecords>(self.drain()); }, NoGil())
-        .def(
-            "snapshot", [](SpanRecorder& self) { return std::make_unique<SpanRecords>(self.snapshot()); }, NoGil())
+        .def("drain", &read<&SpanRecorder::drain>)
+        .def("snapshot", &read<&SpanRecorder::snapshot>)
         .def("counts", &counts);
 }
 

@@ -49,8 +49,11 @@ bool refuse_unless_finalizing(const Span* span);
 bool decode_value(PyObject* object, std::int64_t* out);
 bool decode_id(PyObject* object, std::uint64_t* out);
 
-// Puts a descriptor into the dict of a new type. It is the only instance of its own type, so that its __get__ is called
-// with instances of that type alone, which it does not check.
+// What the __get__ of a descriptor of `type` returns for no object: itself. For an object of another type, to which any
+// class may bring it by taking it as an attribute: null with TypeError set.
+PyObject* descriptor_alone(PyObject* self, PyObject* of, PyTypeObject* type);
+
+// Puts a descriptor into the dict of a new type. It is the only instance of its own type.
 bool add_descriptor(PyObject* module, PyTypeObject* to, const char* name, const char* type_name, descrgetfunc get,
                     ternaryfunc call);
 

@@ -7,6 +7,7 @@
 
 #include "arrow_export.hpp"
 #include "column.hpp"
+#include "native_class.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
@@ -53,16 +54,17 @@ py::object capsule(void (*export_to)(const SharedTable&, Structure*), const Shar
     return py::reinterpret_steal<py::object>(made);
 }
 
-py::object arrow_c_schema(const std::shared_ptr<Table>& table) { return capsule(export_schema, table); }
+// Not an argument by std::shared_ptr, which pybind11 would make null of None.
+SharedTable shared(const Table& table) { return py::cast(&table).cast<std::shared_ptr<Table>>(); }
+
+py::object arrow_c_schema(const Table& table) { return capsule(export_schema, shared(table)); }
 
 // An exporter may decline a requested schema, and a table has only one.
-py::tuple arrow_c_array(const std::shared_ptr<Table>& table, const py::object&) {
-    return py::make_tuple(capsule(export_schema, table), capsule(export_array, table));
+py::tuple arrow_c_array(const Table& table, const py::object&) {
+    return py::make_tuple(capsule(export_schema, shared(table)), capsule(export_array, shared(table)));
 }
 
-py::object arrow_c_stream(const std::shared_ptr<Table>& table, const py::object&) {
-    return capsule(export_stream, table);
-}
+py::object arrow_c_stream(const Table& table, const py::object&) { return capsule(export_stream, shared(table)); }
 
 // ---- Python
 
@@ -136,7 +138,7 @@ py::list column_names(const Table& table) {
 py::object make_table(Table table) { return py::cast(std::make_shared<Table>(std::move(table))); }
 
 void register_table(py::module_& m) {
-    py::class_<Table, std::shared_ptr<Table>>(m, "Table", "Columns of one length: Arrow, or buffers.")
+    NativeClass<Table, std::shared_ptr<Table>>(m, "Table", "Columns of one length: Arrow, or buffers.")
         .def("__len__", [](const Table& table) { return table.rows; })
         .def_property_readonly("column_names", &column_names)
         .def(

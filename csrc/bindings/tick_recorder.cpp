@@ -6,6 +6,7 @@
 #include "clock.hpp"
 #include "column.hpp"
 #include "register.hpp"
+#include "without_gil.hpp"
 
 namespace py = pybind11;
 
@@ -77,9 +78,10 @@ PyObject* recorder_nanoseconds(PyObject* self, PyObject*) {
     }
     // Held against clear() from another thread while the GIL is away; tick() only writes beyond the first n.
     ++cast(self)->exports;
-    Py_BEGIN_ALLOW_THREADS;
-    ticks_to_ns(core.data(), ns.get(), n);
-    Py_END_ALLOW_THREADS;
+    {
+        const WithoutGil released;
+        ticks_to_ns(core.data(), ns.get(), n);
+    }
     --cast(self)->exports;
     return make_memoryview<std::int64_t>(ns, n);
 }

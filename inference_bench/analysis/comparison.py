@@ -43,7 +43,7 @@ def compare(
     tested = sum(of is not None for _, _, of in found)
     terms = Terms(level, strict=1 - (1 - level) / max(1, tested), paired=paired)
     rows = [
-        _untested(a, b) if of is None else _row(a, b, of, margin_of(a, b, margin, floor, abs(of.values[0])), terms)
+        _untested(a, b) if of is None else _row(a, b, of, margin_of(a, b, margin, floor, of), terms)
         for a, b, of in found
     ]
     return Comparisons(
@@ -59,7 +59,7 @@ def compare(
 
 
 def _row(before: Observations, after: Observations, found: Evidence, margin: Margin, terms: Terms) -> Comparison:
-    limit = found.scaled(margin.fraction)
+    limit = margin.limit
     judgement = judge(before.metric, found, limit, terms)
     low, high = judgement.interval or (None, None)
     effect = judgement.smallest_effect
@@ -71,6 +71,7 @@ def _row(before: Observations, after: Observations, found: Evidence, margin: Mar
         verdict=judgement.verdict,
         values=found.values,
         runs=found.runs,
+        replicate=found.replicate,
         relative=found.relative,
         change=found.unscaled(found.shift.value) or 0.0,  # no negative zero
         low=None if low is None else found.unscaled(low),
@@ -90,7 +91,9 @@ def _row(before: Observations, after: Observations, found: Evidence, margin: Mar
 def _untested(before: Observations, after: Observations) -> Comparison:
     """Return the row of a metric for which there is no test."""
     largest = statistic_of(before.metric) is Statistic.MAXIMUM
-    a, b = (max((score for score, _ in of.scores.values()), default=math.nan) for of in (before, after))
+    common = before.scores.keys() & after.scores.keys()
+    scores = ([score for item, (score, _) in of.scores.items() if item in common] for of in (before, after))
+    a, b = (max(side, default=math.nan) for side in scores)
     return Comparison(
         before=before.case,
         after=after.case,
@@ -98,7 +101,8 @@ def _untested(before: Observations, after: Observations) -> Comparison:
         phase=before.phase,
         verdict=Verdict.INCONCLUSIVE,
         values=(a, b),
-        runs=(len(before.scores), len(after.scores)),
+        runs=(len(common), len(common)),
+        replicate="item",
         relative=False,
         change=b - a,
         low=None,

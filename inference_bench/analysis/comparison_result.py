@@ -39,8 +39,9 @@ class Comparison:
         metric: tag.
         phase: as in ``Samples``; of a scored metric the task.
         verdict: what can be said.
-        values: A's and B's figure, in the metric's unit: the median over runs, or the mean score.
-        runs: processes (items) of A and of B.
+        values: A's and B's figure, in the metric's unit: the median over runs, or the metric's statistic of the scores.
+        runs: processes (items, repetitions) of A and of B.
+        replicate: what ``runs`` counts: ``run``, ``pair``, ``item`` or ``repetition``.
         relative: whether change, interval, margin and smallest effect are fractions of A, or in the metric's unit.
         change: B less A.
         low: lower end of the change's interval, or None if the runs are too few.
@@ -63,6 +64,7 @@ class Comparison:
     verdict: Verdict
     values: tuple[float, float]
     runs: tuple[int, int]
+    replicate: str
     relative: bool
     change: float
     low: float | None
@@ -104,8 +106,10 @@ class Comparisons:
 
     @property
     def is_settled(self) -> bool:
-        """Whether every comparison has a verdict."""
-        return bool(self.rows) and all(row.verdict is not Verdict.INCONCLUSIVE for row in self.rows)
+        """Whether every comparison that further runs can settle has a verdict."""
+        of_runs = (row.replicate in ("run", "pair") for row in self.rows)
+        verdicts = (row.verdict is not Verdict.INCONCLUSIVE for row in self.rows)
+        return bool(self.rows) and all(not more or found for more, found in zip(of_runs, verdicts, strict=True))
 
     @property
     def is_worse(self) -> bool:

@@ -153,23 +153,43 @@ def slope_estimate(values: NDArray[np.float64], level: float = LEVEL) -> Estimat
         level: confidence level.
     """
     n = len(values)
-    needs = next(m for m in range(2, 100) if 1 / math.factorial(m) <= tail_of(level))
+    needs = needed_positions(level)
     if n < 2:
         return Estimate(None, None, None, needs=needs)
-    earlier, later = np.triu_indices(n, 1)
-    slopes = np.sort((values[later] - values[earlier]) / (later - earlier))
+    slopes = pairwise_slopes(values)
     value = float(np.median(slopes))
     if n < needs:
         return Estimate(value, None, None, needs=needs)
     # The number of pairs in the wrong order, over all orders of n values that have no trend.
-    cut = int(np.searchsorted(np.cumsum(_inversions(n)), tail_of(level), "right"))
+    cut = int(np.searchsorted(np.cumsum(inversions(n)), tail_of(level), "right"))
     return Estimate(value, float(slopes[cut - 1]), float(slopes[-cut]), "Theil-Sen, exact Kendall")
 
 
+def needed_positions(level: float = LEVEL) -> int:
+    """Return how many values the interval of a slope needs at least.
+
+    >>> needed_positions(0.95)
+    5
+    """
+    return next(m for m in range(2, 100) if 1 / math.factorial(m) <= tail_of(level))
+
+
+def pairwise_slopes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the slopes between any two of the values, ascending, shape (n (n - 1) / 2,)."""
+    earlier, later = np.triu_indices(len(values), 1)
+    return np.sort((values[later] - values[earlier]) / (later - earlier))
+
+
 @lru_cache
-def _inversions(n: int) -> NDArray[np.float64]:
-    """Return the probability of 0, 1, 2 … inversions in a random order of ``n`` values."""
+def inversions(n: int) -> NDArray[np.float64]:
+    """Return the probability of 0, 1, 2 … inversions in a random order of ``n`` values.
+
+    The last of m values makes 0 to m - 1 inversions, each as likely: a moving mean of m terms.
+    """
     shares = np.ones(1)
     for m in range(2, n + 1):
-        shares = np.convolve(shares, np.full(m, 1 / m))
+        sums = np.concatenate([[0.0], np.cumsum(shares)])
+        ends = np.arange(1, len(shares) + m)
+        half = (sums[np.minimum(ends, len(shares))] - sums[np.maximum(ends - m, 0)])[: (len(shares) + m) // 2] / m
+        shares = np.concatenate([half, half[: (len(shares) + m - 1) // 2][::-1]])  # symmetric; the small end is exact
     return shares

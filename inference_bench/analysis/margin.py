@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from inference_bench.analysis.evidence import Evidence
 from inference_bench.analysis.observations import Observations
 
 MARGIN = 0.01
@@ -23,29 +24,30 @@ class Margin:
     """The largest of several margins.
 
     Attributes:
-        fraction: of A's figure.
+        limit: on the scale of the shift.
         source: where it comes from.
     """
 
-    fraction: float
+    limit: float
     source: str
 
 
-def margin_of(before: Observations, after: Observations, asked: float, floor: AAFloor, size: float) -> Margin:
+def margin_of(before: Observations, after: Observations, asked: float, floor: AAFloor, found: Evidence) -> Margin:
     """Return the largest margin: what was asked for, the A/A floor, or twice the resolution.
+
+    A fraction is one of A's figure; where that is zero, the resolution remains.
 
     Args:
         before: A.
         after: B.
         asked: changes up to this fraction count as none.
         floor: the A/A floor of this machine.
-        size: A's figure, not negative, in the metric's unit.
+        found: the evidence for a change.
     """
-    known = [found for found in (floor(before), floor(after)) if found is not None]
-    resolution = 2 * max(before.resolution, after.resolution)
+    known = [each for each in (floor(before), floor(after)) if each is not None]
     candidates = (
-        Margin(asked, "asked for"),
-        Margin(max(known, default=0.0), "A/A floor"),
-        Margin(resolution / size if size else 0.0, "2 × resolution"),
+        Margin(found.scaled(asked), "asked for"),
+        Margin(found.scaled(max(known, default=0.0)), "A/A floor"),
+        Margin(found.scaled_size(2 * found.resolution), "2 × resolution"),
     )
-    return max(candidates, key=lambda margin: margin.fraction)
+    return max(candidates, key=lambda margin: margin.limit)

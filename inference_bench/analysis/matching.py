@@ -44,6 +44,7 @@ def match(before: Side, after: Side) -> Matched:
             *_lacking(left, right, before.name, _failed(after, differing)),
             *_lacking(right, left, after.name, _failed(before, differing)),
             *(_failure(before, case, cause) for case, cause in before.failures),
+            *(f"{side.name}: {line}" for side in (before, after) for line in side.left_out),
         ),
         regressions=tuple(_regressions(before, after, differing)),
     )

@@ -19,8 +19,9 @@ class Observations:
         case: the case.
         metric: tag.
         phase: as in ``Samples``; of a scored metric the task.
-        values: process → median (or the quantile asked for) of its samples, in the metric's unit.
-        scores: item → score and weight, of a scored metric.
+        values: process → its figure in the metric's unit: the median (or the quantile asked for) of its samples, or the
+            metric's statistic of its scores, if each process measures them anew.
+        scores: item → score and weight, of a scored metric, in the order of the items.
         resolution: smallest difference that the instrument can measure, in the metric's unit.
         grade: the worst grade of the case's runs; empty if not graded.
     """
@@ -42,14 +43,21 @@ class Side:
         name: for people.
         observations: what was measured.
         failures: cases that were not measured, or only in part, and why.
+        left_out: what was measured but cannot be compared as asked, and why, one line each.
     """
 
     name: str
     observations: tuple[Observations, ...]
     failures: tuple[tuple[Case, str], ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def cases(self) -> list[Case]:
         """All cases, including those that failed."""
         found = [*(of.case for of in self.observations), *(case for case, _ in self.failures)]
         return list({case.id: case for case in found}.values())
+
+    @property
+    def everything_left_out(self) -> str:
+        """Why nothing of this side can be compared; empty if something can."""
+        return "" if self.observations else "; ".join(self.left_out)

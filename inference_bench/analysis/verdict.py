@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 
 from inference_bench.analysis.comparison_result import Verdict
+from inference_bench.analysis.estimates import needed_positions
 from inference_bench.analysis.evidence import Evidence
-from inference_bench.analysis.location_shift import MeanShift, needed_runs, smallest_effect
+from inference_bench.analysis.location_shift import needed_runs, smallest_effect
 from inference_bench.analysis.quantiles import tail_of
 from inference_bench.metrics import METRICS, Better
+from inference_bench.units import counted
 
 MAX_RUNS = 1000
 """More runs than this are not recommended."""
@@ -91,30 +93,39 @@ def _verdict(metric: str, found: Evidence, interval: tuple[float, float] | None,
 
 def _needed(found: Evidence, limit: float, effect: float | None, terms: Terms) -> int | None:
     """Return how many runs would move the interval to one side of the margin, if estimate and spread are true."""
-    of_items = isinstance(found.shift, MeanShift)
-    least = 2 if of_items else needed_runs(terms.strict, paired=terms.paired)
+    of_runs, least = found.replicate in ("run", "pair"), _least(found, terms)
     distance = abs(abs(found.shift.value) - limit)
     if effect is None:
         return least
     if distance == 0:
         return None
-    wanted = min(found.runs) * (effect / distance) ** 2
-    affordable = of_items or wanted <= MAX_RUNS
+    # The error of a mean falls with the root of n, that of a slope over n positions with n to the power of 3/2.
+    wanted = min(found.runs) * (effect / distance) ** (2 / 3 if found.replicate == "repetition" else 2)
+    affordable = not of_runs or wanted <= MAX_RUNS
     return max(least, min(found.runs) + 1, math.ceil(wanted)) if affordable else None
+
+
+def _least(found: Evidence, terms: Terms) -> int:
+    """Return how many replicates an interval needs at least, at the level that Holm's correction asks for."""
+    if found.replicate == "item":
+        return 2
+    if found.replicate == "repetition":
+        return needed_positions(terms.strict)
+    return needed_runs(terms.strict, paired=found.replicate == "pair")
 
 
 def _reason(
     metric: str, found: Evidence, interval: tuple[float, float] | None, needed: int | None, terms: Terms
 ) -> str:
-    of_items = isinstance(found.shift, MeanShift)
     if metric not in METRICS:
         return "this version does not know whether more or less of it is better"
-    if interval is None and of_items:
+    if interval is None and found.replicate == "item":
         return "cannot tell from one item"
     if interval is None:
-        least = needed_runs(terms.strict, paired=terms.paired)
-        have = f"{found.runs[0]} pairs" if terms.paired else f"{found.runs[0]} and {found.runs[1]} runs"
-        return f"cannot tell from {have}: needs {least}{'' if terms.paired else ' each'}"
+        first, second = found.runs
+        is_run = found.replicate == "run"
+        have = f"{first} and {second} runs" if is_run else counted(first, found.replicate)
+        return f"cannot tell from {have}: needs {_least(found, terms)}{' each' if is_run else ''}"
     many = f"about {needed:,}" if needed else f"more than {MAX_RUNS:,}"
-    unit = "items" if of_items else "pairs" if terms.paired else "runs of each side"
+    unit = "runs of each side" if found.replicate == "run" else f"{found.replicate}s"
     return f"the interval reaches from within the margin to beyond it; {many} {unit} would settle it"

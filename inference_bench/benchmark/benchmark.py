@@ -31,6 +31,7 @@ class Benchmark(ABC):
         suites: the suites of ``spec.SUITES`` that it belongs to.
         own_process: True if each case needs its own worker from before the load (a memory pass).
         processes: fewest processes per case, for what happens only once per process.
+        needs_model: False if it measures no model: it is then measured once, with none loaded.
         repeats: False if another process would give the same result (an accuracy).
     """
 
@@ -42,6 +43,7 @@ class Benchmark(ABC):
     suites: ClassVar[tuple[str, ...]] = ("performance", "full")
     own_process: ClassVar[bool] = False
     processes: ClassVar[int] = 1
+    needs_model: ClassVar[bool] = True
     repeats: ClassVar[bool] = True
 
     @classmethod

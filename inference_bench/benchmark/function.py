@@ -11,13 +11,12 @@ A file ``benchmark_<name>.py`` with such a function can stand wherever one with 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from inference_bench._native import TickRecorder
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.function_calls import time_function
 from inference_bench.errors import PluginError
 
 if TYPE_CHECKING:
@@ -40,32 +39,20 @@ class FunctionBenchmark(Benchmark):
         """Call the function until the median of its duration is precise."""
         function = type(self).function
         given = (model, case)[: len(inspect.signature(function).parameters)]
-        if inspect.iscoroutinefunction(function):
-            asyncio.run(_measure_coroutine(function, given, measurement))
-            return
-        measurement.time_calls("call_time", function, given)
-
-
-async def _measure_coroutine(
-    function: Callable[..., Awaitable[object]], given: tuple[object, ...], measurement: Measurement
-) -> None:
-    recorder = TickRecorder(2)
-    tick = recorder.tick
-    for iteration in measurement.iterations(FunctionBenchmark.targets):
-        recorder.clear()
-        tick()
-        await function(*given)
-        tick()
-        start_ns, end_ns = recorder.nanoseconds().tolist()
-        iteration.record("call_time", end_ns - start_ns, start_ns=start_ns)
+        time_function(measurement, "call_time", function, given)
 
 
 def benchmark(function: Callable[..., object]) -> type[FunctionBenchmark]:
-    """Turn a function or coroutine function into a benchmark.
+    """Turn a function or coroutine function into a benchmark; one that takes nothing needs no model.
 
     Raises:
-        PluginError: it takes more than the model and the case.
+        PluginError: it is a generator function, or takes more than the model and the case.
     """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise PluginError(
+            f"@benchmark {function.__name__}: a call of a generator function runs nothing of it. Time a function "
+            "that takes all items."
+        )
     parameters = inspect.signature(function).parameters.values()
     needed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(needed) != len(parameters) or len(needed) > 2:
@@ -74,11 +61,17 @@ def benchmark(function: Callable[..., object]) -> type[FunctionBenchmark]:
             f"@benchmark {function.__name__}({names}): expected no argument, the model, or the model and the "
             "case. Subclass Benchmark for more."
         )
+    if inspect.isgeneratorfunction(inspect.unwrap(function)) or inspect.isasyncgenfunction(inspect.unwrap(function)):
+        raise PluginError(
+            f"@benchmark {function.__name__}: a generator function, whose call runs none of its body. Consume it in a "
+            "function of its own."
+        )
     title = function.__name__.replace("_", " ")
     members = {
         "__module__": function.__module__,
         "__doc__": function.__doc__ or f"Time ``{function.__name__}``.",
         "title": title[:1].upper() + title[1:],
         "function": staticmethod(function),
+        "needs_model": bool(needed),
     }
     return type(function.__name__, (FunctionBenchmark,), members)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, overload
 
 import numpy as np
 
 from inference_bench.analysis.summaries import MetricSamples, summarise
+from inference_bench.benchmark.function_calls import time_function
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.result import Stage, Summary
 from inference_bench.spec import Limits
@@ -26,21 +27,35 @@ class FunctionTiming:
 
     Attributes:
         limits: when to stop.
-        summary: the result for the last function that was timed.
+        summaries: the result of each use, in order.
     """
 
     limits: Limits
-    summary: Summary | None = field(default=None, init=False)
+    summaries: list[Summary] = field(default_factory=list, init=False)
 
-    def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    @property
+    def summary(self) -> Summary | None:
+        """The result of the last use; None before the first has ended."""
+        return self.summaries[-1] if self.summaries else None
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[object, object, R]], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    def __call__(self, function: Callable[..., object], *args: object, **kwargs: object) -> object:
         """Call the function until its median is precise, and return the result of the last call.
 
-        An exception of the function ends the timing and is raised.
+        A coroutine function is awaited. An exception of the function ends the timing and is raised.
+
+        Raises:
+            UsageError: the call returns a generator or awaitable that nothing has run.
         """
         measurement = Measurement(self.limits)
-        call: Callable[..., R] = partial(function, **kwargs) if kwargs else function
-        returned = measurement.time_calls(METRIC, call, args)
-        self.summary = _summary(measurement)
+        call = partial(function, **kwargs) if kwargs else function
+        returned = time_function(measurement, METRIC, call, args)
+        self.summaries.append(_summary(measurement))
         return returned
 
 

@@ -14,6 +14,7 @@ import orjson
 
 from inference_bench._native import clock_describe, loop, now_ns
 from inference_bench.analysis.stopping import Decision, StoppingRule
+from inference_bench.benchmark.lazy_results import refuse_lazy_result
 from inference_bench.errors import InvalidValueError
 from inference_bench.machine.interference import Interference
 from inference_bench.metrics import get_metric
@@ -87,6 +88,7 @@ class Measurement:
         on_progress: called between iterations with plain data.
         weights: the weights that the worker's model is loaded from.
         on_window: called with ``opens`` true before a timed window, and false after it.
+        clock: returns nanoseconds, for the budget; a test may give ``testing.FakeClock``. Samples keep their own clock.
 
     Attributes:
         notes: sentences on what lowers the trust in this result.
@@ -101,6 +103,7 @@ class Measurement:
         on_progress: Callable[[CaseProgressFields], None] | None = None,
         weights: ResolvedWeights | None = None,
         on_window: Callable[..., None] | None = None,
+        clock: Callable[[], int] = now_ns,
     ) -> None:
         self.limits = limits
         self.decision = Decision(converged=True, reason="one observation a process", targets={})
@@ -111,6 +114,7 @@ class Measurement:
         self.weights = weights
         self._on_progress = on_progress
         self._on_window = on_window or _ignore
+        self._clock = clock
         self._reported_ns = 0
         self._rule: StoppingRule | None = None
         self._rows: list[tuple[Any, ...]] = []  # of _COLUMNS
@@ -138,12 +142,13 @@ class Measurement:
 
     def _measured(self, index: int, rule: StoppingRule, interference: Interference) -> Iterator[Iteration]:
         with self.window():
-            began_ns = now_ns()
+            clock = self._clock
+            began_ns = clock()
             while True:
                 interference.begin()
                 yield Iteration(index, Stage.MEASURED, self)
                 self._mark(interference)
-                elapsed_ns = now_ns() - began_ns
+                elapsed_ns = clock() - began_ns
                 decision = rule.decide(elapsed_ns)
                 self._report(index, elapsed_ns)
                 if decision is not None:
@@ -164,6 +169,9 @@ class Measurement:
 
         Returns:
             The result of the last call.
+
+        Raises:
+            UsageError: the first call returned what nothing has run, such as a coroutine.
         """
         get_metric(metric)
         calls, length = 0, 1
@@ -171,6 +179,8 @@ class Measurement:
         for iteration in self.iterations((metric,)):
             times = loop(call, length, args=args)
             returned = times.returned
+            if iteration.stage is Stage.COLD:
+                refuse_lazy_result(call, returned)
             stage, indices = iteration.stage, range(calls, calls + length)
             self._rows.extend(
                 (index, -1, metric, "", stage, start_ns, value)
@@ -203,12 +213,23 @@ class Measurement:
         finally:
             self._on_window(opens=False)
 
-    def repetitions(self, count: int) -> Iterator[Iteration]:
-        """Yield the cold iteration, then ``count`` measured ones, for stable quantities such as memory."""
+    def repetitions(self, count: int, *, is_bounded: bool = False) -> Iterator[Iteration]:
+        """Yield the cold iteration, then ``count`` measured ones, for stable quantities such as memory.
+
+        Args:
+            count: how many at most.
+            is_bounded: end, after at least one, once all of them have taken the budget.
+        """
+        began_ns = now_ns()
         yield Iteration(0, Stage.COLD, self)
         for index in range(1, 1 + count):
             yield Iteration(index, Stage.MEASURED, self)
-            self._report(index, 0)
+            self.progress(index, count)
+            if is_bounded and index < count and now_ns() - began_ns >= self.limits.budget_ns:
+                reason = f"time budget spent after {index} of {count} repetitions"
+                self.notes.append(reason)
+                self.decision = Decision(converged=False, reason=reason, targets={})
+                return
         self.decision = Decision(converged=True, reason=f"{count} repetitions asked for", targets={})
 
     def once(self) -> Iteration:
@@ -265,7 +286,7 @@ class Measurement:
 
     def progress(self, done: int, total: int) -> None:
         """Report the progress of a pass over items; cheap enough to call after each item."""
-        if self._on_progress is None or (done < total and now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS):
+        if self._on_progress is None or (done < total and self._clock() - self._reported_ns < _PROGRESS_INTERVAL_NS):
             return
         self._on_progress(
             {
@@ -277,7 +298,7 @@ class Measurement:
                 "total": total,
             }
         )
-        self._reported_ns = now_ns()
+        self._reported_ns = self._clock()
 
     def columns(self) -> dict[str, list[Any]]:
         """Return the samples as columns of equal length (see ``result.Samples``; the orchestrator adds ``run``)."""
@@ -288,7 +309,7 @@ class Measurement:
         return {**found, "interference": self._interference + unknown}
 
     def _report(self, index: int, elapsed_ns: int) -> None:
-        if self._on_progress is None or self._rule is None or now_ns() - self._reported_ns < _PROGRESS_INTERVAL_NS:
+        if self._on_progress is None or self._rule is None or self._clock() - self._reported_ns < _PROGRESS_INTERVAL_NS:
             return
         self._on_progress(
             {
@@ -300,4 +321,4 @@ class Measurement:
                 "peak_rss_bytes": _peak_rss_bytes(),
             }
         )
-        self._reported_ns = now_ns()
+        self._reported_ns = self._clock()

@@ -38,9 +38,11 @@ class AccuracyBenchmark(Benchmark):
     sample_tasks: ClassVar[tuple[str, ...]] = SAMPLES
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse an unknown task; its items are read only when it is measured."""
+        """Refuse an unknown task, and a file of items with a wrong line; public sets are fetched only when measured."""
         model.require("score")
-        self._task(case)
+        task = self._task(case)
+        if isinstance(task, JsonlTask):
+            task.check()
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
         """Score each item."""

@@ -88,7 +88,7 @@ class MemoryUsageBenchmark(Benchmark):
         about = model.describe()
         iterations = [loaded]
         held_bytes: dict[str, list[int]] = {}
-        for iteration in measurement.repetitions(_REPETITIONS):
+        for iteration in measurement.repetitions(_REPETITIONS, is_bounded=True):
             for phase in phases:
                 reset_device_peak(device)
                 before = read_device_memory(device)

@@ -35,13 +35,19 @@ def check_comparison_options(args: argparse.Namespace) -> None:
 
     Raises:
         UnknownNameError: no such format or metric.
+        InvalidValueError: a metric that is computed from another one.
     """
+    from inference_bench.errors import InvalidValueError
     from inference_bench.metrics import get_metric
     from inference_bench.reports._render import check_format
 
     check_format(args.format, "json")
     for metric in args.metric:
-        get_metric(metric)
+        source = get_metric(metric).derived_from
+        if source is not None:
+            raise InvalidValueError(
+                "metric", metric, "a measured one", f"It follows from {source}, whose verdict it would repeat."
+            )
 
 
 def known_noise() -> Noise | None:

@@ -8,16 +8,23 @@ from inference_bench.cli._columns import aligned
 from inference_bench.errors import PluginError, WeightsError
 from inference_bench.model.weights.cache import cache_dir, find
 from inference_bench.model.weights.origins import origins_of
-from inference_bench.units import NS_PER_S
+from inference_bench.orchestration.memory_fit import MemoryFit
+from inference_bench.units import GIB, NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from inference_bench.benchmark.benchmark import Benchmark
     from inference_bench.model.model import Model
     from inference_bench.orchestration.planning import Prepared
     from inference_bench.plan import Case, Group, Plan
     from inference_bench.spec import Setup
+
+_BOOT_S = 0.2
+_FRAMEWORK_S = 1.5
+"""To import torch and transformers: measured 1.5 to 6 s."""
+_BYTES_PER_S = 4 * GIB
 
 
 def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
@@ -30,7 +37,8 @@ def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
         yield _setup(group)
         yield from aligned([_case(case, prepared) for case in group.cases], indent="  ")
     yield ""
-    yield from aligned([*_weights(prepared), ("limits", _limits(plan)), ("output", f"{output}/<UTC time>-<id>")])
+    rows = [("limits", _limits(plan)), ("time", _time(prepared)), ("output", f"{output}/<UTC time>-<id>")]
+    yield from aligned([*_weights(prepared), *rows])
 
 
 def broken_plugins(prepared: Prepared) -> list[PluginError]:
@@ -54,10 +62,14 @@ def _case(case: Case, prepared: Prepared) -> tuple[str, ...]:
 
 def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
     """Yield one row per model: all set-ups of a plan name the same source."""
-    setup = prepared.plan.cases[0].setup
+    fit = MemoryFit()
     for name, model in prepared.models.items():
         if isinstance(model, type):
-            yield "weights", f"{name}: {_weights_of(model, setup)}"
+            setups = dict.fromkeys(group.setup for group in prepared.plan.groups if group.model == name)
+            yield "weights", f"{name}: {_weights_of(model, next(iter(setups)))}"
+            for setup in setups:
+                if short := fit.shortage(model, setup):
+                    yield "memory", f"{short}: would not be loaded without --force"
 
 
 def _weights_of(model: type[Model], setup: Setup) -> str:
@@ -85,11 +97,41 @@ def _weights_of(model: type[Model], setup: Setup) -> str:
 def _limits(plan: Plan) -> str:
     limits = plan.limits
     budget_s = limits.budget_ns / NS_PER_S
-    at_most_s = plan.measurements * budget_s
     return (
         f"a case ends when the median's 95 % interval is at most {100 * limits.relative_width:g} % of it, after at "
-        f"least {_count(limits.min_samples, 'sample')}, or after {budget_s:g} s; {at_most_s:g} s in all"
+        f"least {_count(limits.min_samples, 'sample')}, or after {budget_s:g} s"
     )
+
+
+def _time(prepared: Prepared) -> str:
+    """Return what the plan takes at least, and what comes on top of it."""
+    plan = prepared.plan
+    workers = [group for _, group in plan.worker_runs()]
+    loads_s = sum(_load_s(prepared.models[group.model], group.setup) for group in workers)
+    tried = [case for case in plan.cases if case.id not in prepared.not_applicable]
+    by_items = [case for case in tried if _goes_by_items(prepared.benchmarks[case.model][case.benchmark])]
+    budgeted = sum(plan.runs[case.id] for case in tried if case not in by_items)
+    text = f"at least {loads_s:.0f} s for {_count(len(workers), 'load')}"
+    if budgeted:
+        text += f", and up to {budgeted * plan.limits.budget_ns / NS_PER_S:g} s to measure"
+    if by_items:
+        names = ", ".join(dict.fromkeys(case.benchmark for case in by_items))
+        text += f", and as long as {names} take, which no budget limits"
+    return text
+
+
+def _load_s(model: type[Model] | PluginError, setup: Setup) -> float:
+    """Return the seconds that a load takes at least, on a fast machine with the files in memory."""
+    if isinstance(model, PluginError):
+        return 0.0
+    if not model.needs_weights:
+        return _BOOT_S
+    weights_bytes = model.memory_bytes(setup.dtype) if setup.scale == "full" else 0
+    return _BOOT_S + _FRAMEWORK_S + weights_bytes / _BYTES_PER_S
+
+
+def _goes_by_items(benchmark: type[Benchmark] | PluginError) -> bool:
+    return isinstance(benchmark, type) and not benchmark.targets and not benchmark.own_process
 
 
 def _count(number: int, noun: str, ending: str = "s") -> str:

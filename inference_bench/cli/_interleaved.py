@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import copy
-import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
+from inference_bench.cli._changes import read_changes
 from inference_bench.cli._command import INTERRUPTED
 from inference_bench.cli._comparison import (
     add_comparison_options,
@@ -19,6 +20,7 @@ from inference_bench.cli._comparison import (
     write_comparison,
 )
 from inference_bench.errors import InvalidValueError
+from inference_bench.spec import SETUP_AXES
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 MOST_PAIRS = 60
 """Pairs of ``ab`` unless --runs says otherwise."""
-_VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _TEXTS = ("weights", "scale")
 
 
@@ -91,21 +92,30 @@ def variant(change: str, args: argparse.Namespace, revisions: Revisions) -> Vari
 
     own = copy.copy(args)
     own.axis, own.models_dir, own.benchmarks_dir = list(args.axis), list(args.models_dir), list(args.benchmarks_dir)
-    environment = {}
-    found = _VARIABLE.fullmatch(change)
-    if found:
-        environment[found[1]] = found[2]
-    else:
-        for word in change.split(",") if change else ():
-            _apply(word, own, revisions)
-    spec = spec_of(own)
-    return Variant(change, spec, environment, tuple(own.models_dir), tuple(own.benchmarks_dir))
+    changes = read_changes(change, lambda: _known_names(own))
+    # Folders first, and the revision that is copied of them last: the order of the words means nothing.
+    for name, value in sorted(changes.settings, key=lambda of: (of[0] == "revision", of[0] != "models_dir")):
+        _apply(name, value, own, revisions)
+    return Variant(change, spec_of(own), changes.environment, tuple(own.models_dir), tuple(own.benchmarks_dir))
 
 
-def _apply(word: str, args: argparse.Namespace, revisions: Revisions) -> None:
-    name, equals, value = (part.strip() for part in word.partition("="))
-    if not name or not equals or not value:
-        raise InvalidValueError("variant", word, "NAME=VALUE", "Such as dtype=bfloat16, model=NAME or env:NAME=VALUE.")
+def _known_names(args: argparse.Namespace) -> set[str]:
+    """Return the names that a change may have: fields of a request, and the axes of set-ups and of benchmarks."""
+    from inference_bench.benchmark.discovery import find_benchmarks, load_benchmark
+    from inference_bench.errors import PluginError
+    from inference_bench.model.discovery import find_models
+
+    models = find_models(args.models_dir).values()
+    files = {*find_benchmarks(extra=args.benchmarks_dir).values()}
+    files.update(file for model in models for file in find_benchmarks(model, args.benchmarks_dir).values())
+    names = {"model", "models_dir", "revision", "seed", *_TEXTS, *SETUP_AXES}
+    for file in files:
+        with suppress(PluginError):  # a broken one has no axes, and is told of where it is measured
+            names.update(axis.name for axis in load_benchmark(file).axes)
+    return names
+
+
+def _apply(name: str, value: str, args: argparse.Namespace, revisions: Revisions) -> None:
     if name == "model":
         args.model, args.all = [(value,)], False
     elif name == "models_dir":
@@ -113,7 +123,7 @@ def _apply(word: str, args: argparse.Namespace, revisions: Revisions) -> None:
     elif name == "revision":
         if not (args.models_dir or args.benchmarks_dir):
             raise InvalidValueError(
-                "variant", word, "--models-dir or --benchmarks-dir with it, whose revision is meant"
+                "variant", f"{name}={value}", "--models-dir or --benchmarks-dir with it, whose revision is meant"
             )
         args.models_dir = [revisions.copy_of(folder, value) for folder in args.models_dir]
         args.benchmarks_dir = [revisions.copy_of(folder, value) for folder in args.benchmarks_dir]
@@ -122,7 +132,7 @@ def _apply(word: str, args: argparse.Namespace, revisions: Revisions) -> None:
     elif name == "seed":
         args.seed = values.whole_number("seed", 0)(value)
     else:
-        args.axis.append(values.axis(word))
+        args.axis.append(values.axis(f"{name}={value}"))
 
 
 def measure(first: Variant, second: Variant, question: Question, args: argparse.Namespace) -> AbOutcome:

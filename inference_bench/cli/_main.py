@@ -13,6 +13,7 @@ import traceback
 from typing import TYPE_CHECKING, TypeGuard
 
 from inference_bench.cli._command import INTERRUPTED, Command, Parser, program, summary_of
+from inference_bench.cli._streams import give_up_stdout, open_missing, take_streams
 from inference_bench.errors import InferenceBenchError, UsageError
 from inference_bench.plugins import load_class, plugin_names
 from inference_bench.text import one_line
@@ -58,6 +59,9 @@ exit codes:
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out a command line and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    open_missing()
+    if argv is None:  # else the streams belong to the program that calls this
+        take_streams()
     verbose = not {"-v", "--verbose"}.isdisjoint(words)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without "µ" gets "?", not a traceback
@@ -74,6 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except OSError as error:
+        is_output = give_up_stdout()
+        _explain(InferenceBenchError(f"standard output: {error.strerror}.") if is_output else error, verbose)
+        return 1
     except Exception as error:
         _explain(error, verbose)
         return _exit_code(error)

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 
@@ -77,7 +77,7 @@ def parse_with_file(parser: Parser, words: Sequence[str], path: Path) -> argpars
     return argparse.Namespace(**{**defaults, **written, **told, "axis": axes})
 
 
-def _said(parser: Parser, words: Sequence[str], path: Path | None = None) -> dict[str, object]:
+def _said(parser: Parser, words: Sequence[str], path: Path | None = None) -> dict[str, Any]:
     """Return destination → value of the given words, without defaults."""
     blank = argparse.Namespace(**{action.dest: _unsaid(action) for action in parser._actions})
     try:

@@ -18,7 +18,8 @@ class AbCommand(Command):
 
     A variant is what it changes in the request: any axis, `model=NAME`, `weights=SOURCE`, `models_dir=DIR`,
     `revision=REF` (a branch, tag or commit of the git repository that holds the folders of --models-dir), or an
-    environment variable, `env:NAME=VALUE`. Separate several changes with commas.
+    environment variable, `env:NAME=VALUE`. Separate several changes with commas, in any order; a variable's value may
+    have commas, and one that looks like a change is quoted: `env:NAME="a,b=c"`.
     The other options are those of `run` and hold for both sides; --runs is the maximum number of pairs. Measuring
     stops when every comparison has a verdict, or at the limit of pairs or time. Exits with 1 if B is worse than A
     beyond the margin, or fails where A did not.

@@ -63,9 +63,10 @@ class CompareCommand(Command):
         noise = load_noise(str(sides[0].runs[0].record.environment.get("fingerprint", "unknown")))
         options = ComparisonOptions(args.metric, args.margin, QUANTILES[args.quantile], noise, problem=warn)
         found = compare_runs(sides, options)
-        for each in found.unrelated:
-            warn(f"{each.before} and {each.after} have no case in common")
+        unrelated = list(found.unrelated.values())
+        for why in unrelated:
+            warn(why)
         write_comparison(found, args.format)
-        if len(found.unrelated) == len(found.compared):
-            raise UsageError("nothing to compare: expected runs with at least one case and metric in common.")
+        if len(unrelated) == len(found.compared):
+            raise UsageError(f"nothing to compare: {unrelated[0]}.")
         return 1 if found.is_worse else 0

@@ -6,7 +6,6 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Sequence
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,12 +31,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 """One entry: ``name``, and either ``problem`` or the facts of its kind."""
-
-
-Lister = Callable[[Sequence[Path], ModelFile | None], list[Row]]
-"""Returns the entries of a kind, given further folders with models, and a model or None."""
-
-T = TypeVar("T")
 
 
 Lister = Callable[[Sequence[Path], ModelFile | None], list[Row]]

@@ -77,7 +77,7 @@ def _history(args: argparse.Namespace) -> int:
 
     check_format(args.format)
     runs = [run for folder in args.folders for run in open_runs(folder, warn)]
-    tracks = history(runs)
+    tracks = history(runs) or history(runs, everything=True)
     if not tracks:
         raise RunFormatError(
             f"{', '.join(map(str, args.folders))}: no two runs have a case in common, which a history needs."

@@ -107,7 +107,10 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--retry-failed", action="store_true", help="with --resume: measure failed cases again")
     group.add_argument(
-        "--force", action="store_true", help="with --resume: even if the machine or the software has changed"
+        "--force",
+        action="store_true",
+        help="load models even if their weights do not fit into memory; with --resume: even if the machine or the "
+        "software has changed",
     )
 
 
@@ -133,6 +136,7 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
             output=args.output,
             models_dirs=args.models_dir,
             benchmarks_dirs=args.benchmarks_dir,
+            force=args.force,
             progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )

@@ -46,6 +46,20 @@ def memory_room_bytes(root: Path) -> int | None:
     return min(rooms, default=None)
 
 
+def oom_kills(root: Path) -> int | None:
+    """Return how many processes the kernel has killed for lack of memory, or None where it does not tell.
+
+    That is the count of this process's own group, or, with version 1 and outside of groups, of the whole machine.
+    """
+    counts = [_count(folder / "memory.events") for folder in _folders(root, "memory")]
+    return next((count for count in counts if count is not None), _count(root / "proc/vmstat"))
+
+
+def _count(path: Path) -> int | None:
+    words = dict(line.split(" ", 1) for line in _text(path).splitlines() if " " in line)
+    return int(words["oom_kill"]) if words.get("oom_kill", "").isdecimal() else None
+
+
 def _inactive_file_bytes(folder: Path) -> int:
     lines = dict(line.split(" ", 1) for line in _text(folder / "memory.stat").splitlines() if " " in line)
     return int(lines.get("total_inactive_file") or lines.get("inactive_file") or 0)

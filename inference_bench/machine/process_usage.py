@@ -15,19 +15,20 @@ _CPUS = Path("/sys/devices/system/cpu")
 _NS_PER_JIFFY = NS_PER_S // os.sysconf("SC_CLK_TCK")
 
 
-def _steal_ns() -> int | None:
-    """Return the time that the hypervisor took from all CPUs, or None if unknown."""
+def _cpu_times_ns() -> tuple[int | None, int | None]:
+    """Return the time of all CPUs that any process used, and that the hypervisor took; None if unknown."""
     try:
-        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
-        return int(fields[8]) * _NS_PER_JIFFY
-    except (OSError, IndexError, ValueError):
-        return None
+        fields = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+        user, nice, system, _, _, irq, softirq, steal = fields[:8]
+    except (OSError, ValueError):
+        return None, None
+    return (user + nice + system + irq + softirq) * _NS_PER_JIFFY, steal * _NS_PER_JIFFY
 
 
-def _cpu_pressure_ns() -> int | None:
-    """Return how long some task of the machine waited for a CPU (PSI ``some``), or None if unknown."""
+def _pressure_ns(resource: str) -> int | None:
+    """Return how long some task of the machine has waited for a resource (PSI ``some``), or None if unknown."""
     try:
-        return int(Path("/proc/pressure/cpu").read_text().split("total=", 1)[1].split()[0]) * NS_PER_US
+        return int(Path("/proc/pressure", resource).read_text().split("total=", 1)[1].split()[0]) * NS_PER_US
     except (OSError, IndexError, ValueError):
         return None
 
@@ -43,7 +44,10 @@ def _throttles() -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Counters of this process, and of the machine where known; the difference of two describes a window."""
+    """Counters of this process, and of the machine where known; the difference of two describes a window.
+
+    ``busy_ns`` is the CPU time of all processes of the machine, this one included.
+    """
 
     wall_ns: int
     cpu_ns: int
@@ -55,11 +59,14 @@ class Usage:
     steal_ns: int | None
     cpu_pressure_ns: int | None
     throttles: int | None
+    busy_ns: int | None
+    memory_pressure_ns: int | None
 
     @staticmethod
     def now() -> Usage:
         """Read all counters; costs some tens of microseconds, so only at the edges of a case."""
         own = resource.getrusage(resource.RUSAGE_SELF)
+        busy_ns, steal_ns = _cpu_times_ns()
         return Usage(
             wall_ns=now_ns(),
             cpu_ns=round((own.ru_utime + own.ru_stime) * NS_PER_S),
@@ -68,16 +75,47 @@ class Usage:
             voluntary_switches=own.ru_nvcsw,
             involuntary_switches=own.ru_nivcsw,
             gc_collections=sum(generation["collections"] for generation in gc.get_stats()),
-            steal_ns=_steal_ns(),
-            cpu_pressure_ns=_cpu_pressure_ns(),
+            steal_ns=steal_ns,
+            cpu_pressure_ns=_pressure_ns("cpu"),
             throttles=_throttles(),
+            busy_ns=busy_ns,
+            memory_pressure_ns=_pressure_ns("memory"),
         )
 
     def since(self, earlier: Usage) -> Usage:
         """Return the difference, counter by counter; unknown stays unknown."""
+        return self._with(earlier, -1)
 
-        def difference(name: str) -> int | None:
-            new, old = getattr(self, name), getattr(earlier, name)
-            return None if new is None or old is None else new - old
+    def plus(self, other: Usage) -> Usage:
+        """Return the sum of two windows, counter by counter; unknown stays unknown."""
+        return self._with(other, 1)
 
-        return Usage(**{name: difference(name) for name in self.__slots__})  # type: ignore[arg-type]
+    def _with(self, other: Usage, sign: int) -> Usage:
+        def combined(name: str) -> int | None:
+            mine, others = getattr(self, name), getattr(other, name)
+            return None if mine is None or others is None else mine + sign * others
+
+        return Usage(**{name: combined(name) for name in self.__slots__})  # type: ignore[arg-type]
+
+
+class WindowUsage:
+    """What the operating system did during timed windows, apart from the preparation around them.
+
+    Attributes:
+        total: sum of all windows; None before the first has closed.
+    """
+
+    def __init__(self) -> None:
+        self.total: Usage | None = None
+        self._opened: Usage | None = None
+
+    def open(self) -> None:
+        """Begin a window."""
+        self._opened = Usage.now()
+
+    def close(self) -> None:
+        """End the window."""
+        if self._opened is not None:
+            window = Usage.now().since(self._opened)
+            self.total = window if self.total is None else self.total.plus(window)
+            self._opened = None

@@ -23,18 +23,20 @@ class LoadSteps:
 
     Args:
         wait: blocks until it is the model's turn; None if it need not wait.
+        clock: returns nanoseconds; a test may give ``testing.FakeClock``.
     """
 
-    def __init__(self, wait: Callable[[], None] | None = None) -> None:
+    def __init__(self, wait: Callable[[], None] | None = None, clock: Callable[[], int] = now_ns) -> None:
         self.steps: list[LoadStep] = []
         self.wait = wait
+        self._clock = clock
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Time a ``with`` block under this name."""
-        begin_ns = now_ns()
+        begin_ns = self._clock()
         yield
-        self.steps.append(LoadStep(name, begin_ns, now_ns()))
+        self.steps.append(LoadStep(name, begin_ns, self._clock()))
 
     def park(self) -> None:
         """Mark the point after which the device is used; a model that loads ahead waits here for its turn."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from inference_bench.errors import PluginError
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.fetched_weights import FetchedWeights
+from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.planning import Prepared
 from inference_bench.plan import Case, Group
 from inference_bench.result import Failure, Status
@@ -28,9 +29,13 @@ class Eligibility:
         prepared: the plan and its plugins.
         weights: of its models.
         tallies: case id → what is known of the case so far; read anew for each answer.
+        fit: says whether weights fit into memory.
     """
 
-    def __init__(self, prepared: Prepared, weights: FetchedWeights, tallies: Mapping[str, Tally]) -> None:
+    def __init__(
+        self, prepared: Prepared, weights: FetchedWeights, tallies: Mapping[str, Tally], fit: MemoryFit
+    ) -> None:
+        self._fit = fit
         self._prepared = prepared
         self._weights = weights
         self._tallies = tallies
@@ -38,6 +43,11 @@ class Eligibility:
     def applies(self, group: Group) -> bool:
         """Whether any benchmark of a group applies to its model."""
         return any(case.id not in self._prepared.not_applicable for case in group.cases)
+
+    def shortage(self, place: Case | Group) -> str:
+        """Return why the full weights of a case's or group's model cannot fit into memory; empty if they can."""
+        model = self._prepared.models[place.model]
+        return self._fit.shortage(model, place.setup) if isinstance(model, type) else ""
 
     def is_alone(self, group: Group) -> bool:
         """Whether a group's load is itself measured: it never loads ahead, and no loader runs while it loads."""
@@ -54,6 +64,9 @@ class Eligibility:
             self._prepared.benchmark(case)
         except PluginError as error:
             return Refusal(Status.FAILED, Failure(str(error)))
+        found = self._weights.of(case)
+        if (found is None or found.scale == "full") and (short := self.shortage(case)):
+            return Refusal(Status.OOM, Failure(f"not loaded: {short}; --force loads it all the same"))
         unavailable = self._weights.error(case)
         return self.hopeless(case) if unavailable is None else Refusal(Status.FAILED, Failure(str(unavailable)))
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from inference_bench.errors import InferenceBenchError, PluginError
+from inference_bench.machine.interruption import InterruptedWorkError, Interruption
+from inference_bench.model.model import Model
 from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.planning import Prepared
@@ -18,14 +21,19 @@ class FetchedWeights:
 
     def __init__(self, prepared: Prepared) -> None:
         self._models = prepared.models
+        self._interrupted: set[tuple[str, Setup]] = set()
         self._found: dict[tuple[str, Setup], ResolvedWeights | InferenceBenchError] = {}
 
-    async def fetch(self, group: Group, say: Callable[[str], None]) -> None:
+    async def fetch(
+        self, group: Group, say: Callable[[str], None], interruption: Interruption, *, reduced: bool = False
+    ) -> None:
         """Have a group's weights on disk, or keep the reason why not.
 
         Args:
             group: names model and setup.
             say: called with what is downloaded, from another thread.
+            interruption: ends the fetch.
+            reduced: take random weights of reduced size instead of the group's own.
         """
         key = group.model, group.setup
         if key in self._found:
@@ -34,9 +42,19 @@ class FetchedWeights:
         try:
             if isinstance(model, PluginError):
                 raise model
-            self._found[key] = await asyncio.to_thread(resolve_weights, model, group.setup, say)
+            setup = replace(group.setup, weights="random", scale="reduced") if reduced else group.setup
+            self._found[key] = await asyncio.to_thread(_resolve, model, setup, say, interruption)
         except InferenceBenchError as error:
             self._found[key] = error
+        except InterruptedWorkError:
+            self._interrupted.add(key)
+        except asyncio.CancelledError:
+            interruption.stop()  # otherwise the event loop waits for the thread when it closes
+            raise
+
+    def is_interrupted(self, case: Case) -> bool:
+        """Whether the fetch of a case's weights was interrupted."""
+        return (case.model, case.setup) in self._interrupted
 
     def of(self, place: Case | Group) -> ResolvedWeights | None:
         """Return the weights of a case or group, or None if they were not fetched or are unavailable."""
@@ -47,3 +65,10 @@ class FetchedWeights:
         """Return why a case's weights are unavailable, or None."""
         found = self._found.get((case.model, case.setup))
         return found if isinstance(found, InferenceBenchError) else None
+
+
+def _resolve(
+    model: type[Model], setup: Setup, say: Callable[[str], None], interruption: Interruption
+) -> ResolvedWeights:
+    with interruption.active():
+        return resolve_weights(model, setup, say)

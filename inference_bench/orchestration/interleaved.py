@@ -17,7 +17,7 @@ from pathlib import Path
 from inference_bench._native import now_ns
 from inference_bench.analysis.margin import MARGIN
 from inference_bench.orchestration.planning import prepare
-from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
 from inference_bench.result import BenchmarkResult
@@ -131,7 +131,7 @@ async def measure_interleaved(
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
-    progress = progress or Progress()
+    progress = Harmless(progress or Progress())
     folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-ab"
     variants = [replace(variant, spec=_alone(variant.spec)) for variant in (first, second)]
     prepared = [prepare(of.spec, of.models_dirs, of.benchmarks_dirs) for of in variants]

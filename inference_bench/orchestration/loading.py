@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 
-from inference_bench.orchestration.messages import Hello, Load, Loaded, Parked
+from inference_bench.orchestration.messages import Load, Loaded, Parked
 from inference_bench.orchestration.overlap_policy import Needs, Overlap
 from inference_bench.orchestration.stretches import Stretches
 from inference_bench.orchestration.worker_calls import begin_load, finish_load
@@ -46,6 +46,7 @@ class Loading:
         self._is_frozen = False
         self._is_started = False
         self._is_parked = False
+        self._is_stopped = False
         self._booted = asyncio.Event()
         self._turn = asyncio.Event()
 
@@ -109,6 +110,11 @@ class Loading:
                 self.running.begin()
             self.worker.thaw()
 
+    def stop(self) -> None:
+        """Kill the worker; who waits for it, or for its answer, gets ``WorkerLostError``."""
+        self._is_stopped = True
+        self.worker.kill()
+
     async def discard(self) -> None:
         """Kill the worker, whatever it is doing."""
         self.thaw()
@@ -142,9 +148,9 @@ class Loading:
             await self.worker.__aenter__()
             self._is_started = True
             self._place()
-            await self.worker.receive(Hello)
-            self._booted.set()
-            answer = await begin_load(self.worker, self.request)
+            if self._is_stopped:
+                self.worker.kill()
+            answer = await begin_load(self.worker, self.request, self._booted)
             if isinstance(answer, Parked):
                 await self._wait_for_turn()
                 answer = await finish_load(self.worker, self.request.limits)

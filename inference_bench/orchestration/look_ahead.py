@@ -51,6 +51,7 @@ class LookAhead:
         self._ahead: dict[int, Loading] = {}
         self._all: list[Loading] = []
         self._entering: Loading | None = None
+        self._present: Loading | None = None
         self._windows = Stretches()
         self._load_ns = 0
         self._hidden_ns = 0
@@ -68,7 +69,8 @@ class LookAhead:
             WorkerLostError: the worker was lost while it loaded.
             LoadFailedError: the model could not be loaded.
         """
-        async with self._ahead.pop(job.number, None) or self._workers.for_case(case) as loading:
+        loading = self._ahead.pop(job.number, None) or self._workers.for_case(case)
+        async with self._holding(loading):
             self.report()
             if self._eligibility.is_alone(job.group):
                 await self._load_alone(loading)
@@ -85,9 +87,25 @@ class LookAhead:
             WorkerLostError: the worker was lost while it loaded.
             LoadFailedError: the model could not be loaded.
         """
-        async with loading:
+        async with self._holding(loading):
             await self._load_alone(loading)
             yield
+
+    @asynccontextmanager
+    async def _holding(self, loading: Loading) -> AsyncIterator[None]:
+        """Keep a worker as the present one until it has ended."""
+        self._present = loading
+        try:
+            async with loading:
+                yield
+        finally:
+            self._present = None
+
+    def stop(self) -> None:
+        """Kill every worker, whatever it does; who waits for one gets ``WorkerLostError``."""
+        for loading in (self._present, *self._ahead.values()):
+            if loading is not None:
+                loading.stop()
 
     async def _load_alone(self, loading: Loading) -> None:
         """Load a model while no loader runs."""

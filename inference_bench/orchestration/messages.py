@@ -34,7 +34,7 @@ class WorkerFacts(TypedDict):
         pid: of its process.
         first_case: whether it had measured nothing before.
         load_steps: name, ``begin_ns`` and ``end_ns`` of each step of the load.
-        usage: the counters of ``machine.process_usage.Usage`` over the case.
+        usage: the counters of ``machine.process_usage.Usage`` over the timed windows, or over the case if it has none.
         clock: what the native clock says of itself.
         versions: of Python and the packages that matter.
         sampler: statistics of the memory sampler, or None where it did not run.

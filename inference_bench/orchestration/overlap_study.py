@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from inference_bench._native import now_ns
-from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.results.noise_store import Noise
 from inference_bench.results.run import Run
@@ -121,7 +121,7 @@ async def check_overlap(
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
-    progress = progress or Progress()
+    progress = Harmless(progress or Progress())
     folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-overlap"
     sides: dict[bool, list[Sweep]] = {True: [], False: []}
     interrupted = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,11 +12,12 @@ from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, 
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
 from inference_bench.model.discovery import ModelFile, find_models, load_model
 from inference_bench.model.model import Model
-from inference_bench.plan import Case, Plan, make_plan
+from inference_bench.plan import NO_MODEL, Case, Plan, make_plan
 from inference_bench.spec import Axis, Spec
 
 F = TypeVar("F", ModelFile, BenchmarkFile)
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,33 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
     """
     plugins = find_plugins(spec, models_dirs, benchmarks_dirs)
     plan = make_plan(spec, {name: _planned(plugins, name) for name in spec.models})
+    plugins = _for_plan(plugins, plan)
     return Prepared(
         plugins.files, plugins.models, plugins.benchmarks, plugins.benchmark_files, plan, _refused(spec, plan, plugins)
     )
+
+
+def _for_plan(plugins: Plugins, plan: Plan) -> Plugins:
+    """Return the plugins that a plan uses; the null model takes the benchmarks that need no model."""
+    used = dict.fromkeys(case.model for case in plan.cases)
+    models, benchmarks, files = dict(plugins.models), dict(plugins.benchmarks), dict(plugins.benchmark_files)
+    if NO_MODEL in used:
+        models.setdefault(NO_MODEL, _or_error(load_model, plugins.files[NO_MODEL]))
+        names = {case.benchmark for case in plan.cases if case.model == NO_MODEL}
+        benchmarks[NO_MODEL] = _first_of(names, NO_MODEL, benchmarks)
+        files[NO_MODEL] = _first_of(names, NO_MODEL, files)
+    return Plugins(
+        plugins.files,
+        {name: models[name] for name in used},
+        {name: benchmarks[name] for name in used},
+        {name: files[name] for name in used},
+    )
+
+
+def _first_of(names: Collection[str], model: str, found: Mapping[str, Mapping[str, V]]) -> dict[str, V]:
+    """Return what is found under each name: a model's own, or else that of any model."""
+    places = [found.get(model, {}), *found.values()]
+    return {name: next(place[name] for place in places if name in place) for name in names}
 
 
 def find_plugins(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Sequence[Path] = ()) -> Plugins:
@@ -127,6 +152,7 @@ class _Planned:
     axes: tuple[Axis, ...] = ()
     own_process: bool = False
     processes: int = 1
+    needs_model: bool = True
     repeats: bool = True
 
 
@@ -138,7 +164,9 @@ def _planned(plugins: Plugins, model: str) -> list[_Planned]:
             return _Planned(name)
         model_class = plugins.models[model]
         axes = of.axes_for(model_class) if isinstance(model_class, type) else of.axes
-        return _Planned(name, axes, of.own_process, of.processes, of.repeats)
+        path = plugins.benchmark_files[model][name].path
+        is_own = path is not None and plugins.files[model].path.parent in path.parents
+        return _Planned(name, axes, of.own_process, of.processes, of.needs_model or is_own, of.repeats)
 
     return [planned(name, of) for name, of in plugins.benchmarks[model].items()]
 

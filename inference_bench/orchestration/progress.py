@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inference_bench.orchestration.messages import CaseProgress
     from inference_bench.plan import Case, Plan
     from inference_bench.result import BenchmarkResult
+
+_log = logging.getLogger(__name__)
 
 
 class Progress:
@@ -37,3 +40,55 @@ class Progress:
 
     def close(self) -> None:
         """The run has ended: no further call follows."""
+
+
+class Harmless(Progress):
+    """Passes every call on to another progress, whose exceptions never end the measurement.
+
+    A log on a full disk, a reader that has left, or a fault in a program's own progress costs only what would have been
+    shown.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._has_failed = False
+
+    def started(self, plan: Plan) -> None:
+        """Pass on."""
+        self._try(lambda: self._progress.started(plan))
+
+    def message(self, text: str) -> None:
+        """Pass on."""
+        self._try(lambda: self._progress.message(text))
+
+    def case_started(self, case: Case, run: int) -> None:
+        """Pass on."""
+        self._try(lambda: self._progress.case_started(case, run))
+
+    def case_progress(self, case: Case, progress: CaseProgress) -> None:
+        """Pass on."""
+        self._try(lambda: self._progress.case_progress(case, progress))
+
+    def loading_ahead(self, states: Mapping[str, str]) -> None:
+        """Pass on."""
+        self._try(lambda: self._progress.loading_ahead(states))
+
+    def case_ended(self, result: BenchmarkResult, run: int) -> None:
+        """Pass on."""
+        self._try(lambda: self._progress.case_ended(result, run))
+
+    def warn(self, text: str) -> None:
+        """Pass on."""
+        self._try(lambda: self._progress.warn(text))
+
+    def close(self) -> None:
+        """Pass on."""
+        self._try(self._progress.close)
+
+    def _try(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            if not self._has_failed:
+                self._has_failed = True
+                _log.warning("progress cannot be shown; measuring continues", exc_info=True)

@@ -47,6 +47,7 @@ async def run_benchmarks(
     output: Path,
     models_dirs: Sequence[Path] = (),
     benchmarks_dirs: Sequence[Path] = (),
+    force: bool = False,
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> RunOutcome:
@@ -57,6 +58,7 @@ async def run_benchmarks(
         output: where the run's folder is created.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
+        force: load models although their weights seem not to fit into memory.
         progress: is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
@@ -65,7 +67,7 @@ async def run_benchmarks(
     """
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
     folder = create_run_folder(output)
-    return await _carry_out(Session(spec, prepared, folder, progress or Progress()), handle_signals)
+    return await _carry_out(Session(spec, prepared, folder, progress or Progress(), force=force), handle_signals)
 
 
 async def resume_run(
@@ -85,7 +87,8 @@ async def resume_run(
         models_dirs: as the run was given.
         benchmarks_dirs: as the run was given.
         retry_failed: also measure again what failed.
-        force: continue although machine or software have changed since.
+        force: continue although machine or software have changed since, and load models although their weights seem not
+            to fit into memory.
         progress: is told what happens.
         handle_signals: as for ``run_benchmarks``.
 
@@ -96,7 +99,7 @@ async def resume_run(
     former = load_run(folder)
     spec = spec_from_plain(former.record.spec, folder / RECORD)
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
-    session = Session(spec, prepared, folder, progress or Progress(), former, retry_failed=retry_failed)
+    session = Session(spec, prepared, folder, progress or Progress(), former, retry_failed=retry_failed, force=force)
     session.check_environment(force=force)
     return await _carry_out(session, handle_signals)
 

@@ -14,21 +14,23 @@ from inference_bench.analysis.trust.case import judged
 from inference_bench.analysis.trust.environment_warnings import environment_warnings
 from inference_bench.errors import InvalidValueError
 from inference_bench.machine.environment import describe_environment, environment_changes
+from inference_bench.machine.interruption import Interruption
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.eligibility import Eligibility, Refusal
 from inference_bench.orchestration.fetched_weights import FetchedWeights
 from inference_bench.orchestration.harness_floor import FLOOR_LIMITS, floor_cases, floor_of
 from inference_bench.orchestration.jobs import Job, done_cases, jobs_of
 from inference_bench.orchestration.look_ahead import LookAhead
+from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.messages import CaseProgress, Failed, Measure, Measured
 from inference_bench.orchestration.overlap_policy import choose_overlap
 from inference_bench.orchestration.planning import Prepared
-from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.worker_calls import LoadFailedError, measure
 from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.orchestration.workers import Workers
 from inference_bench.plan import Case
-from inference_bench.result import BenchmarkResult, RunRecord, Status
+from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
 from inference_bench.results.run import Run
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Spec
@@ -37,6 +39,8 @@ _INLINE = (
     "measured inside the calling process (isolation inline): it was not fresh, other threads of it may have run, "
     "and nothing could be killed at a time limit"
 )
+
+_STOPPED = Refusal(Status.INTERRUPTED, Failure("stopped by the user"))
 
 
 class Session:
@@ -49,6 +53,7 @@ class Session:
         progress: is told what happens.
         former: this run as an earlier process left it.
         retry_failed: whether cases that failed in it are measured again.
+        force: whether models are loaded although their weights seem not to fit into memory.
 
     Attributes:
         stopping: whether it was asked to stop.
@@ -64,13 +69,15 @@ class Session:
         former: Run | None = None,
         *,
         retry_failed: bool = False,
+        force: bool = False,
     ) -> None:
         self.stopping = False
         self.folder = folder
         self._prepared = prepared
-        self._progress = progress
+        self._progress = progress = Harmless(progress)
         self._former = former
-        self._worker: WorkerProcess | None = None
+        self._is_measuring = False
+        self._interruption = Interruption()
         self._sink = open_sinks(folder)
         done = {} if former is None else done_cases(former, prepared.plan, retry_failed=retry_failed)
         self._record = _record_of(spec, prepared, folder, former, done)
@@ -81,13 +88,11 @@ class Session:
             case.id: Tally(case, spec.limits, prepared.headline(case), notes=notes[:]) for case in prepared.plan.cases
         }
         self._weights = FetchedWeights(prepared)
-        self._eligibility = Eligibility(prepared, self._weights, self._tallies)
+        self._eligibility = Eligibility(prepared, self._weights, self._tallies, MemoryFit(force=force))
         cpus = sorted(os.sched_getaffinity(0))
         self._overlap = choose_overlap("off" if is_inline else spec.overlap, spec.setups, cpus)
         self._workers = Workers(spec, prepared, self._weights, folder / "logs", self._overlap)
-        self._ahead = LookAhead(
-            self._jobs, self._workers, self._eligibility, self._overlap, spec.lookahead, self._progress
-        )
+        self._ahead = LookAhead(self._jobs, self._workers, self._eligibility, self._overlap, spec.lookahead, progress)
 
     async def __aenter__(self) -> Session:
         return self
@@ -136,11 +141,12 @@ class Session:
         self._sink.finish(self._record)
 
     def stop_after_case(self) -> None:
-        """Stop when the present case has ended; the second call stops now."""
-        if self.stopping and self._worker is not None:
-            self._worker.kill()
-        elif not self.stopping:
+        """Stop when the present case has ended; the second call stops now, as the first does while none is measured."""
+        if self._is_measuring and not self.stopping:
             self._progress.warn("finishing the present case; press Ctrl-C again to stop now")
+        else:
+            self._interruption.stop()
+            self._ahead.stop()
         self.stopping = True
 
     async def fetch_weights(self) -> None:
@@ -148,8 +154,14 @@ class Session:
         for job in self._jobs:
             if self.stopping:
                 return
-            if self._eligibility.applies(job.group):
-                await self._weights.fetch(job.group, self._progress.message)
+            if not self._eligibility.applies(job.group):
+                continue
+            short = self._eligibility.shortage(job.group)
+            if not short:
+                await self._weights.fetch(job.group, self._progress.message, self._interruption)
+            elif job.group.setup.weights == "any":
+                self._progress.message(f"{short}: using random weights of reduced size instead")
+                await self._weights.fetch(job.group, self._progress.message, self._interruption, reduced=True)
 
     async def measure_floor(self) -> None:
         """Measure the null model through the same path: the cost of an interval that contains no work."""
@@ -164,7 +176,8 @@ class Session:
                 for tally in tallies:
                     tally.add(0, await self._measure(loading.worker, Measure(tally.case, None, FLOOR_LIMITS)))
         except (WorkerLostError, LoadFailedError) as error:
-            self._progress.warn(f"the harness floor could not be measured: {error}")
+            if not self.stopping:
+                self._progress.warn(f"the harness floor could not be measured: {error}")
             return
         results = [tally.result() for tally in tallies]
         self._record = replace(self._record, floor=floor_of(results), clock=results[0].workers[0]["clock"])
@@ -172,7 +185,11 @@ class Session:
 
     async def measure_plan(self) -> AsyncGenerator[BenchmarkResult, None]:
         """Measure job after job, yielding each result as its case ends; later jobs load meanwhile."""
+        for result in self._not_fetched():
+            yield result
         for job in self._jobs:
+            if self.stopping:
+                return
             waiting = []
             for case in job.group.cases:
                 if self._tallies[case.id].status is Status.NOT_APPLICABLE:
@@ -185,8 +202,13 @@ class Session:
             async with aclosing(self._measure_job(job, waiting)) as results:
                 async for result in results:
                     yield result
-            if self.stopping:
-                return
+
+    def _not_fetched(self) -> Iterator[BenchmarkResult]:
+        """Yield the results of the cases whose weights were being fetched when the run was stopped."""
+        for job in self._jobs:
+            for case in job.group.cases:
+                if self._weights.is_interrupted(case) and self._tallies[case.id].status is not Status.INTERRUPTED:
+                    yield self._fail(case, job, _STOPPED)
 
     async def _measure_job(self, job: Job, waiting: list[Case]) -> AsyncGenerator[BenchmarkResult, None]:
         """Measure cases that share one load of one model.
@@ -220,11 +242,11 @@ class Session:
         return Measure(case, self._prepared.benchmark_path(case), self._prepared.plan.limits)
 
     async def _measure(self, worker: WorkerProcess, request: Measure) -> Measured | Failed:
-        self._worker = worker
+        self._is_measuring = True
         try:
             return await measure(worker, request, self._ahead, partial(self._show, request.case))
         finally:
-            self._worker = None
+            self._is_measuring = False
 
     def _show(self, case: Case, progress: CaseProgress) -> None:
         self._ahead.report()
@@ -239,7 +261,7 @@ class Session:
 
     def _reason(self, error: WorkerLostError | LoadFailedError) -> Refusal:
         if self.stopping:
-            return Refusal(Status.INTERRUPTED, replace(error.failure, cause="stopped by the user"))
+            return replace(_STOPPED, failure=replace(error.failure, cause=_STOPPED.failure.cause))
         return Refusal(error.status, error.failure)
 
     def _end(self, case: Case, job: Job) -> BenchmarkResult:

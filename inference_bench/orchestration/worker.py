@@ -20,7 +20,7 @@ from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, load_benchmark
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError, ProtocolError
-from inference_bench.machine.process_usage import Usage
+from inference_bench.machine.process_usage import Usage, WindowUsage
 from inference_bench.model.discovery import load_model
 from inference_bench.model.load_steps import LoadStep, LoadSteps
 from inference_bench.model.model import Model
@@ -56,6 +56,7 @@ class Worker:
         self._weights: ResolvedWeights | None = None
         self._prepared: Measurement | None = None
         self._measured_before = False
+        self._windows = WindowUsage()
 
     def serve(self) -> None:
         """Answer messages until released or until the orchestrator has closed its end."""
@@ -103,9 +104,13 @@ class Worker:
 
     def _announce(self, *, opens: bool) -> None:
         """Report that a timed window opens or closes; before it opens, wait until no other worker disturbs it."""
+        if not opens:
+            self._windows.close()
         self._channel.send(Window(opens))
         if opens and self._channel.receive() is None:
             raise SystemExit  # the orchestrator has ended
+        if opens:
+            self._windows.open()
 
     def _measure(self, message: Measure) -> Measured:
         if self._model is None:
@@ -116,9 +121,9 @@ class Worker:
         # What the imports and the load left behind must not be collected, or looked at, inside a timed window.
         gc.collect()
         gc.freeze()
-        before = Usage.now()
+        self._windows, before = WindowUsage(), Usage.now()
         _benchmark(message).measure(self._model, message.case, measurement)
-        usage = Usage.now().since(before)
+        usage = self._windows.total or Usage.now().since(before)
         answer = self._measured(measurement, message.case, usage)
         self._measured_before = True
         return answer

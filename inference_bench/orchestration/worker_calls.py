@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from inference_bench.orchestration.messages import (
     CaseProgress,
     Failed,
     Go,
+    Hello,
     Load,
     Loaded,
     Measure,
@@ -48,14 +50,23 @@ class Bystanders(Protocol):
         """Let them continue."""
 
 
-async def begin_load(worker: WorkerProcess, request: Load) -> Loaded | Parked:
-    """Have a worker load a model; return when it is loaded, or waits on the host for ``finish_load``.
+async def begin_load(worker: WorkerProcess, request: Load, booted: asyncio.Event) -> Loaded | Parked:
+    """Have a started worker load a model; return when it is loaded, or waits on the host for ``finish_load``.
+
+    The boot counts towards the limit of the load: a loader at idle priority may get little CPU while it imports.
+
+    Args:
+        worker: just started.
+        request: what it loads.
+        booted: is set when it has booted.
 
     Raises:
         WorkerLostError: the worker was lost.
         LoadFailedError: the model could not be loaded.
     """
     with worker.limited("loading the model", request.limits.load_ns / NS_PER_S, quiet=True):
+        await worker.receive(Hello)
+        booted.set()
         await worker.send(request)
         answer: Loaded | Parked | Failed = await worker.receive(Loaded, Parked, Failed)
     if isinstance(answer, Failed):

@@ -6,29 +6,36 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import process_time
 from types import TracebackType
 from typing import TypeVar
 
 from inference_bench._native import now_ns
 from inference_bench.errors import InferenceBenchError, ProtocolError
+from inference_bench.machine.cgroup import oom_kills
+from inference_bench.machine.process_tree import ProcessTree
+from inference_bench.machine.subprocesses import PYTHON, package_environment
 from inference_bench.orchestration import protocol
 from inference_bench.orchestration.messages import Message, Release
-from inference_bench.orchestration.process_state import cpu_s, thread_states, threads_of
+from inference_bench.orchestration.process_state import thread_states, threads_of
+from inference_bench.orchestration.silence import Activity, Silence
+from inference_bench.orchestration.worker_end import end_of, tail
 from inference_bench.result import Failure, Status
 
 M = TypeVar("M", bound=Message)
 
-_STDERR_TAIL_BYTES = 4096
+_ROOT = Path("/")
 _AT_REST = {"T", "t", "Z", "X"}
 _STOP_PAUSE_S = 0.0005
 _STOP_LOOKS = 2000
 """A thread inside an uninterruptible read stops when the read returns; after a second it counts as stopped anyway."""
+_LAST_WORDS_S = 0.2
+"""Time in which the event loop reads what an ended worker had sent, if something still holds its socket open."""
+_READ_PAUSE_S = 0.01
+"""Time in which the event loop reads what lies in the socket."""
 _EXIT_GRACE_S = 5.0
 """Unloading only frees memory: a worker that has not exited by then is stuck, and is killed."""
 
@@ -45,10 +52,6 @@ class WorkerLostError(InferenceBenchError):
         super().__init__(failure.cause)
         self.status = status
         self.failure = failure
-
-
-_BUSY_SHARE = 0.01
-"""Of one CPU: a silent worker that uses at least this much is working; our own memory sampler uses less."""
 
 
 @dataclass(slots=True)
@@ -78,16 +81,22 @@ class WorkerProcess:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._timeout: asyncio.Timeout | None = None
+        self._silence: Silence | None = None
         self._limit: _Limit | None = None
         self._frozen_at: float | None = None
+        self._tree: ProcessTree | None = None
+        self._oom_kills: int | None = None
+        self._watch_of_end: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> WorkerProcess:
         ours, theirs = socket.socketpair()
+        self._tree = tree = ProcessTree()
+        self._oom_kills = oom_kills(_ROOT)
+        tree.begin()
         try:
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-P",
+                    *PYTHON,
                     "-m",
                     "inference_bench.orchestration.worker",
                     str(theirs.fileno()),
@@ -96,14 +105,18 @@ class WorkerProcess:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=_environment(self._environment),
+                    env=tree.environment(package_environment({**os.environ, **self._environment})),
                     pass_fds=(theirs.fileno(),),
+                    process_group=0,
                 )
         except BaseException:
             ours.close()
+            self._end_tree()
             raise
         finally:
             theirs.close()
+        tree.begin(self._process.pid)
+        self._watch_of_end = asyncio.create_task(self._watch_end())
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
         return self
 
@@ -118,6 +131,28 @@ class WorkerProcess:
             await self._release()
         self._writer.close()
         await self._process.wait()
+        self._end_tree()
+        if self._watch_of_end is not None:
+            self._watch_of_end.cancel()
+
+    async def _watch_end(self) -> None:
+        """Wait for the worker's end, then kill what it has started and end a pending ``receive``.
+
+        A child of the model holds a copy of the socket, which therefore tells nothing of the worker's end. What the
+        worker had sent before is still received.
+        """
+        assert self._process is not None
+        await self._process.wait()
+        self._end_tree()
+        await asyncio.sleep(_LAST_WORDS_S)
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    def _end_tree(self) -> None:
+        """Kill what the worker has started, once."""
+        tree, self._tree = self._tree, None
+        if tree is not None:
+            tree.end(None if self._process is None else self._process.pid)
 
     def kill(self) -> None:
         """End the worker now; a pending ``receive`` raises ``WorkerLostError``."""
@@ -149,44 +184,53 @@ class WorkerProcess:
             return
         self._frozen_at = _now()
         self._reschedule(None)  # a stopped worker sends nothing
-        self._process.send_signal(signal.SIGSTOP)
+        self._signal_group(signal.SIGSTOP)
         for _ in range(_STOP_LOOKS):
             if thread_states(self._process.pid) <= _AT_REST:
                 return
             await asyncio.sleep(_STOP_PAUSE_S)
 
+    def _signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the worker and to what it has started, unless that has a process group of its own."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
     def thaw(self) -> None:
         """Let a stopped worker continue."""
         if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(signal.SIGCONT)
+            self._signal_group(signal.SIGCONT)
             if self._frozen_at is not None and self._limit is not None:
                 self._limit.until += _now() - self._frozen_at
             self._frozen_at = None
+            self._listen()
             self._reschedule(self._deadline())
 
+    def _listen(self) -> None:
+        """Begin to wait for the worker: it has been silent for no time."""
+        quiet = self._limit is not None and self._limit.quiet
+        self._silence = Silence(self._silence_s, quiet, self._activity)
+
     def _deadline(self) -> float | None:
-        """Return when the worker will have been silent or busy for too long, on the loop's clock; None while frozen."""
-        if self._frozen_at is not None:
+        """Return when to look whether the worker hangs or is over its limit, on the loop's clock; None if frozen."""
+        if self._frozen_at is not None or self._silence is None:
             return None
-        silent = _now() + self._silence_s
-        return silent if self._limit is None else min(silent, self._limit.until)
+        look = _now() + self._silence.period_s
+        return look if self._limit is None else min(look, self._limit.until)
+
+    def _is_overdue(self) -> bool:
+        """Whether the worker, whose deadline has passed, hangs or is over its limit."""
+        if self._frozen_at is not None or self._silence is None:
+            return False
+        return (self._limit is not None and _now() >= self._limit.until) or self._silence.hangs()
 
     def _reschedule(self, until: float | None) -> None:
         if self._timeout is not None:
             with suppress(RuntimeError):  # it has expired already
                 self._timeout.reschedule(until)
 
-    async def _watch(self) -> None:
-        """Extend the timeout while a silent worker still uses CPU."""
-        used_s = self._cpu_s()
-        while True:
-            await asyncio.sleep(self._silence_s / 2)
-            before_s, used_s = used_s, self._cpu_s()
-            if self._frozen_at is None and used_s - before_s >= _BUSY_SHARE * self._silence_s / 2:
-                self._reschedule(self._deadline())
-
-    def _cpu_s(self) -> float:
-        return process_time() if self._process is None else cpu_s(self._process.pid)
+    def _activity(self) -> Activity:
+        return Activity.of(os.getpid() if self._process is None else self._process.pid)
 
     def place(self, cpus: Collection[int] | None, *, idle: bool) -> None:
         """Bind every thread of the worker to these CPUs.
@@ -224,12 +268,9 @@ class WorkerProcess:
         Raises:
             WorkerLostError: the worker ended, was silent for too long, or sent something else.
         """
-        assert self._reader is not None
-        watch = asyncio.create_task(self._watch()) if self._limit is not None and self._limit.quiet else None
+        reading = asyncio.create_task(self._read())
         try:
-            async with asyncio.timeout_at(self._deadline()) as self._timeout:
-                header = await self._reader.readexactly(protocol.HEADER_BYTES)
-                message = protocol.decode(await self._reader.readexactly(protocol.frame_size(header)))
+            message = await self._patiently(reading)
             if isinstance(message, kinds):
                 return message
             expected = " or ".join(kind.kind for kind in kinds)
@@ -244,8 +285,31 @@ class WorkerProcess:
             raise WorkerLostError(Status.CRASHED, await self._failure(f"the worker sent {error}")) from None
         finally:
             self._timeout = None
-            if watch is not None:
-                watch.cancel()
+            reading.cancel()
+
+    async def _read(self) -> Message:
+        assert self._reader is not None
+        header = await self._reader.readexactly(protocol.HEADER_BYTES)
+        return protocol.decode(await self._reader.readexactly(protocol.frame_size(header)))
+
+    async def _patiently(self, reading: asyncio.Task[Message]) -> Message:
+        """Wait for a message.
+
+        A deadline that passes while this process had no CPU itself says nothing of the worker: what lies in the socket
+        is read first.
+
+        Raises:
+            TimeoutError: the worker hangs or is over its limit.
+        """
+        self._listen()
+        while True:
+            try:
+                async with asyncio.timeout_at(self._deadline()) as self._timeout:
+                    return await asyncio.shield(reading)
+            except TimeoutError:
+                await asyncio.sleep(_READ_PAUSE_S)
+                if not reading.done() and self._is_overdue():
+                    raise
 
     def _overdue(self) -> str:
         if self._limit is not None and _now() >= self._limit.until:
@@ -264,37 +328,14 @@ class WorkerProcess:
     async def _lost(self) -> WorkerLostError:
         """Describe the end of a worker whose socket closed."""
         assert self._process is not None
-        code = await self._process.wait()
-        if code >= 0:
-            return WorkerLostError(Status.CRASHED, await self._failure(f"the worker exited with status {code}"))
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        if -code == signal.SIGKILL:
-            cause = "the worker was killed (SIGKILL), as the kernel does when memory runs out"
-            return WorkerLostError(Status.OOM, await self._failure(cause))
-        return WorkerLostError(Status.CRASHED, await self._failure(f"the worker died of {name}"))
+        status, cause = end_of(await self._process.wait(), self._oom_kills, oom_kills(_ROOT))
+        return WorkerLostError(status, await self._failure(cause))
 
     async def _failure(self, cause: str) -> Failure:
         assert self._process is not None
         code = await self._process.wait()
-        return Failure(cause, stderr_tail=_tail(self._log), exit_status=code)
+        return Failure(cause, stderr_tail=tail(self._log), exit_status=code)
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _tail(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _STDERR_TAIL_BYTES))
-            return file.read().decode(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return our environment with ``extra`` and with this package on ``PYTHONPATH``."""
-    home = str(Path(__file__).parents[2])
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([home, inherited] if inherited else [home])
-    return {**os.environ, **extra, "PYTHONPATH": path}

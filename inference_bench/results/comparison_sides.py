@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from inference_bench.analysis.observations import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
+from inference_bench.analysis.score_summaries import score_estimate
 from inference_bench.errors import RunFormatError
-from inference_bench.metrics import unit_of
+from inference_bench.metrics import Statistic, is_measured_anew, statistic_of, title_of, unit_of
 from inference_bench.result import Stage
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _PAGE_BYTES = 4096
 
 Slot = tuple[str, str, str]
 """Case id, metric and phase."""
+
+Items = dict[str, tuple[float, float]]
+"""Item → score and weight, in order."""
 
 T = TypeVar("T", str, int)
 
@@ -67,11 +71,12 @@ class _Reading:
     metrics: Collection[str]
     problem: Callable[[str], None]
     values: dict[Slot, dict[Process, float]] = field(default_factory=dict)
-    scores: dict[Slot, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    scores: dict[Slot, dict[Process, Items]] = field(default_factory=dict)
     resolutions: dict[Slot, float] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     failures: dict[str, tuple[Case, str]] = field(default_factory=dict)
     grades: dict[str, str] = field(default_factory=dict)
+    short: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def add(self, run: Run, result: BenchmarkResult, session: str) -> None:
         """Add one case of one run."""
@@ -83,29 +88,43 @@ class _Reading:
             self.failures[case.id] = case, _cause(result)
         try:
             self._add_values(run, result, session)
-            self._add_scores(run, result)
+            self._add_scores(run, result, session)
         except RunFormatError as error:
             self.problem(str(error))
             self.failures[case.id] = case, str(error)
 
     def side(self, name: str) -> Side:
         """Return everything read."""
+        for slot, of_processes in self.scores.items():
+            if is_measured_anew(slot[1]):
+                self.values[slot] = dict(_figures(slot[1], of_processes))
         slots = {**self.values, **self.scores}
-        return Side(name, tuple(map(self._observations, slots)), tuple(self.failures.values()))
+        return Side(name, tuple(map(self._observations, slots)), tuple(self.failures.values()), tuple(self._left_out()))
+
+    def _left_out(self) -> Iterator[str]:
+        for slug, metrics in self.short.items():
+            why = f"too few samples per process for p{100 * self.p:g} (needs {needed_samples(self.p):,})"
+            yield f"{slug}: {why}: {', '.join(map(title_of, metrics))}"
 
     def _add_values(self, run: Run, result: BenchmarkResult, session: str) -> None:
         for metric, phase, process, value in _process_values(run, result, self.p):
-            if self._is_wanted(metric):
+            if not self._is_wanted(metric):
+                continue
+            if value is None:
+                self.short.setdefault(result.case.slug, {})[metric] = None
+            else:
                 slot = result.case.id, metric, phase
                 self.values.setdefault(slot, {})[session, process] = value
                 self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), _resolution(metric, run))
 
-    def _add_scores(self, run: Run, result: BenchmarkResult) -> None:
-        for metric, task, item, score, weight in _items(run, result):
-            if not (math.isfinite(score) and math.isfinite(weight) and weight > 0):
+    def _add_scores(self, run: Run, result: BenchmarkResult, session: str) -> None:
+        for process, metric, task, item, score, weight in _items(run, result):
+            if not _is_usable(metric, score, weight):
                 self.problem(f"{run.folder}: {task} {item}: {metric} is {score} (weight {weight}): left out")
             elif self._is_wanted(metric):
-                self.scores.setdefault((result.case.id, metric, task), {}).setdefault(item, (score, weight))
+                slot = result.case.id, metric, task
+                self.scores.setdefault(slot, {}).setdefault((session, process), {})[item] = score, weight
+                self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), _resolution(metric, run))
 
     def _is_wanted(self, metric: str) -> bool:
         return not self.metrics or metric in self.metrics
@@ -117,7 +136,7 @@ class _Reading:
             metric=metric,
             phase=phase,
             values=self.values.get(slot, {}),
-            scores=self.scores.get(slot, {}),
+            scores=_scores(metric, self.scores.get(slot, {})),
             resolution=self.resolutions.get(slot, 0.0),
             grade=self.grades[case_id],
         )
@@ -137,8 +156,8 @@ def _resolution(metric: str, run: Run) -> float:
     return float(run.record.clock.get("resolution_ns", 0.0)) if unit == "ns" else 0.0
 
 
-def _process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tuple[str, str, int, float]]:
-    """Yield metric, phase, run number and quantile, where the samples can support it."""
+def _process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tuple[str, str, int, float | None]]:
+    """Yield metric, phase, run number and quantile; None where the samples are too few for it."""
     if (run.files.get(result.case.id) or {}).get("samples") is None:
         return
     table = run.samples(result)
@@ -149,19 +168,42 @@ def _process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tup
     for tag, of_metric in _groups(metric, np.flatnonzero(measured), str):
         for name, of_phase in _groups(phase, of_metric, str):
             for number, rows in _groups(process, of_phase, int):
-                if p == 0.5 or len(rows) >= needed_samples(p):
-                    yield tag, name, number, quantile(np.sort(value[rows]), p)
+                suffice = p == 0.5 or len(rows) >= needed_samples(p)
+                yield tag, name, number, quantile(np.sort(value[rows]), p) if suffice else None
 
 
-def _items(run: Run, result: BenchmarkResult) -> Iterator[tuple[str, str, str, float, float]]:
-    """Yield metric, task, item, score and weight; of a task scored more than once, the first run counts."""
+def _items(run: Run, result: BenchmarkResult) -> Iterator[tuple[int, str, str, str, float, float]]:
+    """Yield run number, metric, task, item, score and weight, run by run."""
     if (run.files.get(result.case.id) or {}).get("scores") is None:
         return
     table = run.scores(result)
     names = ("run", "metric", "task", "item", "value", "weight")
     columns = [table.column(name).to_pylist() for name in names]
-    for _, metric, task, item, score, weight in sorted(zip(*columns, strict=True), key=lambda row: int(row[0])):
-        yield metric, task, item, score, weight
+    yield from sorted(zip(*columns, strict=True), key=lambda row: int(row[0]))
+
+
+def _is_usable(metric: str, score: float, weight: float) -> bool:
+    is_positive = score > 0 or statistic_of(metric) is not Statistic.GEOMETRIC_MEAN
+    return math.isfinite(score) and math.isfinite(weight) and weight > 0 and is_positive
+
+
+def _scores(metric: str, of_processes: Mapping[Process, Items]) -> Items:
+    """Return the items to compare: of the first process only, if each process measures them anew.
+
+    Otherwise an item is the same in all of them, and one that the first process lacks comes from another.
+    """
+    processes = list(of_processes.values())
+    chosen = processes[:1] if is_measured_anew(metric) else processes
+    return {item: score for items in reversed(chosen) for item, score in items.items()}
+
+
+def _figures(metric: str, of_processes: Mapping[Process, Items]) -> Iterator[tuple[Process, float]]:
+    """Yield the figure of each process over its items, by the metric's statistic."""
+    for process, items in of_processes.items():
+        values, weights = (np.array(column) for column in zip(*items.values(), strict=True))
+        figure = score_estimate(metric, values, weights).value
+        if figure is not None:
+            yield process, figure
 
 
 def _column(table: pa.Table, name: str) -> NDArray[np.generic]:

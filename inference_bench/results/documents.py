@@ -25,13 +25,14 @@ class CaseEntry(TypedDict):
 
 
 class FindingEntry(TypedDict):
-    """The fields of ``Finding``; the severity is its name in lower case."""
+    """The fields of ``Finding``; the severity is its name in lower case. Old runs lack the cause."""
 
     code: str
     severity: str
     evidence: str
     consequence: str
     remedy: str
+    cause: NotRequired[str]
 
 
 class TrustEntry(TypedDict):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.change_points import changes
-from inference_bench.metrics import METRICS
+from inference_bench.metrics import METRICS, Statistic, statistic_of
 from inference_bench.result import Status
 
 if TYPE_CHECKING:
     from inference_bench.plan import Case
-    from inference_bench.result import Estimate
+    from inference_bench.result import BenchmarkResult, Estimate
     from inference_bench.results.run import Run
 
 
@@ -40,7 +41,8 @@ class Track:
         metric: tag.
         phase: as in ``Summary``.
         points: in order of time.
-        changes: position of the first run after a change → the change, as a fraction.
+        changes: position of the first run after a change → the change.
+        relative: whether a change is a fraction, or in the metric's unit: a slope or a growth may be zero or negative.
     """
 
     case: Case
@@ -48,6 +50,7 @@ class Track:
     phase: str
     points: tuple[Point, ...]
     changes: dict[int, float]
+    relative: bool = True
 
 
 def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
@@ -55,7 +58,8 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
 
     Args:
         runs: in any order.
-        everything: all metrics; otherwise those of the table of all models.
+        everything: all metrics; otherwise the headline metrics of each benchmark, and for old runs, which name none,
+            those of the table of all models.
     """
     found: dict[tuple[str, str, str], list[Point]] = {}
     cases: dict[str, Case] = {}
@@ -66,12 +70,28 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
             case_id = result.case.id  # a digest
             cases[case_id] = result.case
             for summary in result.summaries:
-                is_shown = everything or (summary.metric in METRICS and METRICS[summary.metric].overview)
-                if is_shown and summary.headline.value is not None:
+                if (everything or _is_headline(summary.metric, result)) and summary.headline.value is not None:
                     point = Point(run.record.id, run.record.created_utc, summary.headline)
                     found.setdefault((case_id, summary.metric, summary.phase), []).append(point)
     return [
-        Track(cases[case_id], metric, phase, tuple(points), changes([point.figure.value or 0.0 for point in points]))
+        _track(cases[case_id], metric, phase, points)
         for (case_id, metric, phase), points in found.items()
         if len(points) > 1
     ]
+
+
+def _is_headline(metric: str, result: BenchmarkResult) -> bool:
+    if result.headline:
+        return metric in result.headline
+    return metric in METRICS and METRICS[metric].overview
+
+
+def _track(case: Case, metric: str, phase: str, points: Sequence[Point]) -> Track:
+    values = [point.figure.value or 0.0 for point in points]
+    if min(values) > 0 and statistic_of(metric) is not Statistic.SLOPE:
+        return Track(case, metric, phase, tuple(points), changes(values))
+    # Differences, in units of the largest figure, take the place of logarithms; the margin is a share of it.
+    largest = max(map(abs, values)) or 1.0
+    found = changes([math.exp(value / largest) for value in values])
+    differences = {place: math.log1p(change) * largest for place, change in found.items()}
+    return Track(case, metric, phase, tuple(points), differences, relative=False)

@@ -13,18 +13,14 @@ from typing import TypedDict
 
 import numpy as np
 
-from inference_bench.analysis.comparison_result import Comparisons
 from inference_bench.analysis.margin import AAFloor
 from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.results.atomic_file import write_atomically
 from inference_bench.results.reading import read_as, read_json
-from inference_bench.units import counted
 
 SCHEMA_VERSION = 1
-OLD_DAYS = 30
-"""Age above which a floor is called old: kernel, load of the host and temperature may have changed."""
 
 _NAME = re.compile(r"[\w-]{1,64}")
 _NO_STATE = "Set XDG_STATE_HOME to a folder that can be written."
@@ -233,14 +229,3 @@ def _sessions(path: Path) -> Sequence[SessionDocument]:
         given = document["schema_version"]
         raise RunFormatError(f"{path}: version {given}, but this inference_bench reads up to {SCHEMA_VERSION}.")
     return document["sessions"]
-
-
-def floor_sentence(noise: Noise | None, compared: Iterable[Comparisons], now: datetime | None = None) -> str:
-    """Return how well the noise of this machine is known."""
-    if noise is None:
-        return "A/A floor: not known on this machine. `noise` measures how much identical configurations differ."
-    age = noise.age_days(now)
-    known = any(row.margin_source == "A/A floor" for found in compared for row in found.rows)
-    decisive = "" if known else "; never above the requested margin"
-    old = f" That is old: measure it again with `noise` (every {OLD_DAYS} days)." if age > OLD_DAYS else ""
-    return f"A/A floor: from {counted(noise.sessions, 'measurement')}, the latest {age:.0f} days old{decisive}.{old}"

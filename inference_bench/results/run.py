@@ -84,14 +84,14 @@ class Run:
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """Read the folder of a run; its Parquet files are read on demand.
+    """Read the folder of a run, or of a single run; its Parquet files are read on demand.
 
     A case that was stored without a grade is judged by the present rules.
 
     Raises:
         RunFormatError: the folder is not a run, damaged, or written by a newer version.
     """
-    folder = Path(path)
+    folder = _only_run(Path(path))
     if not (folder / RECORD).is_file():
         raise RunFormatError(_not_a_run(folder))
     record = record_from_plain(_read(folder / RECORD), folder / RECORD)
@@ -111,6 +111,14 @@ def _files(entry: ResultEntry, where: Path) -> tuple[str, dict[str, str | None]]
         if path is not None and (PurePath(path).is_absolute() or ".." in PurePath(path).parts or "\0" in path):
             raise RunFormatError(f"{where}: {name} is {path!r}, expected a path inside of the folder. {ADVICE}")
     return entry["case"].id, files
+
+
+def _only_run(folder: Path) -> Path:
+    """Return the folder, or the single run in it."""
+    if (folder / RECORD).is_file() or not folder.is_dir():
+        return folder
+    runs = [child for child in folder.iterdir() if (child / RECORD).is_file()]
+    return runs[0] if len(runs) == 1 else folder
 
 
 def _read(path: Path) -> object:

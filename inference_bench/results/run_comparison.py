@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.errors import UsageError
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.discovery import open_runs
-from inference_bench.results.noise_store import Noise, floor_sentence
+from inference_bench.results.floor_sentence import floor_sentence
+from inference_bench.results.noise_store import Noise
 from inference_bench.results.pairing import pairing_of, read_pairing
 from inference_bench.results.run import Run
 
@@ -80,9 +81,13 @@ class RunComparison:
         return tuple(row for found in self.compared for row in found.rows)
 
     @property
-    def unrelated(self) -> tuple[Comparisons, ...]:
-        """The candidates that have no case in common with the baseline."""
-        return tuple(found for found in self.compared if not found.rows and not found.regressions)
+    def unrelated(self) -> Mapping[int, str]:
+        """Position of each candidate without anything to compare with the baseline → why, as a sentence without an end.
+
+        There may be no case in common, or nothing of a common case that can be compared as asked.
+        """
+        empty = (at for at, found in enumerate(self.compared) if not found.rows and not found.regressions)
+        return {at: _why_nothing(*self.observed[at]) for at in empty}
 
     @property
     def is_settled(self) -> bool:
@@ -98,6 +103,17 @@ class RunComparison:
     def floor_sentence(self) -> str:
         """How well the noise of this machine is known."""
         return floor_sentence(self.noise, self.compared)
+
+
+def _why_nothing(before: Side, after: Side) -> str:
+    left_out = [line for side in (before, after) if (line := side.everything_left_out)]
+    if left_out:
+        return f"nothing of {before.name} and {after.name} can be compared: {left_out[0]}"
+    if not before.observations or not after.observations:
+        empty = before if not before.observations else after
+        failed = f": {empty.failures[0][1]}" if empty.failures else ""
+        return f"{empty.name} has no figure of the metrics asked for{failed}"
+    return f"{before.name} and {after.name} have no case with a metric in common"
 
 
 def read_sides(places: Sequence[str], problem: Callable[[str], None]) -> list[RunSide]:

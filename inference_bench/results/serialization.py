@@ -104,6 +104,7 @@ def finding_to_plain(finding: Finding) -> FindingEntry:
         "evidence": plain(finding.evidence),
         "consequence": finding.consequence,
         "remedy": finding.remedy,
+        "cause": finding.cause,
     }
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from inference_bench.benchmark.discovery import KINDS
 from inference_bench.errors import InferenceBenchError
+from inference_bench.machine.subprocesses import run_python
 from inference_bench.model.discovery import ModelFile, load_model, model_files, models_root
 from inference_bench.orchestration.planning import prepare
 from inference_bench.scaffold.checks import Flaw, flaws, own_benchmarks
@@ -76,16 +77,10 @@ def verify_model(file: ModelFile, models_dirs: Sequence[Path] = ()) -> Verificat
 
 
 def _verify_apart(file: ModelFile, models_dirs: Sequence[Path]) -> Verification:
-    command = [
-        sys.executable,
-        "-m",
-        "inference_bench.scaffold.verification",
-        file.name,
-        str(file.path),
-        *map(str, models_dirs),
-    ]
+    folders = map(str, models_dirs)
+    command = ("-m", "inference_bench.scaffold.verification", file.name, str(file.path), *folders)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+        done = run_python(*command, timeout_s=_TIMEOUT_S)
         plain = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
     except subprocess.TimeoutExpired:
         problem = f"importing its files takes more than {_TIMEOUT_S} s"

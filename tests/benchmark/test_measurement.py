@@ -9,6 +9,7 @@ import pytest
 
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import UnknownNameError
+from inference_bench.result import Stage
 from inference_bench.spec import Limits
 from inference_bench.units import NS_PER_MS, NS_PER_S
 
@@ -72,3 +73,18 @@ def test_what_a_call_raises_ends_the_timing():
 def test_a_metric_that_nobody_declared_is_refused_before_anything_is_called():
     with pytest.raises(UnknownNameError):
         Measurement(LIMITS).time_calls("cal_time", lambda: pytest.fail("called"))
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+@pytest.mark.parametrize(("budget_ns", "expected"), [(1, 1), (3600 * NS_PER_S, 5)])
+def test_repetitions_keep_to_the_budget_if_they_are_bounded(budget_ns, expected, bounded):
+    told = []
+    measurement = Measurement(Limits(budget_ns=budget_ns), on_progress=told.append)
+
+    taken = [iteration.stage for iteration in measurement.repetitions(5, is_bounded=bounded)]
+
+    measured = expected if bounded else 5
+    assert taken == [Stage.COLD] + [Stage.MEASURED] * measured
+    assert measurement.decision.converged == (measured == 5)
+    assert ("time budget spent after 1 of 5 repetitions" in measurement.notes) == (measured == 1)
+    assert told  # a pass that says nothing would count as hung

@@ -169,7 +169,7 @@ def test_a_baseline_that_failed_is_told_and_the_rest_compared(folders, broken):
 
 
 def test_scores_that_are_no_numbers_are_left_out_and_told(folders, monkeypatch):
-    items = [("accuracy", "task", "1", 1.0, 1.0), ("accuracy", "task", "2", math.nan, 1.0)]
+    items = [(0, "accuracy", "task", "1", 1.0, 1.0), (0, "accuracy", "task", "2", math.nan, 1.0)]
     monkeypatch.setattr("inference_bench.results.comparison_sides._items", lambda run, result: iter(items))
     problems = []
 
@@ -188,3 +188,30 @@ def test_the_resolution_of_memory_is_the_page_of_the_machine_that_measured(folde
 
     assert run.record.environment["memory"]["page_bytes"] == mmap.PAGESIZE
     assert [observe("A", [of]).observations[0].resolution for of in (large, unnamed)] == [65536, 4096]
+
+
+def test_too_few_samples_for_a_quantile_are_the_reason_that_is_given(folders):
+    done = compare(folders["one"], folders["b"], "--quantile", "p99.9")
+
+    assert done.returncode == 2
+    assert "too few samples per process for p99.9 (needs 3,688): TTFT" in done.stderr
+    assert "Not compared" in done.stdout
+    assert "no case" not in done.stderr
+
+
+def test_runs_without_a_common_case_are_told_as_such(folders):
+    done = compare(folders["one"], folders["other"])
+
+    assert done.returncode == 2
+    assert "have no case with a metric in common" in done.stderr
+
+
+def test_a_derived_metric_is_refused_with_the_one_it_follows_from(folders):
+    done = compare(folders["a"], folders["b"], "--metric", "decode_rate")
+
+    assert done.returncode == 2
+    assert "It follows from itl" in done.stderr
+
+
+def test_a_folder_that_holds_one_run_is_that_run(folders):
+    assert load_run(folders["one"].parent).record.id == load_run(folders["one"]).record.id

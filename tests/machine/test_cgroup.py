@@ -2,20 +2,30 @@ from __future__ import annotations
 
 import pytest
 
-from inference_bench.machine.environment import describe_environment
+from inference_bench.machine.cgroup import oom_kills
+
+_OWN, _MOUNT = "sys/fs/cgroup/mine", "sys/fs/cgroup"
+_EVENTS = "low 0\nhigh 1\nmax 9\noom 4\noom_kill {}\n"
+_VMSTAT = "pgfault 12\noom_kill {}\n"
 
 
 @pytest.mark.parametrize(
-    ("files", "limit_bytes"),
+    ("files", "expected"),
     [
-        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "1048576\n"}, 1 << 20),
-        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "max\n"}, None),
-        (
-            {"proc/self/cgroup": "4:memory:/\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{2**63 - 4096}"},
-            None,
-        ),
-        ({"proc/self/cgroup": "4:memory:/x\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes": "4096"}, 4096),
+        ({}, None),
+        ({"proc/vmstat": "pgfault 12\n"}, None),
+        ({"proc/vmstat": _VMSTAT.format(7)}, 7),
+        ({f"{_OWN}/memory.events": _EVENTS.format(3), "proc/vmstat": _VMSTAT.format(7)}, 3),
+        ({f"{_OWN}/memory.events": _EVENTS.format(3), f"{_MOUNT}/memory.events": _EVENTS.format(5)}, 3),
+        ({f"{_MOUNT}/memory.events": _EVENTS.format(5), "proc/vmstat": _VMSTAT.format(7)}, 5),
+        ({f"{_OWN}/memory.events": "garbage", "proc/vmstat": _VMSTAT.format(7)}, 7),
+        ({f"{_OWN}/memory.events": _EVENTS.format("many")}, None),
     ],
 )
-def test_the_memory_limit(machine, files, limit_bytes):
-    assert describe_environment(machine(files)).get("cgroup", {}).get("memory_limit_bytes") == limit_bytes
+def test_kills_are_those_of_the_own_group_or_else_of_the_machine(tmp_path, files, expected):
+    for name, text in {"proc/self/cgroup": "0::/mine\n", **files}.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    assert oom_kills(tmp_path) == expected

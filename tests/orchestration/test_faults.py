@@ -23,7 +23,7 @@ from tests.processes import assert_no_worker_is_left, workers_alive
 KILLS = int(os.environ.get("INFERENCE_BENCH_KILLS", "6"))
 """Kills per test, each at another instant."""
 
-LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 10, relative_width=0.5, silence_ns=2 * NS_PER_S)
+LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 10, relative_width=0.5, silence_ns=60 * NS_PER_S)
 
 
 def command(output, models, *words):
@@ -107,8 +107,8 @@ def test_a_worker_killed_at_any_instant_costs_its_own_cases_only(tmp_path, bad_m
     assert len(statuses) == 2 * (1 + KILLS)
     assert run.record.finished
     assert killed
-    assert set(statuses) <= {Status.OK, Status.OOM}  # a SIGKILL is taken for the kernel's
-    assert statuses.count(Status.OOM) <= len(killed)
+    assert set(statuses) <= {Status.OK, Status.CRASHED}  # the kernel counts no lack of memory
+    assert statuses.count(Status.CRASHED) <= len(killed)
     for result in run.results:
         if result.status is Status.OK:
             assert run.samples(result).num_rows > 0

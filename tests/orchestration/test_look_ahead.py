@@ -24,7 +24,7 @@ from tests.conftest import write_model
 from tests.processes import assert_no_worker_is_left, workers_alive
 
 CPUS = sorted(os.sched_getaffinity(0))
-LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 2, relative_width=1e-9, silence_ns=5 * NS_PER_S)
+LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 2, relative_width=1e-9, silence_ns=60 * NS_PER_S)
 _BUSY = "end = time.monotonic() + {}\n            while time.monotonic() < end: pass"
 
 
@@ -224,13 +224,13 @@ def test_the_next_one_begins_while_one_whose_turn_has_come_still_loads(tmp_path,
 
 
 def test_a_load_that_takes_too_long_is_killed_and_the_plan_goes_on(tmp_path, models):
-    limits = replace(LIMITS, load_ns=NS_PER_S, silence_ns=60 * NS_PER_S)
+    limits = replace(LIMITS, load_ns=10 * NS_PER_S)  # the other one boots within it, also on a busy machine
 
     outcome = measure(models, tmp_path, "loads_for_ever", "first", overlap="off", limits=limits)
 
     lost, other = outcome.run.results
     assert (lost.status, other.status) == (Status.TIMEOUT, Status.OK)
-    assert lost.failure.cause == "loading the model took longer than 1 s, and the worker was killed"
+    assert lost.failure.cause == "loading the model took longer than 10 s, and the worker was killed"
     assert_no_worker_is_left()
 
 
@@ -255,7 +255,7 @@ def test_a_case_that_takes_too_long_is_killed_though_its_worker_sends_progress(t
 
 
 def test_the_time_that_a_loader_is_frozen_does_not_count(tmp_path, models):
-    limits = replace(LIMITS, budget_ns=4 * NS_PER_S, load_ns=2 * NS_PER_S, silence_ns=60 * NS_PER_S)
+    limits = replace(LIMITS, budget_ns=15 * NS_PER_S, load_ns=10 * NS_PER_S)
 
     outcome = measure(models, tmp_path, "first", "second", overlap="freeze", limits=limits)
 

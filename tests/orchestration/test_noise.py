@@ -16,13 +16,8 @@ from inference_bench.analysis.observations import Observations, Side
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.machine.environment import describe_environment
 from inference_bench.plan import Case
-from inference_bench.results.noise_store import (
-    add_noise,
-    check_state_folder,
-    floor_sentence,
-    load_noise,
-    noise_file,
-)
+from inference_bench.results.floor_sentence import floor_sentence
+from inference_bench.results.noise_store import add_noise, check_state_folder, load_noise, noise_file
 from inference_bench.spec import Setup
 
 NOW = datetime(2030, 1, 31, tzinfo=UTC)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+from inference_bench.errors import InvalidValueError
 from inference_bench.orchestration.planning import prepare
-from inference_bench.spec import Spec
+from inference_bench.spec import DTYPES, Setup, Spec
 
 
 def test_preparing_loads_no_framework(bad_models):
@@ -27,3 +30,60 @@ def test_prepare_names_every_case_once(bad_models):
     assert len({case.id for case in plan.cases}) == len(plan.cases) == 8
     # The timing cases of a model share a process; each memory case has its own, from before the load.
     assert [len(group.cases) for group in plan.groups] == [2, 1, 1, 2, 1, 1]
+
+
+_FUNCTIONS = {
+    "nothing": "def work(): pass",
+    "coroutine": "async def work(): pass",
+    "of_model": "def work(model): pass",
+}
+
+
+@pytest.fixture
+def functions(tmp_path):
+    for name, line in _FUNCTIONS.items():
+        text = f"from inference_bench.benchmark.function import benchmark\n\n@benchmark\n{line}\n"
+        (tmp_path / f"benchmark_{name}.py").write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["nothing", "coroutine"])
+@pytest.mark.parametrize("models", [("good",), ("slow", "good"), ("null",), ("null", "good")])
+def test_a_function_of_nothing_is_planned_once_without_a_model(bad_models, functions, name, models):
+    setups = tuple(Setup(dtype=dtype, threads=1, device=device) for dtype in DTYPES for device in ("cpu", "cuda"))
+    prepared = prepare(Spec(models, (name,), setups=setups), [bad_models], [functions])
+
+    assert [(case.model, case.benchmark) for case in prepared.plan.cases] == [("null", name)]
+    assert list(prepared.models) == ["null"]
+    assert not prepared.not_applicable
+
+
+def test_other_benchmarks_keep_their_models(bad_models, functions):
+    spec = Spec(("good", "slow"), ("of_model", "nothing", "inference_speed"), axes={"input_length": (8,)})
+    prepared = prepare(spec, [bad_models], [functions])
+
+    assert [(case.model, case.benchmark) for case in prepared.plan.cases] == [
+        ("good", "of_model"),
+        ("good", "inference_speed"),
+        ("slow", "of_model"),
+        ("slow", "inference_speed"),
+        ("null", "nothing"),
+    ]
+    assert set(prepared.models) == {"good", "slow", "null"}
+    assert set(prepared.benchmarks["null"]) == {"nothing"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"text": "a", "txt": 1}', "line 2: unknown key 'txt'"),
+        ("{", "line 2: not JSON"),
+        ('{"question": "a"}', "line 2"),
+    ],
+)
+def test_a_wrong_line_of_a_task_is_refused_before_anything_is_loaded(tmp_path, line, words):
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"text": "whole"}\n' + line + "\n")
+
+    with pytest.raises(InvalidValueError, match=words):
+        prepare(Spec(("smollm2_135m_instruct",), ("accuracy",), axes={"task": (str(path),)}))

@@ -20,7 +20,7 @@ from inference_bench.results.run_folder import locked
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
 
-LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 5, relative_width=0.5, silence_ns=2 * NS_PER_S)
+LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 5, relative_width=0.5, silence_ns=60 * NS_PER_S)
 
 
 class _StopAfterFirst(Progress):

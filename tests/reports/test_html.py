@@ -272,9 +272,27 @@ def test_a_comparison_draws_each_change_with_its_interval_against_the_margin():
     assert outline(compared(SLOWER, SLOWER)).count["svg"] == 2
 
 
-def test_what_has_no_interval_or_no_ratio_is_not_drawn():
+def test_a_change_against_the_sign_of_the_medians_is_explained():
+    before, after = [100, 100, 544, 545, 546], [98, 99, 549, 100, 1000]  # medians 544 and 100, and most pairs rise
+    pairs = compare(side("a", *map(float, before)), side("b", *map(float, [101, 102, 100, 549, 550])), paired=True)
+    same = compare(side("a", *map(float, before)), side("b", *map(float, after)), paired=True)
+
+    for found in (pairs, same):
+        (row,) = found.rows
+        differs = row.change * (row.values[1] - row.values[0]) < 0
+        assert ("another sign than the difference" in compared(found)) == differs
+    assert pairs.rows[0].change > 0 > pairs.rows[0].values[1] - pairs.rows[0].values[0]
+
+
+def test_what_has_no_interval_is_not_drawn():
     assert effects([compare(side("a", 1000), side("b", 1100))]) == []
-    assert effects([compare(side("a", *[-1.0, 0.0, 1.0] * 3), side("b", *[1.0, 2.0, 3.0] * 3))]) == []
+
+
+def test_what_has_no_ratio_is_drawn_in_its_unit():
+    (figure,) = effects([compare(side("a", *[-1e6, 0.0, 1e6] * 3), side("b", *[1e6, 2e6, 3e6] * 3))])
+
+    assert figure.x_label == "change of B against A, ms"
+    assert figure.series[0].y == (pytest.approx(2.0),)
 
 
 # In a browser

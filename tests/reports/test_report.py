@@ -26,6 +26,7 @@ from inference_bench.results.run import Run, load_run
 from inference_bench.results.run_folder import create_run_folder
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
+from inference_bench.units import format_value
 
 PEOPLE = ("console", "markdown")
 TRAINED = {
@@ -404,6 +405,8 @@ def test_a_terminal_without_unicode():
         ("bytes", -2048.0 * 1024, 0.1, "-2.00 MiB [-1.80, -2.20]"),
         ("tokens/s", 1502.4, 0.01, "1,502 tokens/s [1,487, 1,517]"),
         (None, 0.5, 0.1, "0.500 [0.450, 0.550]"),
+        ("nats/token", 7.42e-12, 0.1, "7.42e-12 nats/token [6.68e-12, 8.16e-12]"),
+        (None, -0.0005, 0.0, "-5.00e-4 [-5.00e-4, -5.00e-4]"),
     ],
 )
 def test_numbers_take_the_digits_their_interval_allows(unit, value, reach, expected):
@@ -411,6 +414,36 @@ def test_numbers_take_the_digits_their_interval_allows(unit, value, reach, expec
     numbers = numbers_of(found, unit)
 
     assert f"{numbers.with_unit(value)} {numbers.interval(found.quantiles['p50'])}" == expected
+
+
+def test_the_interval_of_a_zero_is_in_the_unit_that_stands_beside_it():
+    found = summary("rss_growth", "load", median=0.0)
+    found = replace(found, quantiles={"p50": Estimate(0.0, 0.0, 131_072.0, "order statistics")})
+    numbers = numbers_of(found, "bytes")
+
+    assert f"{numbers.with_unit(0.0)} {numbers.interval(found.headline)}" == "0 KiB [0, 128]"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (0.0, "", "0.00"),
+        (0.6, "fraction", "0.60"),
+        (0.00493, "fraction", "0.00493"),
+        (-0.000049, "nats/token", "-4.90e-5 nats/token"),
+        (7.42e-12, "nats/token", "7.42e-12 nats/token"),
+        (0.4, "ns", "0.40 ns"),
+        (1502.4, "tokens/s", "1502 tokens/s"),
+    ],
+)
+def test_a_small_figure_is_not_written_as_zero(value, unit, expected):
+    assert format_value(value, unit) == expected
+
+
+def test_a_tiny_share_of_the_harness_is_no_power_of_ten(name):
+    record = replace(RECORD, floor={"ttft": {"p50": 0.0064}})
+
+    assert "less than 0.001 % of a median above" in words(render(name, speed(), record=record))
 
 
 # For machines
@@ -521,6 +554,31 @@ def test_every_benchmark_has_its_headline_metrics_in_the_summary(name, monkeypat
 
     assert sorted(columns, key=text.index) == list(columns)
     assert "6.00 ms ×2.00" in text
+
+
+def test_memory_stands_for_serving_and_the_load_by_itself(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def held(dtype, load, prefill, decode):
+        sizes = {"load": load, "prefill": prefill, "decode": decode}
+        found = tuple(summary("rss_peak_hwm", phase, size * 2.0**20) for phase, size in sizes.items())
+        return BenchmarkResult(case(dtype=dtype, benchmark="memory_usage"), Status.OK, found)
+
+    text = words(render(name, held("float32", 939, 946, 940), held("bfloat16", 1200, 690, 693)))
+
+    assert "693 MiB ×0.73" in text
+    assert "1.172 GiB ×1.28" in text
+    assert text.index("serving") < text.index("693 MiB ×0.73")
+
+
+def test_no_ratio_without_intervals_that_differ(name):
+    few = BenchmarkResult(case(dtype="bfloat16"), Status.OK, (summary(median=10e6, n=2),))
+    wide = BenchmarkResult(case(dtype="float16"), Status.OK, (summary(median=20e6, reach=0.2),))
+    text = words(render(name, speed(), few, wide))
+
+    assert "10.0 ms~" in text
+    assert "20.0 ms ×" not in text
+    assert "~: too few samples for an interval" in text
 
 
 def test_a_lone_setup_needs_no_overview(name):

@@ -15,6 +15,7 @@ from inference_bench.analysis.trust.process import PROCESS_RULES, process_of
 from inference_bench.analysis.trust.rule import Rule, apply_rules, section
 from inference_bench.analysis.trust.samples import SAMPLE_RULES, observed_in, titles
 from inference_bench.grade import Finding, Grade, Severity
+from inference_bench.metrics import Quantity, quantity_of
 from inference_bench.result import BenchmarkResult, RunRecord, Status, Summary
 
 
@@ -27,15 +28,22 @@ def grade(result: BenchmarkResult, record: RunRecord) -> Grade | None:
     """
     if result.status is Status.NOT_APPLICABLE:
         return None
+    quantities = _quantities(result)
     return graded(
         [
-            *apply_rules(MACHINE_RULES, record.environment),
+            *apply_rules(MACHINE_RULES, record.environment, quantities),
             *apply_rules(CASE_RULES, result),
             *apply_rules(SAMPLE_RULES, observed_in(result)),
             *apply_rules(FLOOR_RULES, _floor_shares(result, record)),
-            *_of_processes(result, record),
+            *_of_processes(result, record, quantities),
         ]
     )
+
+
+def _quantities(result: BenchmarkResult) -> frozenset[Quantity]:
+    """Return what a case has figures of: everything, if it has none, or one that this version does not know."""
+    found = {quantity_of(summary.metric) for summary in result.summaries}
+    return frozenset(known for known in found if known) if found and None not in found else frozenset(Quantity)
 
 
 def judged(result: BenchmarkResult, record: RunRecord) -> BenchmarkResult:
@@ -43,12 +51,12 @@ def judged(result: BenchmarkResult, record: RunRecord) -> BenchmarkResult:
     return result if result.grade is not None else replace(result, grade=grade(result, record))
 
 
-def _of_processes(result: BenchmarkResult, record: RunRecord) -> Iterator[Finding]:
+def _of_processes(result: BenchmarkResult, record: RunRecord, quantities: frozenset[Quantity]) -> Iterator[Finding]:
     """Yield each kind of disturbance once: from the first process that has it, with how many have it."""
     found: dict[str, list[Finding]] = {}
     for worker in result.workers:
         clock, process = section(worker, "clock") or record.clock, process_of(worker, result.case.setup)
-        for finding in [*apply_rules(CLOCK_RULES, clock), *apply_rules(PROCESS_RULES, process)]:
+        for finding in [*apply_rules(CLOCK_RULES, clock, quantities), *apply_rules(PROCESS_RULES, process, quantities)]:
             found.setdefault(finding.code, []).append(finding)
     count = len(result.workers)
     for first, *others in found.values():

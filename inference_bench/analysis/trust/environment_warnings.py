@@ -10,6 +10,12 @@ from inference_bench.units import counted
 
 _SLOW_CLOCKSOURCES = ("hpet", "acpi_pm", "jiffies", "refined-jiffies")
 
+_WAITING = {
+    "cpu_waiting_percent_10s": ("a CPU", 5),  # an idle machine shows 0 to 2 %; starting this process adds some
+    "memory_waiting_percent_10s": ("memory", 1),  # a machine with enough memory shows 0
+}
+"""Fact → what tasks waited for, and the per cent above which it is worth a warning."""
+
 
 def environment_warnings(environment: Environment, threads: int | None = None) -> list[str]:
     """Return what makes timings on this machine less trustworthy, one sentence each.
@@ -26,8 +32,13 @@ def environment_warnings(environment: Environment, threads: int | None = None) -
 def _possible(environment: Environment, threads: int | None) -> Iterator[str]:
     """Yield what may disturb a run. No case is graded by these: what they cause is judged from what was recorded.
 
-    See the rules ``clock_fallback``, ``contention``, ``idle_threads`` and ``preempted``.
+    See the rules ``clock_fallback``, ``contention``, ``memory_pressure``, ``idle_threads`` and ``preempted``. What kept
+    the machine busy before the run may have been this program's own preparation.
     """
+    for what, (resource, limit) in _WAITING.items():
+        share = number(section(environment, "load"), what)
+        if share is not None and share > limit:
+            yield f"Tasks waited for {resource} during {share} % of the 10 s before the run."
     source = section(environment, "system").get("clocksource")
     if source in _SLOW_CLOCKSOURCES:
         yield f"The kernel's clock source is {source!r}, slow to read: the kernel does not trust the TSC."

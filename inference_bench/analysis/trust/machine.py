@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from inference_bench.analysis.trust.rule import Rule, number, section
+from inference_bench.analysis.trust.rule import MEMORY, TIME, Rule, number, section
 from inference_bench.grade import Severity
 from inference_bench.units import format_ns
 
@@ -22,10 +22,6 @@ def _fact(part: str, name: str, disturbs: Callable[[object], bool], text: str) -
     return evidence
 
 
-def _over(limit: float) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, (int, float)) and value > limit
-
-
 MACHINE_RULES: tuple[Rule[Environment], ...] = (
     Rule(
         "governor",
@@ -33,6 +29,7 @@ MACHINE_RULES: tuple[Rule[Environment], ...] = (
         _fact("cpu", "governor", lambda governor: governor != "performance", "the frequency governor is {!r}"),
         "clock speed follows the load, so short work runs at another speed than long work",
         "sudo cpupower frequency-set -g performance",
+        moves=TIME,
     ),
     Rule(
         "turbo",
@@ -40,28 +37,7 @@ MACHINE_RULES: tuple[Rule[Environment], ...] = (
         _fact("cpu", "turbo", bool, "turbo is on"),
         "clock speed varies with heat and with the load on other cores",
         "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo, or 0 into cpufreq/boost",
-    ),
-    Rule(
-        "pressure",
-        Severity.SERIOUS,
-        # An idle machine shows 0 to 2 %; starting this process alone adds some.
-        _fact(
-            *("load", "cpu_waiting_percent_10s", _over(5)),
-            "tasks waited for a CPU during {} % of the 10 s before the run",
-        ),
-        "the measured process may have to share its cores",
-        "stop other work, or measure at another time",
-    ),
-    Rule(
-        "memory_pressure",
-        Severity.SERIOUS,
-        # Lower than for the CPU: a machine with enough memory shows 0.
-        _fact(
-            *("load", "memory_waiting_percent_10s", _over(1)),
-            "tasks waited for memory during {} % of the 10 s before the run",
-        ),
-        "a memory access may wait until the kernel has freed some",
-        "stop other work, or take a smaller model",
+        moves=TIME,
     ),
     Rule(
         "swap",
@@ -69,6 +45,7 @@ MACHINE_RULES: tuple[Rule[Environment], ...] = (
         _fact("memory", "swap_used_bytes", bool, "{:,} bytes are swapped out"),
         "a page fault may wait for the disk, and resident memory is too low",
         "sudo swapoff -a",
+        moves=TIME | MEMORY,
     ),
     Rule(
         "virtual",
@@ -76,6 +53,7 @@ MACHINE_RULES: tuple[Rule[Environment], ...] = (
         _fact("system", "hypervisor", bool, "this is a virtual machine ({})"),
         "other VMs on the host may slow it down",
         "measure on a dedicated machine, or compare interleaved pairs (`ab`)",
+        moves=TIME,
     ),
     Rule(
         "battery",
@@ -83,6 +61,7 @@ MACHINE_RULES: tuple[Rule[Environment], ...] = (
         _fact("power", "on_battery", bool, "the machine runs on battery"),
         "its clock speed may be limited",
         "plug it in",
+        moves=TIME,
     ),
     Rule(
         "debug_build",
@@ -90,6 +69,7 @@ MACHINE_RULES: tuple[Rule[Environment], ...] = (
         _fact("python", "debug_build", bool, "this Python is a debug build"),
         "Python code in it is slow",
         "use a release build",
+        moves=TIME | MEMORY,
     ),
 )
 
@@ -120,6 +100,7 @@ CLOCK_RULES: tuple[Rule[Mapping[str, object]], ...] = (
         _fallback,
         "short intervals are less exact, and each contains the cost of a reading",
         "let the kernel use the TSC as its clocksource, if the processor's TSC is invariant",
+        moves=TIME,
     ),
     Rule(
         "clock_trouble",
@@ -127,5 +108,6 @@ CLOCK_RULES: tuple[Rule[Mapping[str, object]], ...] = (
         _trouble,
         "times that span it are wrong",
         "measure again; if it persists, do not rely on this machine's TSC",
+        moves=TIME,
     ),
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from inference_bench.analysis.trust.rule import Rule, above, number, section
+from inference_bench.analysis.trust.rule import MEMORY, TIME, Rule, above, number, section
 from inference_bench.grade import Severity
+from inference_bench.metrics import METRICS
 from inference_bench.spec import Setup
 from inference_bench.units import NS_PER_S
 
@@ -17,14 +18,14 @@ class Process:
 
     Attributes:
         setup: what it measured with.
-        is_timed: whether a stopping rule timed steady work in it; loading and memory passes are not timed so.
-        usage: its counters while it measured, as ``machine.process_usage.Usage`` names them.
+        is_busy: whether a stopping rule timed steady work that the threads are meant for, unlike loading or a function.
+        usage: its counters as ``machine.process_usage.Usage`` names them, over the timed windows, else over the case.
         sampler: statistics of the memory sampler.
         spans: span counts of a live profile.
     """
 
     setup: Setup
-    is_timed: bool
+    is_busy: bool
     usage: Mapping[str, object]
     sampler: Mapping[str, object]
     spans: Mapping[str, object]
@@ -43,16 +44,27 @@ class Process:
 def process_of(worker: Mapping[str, object], setup: Setup) -> Process:
     """Return what an entry of ``BenchmarkResult.workers`` says."""
     usage, sampler, spans = (section(worker, name) for name in ("usage", "sampler", "spans"))
-    return Process(setup, bool(section(worker, "decision").get("targets")), usage, sampler, spans)
+    targets = section(section(worker, "decision"), "targets")
+    is_busy = any(name not in METRICS or METRICS[name].threaded for name in targets)
+    return Process(setup, is_busy, usage, sampler, spans)
 
 
 def _idle(process: Process) -> str | None:
     busy = process.per_wall("cpu_ns", process.setup.threads)
     # Threads wait for each other at the end of each operator; such waits rarely take a fifth of the time.
     # Threads that feed a GPU are meant to wait for it.
-    if busy is None or busy >= 0.8 or process.setup.device != "cpu" or not process.is_timed:
+    if busy is None or busy >= 0.8 or process.setup.device != "cpu" or not process.is_busy:
         return None
     return f"CPU time was {busy:.0%} of wall time × {process.setup.threads} threads while measuring"
+
+
+def _contended(process: Process) -> str | None:
+    waited, busy, own = process.per_wall("cpu_pressure_ns"), process.per_wall("busy_ns"), process.per_wall("cpu_ns")
+    # The kernel counts any waiting task (PSI "some"), most of which wait beside the measured process.
+    if waited is None or waited <= 0.1:
+        return None
+    others = "" if busy is None or own is None else f"; other processes used {max(0.0, busy - own):.1f} CPUs"
+    return f"some task waited for a CPU during {waited:.0%} of the time while measuring{others}"
 
 
 def _missed(process: Process) -> str | None:
@@ -73,8 +85,9 @@ PROCESS_RULES: tuple[Rule[Process], ...] = (
         "idle_threads",
         Severity.SERIOUS,
         _idle,
-        "the threads waited for each other, for other work or for the disk",
+        "the threads waited for each other, for other work or for the disk, or the model does not use them",
         "stop other work, or use fewer --threads",
+        moves=TIME,
     ),
     Rule(
         "steal",
@@ -88,18 +101,28 @@ PROCESS_RULES: tuple[Rule[Process], ...] = (
         ),
         "samples contain time in which the measured process did not run",
         "measure on a dedicated machine, or at another time",
+        moves=TIME,
     ),
     Rule(
         "contention",
         Severity.SERIOUS,
-        # The kernel counts any waiting task (PSI "some"), most of which wait beside the measured process.
-        above(
-            lambda process: process.per_wall("cpu_pressure_ns"),
-            0.1,
-            "some task waited for a CPU during {:.0%} of the time while measuring",
-        ),
+        _contended,
         "the measured process may have been the one that waited",
         "stop other work, or use fewer --threads",
+        moves=TIME,
+    ),
+    Rule(
+        "memory_pressure",
+        Severity.SERIOUS,
+        # Lower than for the CPU: a machine with enough memory shows 0.
+        above(
+            lambda process: process.per_wall("memory_pressure_ns"),
+            0.01,
+            "some task waited for memory during {:.1%} of the time while measuring",
+        ),
+        "a memory access may wait until the kernel has freed some, and resident memory may be too low",
+        "stop other work, or take a smaller model",
+        moves=TIME | MEMORY,
     ),
     Rule(
         "preempted",
@@ -113,6 +136,7 @@ PROCESS_RULES: tuple[Rule[Process], ...] = (
         ),
         "other work shared the cores",
         "stop other work, or use fewer --threads",
+        moves=TIME,
     ),
     Rule(
         "throttled",
@@ -124,6 +148,7 @@ PROCESS_RULES: tuple[Rule[Process], ...] = (
         ),
         "the samples mix clock speeds",
         "cool the machine, let it rest between cases, or limit the clock for the whole run",
+        moves=TIME,
     ),
     Rule(
         "major_faults",
@@ -135,6 +160,7 @@ PROCESS_RULES: tuple[Rule[Process], ...] = (
         ),
         "the samples with these faults are too long",
         "measure again, with the weights in the page cache",
+        moves=TIME,
     ),
     Rule(
         "page_faults",
@@ -143,6 +169,7 @@ PROCESS_RULES: tuple[Rule[Process], ...] = (
         above(lambda process: process.per_second("minor_faults"), 10_000, "{:,.0f} page faults per second"),
         "times contain the kernel's work of providing fresh memory",
         "keep the allocator from returning memory: MALLOC_TRIM_THRESHOLD_, or another allocator",
+        moves=TIME,
     ),
     Rule(
         "garbage_collector",
@@ -151,6 +178,7 @@ PROCESS_RULES: tuple[Rule[Process], ...] = (
         above(lambda process: process.per_second("gc_collections"), 1, "{:.1f} garbage collections per second"),
         "some samples contain one",
         "create fewer objects in the measured path",
+        moves=TIME,
     ),
     Rule(
         "missed_ticks",
@@ -172,5 +200,6 @@ PROCESS_RULES: tuple[Rule[Process], ...] = (
         _lost_spans,
         "requests are missing, most likely from the busiest moments",
         "give the recorder more memory, or collect more often",
+        moves=TIME,
     ),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from inference_bench.grade import Finding, Severity
+from inference_bench.metrics import Quantity
 
 Facts = TypeVar("Facts")
 
@@ -21,6 +22,7 @@ class Rule(Generic[Facts]):
         evidence: returns what was observed, or None if the rule does not hold or the facts are missing.
         consequence: what that does to the figures.
         remedy: what to do about it.
+        moves: quantities that it can move; it is no finding against figures of others.
     """
 
     code: str
@@ -28,12 +30,19 @@ class Rule(Generic[Facts]):
     evidence: Callable[[Facts], str | None]
     consequence: str
     remedy: str
+    moves: frozenset[Quantity] = frozenset(Quantity)
 
 
-def apply_rules(rules: Iterable[Rule[Facts]], facts: Facts) -> Iterator[Finding]:
-    """Yield the finding of each rule that holds."""
+TIME = frozenset({Quantity.TIME})
+MEMORY = frozenset({Quantity.MEMORY})
+
+
+def apply_rules(
+    rules: Iterable[Rule[Facts]], facts: Facts, measured: frozenset[Quantity] = frozenset(Quantity)
+) -> Iterator[Finding]:
+    """Yield the finding of each rule that holds and can move something that was measured."""
     for rule in rules:
-        evidence = rule.evidence(facts)
+        evidence = rule.evidence(facts) if rule.moves & measured else None
         if evidence is not None:
             yield Finding(rule.code, rule.severity, evidence, rule.consequence, rule.remedy)
 

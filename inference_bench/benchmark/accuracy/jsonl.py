@@ -12,7 +12,7 @@ from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
 from inference_bench.benchmark.accuracy.passage import Passage
 from inference_bench.benchmark.accuracy.question import Question
 from inference_bench.benchmark.accuracy.task import ItemTask, Progress
-from inference_bench.errors import TaskError
+from inference_bench.errors import InvalidValueError, TaskError
 
 
 class JsonlTask(ItemTask):
@@ -25,6 +25,17 @@ class JsonlTask(ItemTask):
     def __init__(self, path: Path) -> None:
         self.name = path.stem
         self._path = path
+
+    def check(self) -> None:
+        """Read and check every line.
+
+        Raises:
+            InvalidValueError: the file cannot be read, or a line is wrong.
+        """
+        try:
+            self.items(lambda done, total: None)
+        except TaskError as error:
+            raise InvalidValueError("task", str(self._path), "a file of items", str(error)) from None
 
     def items(self, progress: Progress) -> list[Item]:
         """Read and check every line, including those beyond a limit."""

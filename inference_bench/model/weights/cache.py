@@ -15,12 +15,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
 from inference_bench.errors import WeightsError
+from inference_bench.machine.interruption import interruptible_sleep
 from inference_bench.model.weights.files import check_folder, combined_digest, file_sha256
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
+_LOCK_PAUSE_S = 0.2
 
 Progress = Callable[[str], None]
 
@@ -110,9 +113,9 @@ def store(key: str, source: str, fetch: Callable[[Path], Fetched], progress: Pro
     try:
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root / f"{key}.lock", progress):
+            _remove_leftovers(root, key)
             if entry := _find_sound(key):
                 return entry
-            _remove_leftovers(root, key)
             with TemporaryDirectory(prefix=_scratch_prefix(key), dir=root) as scratch:
                 fetched = fetch(Path(scratch))
                 entry = _describe(fetched, source, root / key)
@@ -193,12 +196,19 @@ def _write_manifest(folder: Path, entry: CacheEntry) -> None:
 @contextmanager
 def _locked(path: Path, progress: Progress) -> Iterator[None]:
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try_lock(file):
             progress("waiting for another process that is fetching the same weights")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while not _try_lock(file):
+                interruptible_sleep(_LOCK_PAUSE_S)
         yield
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _scratch_prefix(key: str) -> str:
@@ -206,9 +216,20 @@ def _scratch_prefix(key: str) -> str:
 
 
 def _remove_leftovers(root: Path, key: str) -> None:
-    """Remove leftovers of killed processes; the lock excludes active ones."""
-    for path in root.glob(f"{_scratch_prefix(key)}*"):
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove what killed processes left of this entry, whose lock is held, and of all that are not being fetched."""
+    for path in root.glob(".*.*"):
+        owner = path.name[1:].rpartition(".")[0]
+        if path.is_dir() and (owner == key or _is_idle(root / f"{owner}.lock")):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_idle(lock: Path) -> bool:
+    """Whether there is such a lock, and nobody holds it."""
+    try:
+        with lock.open("r") as file:
+            return _try_lock(file)
+    except OSError:
+        return False
 
 
 def _replace(place: Path, folder: Path, scratch: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from inference_bench.errors import WeightsError
+from inference_bench.machine.interruption import check_interruption
 
+_CHUNK_BYTES = 1 << 22
 HEADER_LIMIT = 100_000_000  # bytes; the safetensors format allows no longer header
 
 
@@ -68,8 +71,19 @@ def check_safetensors(path: Path) -> None:
 
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's content."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    digest = sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            check_interruption()
+    return digest.hexdigest()
+
+
+def copy(source: IO[bytes], target: IO[bytes]) -> None:
+    """Copy what is left of an open file."""
+    while chunk := source.read(_CHUNK_BYTES):
+        target.write(chunk)
+        check_interruption()
 
 
 def combined_digest(digests: Mapping[str, str]) -> str:

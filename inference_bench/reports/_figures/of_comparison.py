@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, word
@@ -17,6 +18,7 @@ from inference_bench.reports._pages.comparison import (
     varying_fields,
 )
 from inference_bench.reports._pages.document import Cell, Column, Table
+from inference_bench.units import MIB, NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,29 +34,47 @@ def figures(compared: Sequence[Comparisons]) -> list[Figure]:
 def _of_candidate(found: Comparisons) -> Iterator[Figure]:
     for benchmark in dict.fromkeys(row.before.benchmark for row in found.rows):
         rows = [row for row in found.rows if row.before.benchmark == benchmark]
-        drawn = [row for row in rows if row.relative and row.low is not None and row.high is not None]
-        if drawn:
-            title = f"Change of {benchmark.replace('_', ' ')} from A, {found.before}, to B, {found.after}"
-            yield _figure(title, rows, drawn[:_MOST_ROWS])
+        drawn = [row for row in rows if row.low is not None and row.high is not None]
+        title = f"Change of {benchmark.replace('_', ' ')} from A, {found.before}, to B, {found.after}"
+        for scale in dict.fromkeys(map(_scale, drawn)):
+            of_scale = [row for row in drawn if _scale(row) == scale]
+            name = title if scale.label == "%" else f"{title}, in {scale.label}"
+            yield _figure(name, rows, of_scale[:_MOST_ROWS], scale)
 
 
-def _figure(title: str, rows: Sequence[Comparison], drawn: Sequence[Comparison]) -> Figure:
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What the changes of one chart are drawn in: per cent of A, or a unit."""
+
+    label: str
+    divisor: float
+
+
+def _scale(row: Comparison) -> _Scale:
+    if row.relative:
+        return _Scale("%", 0.01)
+    unit = unit_of(row.metric) or "1"
+    known = {"bytes": _Scale("MiB", MIB), "ns": _Scale("ms", NS_PER_MS), "fraction": _Scale("fractions of 1", 1)}
+    return known.get(unit, _Scale(unit, 1))
+
+
+def _figure(title: str, rows: Sequence[Comparison], drawn: Sequence[Comparison], scale: _Scale) -> Figure:
     fields = [fields_of(row.before) for row in rows]
     differing = [name for name in varying_fields(rows) if len({one.get(name) for one in fields}) > 1]
     in_phases = metrics_in_phases(rows)
     names = tuple(", ".join((*_point(row, differing), metric_text(row, in_phases))) for row in drawn)
-    percent = [(100 * row.change, 100 * (row.low or 0.0), 100 * (row.high or 0.0)) for row in drawn]
-    values, low, high = (tuple(column) for column in zip(*percent, strict=True))
-    margins = tuple(100 * row.margin for row in drawn)
-    left_out = len(rows) - len(drawn)
+    ends = [(row.change, row.low or 0.0, row.high or 0.0) for row in drawn]
+    values, low, high = (tuple(end / scale.divisor for end in column) for column in zip(*ends, strict=True))
+    margins = tuple(row.margin / scale.divisor for row in drawn)
+    left_out = sum(_scale(row) == scale or row.low is None for row in rows) - len(drawn)
     return Figure(
         title=title,
         kind="effects",
-        x_label="change of B against A, %",
+        x_label=f"change of B against A, {scale.label}",
         y_label="",
         series=(Series("change and interval", names, values, low, high), Series("margin", names, margins)),
         data=_table(title, names, drawn),
-        note=f"{left_out} more, without an interval or a ratio, are in the table." if left_out else "",
+        note=f"Not drawn: {left_out} more, which are in the table above." if left_out else "",
     )
 
 

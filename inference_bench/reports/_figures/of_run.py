@@ -11,11 +11,11 @@ import numpy as np
 
 from inference_bench.analysis.batch_knee import THROUGHPUT, gains, knee
 from inference_bench.errors import RunFormatError
-from inference_bench.metrics import title_of, unit_of
+from inference_bench.metrics import METRICS, title_of, unit_of
 from inference_bench.reports._figures.figure import MOST_SERIES, Figure, Mark, Series
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import Cell, Column, Table
-from inference_bench.reports._pages.numbers import numbers_of
+from inference_bench.reports._pages.numbers import figure_heading, numbers_of
 from inference_bench.result import BenchmarkResult, Stage, Summary
 from inference_bench.units import MIB, NS_PER_MS, NS_PER_S
 
@@ -28,7 +28,7 @@ _POINTS = 400
 _DISTRIBUTIONS = ("ttft", "itl", "forward_time", "request_latency")
 _TIMED_ALONE = ("inference_speed", "serving_load")
 _BY_LENGTH = ("ttft", "tpot", "forward_time")
-_SHARES = {"accuracy", "accuracy_norm", "exact_match", "top1_agreement"}
+_SHARES = frozenset(tag for tag, metric in METRICS.items() if metric.unit == "fraction")
 
 _FEWEST = 10
 """Samples that a distribution needs."""
@@ -68,9 +68,15 @@ def _estimates(name: str, points: Sequence[tuple[float | str, Summary]], divisor
 
 
 def _estimate_table(title: str, x_name: str, rows: Iterable[tuple[str, float | str, Summary]]) -> Table:
-    columns = (Column("series"), Column(x_name, numeric=True), Column("median", numeric=True), Column("interval"))
+    found = list(rows)
+    columns = (
+        Column("series"),
+        Column(x_name, numeric=True),
+        Column(figure_heading(summary for _, _, summary in found), numeric=True),
+        Column("interval"),
+    )
     cells = []
-    for name, x, summary in rows:
+    for name, x, summary in found:
         numbers = numbers_of(summary, unit_of(summary.metric))
         figure = summary.headline
         place = f"{x:g}" if isinstance(x, float) else str(x)

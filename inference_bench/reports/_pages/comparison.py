@@ -177,11 +177,24 @@ def _remarks(
         heading = "The environments differ" + (f" ({found.after})" if len(compared) > 1 else "")
         yield Remarks(heading, tuple(Cell(f"{d.name}: {d.before} → {d.after}", Tone.WARNING) for d in different))
     lines = [Cell(text) for text in remarks]
+    lines += [Cell(line) for line in _against_the_medians(compared)]
     if any(not found.paired for found in compared):
         lines.append(
             Cell("Not interleaved: a drift of the machine between A and B would look like a change. `ab` avoids that.")
         )
     yield Remarks("Reliability", tuple(lines))
+
+
+def _against_the_medians(compared: Sequence[Comparisons]) -> Iterator[str]:
+    """Say it where the change has another sign than the difference of the figures shown."""
+    rows = [row for found in compared for row in found.rows if row.change * (row.values[1] - row.values[0]) < 0]
+    if rows:
+        names = ", ".join(dict.fromkeys(title_of(row.metric) for row in rows))
+        yield (
+            f"{names}: the change has another sign than the difference between A and B, which is no contradiction. A "
+            "and B are the medians of each side; the change, which the verdict is about, is the middle of the changes "
+            "from run to run (pair by pair, if interleaved)."
+        )
 
 
 def _reasons(compared: Sequence[Comparisons]) -> Iterator[str]:

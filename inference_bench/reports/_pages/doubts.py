@@ -68,7 +68,9 @@ def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
         return
     parts = [f"{title_of(metric)} {format_ns(floor)}" for metric, floor in floors.items()]
     shares = [floor / smallest[metric] for metric, floor in floors.items() if metric in smallest]
-    share = f", at most {_percent(max(shares))} of a median above" if shares else ""
+    most = max(shares, default=0.0)
+    at_most = "less than 0.001 %" if most < 0.00001 else f"at most {_percent(most)}"
+    share = f", {at_most} of a median above" if shares else ""
     tone = Tone.WARNING if max(shares, default=0) > 0.01 else Tone.PLAIN
     yield Cell(f"Harness floor (null model, same path, not subtracted): {', '.join(parts)}{share}.", tone)
 

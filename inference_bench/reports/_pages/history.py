@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.change_points import LEAST
-from inference_bench.metrics import METRICS, Better, title_of, unit_of
+from inference_bench.metrics import METRICS, Better, Statistic, statistic_of, title_of, unit_of
 from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Table, Tone
 from inference_bench.spec import Setup
 from inference_bench.units import counted, format_value
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from inference_bench.plan import Case
     from inference_bench.results.history import Track
 
-_COLUMNS = (
-    Column("run"),
-    Column("begun (UTC)"),
-    Column("median", numeric=True),
-    Column("interval", numeric=True, spare=1),
-    Column("change"),
-)
+
+def _columns(track: Track) -> tuple[Column, ...]:
+    return (
+        Column("run"),
+        Column("begun (UTC)"),
+        Column((statistic_of(track.metric) or Statistic.MEDIAN).value, numeric=True),
+        Column("interval", numeric=True, spare=1),
+        Column("change"),
+    )
 
 
 def page(tracks: Sequence[Track]) -> Page:
@@ -43,7 +45,7 @@ def page(tracks: Sequence[Track]) -> Page:
         blocks,
         (),
         "A change is a shift between all runs before and all after, of more than 1 %, significant at 95 % over all "
-        f"possible places; it needs {LEAST} runs on each side. median and interval are those of each run.",
+        f"possible places; it needs {LEAST} runs on each side. figure and interval are those of each run.",
     )
 
 
@@ -88,7 +90,7 @@ def _table(track: Track, of_case: Sequence[Track]) -> Table:
         )
     title = title_of(track.metric)
     in_phases = sum(other.metric == track.metric for other in of_case) > 1
-    return Table(f"{title}, {track.phase}" if in_phases and track.phase else title, _COLUMNS, (tuple(rows),))
+    return Table(f"{title}, {track.phase}" if in_phases and track.phase else title, _columns(track), (tuple(rows),))
 
 
 def _change(track: Track, place: int) -> Cell:
@@ -97,6 +99,9 @@ def _change(track: Track, place: int) -> Cell:
     change = track.changes[place]
     better = METRICS[track.metric].better if track.metric in METRICS else Better.LOWER
     improves = (change < 0) == (better is Better.LOWER)
-    return Cell(
-        f"{change:+.1%} from here on: {'better' if improves else 'WORSE'}", Tone.GOOD if improves else Tone.ALARM
-    )
+    size = f"{change:+.1%}" if track.relative else _signed(change, unit_of(track.metric) or "")
+    return Cell(f"{size} from here on: {'better' if improves else 'WORSE'}", Tone.GOOD if improves else Tone.ALARM)
+
+
+def _signed(change: float, unit: str) -> str:
+    return ("+" if change > 0 else "-") + format_value(abs(change), unit)

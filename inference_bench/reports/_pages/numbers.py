@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from inference_bench.metrics import Statistic, statistic_of
 from inference_bench.result import Estimate, Summary
-from inference_bench.units import GIB, KIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US
+from inference_bench.units import GIB, KIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US, SMALL, scientific
 
 _STEPS = {
     "ns": ((NS_PER_S, "s"), (NS_PER_MS, "ms"), (NS_PER_US, "µs"), (1, "ns")),
@@ -28,10 +30,15 @@ class Numbers:
     divisor: int
     unit: str
     decimals: int
+    is_small: bool = False
+    """Whether they have an exponent."""
 
     def text(self, value: float | None) -> str:
         """Return a figure without its unit, or a dash if there is none."""
-        return "–" if value is None else f"{value / self.divisor:,.{self.decimals}f}"
+        if value is None:
+            return "–"
+        scaled = value / self.divisor
+        return scientific(scaled) if self.is_small and value else f"{scaled:,.{self.decimals}f}"
 
     def with_unit(self, value: float | None) -> str:
         """Return a figure with its unit."""
@@ -53,14 +60,26 @@ def needs(estimate: Estimate) -> str:
     return "–" if estimate.needs is None else f"needs {estimate.needs}"
 
 
+def figure_heading(summaries: Iterable[Summary]) -> str:
+    """Return what the main figures of these summaries are: ``median``, ``mean`` …; ``figure`` if they differ."""
+    found = {
+        statistic_of(summary.metric) or (Statistic.MEAN if summary.score else Statistic.MEDIAN) for summary in summaries
+    }
+    return found.pop().value if len(found) == 1 else "figure"
+
+
 def numbers_of(summary: Summary, unit: str | None) -> Numbers:
     """Return the format of a summary's figures."""
     median = summary.headline
     reference = summary.mean if median.value is None else median.value
+    if reference == 0:  # then the ends of the interval decide the unit, which is theirs as well
+        reference = max(median.low or 0.0, median.high or 0.0, key=abs)
     divisor, label = _step(reference, unit)
     scaled = abs(reference) / divisor
     if divisor == 1 and unit in ("ns", "bytes"):
         return Numbers(divisor, label, 0)  # a clock tick and a byte have no halves
+    if divisor == 1 and 0 < scaled < SMALL:
+        return Numbers(divisor, label, 0, is_small=True)
     decimals = max(0, _DIGITS - 1 - _exponent(scaled))
     if median.low is not None and median.high is not None and median.high > median.low:
         wanted = ceil(-log10((median.high - median.low) / 2 / divisor))

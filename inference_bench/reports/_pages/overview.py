@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from inference_bench.metrics import METRICS, title_of, unit_of
+from inference_bench.metrics import METRICS, Quantity, Statistic, quantity_of, statistic_of, title_of, unit_of
 from inference_bench.reports._pages.document import Block, Cell, Column, Table, Tone
 from inference_bench.reports._pages.findings import TONES
 from inference_bench.reports._pages.numbers import numbers_of
 from inference_bench.spec import SETUP_AXES
+from inference_bench.units import format_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from inference_bench.result import BenchmarkResult, Summary
     from inference_bench.spec import Setup
@@ -21,12 +23,16 @@ if TYPE_CHECKING:
 Key = tuple[str, "Setup"]
 """A row: a model in one set-up."""
 
+Observed = tuple["BenchmarkResult", "Summary"]
+
 Point = tuple[str, str, tuple[tuple[str, object], ...]]
 """The origin of a figure: benchmark, phase, parameters."""
 
 
 HEADING = "Summary"
 _ELSEWHERE = "°"
+_UNSURE = "~"
+LOAD = "load"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,10 @@ def overview(results: Sequence[BenchmarkResult]) -> Block | None:
         ),
     )
     lines = [text for found in figures if (text := _where(found))]
-    lines += ["×: ratio to the model's first row"] if len(rows) > len(baselines) else []
+    if len(rows) > len(baselines):
+        lines.append("×, +, -: ratio to, or difference from, the model's first row, where the intervals do not overlap")
+    if any(_is_unsure(summary) for found in figures for summary in found.summaries.values()):
+        lines.append(f"{_UNSURE}: too few samples for an interval")
     if any(found.elsewhere for found in figures):
         lines.append(f"{_ELSEWHERE}: measured with the model's own parameters")
     return Block(Cell(HEADING, Tone.STRONG), tuple(Cell(line, Tone.QUIET) for line in lines), (table,))
@@ -102,12 +111,11 @@ def _columns(results: Sequence[BenchmarkResult]) -> list[Figures]:
     """
     headlines = dict.fromkeys((result.case.benchmark, tag) for result in results for tag in result.headline)
     if not headlines:
-        found = (_figures(tag, results) for tag, metric in METRICS.items() if metric.overview)
-        return [figures for figures in found if figures is not None]
+        return [figures for tag, metric in METRICS.items() if metric.overview for figures in _figures(tag, results)]
     of_benchmark = {name: [r for r in results if r.case.benchmark == name] for name, _ in headlines}
-    measured = [figures for name, tag in headlines if (figures := _figures(tag, of_benchmark[name])) is not None]
-    count = Counter(figures.tag for figures in measured)
-    return [figures if count[figures.tag] == 1 else _with_benchmark(figures) for figures in measured]
+    measured = [figures for name, tag in headlines for figures in _figures(tag, of_benchmark[name])]
+    count = Counter(figures.heading for figures in measured)
+    return [figures if count[figures.heading] == 1 else _with_benchmark(figures) for figures in measured]
 
 
 def _with_benchmark(figures: Figures) -> Figures:
@@ -120,27 +128,50 @@ def _spare(tags: Sequence[str]) -> list[int]:
     return [order.index(place) for place in range(len(tags))]
 
 
-def _figures(tag: str, results: Sequence[BenchmarkResult]) -> Figures | None:
-    """Return a metric's summaries by row, from the origin that most rows have; of equals a total, else the first.
+def _figures(tag: str, results: Sequence[BenchmarkResult]) -> Iterator[Figures]:
+    """Yield a metric's columns: one, or of memory the largest of all phases of serving, and the load by itself.
+
+    What a load needs for a moment says nothing about what the model holds while it serves.
+    """
+    measured = [(result, s) for result in results for s in result.summaries if s.metric == tag]
+    seen = [(result, s) for result, s in measured if s.headline.value is not None]
+    phases = {s.phase for _, s in seen}
+    if quantity_of(tag) is not Quantity.MEMORY or LOAD not in phases or len(phases) == 1:
+        yield from _column(tag, title_of(tag), seen)
+        return
+    yield from _column(tag, f"{title_of(tag)}, serving", _largest([(r, s) for r, s in seen if s.phase != LOAD]))
+    yield from _column(tag, f"{title_of(tag)}, {LOAD}", [(r, s) for r, s in seen if s.phase == LOAD])
+
+
+def _largest(seen: Sequence[Observed]) -> list[Observed]:
+    """Return the phase of each case in which most memory is held; without its name, which may differ by row."""
+    found: dict[str, Observed] = {}
+    for result, summary in seen:
+        known = found.get(result.case.id)
+        if known is None or (known[1].headline.value or 0.0) < (summary.headline.value or 0.0):
+            found[result.case.id] = result, replace(summary, phase="")
+    return list(found.values())
+
+
+def _column(tag: str, heading: str, seen: Sequence[Observed]) -> Iterator[Figures]:
+    """Yield a column with the figures from the origin that most rows have; of equals a total, else the first.
 
     A row without that origin takes its first one of the same benchmark and phase: models have their own lengths.
     """
     points: dict[Point, dict[Key, Summary]] = {}
-    for result in results:
-        for summary in result.summaries:
-            if summary.metric == tag and summary.headline.value is not None:
-                case = result.case
-                point = case.benchmark, summary.phase, tuple(case.parameters.items())
-                points.setdefault(point, {})[case.model, case.setup] = summary
+    for result, summary in seen:
+        case = result.case
+        point = case.benchmark, summary.phase, tuple(case.parameters.items())
+        points.setdefault(point, {})[case.model, case.setup] = summary
     if not points:
-        return None
+        return
     common, summaries = max(points.items(), key=lambda item: (len(item[1]), item[0][1] == "total"))
     found, elsewhere = dict(summaries), {}
     for (benchmark, phase, parameters), others in points.items():
         for row, summary in others.items():
             if (benchmark, phase) == common[:2] and row not in found:
                 found[row], elsewhere[row] = summary, parameters
-    return Figures(tag, title_of(tag), common, found, elsewhere)
+    yield Figures(tag, heading, common, found, elsewhere)
 
 
 def _where(found: Figures) -> str:
@@ -175,8 +206,38 @@ def _cell(found: Figures, row: Key, baseline: Key) -> Cell:
     value = summary.headline.value
     text = numbers_of(summary, unit_of(summary.metric)).with_unit(value)
     text += _ELSEWHERE if row in found.elsewhere else ""
-    base = found.summaries[baseline].headline.value if baseline in found.summaries else None
+    text += _UNSURE if _is_unsure(summary) else ""
+    base = found.summaries.get(baseline)
     alike = found.elsewhere.get(row) == found.elsewhere.get(baseline)
-    if row == baseline or not base or value is None or not alike:
+    if row == baseline or base is None or base.headline.value is None or value is None or not alike:
         return Cell(text)
-    return Cell(f"{text} ×{value / base:.2f}")
+    if not _differ(base, summary):
+        return Cell(text)
+    return Cell(f"{text} {_against(summary.metric, value, base.headline.value)}".rstrip())
+
+
+def _is_unsure(summary: Summary) -> bool:
+    """Return whether a figure lacks the interval that its statistic could have."""
+    known = summary.headline.low is not None and summary.headline.high is not None
+    return not known and statistic_of(summary.metric) is not Statistic.MAXIMUM
+
+
+def _differ(base: Summary, summary: Summary) -> bool:
+    """Return whether two figures are known to differ: their intervals do not overlap. A maximum has none."""
+    if statistic_of(summary.metric) is Statistic.MAXIMUM:
+        return True
+    ends = (base.headline.low, base.headline.high, summary.headline.low, summary.headline.high)
+    low, high, other_low, other_high = (math.nan if end is None else end for end in ends)
+    return high < other_low or other_high < low
+
+
+def _against(metric: str, value: float, base: float) -> str:
+    """Return a figure against the baseline's: their ratio, or their difference if a ratio says nothing.
+
+    A slope or a growth may be zero or negative on either side.
+    """
+    if value > 0 and base > 0 and statistic_of(metric) is not Statistic.SLOPE:
+        return f"×{value / base:.2f}"
+    difference = value - base
+    sign = "+" if difference > 0 else "-" if difference < 0 else "±"
+    return f"{sign}{format_value(abs(difference), unit_of(metric) or '')}"

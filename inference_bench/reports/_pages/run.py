@@ -14,7 +14,7 @@ from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.doubts import doubts
 from inference_bench.reports._pages.findings import TONES
-from inference_bench.reports._pages.numbers import Numbers, numbers_of
+from inference_bench.reports._pages.numbers import Numbers, figure_heading, numbers_of
 from inference_bench.reports._pages.overview import overview
 from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.units import counted
@@ -174,7 +174,7 @@ def _metric_columns(results: Sequence[BenchmarkResult], with_phase: bool) -> Ite
     if with_phase:
         yield Column("phase")
     yield Column("unit")
-    yield Column("median", numeric=True)
+    yield Column(figure_heading(s for result in results for s in result.summaries), numeric=True)
     yield Column(f"{_level(results)} interval".lstrip(), numeric=True)
     yield Column("p90", numeric=True, spare=4)
     yield Column("p99", numeric=True, spare=2)
@@ -293,10 +293,12 @@ def _legend(results: Sequence[BenchmarkResult]) -> str:
     """Return how to read a row."""
     if not _level(results):
         return ""
-    estimates = [summary.headline for result in results for summary in result.summaries]
+    summaries = [summary for result in results for summary in result.summaries]
+    estimates = [summary.headline for summary in summaries]
     methods = dict.fromkeys(estimate.method.split(",")[0] for estimate in estimates if estimate.method)
+    named = " / ".join(methods) or "none here"
     return (
-        f"[low, high] is the {_level(results)} interval of the median ({' / '.join(methods) or 'none here'}). "
+        f"[low, high] is the {_level(results)} interval of the {figure_heading(summaries)} ({named}). "
         "needs N: too few samples, at least N are needed. cold: the case's first call. "
         "n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: how far the case can be "
         "trusted, A to F; `check` explains it. More quantiles: results.csv."

@@ -6,7 +6,7 @@ import pytest
 
 from inference_bench.grade import Severity
 from inference_bench.spec import Setup
-from tests.judging import QUIET, SECOND, codes, finding, result
+from tests.judging import QUIET, SECOND, codes, finding, result, summary
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from tests.judging import QUIET, SECOND, codes, finding, result
     [
         (result(usage=QUIET | {"steal_ns": SECOND}), "steal", Severity.SERIOUS),
         (result(usage=QUIET | {"cpu_pressure_ns": 2 * SECOND}), "contention", Severity.SERIOUS),
+        (result(usage=QUIET | {"memory_pressure_ns": SECOND // 5}), "memory_pressure", Severity.SERIOUS),
         (result(usage=QUIET | {"cpu_ns": 10 * SECOND}), "idle_threads", Severity.SERIOUS),
         (result(usage=QUIET | {"major_faults": 1}), "major_faults", Severity.MINOR),
         (result(usage=QUIET | {"minor_faults": 10**6}), "page_faults", Severity.MINOR),
@@ -44,6 +45,23 @@ def test_unknown_counters_are_no_findings(usage):
 
 def test_a_process_that_was_not_timed_may_be_idle():
     assert codes(result(workers=({"usage": QUIET | {"cpu_ns": 0}},))) == {}
+
+
+def test_a_function_has_no_claim_to_the_threads_of_the_set_up():
+    usage = QUIET | {"cpu_ns": 10 * SECOND}
+    of_function = {"usage": usage, "decision": {"targets": {"call_time": True}}}
+    of_model = {"usage": usage, "decision": {"targets": {"forward_time": True}}}
+
+    assert codes(result(summary(metric="call_time"), workers=(of_function,))) == {}
+    assert codes(result(summary(metric="forward_time"), workers=(of_model,))) == {"idle_threads": Severity.SERIOUS}
+
+
+def test_contention_names_what_other_processes_used():
+    usage = QUIET | {"cpu_pressure_ns": 5 * SECOND, "busy_ns": 32 * SECOND}
+
+    assert "50% of the time while measuring; other processes used 1.2 CPUs" in (
+        finding("contention", result(usage=usage)).evidence
+    )
 
 
 def test_threads_that_feed_a_gpu_may_wait():

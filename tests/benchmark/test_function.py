@@ -1,0 +1,92 @@
+"""What ``@benchmark`` takes, awaits and refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial, wraps
+
+import pytest
+
+from inference_bench.benchmark.function import benchmark
+from inference_bench.benchmark.measurement import Measurement
+from inference_bench.errors import PluginError
+from inference_bench.plan import Case
+from inference_bench.spec import Limits, Setup
+
+_SLEEP_NS = 2_000_000
+_LIMITS = Limits(min_samples=6, warmup_iterations=0, budget_ns=50_000_000)
+
+
+async def sleeps():
+    await asyncio.sleep(_SLEEP_NS / 1e9)
+
+
+@wraps(sleeps)
+def decorated(*args):
+    return sleeps(*args)
+
+
+class Called:
+    __name__ = "called"
+
+    async def __call__(self):
+        await sleeps()
+
+
+def _partial():
+    found = partial(sleeps)
+    found.__dict__["__name__"] = "partial_one"
+    return found
+
+
+def _measured(function):
+    measurement = Measurement(_LIMITS)
+    benchmark(function)().measure(None, Case("null", "work", Setup()), measurement)
+    return measurement.columns()["value"]
+
+
+@pytest.mark.parametrize(
+    "function", [sleeps, decorated, Called(), _partial()], ids=["plain", "decorated", "object", "partial"]
+)
+def test_a_coroutine_function_is_awaited_however_it_is_wrapped(function):
+    assert min(_measured(function)) >= _SLEEP_NS
+
+
+def returns_coroutine():
+    return sleeps()
+
+
+def returns_future():
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.create_future()
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("function", [returns_coroutine, returns_future, lambda: sleeps()])
+@pytest.mark.filterwarnings("error")
+def test_an_awaitable_that_nothing_awaits_is_refused(function):
+    with pytest.raises(PluginError, match="which nothing awaits"):
+        _measured(function)
+
+
+def generates():
+    yield time.time()
+
+
+async def generates_async():
+    yield time.time()
+
+
+@pytest.mark.parametrize("function", [generates, generates_async])
+def test_a_generator_function_is_refused(function):
+    with pytest.raises(PluginError, match="a generator function"):
+        benchmark(function)
+
+
+def test_only_a_function_of_nothing_needs_no_model():
+    assert not benchmark(lambda: None).needs_model
+    assert benchmark(lambda model: None).needs_model
+    assert benchmark(lambda model, case: None).needs_model

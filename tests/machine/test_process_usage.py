@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import gc
+
+from inference_bench.machine.process_usage import Usage, WindowUsage
+
+
+def test_windows_leave_out_what_happens_between_them():
+    windows = WindowUsage()
+    assert not windows.total
+    for _ in range(2):
+        for _ in range(50):
+            gc.collect()
+        windows.open()
+        for _ in range(3):
+            gc.collect()
+        windows.close()
+
+    total: Usage | None = windows.total
+    assert total is not None
+    assert 6 <= total.gc_collections < 50
+    assert total.wall_ns > 0
+
+
+def test_counters_that_the_kernel_keeps_are_known_and_grow():
+    before = Usage.now()
+    sum(range(10**6))
+    window = Usage.now().since(before)
+
+    for name in ("busy_ns", "steal_ns", "cpu_pressure_ns", "memory_pressure_ns"):
+        value = getattr(window, name)
+        assert value is None or value >= 0
+    assert window.plus(window).cpu_ns == 2 * window.cpu_ns
