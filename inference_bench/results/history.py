@@ -67,11 +67,12 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
         for result in run.results:
             if result.status is not Status.OK:
                 continue
-            cases[result.case.id] = result.case
+            case_id = result.case.id  # a digest
+            cases[case_id] = result.case
             for summary in result.summaries:
                 if (everything or _is_headline(summary.metric, result)) and summary.headline.value is not None:
                     point = Point(run.record.id, run.record.created_utc, summary.headline)
-                    found.setdefault((result.case.id, summary.metric, summary.phase), []).append(point)
+                    found.setdefault((case_id, summary.metric, summary.phase), []).append(point)
     return [
         _track(cases[case_id], metric, phase, points)
         for (case_id, metric, phase), points in found.items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum, IntEnum
 from functools import cache
@@ -146,9 +146,12 @@ _SCALARS: Mapping[type, Reader] = {
 
 def _of_union(kinds: Sequence[Any]) -> Reader:
     """Return the reader of several types; null is looked for first, because a float accepts it as well."""
-    readers = [_reader(kind) for kind in sorted(kinds, key=lambda kind: kind is not types.NoneType)]
+    readers = [_reader(kind) for kind in kinds if kind is not types.NoneType]
+    nullable = len(readers) < len(kinds)
 
     def read(value: object) -> object:
+        if value is None and nullable:
+            return None
         wrong = []
         for reader in readers:
             try:
@@ -156,7 +159,8 @@ def _of_union(kinds: Sequence[Any]) -> Reader:
             except _WrongValueError as error:
                 wrong.append(error)
         inner = next((error for error in wrong if error.path), None)
-        raise inner or _WrongValueError(_quoted(value), " or ".join(error.expected for error in reversed(wrong)))
+        expected = [*(error.expected for error in wrong), *(["null"] if nullable else [])]
+        raise inner or _WrongValueError(wrong[0].given, " or ".join(expected))
 
     return read
 
@@ -167,14 +171,14 @@ def _of_sequence(kind: Any, build: type) -> Reader:
     def read(value: object) -> object:
         if not isinstance(value, (list, tuple)):
             raise _WrongValueError(_quoted(value), "a list")
-        found = []
+        found: list[object] = []
         try:
             for item in value:
                 found.append(reader(item))
         except _WrongValueError as error:
-            error.path.append(f"[{len(found)}]")
+            error.path.append(_step(len(found)))
             raise
-        return build(found)
+        return found if build is list else tuple(found)
 
     return read
 
@@ -186,7 +190,7 @@ def _of_row(kinds: Sequence[Any]) -> Reader:
     def read(value: object) -> object:
         if not isinstance(value, (list, tuple)) or len(value) != len(readers):
             raise _WrongValueError(_quoted(value), f"a list of {len(readers)}")
-        return tuple(_at(place, readers[place], item) for place, item in enumerate(value))
+        return tuple(_each(enumerate(readers), dict(enumerate(value))).values())
 
     return read
 
@@ -195,7 +199,8 @@ def _of_mapping(kind: Any) -> Reader:
     reader = _reader(kind)
 
     def read(value: object) -> object:
-        return {name: _at(name, reader, item) for name, item in _object(value).items()}
+        data = _object(value)
+        return _each(((name, reader) for name in data), data)
 
     return read
 
@@ -209,7 +214,7 @@ def _of_typed_dict(kind: Any) -> Reader:
     def read(value: object) -> object:
         data = _object(value)
         _require(required, data, readers)
-        return {name: _at(name, readers.get(name, _anything), item) for name, item in data.items()}
+        return _each(((name, readers.get(name, _anything)) for name in data), data)
 
     return read
 
@@ -221,7 +226,7 @@ def _of_dataclass(kind: Any) -> Reader:
     def read(value: object) -> object:
         data = _object(value)
         _require(required, data, readers)
-        values = {name: _at(name, reader, data[name]) for name, reader in readers.items() if name in data}
+        values = _each(readers.items(), data)
         try:
             return kind(**values)
         except InferenceBenchError as error:  # a value of the right type that is not allowed
@@ -285,13 +290,22 @@ class _Missing:
     """Stands for a key that is not there: no reader accepts it."""
 
 
-def _at(key: str | int, reader: Reader, value: object) -> object:
-    """Read what stands under a key; a wrong value is told where it stands."""
+def _each(readers: Iterable[tuple[Any, Reader]], data: Mapping[Any, object]) -> dict[Any, Any]:
+    """Read each value that is there; a wrong one is told by its key."""
+    found = {}
+    key: object = None
     try:
-        return reader(value)
+        for key, reader in readers:
+            if key in data:
+                found[key] = reader(data[key])
     except _WrongValueError as error:
-        error.path.append(f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{_quoted(key)}]")
+        error.path.append(_step(key))
         raise
+    return found
+
+
+def _step(key: object) -> str:
+    return f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{_quoted(key)}]"
 
 
 def _quoted(value: object) -> str:

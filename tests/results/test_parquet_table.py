@@ -7,7 +7,7 @@ import pytest
 from inference_bench.columns import TABLES, MemoryColumns, SampleColumns
 from inference_bench.errors import RunFormatError
 from inference_bench.result import SCHEMA_VERSION
-from inference_bench.results.parquet_table import VERSION, read_table, to_arrow
+from inference_bench.results.parquet_table import VERSION, encode, read_table, to_arrow
 from tests.stored_run import CASE, MEMORY, SAMPLES, SCORES
 
 METADATA = {VERSION: str(SCHEMA_VERSION)}
@@ -74,3 +74,21 @@ def test_a_file_of_a_newer_version_is_refused(samples, written):
 def test_parquet_of_another_origin_is_refused(samples, written):
     with pytest.raises(RunFormatError, match="no schema_version in it"):
         read_table(written(samples.replace_schema_metadata()), SampleColumns)
+
+
+def test_text_as_pandas_and_duckdb_write_it_reads_as_words(tmp_path):
+    path = tmp_path / "file.parquet"
+    path.write_bytes(encode(to_arrow(SAMPLES, "case", {VERSION: "1"})))
+    sound = read_table(path, SampleColumns)
+    plain = pa.table(
+        {
+            name: sound[name].cast(pa.large_string()) if pa.types.is_dictionary(sound[name].type) else sound[name]
+            for name in sound.column_names
+        }
+    ).replace_schema_metadata(sound.schema.metadata)
+    path.write_bytes(encode(plain))
+
+    found = read_table(path, SampleColumns)
+
+    assert found.schema.types == sound.schema.types
+    assert found.to_pylist() == sound.to_pylist()
