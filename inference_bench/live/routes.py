@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from inference_bench.live.asgi import App, Scope
+Scope = Mapping[str, Any]
 
 UNMATCHED = "(unmatched)"
 _MOUNTED = "(mounted)"
@@ -25,8 +24,8 @@ class Routes:
         app: the application inside the middleware.
     """
 
-    def __init__(self, app: App) -> None:
-        self._app: object = app
+    def __init__(self, app: object) -> None:
+        self._app = app
         self._prefixes: dict[str, str] = {}  # of mounts without parameters, whose path is their pattern
 
     def root(self, scope: Scope) -> None:
