@@ -12,7 +12,8 @@ import inference_bench
 from inference_bench import plugins
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.errors import PluginError
-from inference_bench.model.discovery import ModelFile, load_model
+from inference_bench.model import discovery
+from inference_bench.model.discovery import ModelFile, find_models, load_model
 from inference_bench.moved import FACE, MOVED, advice
 from inference_bench.plugins import import_file, load_class
 
@@ -116,6 +117,17 @@ def test_an_entry_point_is_told(tmp_path, monkeypatch):
 
     with pytest.raises(PluginError, match=r"benchmark 'old'.* inference_bench\.benchmark\.function\."):
         load_class("benchmark", "inference_bench.benchmarks", "old", Benchmark)
+
+
+def test_the_package_of_a_model_behind_an_entry_point_is_told(tmp_path, monkeypatch):
+    (tmp_path / "old_package").mkdir()
+    (tmp_path / "old_package" / "__init__.py").write_text("from inference_bench.causal_lm import CausalLM\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("old", "old_package.model:Old", "inference_bench.models")
+    monkeypatch.setattr(discovery, "entry_points", lambda group: [point])
+
+    with pytest.raises(PluginError, match=r"model 'old': entry point .* import CausalLM"):
+        find_models()
 
 
 def test_an_error_about_something_else_has_no_advice():

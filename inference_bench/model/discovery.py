@@ -10,7 +10,7 @@ from pathlib import Path
 
 from inference_bench.errors import InvalidValueError, PluginError
 from inference_bench.model.model import Model
-from inference_bench.plugins import class_in, import_file
+from inference_bench.plugins import broken, class_in, import_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ def model_files(extra: Iterable[Path]) -> Iterator[ModelFile]:
 
     Raises:
         InvalidValueError: an ``extra`` folder that does not exist.
+        PluginError: the package of an entry point cannot be imported.
     """
     root = models_root()
     roots = [root] if root else []
@@ -59,7 +60,10 @@ def model_files(extra: Iterable[Path]) -> Iterator[ModelFile]:
         for path in sorted(folder.glob("*/model.py")):
             yield ModelFile(path.parent.name, path)
     for point in entry_points(group="inference_bench.models"):
-        spec = importlib.util.find_spec(point.module)
+        try:
+            spec = importlib.util.find_spec(point.module)
+        except Exception as error:  # finding a module imports the packages around it
+            raise broken("model", point.name, f"entry point {point.value}", error) from error
         if spec is not None and spec.origin is not None:
             yield ModelFile(point.name, Path(spec.origin))
 
