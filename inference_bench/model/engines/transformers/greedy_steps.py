@@ -125,7 +125,7 @@ def prepares_inputs(network: PreTrainedModel) -> bool:
     """Return whether a network has its own way from one step of generation to the next."""
     from transformers import GenerationMixin
 
-    return any(getattr(type(network), hook, None) is not getattr(GenerationMixin, hook) for hook in _HOOKS)
+    return any(getattr(type(network), hook, None) not in (None, getattr(GenerationMixin, hook)) for hook in _HOOKS)
 
 
 def takes(network: PreTrainedModel, argument: str) -> bool:
