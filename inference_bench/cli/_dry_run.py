@@ -55,7 +55,10 @@ def _case(case: Case, prepared: Prepared) -> tuple[str, ...]:
 def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
     """Yield one row per model: all set-ups of a plan name the same source."""
     setup = prepared.plan.cases[0].setup
+    planned = {case.model for case in prepared.plan.cases}
     for name, model in prepared.models.items():
+        if name not in planned:
+            continue  # its weights are those of another model, under whose name it is measured
         if isinstance(model, type):
             yield "weights", f"{name}: {_weights_of(model, setup)}"
 
