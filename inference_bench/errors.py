@@ -4,6 +4,7 @@
     ├── UsageError                 the request cannot be carried out as given (exit 2)
     │   ├── UnknownNameError       a model, benchmark, device … that does not exist
     │   ├── InvalidValueError      a value outside of what is allowed
+    │   │   └── UnscorableError    a text that this model cannot score: the other items of a task can be
     │   └── RunFormatError         a folder or file that is not a readable run
     ├── WeightsError               weights refused, missing or corrupt
     ├── PluginError                a model or benchmark file that cannot be used
@@ -50,6 +51,10 @@ class InvalidValueError(UsageError):
 
     def __init__(self, what: str, given: object, expected: str, advice: str = "") -> None:
         super().__init__(f"{what}: got {given!r}, expected {expected}." + (f" {advice}" if advice else ""))
+
+
+class UnscorableError(InvalidValueError):
+    """A text that this model cannot score, such as one longer than its positions."""
 
 
 class WeightsError(InferenceBenchError):

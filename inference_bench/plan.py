@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from itertools import groupby, product
 from typing import Protocol
@@ -122,12 +122,17 @@ class Plan:
                     yield run, replace(group, cases=cases)
 
 
-def make_plan(spec: Spec, benchmarks: Mapping[str, Sequence[BenchmarkInfo]]) -> Plan:
+def make_plan(
+    spec: Spec,
+    benchmarks: Mapping[str, Sequence[BenchmarkInfo]],
+    measured_name: Callable[[str, Setup], str] = lambda model, _: model,
+) -> Plan:
     """Expand a spec into ordered cases.
 
     Args:
         spec: what was asked for.
         benchmarks: for each of the spec's models, its benchmarks in the order of measuring.
+        measured_name: returns the name that a model's figures go under with a set-up.
 
     Raises:
         UnknownNameError: an axis that none of the benchmarks has.
@@ -135,7 +140,7 @@ def make_plan(spec: Spec, benchmarks: Mapping[str, Sequence[BenchmarkInfo]]) -> 
     """
     _check_axes(spec, [benchmark for of_model in benchmarks.values() for benchmark in of_model])
     found = [
-        (Case(model, benchmark.name, setup, parameters), benchmark)
+        (Case(measured_name(model, setup), benchmark.name, setup, parameters), benchmark)
         for model in spec.models
         for setup in spec.setups
         for benchmark in benchmarks[model]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from inference_bench.benchmark.accuracy.jsonl import JsonlTask
 from inference_bench.benchmark.accuracy.tasks import SAMPLES, find_task
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.errors import TaskError, UnscorableError
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
@@ -45,10 +46,26 @@ class AccuracyBenchmark(Benchmark):
             task.check()
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Score each item."""
+        """Score each item; one that this model cannot score is left out, and a note names it.
+
+        Raises:
+            TaskError: no item can be scored.
+        """
         task = self._task(case)
+        scored: set[str] = set()
+        left_out: dict[str, UnscorableError] = {}
         for item, score in task.scores(model.scorer(), case.integer("items"), measurement.progress):
-            measurement.score(score.metric, task.name, item, score.value, weight=score.weight, detail=score.detail)
+            if isinstance(score, UnscorableError):
+                left_out[item] = score
+            else:
+                scored.add(item)
+                measurement.score(score.metric, task.name, item, score.value, weight=score.weight, detail=score.detail)
+        if left_out:
+            first = next(f"{item}: {error}" for item, error in left_out.items())
+            if not scored:
+                raise TaskError(f"task {task.name}: no item can be scored, first {first}")
+            total = len(scored) + len(left_out)
+            measurement.notes.append(f"{len(left_out)} of {total} items of {task.name} left out, first {first}")
 
     def _task(self, case: Case) -> Task:
         name = str(case.parameters["task"])

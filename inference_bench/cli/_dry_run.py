@@ -63,7 +63,10 @@ def _case(case: Case, prepared: Prepared) -> tuple[str, ...]:
 def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
     """Yield one row per model: all set-ups of a plan name the same source."""
     fit = MemoryFit()
+    planned = {case.model for case in prepared.plan.cases}
     for name, model in prepared.models.items():
+        if name not in planned:
+            continue  # its weights are those of another model, under whose name it is measured
         if isinstance(model, type):
             setups = dict.fromkeys(group.setup for group in prepared.plan.groups if group.model == name)
             yield "weights", f"{name}: {_weights_of(model, next(iter(setups)))}"

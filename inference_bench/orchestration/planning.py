@@ -12,8 +12,9 @@ from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, 
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
 from inference_bench.model.discovery import ModelFile, find_models, load_model
 from inference_bench.model.model import Model
+from inference_bench.model.weights.identity import measured_name
 from inference_bench.plan import NO_MODEL, Case, Plan, make_plan
-from inference_bench.spec import Axis, Spec
+from inference_bench.spec import Axis, Setup, Spec
 
 F = TypeVar("F", ModelFile, BenchmarkFile)
 T = TypeVar("T")
@@ -31,10 +32,10 @@ class Plugins:
         benchmark_files: model name → benchmark name → its file.
     """
 
-    files: Mapping[str, ModelFile]
-    models: Mapping[str, type[Model] | PluginError]
-    benchmarks: Mapping[str, Mapping[str, type[Benchmark] | PluginError]]
-    benchmark_files: Mapping[str, Mapping[str, BenchmarkFile]]
+    files: dict[str, ModelFile]
+    models: dict[str, type[Model] | PluginError]
+    benchmarks: dict[str, Mapping[str, type[Benchmark] | PluginError]]
+    benchmark_files: dict[str, Mapping[str, BenchmarkFile]]
 
     def benchmark(self, case: Case) -> type[Benchmark]:
         """Return the class that measures a case.
@@ -77,7 +78,11 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
         UsageError: a name that does not exist, or a value that a model or benchmark does not allow.
     """
     plugins = find_plugins(spec, models_dirs, benchmarks_dirs)
-    plan = make_plan(spec, {name: _planned(plugins, name) for name in spec.models})
+    names = {(name, setup): _measured_name(plugins, name, setup) for name in spec.models for setup in spec.setups}
+    plugins = _under(plugins, {measured: name for (name, _), measured in names.items()})
+    plan = make_plan(
+        spec, {name: _planned(plugins, name) for name in spec.models}, lambda name, setup: names[name, setup]
+    )
     plugins = _for_plan(plugins, plan)
     return Prepared(
         plugins.files, plugins.models, plugins.benchmarks, plugins.benchmark_files, plan, _refused(spec, plan, plugins)
@@ -119,13 +124,32 @@ def find_plugins(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: 
         if name not in files:
             raise UnknownNameError("model", name, files)
     models = {name: _or_error(load_model, files[name]) for name in spec.models}
-    benchmark_files = {name: find_benchmarks(files[name], benchmarks_dirs) for name in spec.models}
-    benchmarks = {name: _chosen(spec, of_model) for name, of_model in benchmark_files.items()}
+    benchmark_files: dict[str, Mapping[str, BenchmarkFile]] = {
+        name: find_benchmarks(files[name], benchmarks_dirs) for name in spec.models
+    }
+    benchmarks: dict[str, Mapping[str, type[Benchmark] | PluginError]] = {
+        name: _chosen(spec, of_model) for name, of_model in benchmark_files.items()
+    }
     known = {name for of_model in benchmark_files.values() for name in of_model}
     for name in spec.benchmarks:
         if name not in known:
             raise UnknownNameError("benchmark", name, known)
     return Plugins(files, models, benchmarks, benchmark_files)
+
+
+def _measured_name(plugins: Plugins, name: str, setup: Setup) -> str:
+    model = plugins.models[name]
+    return measured_name(model, setup.weights) if isinstance(model, type) and model.needs_weights else name
+
+
+def _under(plugins: Plugins, names: Mapping[str, str]) -> Plugins:
+    """Return the plugins under the names that their figures go under: name → that of its model."""
+    return Plugins(
+        plugins.files | {name: plugins.files[model] for name, model in names.items()},
+        plugins.models | {name: plugins.models[model] for name, model in names.items()},
+        plugins.benchmarks | {name: plugins.benchmarks[model] for name, model in names.items()},
+        plugins.benchmark_files | {name: plugins.benchmark_files[model] for name, model in names.items()},
+    )
 
 
 def _or_error(load: Callable[[F], type[T]], file: F) -> type[T] | PluginError:

@@ -172,8 +172,8 @@ class ImageTextGenerator(CausalLMGenerator):
 
     def prefill(self, prompt: Any) -> int:
         """Run the image and all tokens with a fresh cache."""
-        self.reset()
-        return self._step(**prompt)
+        images = {name: value for name, value in prompt.items() if name != "input_ids"}
+        return self._on_host(self._steps.begin(prompt["input_ids"], **images))
 
     def generate(self, prompt: Any, new_tokens: int) -> Sequence[int]:
         """Call transformers' ``generate`` with the image."""
@@ -188,16 +188,14 @@ class ImageTextBatchGenerator(CausalLMBatchGenerator):
         self._image_inputs = model.image_inputs
 
     def prefill(self, batch: PaddedPrompts) -> list[int]:
-        """Run the images and the rows with a fresh cache."""
+        """Run the images and the rows with a fresh cache; the network computes the positions itself."""
         self.reset()
         self._mask = batch.mask
-        images = self._image_inputs(batch.ids)
-        return self._step(batch.ids, {**self._masking(batch.ids.shape[1]), **images})
+        masking = {} if batch.mask is None else {"attention_mask": batch.mask}
+        return self._on_host(self._steps.begin(batch.ids, **masking, **self._image_inputs(batch.ids)))
 
     def _positions(self, mask: torch.Tensor, new_columns: int) -> dict[str, torch.Tensor]:
-        """Return the positions after the first step; the network computes those of the first step itself."""
-        if self._cache is None:
-            return {}
+        """Return the positions after the first step."""
         positions = super()._positions(mask, new_columns)["position_ids"] + self._network.model.rope_deltas
         return {"position_ids": positions.expand(3, -1, -1)}
 

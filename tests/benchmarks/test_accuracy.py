@@ -20,8 +20,15 @@ import sys
 sys.path.insert(0, {tests!r})
 
 from tests.scorers import BitScorer
+from inference_bench.errors import UnscorableError
 from inference_bench.model.interfaces import Likelihood
 from inference_bench.model.model import Model
+
+
+def limited(text):
+    if len(text) > 64:
+        raise UnscorableError("letters", len(text), "at most 64")
+    return BitScorer().text_likelihood(text)
 
 
 class Scorer(BitScorer):
@@ -49,6 +56,7 @@ _MODELS = {
     "scoring": {},
     "overflowing": {"likelihood": "Likelihood(float('nan'), 1, False)"},
     "silent": {"scorer": "super().scorer()"},
+    "limited": {"likelihood": "limited(text)"},
 }
 
 
@@ -132,6 +140,22 @@ def test_what_cannot_be_scored_is_a_row_and_the_rest_goes_on(
     for name in tasks:
         assert found["silent", name].status is Status.NOT_APPLICABLE
         assert found["silent", name].failure.cause == "silent does not score text"
+
+
+def test_an_item_that_is_too_long_is_left_out_and_named(tmp_path: Path, models: Path) -> None:
+    short = [{"id": f"q{number}", "context": "x", "choices": ["b", "aaa"], "answer": 0} for number in range(4)]
+    long = {"id": "the long one", "context": "x", "choices": ["a", "c" * 100], "answer": 0}
+    files = {"one": [*short[:2], long, *short[2:]], "all": [long]}
+    for name, items in files.items():
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    outcome = measure(tmp_path, models, ("limited",), tuple(str(tmp_path / f"{name}.jsonl") for name in files))
+    one, everything = outcome.run.results
+    assert one.status is Status.OK
+    assert figures(one)["accuracy"] == 1.0
+    assert {summary.n for summary in one.summaries} == {4}
+    assert any("1 of 5 items of one left out, first the long one: letters: got 100" in note for note in one.notes)
+    assert everything.status is Status.FAILED
+    assert "task all: no item can be scored, first the long one: letters: got 100" in everything.failure.cause
 
 
 def test_a_task_that_does_not_exist_is_refused_before_anything_is_measured(tmp_path: Path, models: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -87,3 +88,24 @@ def test_a_wrong_line_of_a_task_is_refused_before_anything_is_loaded(tmp_path, l
 
     with pytest.raises(InvalidValueError, match=words):
         prepare(Spec(("smollm2_135m_instruct",), ("accuracy",), axes={"task": (str(path),)}))
+
+
+def test_weights_of_another_size_are_cases_of_another_model(tmp_path):
+    """So compare, query and history never join them with the model's own; everything else is the model's."""
+    name = "smollm2_135m_instruct"
+    for folder, width in {"same": 576, "other": 64}.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "config.json").write_text(json.dumps({"model_type": "llama", "hidden_size": width}))
+    setups = tuple(Setup(weights=str(tmp_path / folder)) for folder in ("same", "other"))
+    prepared = prepare(Spec(models=(name,), benchmarks=("inference_speed",), setups=setups))
+    found = dict.fromkeys(case.model for case in prepared.plan.cases)
+    assert len(found) == 2
+    assert next(iter(found)) == name
+    (other,) = set(found) - {name}
+    assert other.startswith("local_other_")
+    assert prepared.models[other] is prepared.models[name]
+    assert prepared.files[other] == prepared.files[name]
+    for case in prepared.plan.cases:
+        assert prepared.benchmark(case).name == "inference_speed"
+    again = {case.id: case for case in prepared.plan.cases}
+    assert len(again) == len(prepared.plan.cases)

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 _ARTICLES = {"a", "an", "the"}
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(\D|$))")
-_PUNCTUATION = re.compile(r"(?<!\d)[^\w\s]|[^\w\s](?!\d)")
-"""Anything but letters, digits and white space, unless between two digits as in 3.5 and 10:30."""
+_OTHER = re.compile(r"[^\w\s]")
+"""Anything but letters, digits and white space: punctuation and symbols, but marks and invisible characters, too."""
+
+_VARIANTS = re.compile("[\u034f\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Marks that choose the drawing of a character and are no part of the word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,28 @@ def normalise(text: str) -> str:
     """Return an answer in the form in which answers are compared.
 
     NFKC and case folding; commas between thousands removed; other punctuation removed unless between two digits or the
-    minus of a number; English articles removed unless nothing else is left; white space as single spaces.
+    minus of a number; English articles removed; white space as single spaces. What would leave nothing is not removed.
+
+    The marks of a letter (accents, vowel signs, tones) are part of the word in every script. Characters that are not
+    seen (joiners, soft hyphens, marks of direction, variation selectors) are removed.
     """
-    text = unicodedata.normalize("NFKC", text).casefold()
-    words = _PUNCTUATION.sub(_blank, _THOUSANDS.sub("", text)).split()
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    text = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    text = _THOUSANDS.sub("", _VARIANTS.sub("", text))
+    words = _OTHER.sub(_replacement, text).split() or text.split()
     return " ".join([word for word in words if word not in _ARTICLES] or words)
 
 
-def _blank(match: re.Match[str]) -> str:
-    after = match.string[match.end() : match.end() + 1]
-    return "-" if match.group() in "-−" and after.isdigit() else " "
+def _replacement(match: re.Match[str]) -> str:
+    """Return what a character that is no letter or digit becomes."""
+    character, text, end = match.group(), match.string, match.end()
+    if unicodedata.category(character).startswith("M"):
+        return character
+    before, after = text[match.start() - 1 : match.start()], text[end : end + 1]
+    if _is_digit(before) and _is_digit(after):
+        return character
+    return "-" if character in "-−" and after.isdigit() else " "
+
+
+def _is_digit(text: str) -> bool:
+    return unicodedata.category(text) == "Nd" if text else False

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from inference_bench.benchmark.accuracy.item import Item, Score
+from inference_bench.errors import UnscorableError
 
 if TYPE_CHECKING:
     from inference_bench.model.interfaces import TextScorer
@@ -31,8 +32,10 @@ class Task(ABC):
     name: str
 
     @abstractmethod
-    def scores(self, scorer: TextScorer, limit: int, progress: Progress) -> Iterator[tuple[str, Score]]:
-        """Yield the name and score of each of at most ``limit`` items.
+    def scores(
+        self, scorer: TextScorer, limit: int, progress: Progress
+    ) -> Iterator[tuple[str, Score | UnscorableError]]:
+        """Yield the name and scores of each of at most ``limit`` items, or why this model cannot score it.
 
         Raises:
             TaskError: the task cannot be read or fetched.
@@ -50,12 +53,16 @@ class ItemTask(Task):
             TaskError: they cannot be read or fetched.
         """
 
-    def scores(self, scorer: TextScorer, limit: int, progress: Progress) -> Iterator[tuple[str, Score]]:
+    def scores(
+        self, scorer: TextScorer, limit: int, progress: Progress
+    ) -> Iterator[tuple[str, Score | UnscorableError]]:
         """Score a random sample: the sets are sorted by source, so their first items are not representative."""
         items = sample(self.items(progress), limit)
         for done, item in enumerate(items, 1):
-            for score in item.score(scorer):
-                yield item.id, score
+            try:
+                yield from ((item.id, score) for score in item.score(scorer))
+            except UnscorableError as error:
+                yield item.id, error
             progress(done, len(items))
 
 

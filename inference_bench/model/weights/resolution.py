@@ -11,6 +11,7 @@ from inference_bench.errors import InvalidValueError, UnknownNameError, WeightsE
 from inference_bench.model.model import Model
 from inference_bench.model.weights.cache import CacheEntry, Progress, cache_dir, find, store
 from inference_bench.model.weights.files import check_folder, combined_digest, file_sha256, weights_files
+from inference_bench.model.weights.identity import differing_sizes
 from inference_bench.model.weights.origins import GgufFile, Origin, origins_of
 from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.spec import Setup
@@ -36,7 +37,7 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
             progress(f"{error.args[0].partition(':')[0]}: using random weights of reduced size instead")
             return _random(setup.seed, "reduced")
     if setup.weights not in SOURCES:
-        return _local(setup.weights, progress)
+        return _local(model, setup.weights, progress)
     origins = _wanted(model, setup.weights)
     for origin in origins:
         if entry := _cached(origin, replaceable=setup.weights == origin.source):
@@ -53,11 +54,18 @@ def _random(seed: int, scale: str) -> ResolvedWeights:
     return ResolvedWeights("random", f"RANDOM weights (seed {seed}{reduced})", trained=False, scale=scale)
 
 
-def _local(given: str, progress: Progress) -> ResolvedWeights:
+def _local(model: type[Model], given: str, progress: Progress) -> ResolvedWeights:
     path = Path(given).expanduser().absolute()
     if path.is_file() and path.suffix == ".gguf":
         origin = GgufFile(path)
-        return _resolved(_cached(origin, replaceable=True) or _store(origin, progress), "local")
+        entry = _cached(origin, replaceable=True) or _store(origin, progress)
+        if other := differing_sizes(model, entry.path):
+            sizes = ", ".join(f"{key} {value}" for key, value in other)
+            raise WeightsError(
+                f"{path.name} is not {model.name}: {sizes}. With --weights {entry.path} it is measured under a name of "
+                "its own."
+            )
+        return _resolved(entry, "local")
     if path.is_dir():
         check_folder(path)
         progress(f"hashing the weights in {path.name}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -150,6 +152,10 @@ def test_a_pattern_takes_its_last_match(pattern: str, reply: str, value: float) 
         ("An apple", "apple"),
         ("ﬁve", "five"),
         ("−5", "-5"),
+        ("e\u0301t\u00e9", "\u00e9te\u0301"),
+        ("co\u00adoperate", "cooperate"),
+        ("\u200fשלום\u200f", "שלום"),
+        ("दिल्\u200dली", "दिल्ली"),
     ],
 )
 def test_normalisation_unites(one: str, other: str) -> None:
@@ -160,6 +166,31 @@ def test_normalisation_unites(one: str, other: str) -> None:
     ("one", "other"), [("3.5", "35"), ("-5", "5"), ("1,23", "123"), ("10:30", "1030"), ("a", "the"), ("x y", "xy")]
 )
 def test_normalisation_keeps_apart(one: str, other: str) -> None:
+    assert normalise(one) != normalise(other)
+
+
+def test_every_combining_mark_is_part_of_its_word() -> None:
+    """All marks of Unicode, of which ``\\w`` knows none: a word with the mark is another word than without."""
+    kept = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in ("Mn", "Mc")]
+    assert len(kept) > 2000
+    base = "\u0915"  # a letter that composes with few of them
+    drawn = [mark for mark in kept if normalise(f"{base}{mark}") == base]
+    assert all("VARIATION SELECTOR" in unicodedata.name(mark) or mark == "\u034f" for mark in drawn)
+    assert len({normalise(f"{base}{mark}") for mark in kept}) > 2000
+    assert all(" " not in normalise(f"{base}{mark}{base}") for mark in kept)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("पिता", "पीता"), ("दिन", "दान"), ("कि", "की")),  # Hindi
+        *(("ไม้", "ไม่"), ("ปา", "ป่า")),  # Thai
+        *(("கல்", "கால்"), ("বল", "বালা"), ("កា", "កី"), ("မာ", "မို"), ("ལ", "ལི")),  # Tamil, Bengali, Khmer, Burmese, Tibetan
+        *(("كَتَبَ", "كُتِبَ"), ("שָׁלֹם", "שִׁלֵּם")),  # Arabic and Hebrew with their points
+        *(("+", "-"), ("?", "!"), ("👍", "👎"), ("+", "")),  # nothing but symbols
+    ],
+)
+def test_words_that_differ_in_marks_or_symbols_only_differ(one: str, other: str) -> None:
     assert normalise(one) != normalise(other)
 
 

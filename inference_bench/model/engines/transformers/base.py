@@ -15,6 +15,7 @@ from inference_bench.model.engines.transformers.quantization import describe_int
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model
 from inference_bench.model.prompts import Prompts, random_ids, text_ids
+from inference_bench.model.weights.identity import differing_sizes
 from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.spec import DTYPES, Setup
 
@@ -61,6 +62,7 @@ class TransformersModel(Model):
         self.tokenizer: PreTrainedTokenizerBase | None = None
         self._setup = Setup()
         self._parameters = 0
+        self._titles: dict[str, object] = {}
 
     @classmethod
     def config(cls, scale: str = "full") -> dict[str, object]:
@@ -84,6 +86,7 @@ class TransformersModel(Model):
             auto_config, auto_tokenizer = transformers.AutoConfig, transformers.AutoTokenizer
             auto_network = getattr(transformers, self.auto_class)
         self._setup = setup
+        self._titles = self._titles_of(weights)
         device = _device(setup)
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(setup.threads)
@@ -129,6 +132,7 @@ class TransformersModel(Model):
 
         network = self.network
         return {
+            **self._titles,
             "architecture": type(network).__name__,
             "parameters": self._parameters,
             "parameter_bytes": parameter_bytes(network),
@@ -147,6 +151,12 @@ class TransformersModel(Model):
             if self.tokenizer
             else f"token ids drawn with seed {self._setup.seed}: no tokenizer",
         }
+
+    def _titles_of(self, weights: ResolvedWeights) -> dict[str, object]:
+        """Return the title and licence of weights that are not this model's; nothing for its own."""
+        if weights.path is None or not differing_sizes(type(self), weights.path):
+            return {}
+        return {"title": weights.label, "license": "unknown"}
 
     @property
     def network(self) -> PreTrainedModel:

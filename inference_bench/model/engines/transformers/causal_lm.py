@@ -9,12 +9,13 @@ from inference_bench.errors import NotApplicableError
 from inference_bench.model.engines.transformers.base import TransformersModel, import_transformers
 from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
+from inference_bench.model.engines.transformers.greedy_steps import greedy_steps
 from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator, TextScorer
 from inference_bench.model.prompts import Prompts
 
 if TYPE_CHECKING:
     import torch
-    from transformers import Cache, PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 
 class CausalLM(TransformersModel):
@@ -67,10 +68,7 @@ class CausalLM(TransformersModel):
 
 
 class CausalLMGenerator(TextGenerator):
-    """Greedy steps that give the tokens of ``generate(do_sample=False)`` without its overhead.
-
-    Neither attention mask nor position ids are passed: the model derives them for one unpadded sequence.
-    """
+    """Greedy steps that give the tokens of ``generate(do_sample=False)`` without its overhead (see ``GreedySteps``)."""
 
     def __init__(self, network: PreTrainedModel, prompts: Prompts) -> None:
         import torch
@@ -78,8 +76,7 @@ class CausalLMGenerator(TextGenerator):
         self._torch = torch
         self._network = network
         self._prompts = prompts
-        self._cache: Cache | None = None
-        self._token: torch.Tensor | None = None
+        self._steps = greedy_steps(network)
 
     def prompt(self, length: int) -> Prompt:
         """Return the first ``length`` token ids as a tensor of shape (1, length) on the device.
@@ -92,30 +89,22 @@ class CausalLMGenerator(TextGenerator):
 
     def reset(self) -> None:
         """Free the cache of the last sequence."""
-        self._cache = self._token = None
+        self._steps.reset()
 
     def prefill(self, prompt: Prompt) -> int:
         """Run the prompt with a fresh cache; only the last position goes through the head."""
-        self.reset()
-        return self._step(input_ids=prompt)
+        return self._on_host(self._steps.begin(prompt))
 
     def decode(self) -> int:
         """Run the last token, which is still on the device."""
-        return self._step(input_ids=self._token)
+        return self._on_host(self._steps.advance())
 
     def generate(self, prompt: Prompt, new_tokens: int) -> Sequence[int]:
         """Call transformers' ``generate`` with plain greedy settings and no end-of-sequence token."""
         return self._generate(new_tokens, input_ids=prompt, attention_mask=self._torch.ones_like(prompt))
 
-    def _step(self, **inputs: torch.Tensor | None) -> int:
-        with self._torch.inference_mode():
-            output = self._network(**inputs, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
-            self._cache = output.past_key_values
-            # generate() uses a float32 copy; the conversion is exact, and argmax takes the first of equals in both.
-            chosen = output.logits[:, -1].argmax(-1, keepdim=True)
-            self._token = chosen
-            token: int = chosen.item()  # waits for the device
-        return token
+    def _on_host(self, token: torch.Tensor) -> int:
+        return int(token.item())  # waits for the device
 
     def _generate(self, new_tokens: int, **inputs: torch.Tensor) -> Sequence[int]:
         network: Any = self._network  # without generate() in transformers' annotations

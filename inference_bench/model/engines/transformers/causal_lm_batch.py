@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
+from inference_bench.model.engines.transformers.greedy_steps import greedy_steps
 from inference_bench.model.interfaces import BatchGenerator
 from inference_bench.model.prompts import Prompts
 
 if TYPE_CHECKING:
     import torch
-    from transformers import Cache, PreTrainedModel
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,8 @@ class CausalLMBatchGenerator(BatchGenerator):
         self._torch = torch
         self._network = network
         self._prompts = prompts
-        self._cache: Cache | None = None
+        self._steps = greedy_steps(network)
         self._mask: torch.Tensor | None = None
-        self._tokens: torch.Tensor | None = None
 
     def prompts(self, lengths: Sequence[int]) -> PaddedPrompts:
         """Return one row per length on the device; row ``i`` is the single prompt of ``lengths[i]`` tokens.
@@ -66,19 +66,20 @@ class CausalLMBatchGenerator(BatchGenerator):
 
     def reset(self) -> None:
         """Free the cache of the last batch."""
-        self._cache = self._mask = self._tokens = None
+        self._steps.reset()
+        self._mask = None
 
     def prefill(self, batch: PaddedPrompts) -> list[int]:
         """Run the prompts with a fresh cache; only the last position of each goes through the head."""
         self.reset()
         self._mask = batch.mask
-        return self._step(batch.ids, self._masking(batch.ids.shape[1]))
+        return self._on_host(self._steps.begin(batch.ids, **self._masking(batch.ids.shape[1])))
 
     def decode(self) -> list[int]:
         """Run each row's last token."""
         if self._mask is not None:
             self._mask = self._torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], dim=1)
-        return self._step(self._tokens, self._masking(1))
+        return self._on_host(self._steps.advance(**self._masking(1)))
 
     def _masking(self, new_columns: int) -> dict[str, torch.Tensor]:
         """Return the arguments that describe padding; empty without padding."""
@@ -93,12 +94,6 @@ class CausalLMBatchGenerator(BatchGenerator):
         """
         return {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -new_columns:]}
 
-    def _step(self, ids: torch.Tensor | None, masking: dict[str, torch.Tensor]) -> list[int]:
-        with self._torch.inference_mode():
-            output = self._network(
-                input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **masking
-            )
-            self._cache = output.past_key_values
-            self._tokens = output.logits[:, -1].argmax(-1, keepdim=True)
-            tokens: list[int] = self._tokens.flatten().tolist()  # waits for the device
-        return tokens
+    def _on_host(self, tokens: torch.Tensor) -> list[int]:
+        found: list[int] = tokens.flatten().tolist()  # waits for the device
+        return found

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.errors import InvalidValueError, NotApplicableError
+from inference_bench.errors import InvalidValueError, NotApplicableError, UnscorableError
+from inference_bench.model.engines.transformers.greedy_steps import greedy_steps, takes
+from inference_bench.model.engines.transformers.network_kinds import can_be_continued, reads_ahead
+from inference_bench.model.engines.transformers.special_tokens import SpecialTokens, special_tokens
 from inference_bench.model.interfaces import Likelihood, TextScorer
 
 if TYPE_CHECKING:
@@ -20,6 +23,9 @@ _POSITIONS = 512
 
 class CausalLMScorer(TextScorer):
     """Scores at batch size 1, except that the choices of one question share the cache of their context.
+
+    Where a cache cannot be continued with several tokens (a recurrent state, rotary factors that depend on the length),
+    each choice is run whole with its context.
 
     Texts are tokenised as in lm-evaluation-harness, so that results can be compared item by item.
 
@@ -44,6 +50,8 @@ class CausalLMScorer(TextScorer):
         self._tokenizer = tokenizer
         self._ids = ids
         self._limit = limit
+        self._special: SpecialTokens | None = None
+        self._continues: bool | None = None
 
     def log_likelihoods(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Run the context once and all continuations as one batch on copies of its cache.
@@ -51,15 +59,18 @@ class CausalLMScorer(TextScorer):
         A context that is too long for the network is truncated at its beginning.
 
         Raises:
-            InvalidValueError: a continuation without tokens, or longer than the network's limit.
+            UnscorableError: a continuation without tokens, or longer than the network's limit.
             NotApplicableError: random weights, which have no tokenizer.
         """
         head, tails = self._encode(context, continuations)
         longest = max(map(len, tails))
         if min(map(len, tails)) == 0 or longest > self._limit:
             lengths = ", ".join(str(len(tail)) for tail in tails)
-            raise InvalidValueError("tokens of the continuations", lengths, f"1 to {self._limit} each")
-        first, cache = self._prefill(head[-(self._limit + 1 - longest) :])
+            raise UnscorableError("tokens of the continuations", lengths, f"1 to {self._limit} each")
+        head = head[-(self._limit + 1 - longest) :]
+        if not self._can_continue:
+            return [self._likelihood_of(head, tail) for tail in tails]
+        first, cache = self._prefill(head)
         # Each row becomes a copy of row 0, as in a beam search, which every kind of cache supports.
         first_row: Any = self._torch.zeros(len(tails), dtype=self._torch.long, device=self._network.device)
         cache.reorder_cache(first_row)
@@ -78,12 +89,12 @@ class CausalLMScorer(TextScorer):
         """Run windows of the longest length, without overlap, each after the last token of the previous one.
 
         Raises:
-            InvalidValueError: a text without tokens.
+            UnscorableError: a text without tokens.
             NotApplicableError: random weights, which have no tokenizer.
         """
-        ids = self._tokens(text, special=False)
+        ids = self._plain_tokens(text)
         if not ids:
-            raise InvalidValueError("text", text, "at least one token")
+            raise UnscorableError("text", text, "at least one token")
         inputs = [self._first_token(), *ids[:-1]]
         total, greedy = 0.0, True
         for begin in range(0, len(ids), self._limit):
@@ -97,11 +108,11 @@ class CausalLMScorer(TextScorer):
         """Generate token by token; a prompt too long for the network loses its beginning.
 
         Raises:
-            InvalidValueError: more new tokens than the network takes.
+            UnscorableError: more new tokens than the network takes.
             NotApplicableError: random weights, which have no tokenizer.
         """
         if not 1 <= new_tokens < self._limit:
-            raise InvalidValueError("new tokens", new_tokens, f"1 to {self._limit - 1}")
+            raise UnscorableError("new tokens", new_tokens, f"1 to {self._limit - 1}")
         ends = self._ends()
         ids = self._tokens(prompt)[-(self._limit - new_tokens) :] or [self._first_token()]
         tokens: list[int] = []
@@ -140,14 +151,23 @@ class CausalLMScorer(TextScorer):
         and then split.
         """
         if not context:
-            return [self._first_token()], [self._tokens(text, special=False) for text in continuations]
+            return [self._first_token()], [self._plain_tokens(text) for text in continuations]
         shorter = context.rstrip()
         space = context[len(shorter) :]
         head = self._tokens(shorter)
         tails = [self._tokens(shorter + space + text)[len(head) :] for text in continuations]
         return head or [self._first_token()], tails
 
-    def _tokens(self, text: str, *, special: bool = True) -> list[int]:
+    def _tokens(self, text: str) -> list[int]:
+        """Return the ids of a text that goes on: begun once, and without an end token that the tokenizer appends."""
+        if self._special is None:
+            self._special = special_tokens(self._encoded)
+        return self._special.begin(self._plain_tokens(text))
+
+    def _plain_tokens(self, text: str) -> list[int]:
+        return self._encoded(text, False)
+
+    def _encoded(self, text: str, special: bool) -> list[int]:
         ids: list[int] = self._known_tokenizer(text, add_special_tokens=special)["input_ids"]
         return ids
 
@@ -175,23 +195,62 @@ class CausalLMScorer(TextScorer):
             output = self._network(input_ids=self._tensor([ids]), use_cache=True, logits_to_keep=1)
         return output.logits, output.past_key_values
 
+    @property
+    def _can_continue(self) -> bool:
+        if self._continues is None:
+            if reads_ahead(self._network):
+                raise NotApplicableError("this network reads a text in both directions: it gives no likelihood of it")
+            self._continues = can_be_continued(self._network)
+        return self._continues
+
+    def _likelihood_of(self, head: Sequence[int], tail: Sequence[int]) -> Likelihood:
+        """Run a context and its continuation in one piece; only the logits before the continuation are kept."""
+        inputs, targets = self._tensor([[*head, *tail[:-1]]]), self._tensor([tail])
+        scores, greedy = self._whole(inputs, targets)
+        return Likelihood(scores.sum().item(), len(tail), bool(greedy.all()))
+
     def _run(
         self, inputs: torch.Tensor, targets: torch.Tensor, cache: Cache | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return each target's log-likelihood and whether it is the most likely token, both of shape (rows, length)."""
+        if not self._can_continue:
+            return self._whole(inputs, targets)
         rows, length = inputs.shape
-        step = max(1, _POSITIONS // rows)
-        scores = [self._torch.empty(rows, 0, dtype=self._torch.float64, device=inputs.device)]
-        greedy = [self._torch.empty(rows, 0, dtype=self._torch.bool, device=inputs.device)]
-        for begin in range(0, length, step):
-            piece = slice(begin, begin + step)
+        found = []
+        for piece in _pieces(length, max(1, _POSITIONS // rows)):
             with self._torch.inference_mode():
                 output = self._network(input_ids=inputs[:, piece], past_key_values=cache, use_cache=True)
             cache = output.past_key_values
-            rated, same = self._rate(output.logits, targets[:, piece])
-            scores.append(rated)
-            greedy.append(same)
-        return self._torch.cat(scores, 1), self._torch.cat(greedy, 1)
+            found.append(self._rate(output.logits, targets[:, piece]))
+        return self._joined(found, inputs)
+
+    def _whole(self, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the same without a cache, for the last inputs if there are fewer targets.
+
+        Each piece of the logits is computed by a pass over the whole sequence: rotary factors may depend on its length.
+        """
+        before = inputs.shape[1] - targets.shape[1]
+        found = []
+        for piece in _pieces(targets.shape[1], max(1, _POSITIONS // len(inputs))):
+            places = self._torch.arange(before + piece.start, before + piece.stop, device=inputs.device)
+            found.append(self._rate(self._logits_at(inputs, places), targets[:, piece]))
+        return self._joined(found, inputs)
+
+    def _logits_at(self, inputs: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        options: dict[str, object] = {"logits_to_keep": places} if takes(self._network, "logits_to_keep") else {}
+        options |= {"use_cache": False} if takes(self._network, "use_cache") else {}
+        with self._torch.inference_mode():
+            logits: torch.Tensor = self._network(input_ids=inputs, **options).logits
+        return logits if "logits_to_keep" in options else logits[:, places]
+
+    def _joined(
+        self, found: Sequence[tuple[torch.Tensor, torch.Tensor]], like: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Join pieces along their length; there may be none."""
+        rows, torch = len(like), self._torch
+        scores = [torch.empty(rows, 0, dtype=torch.float64, device=like.device), *(of for of, _ in found)]
+        greedy = [torch.empty(rows, 0, dtype=torch.bool, device=like.device), *(of for _, of in found)]
+        return torch.cat(scores, 1), torch.cat(greedy, 1)
 
     def _rate(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the targets' log-likelihoods, in float64 for exact sums, and whether each is the most likely token."""
@@ -201,12 +260,10 @@ class CausalLMScorer(TextScorer):
 
     def _steps(self, ids: Sequence[int], new_tokens: int) -> Iterator[int]:
         """Yield tokens one by one; each step runs on demand."""
-        inputs, cache = self._tensor([ids]), None
-        for _ in range(new_tokens):
-            with self._torch.inference_mode():
-                output = self._network(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache, inputs = output.past_key_values, output.logits[:, -1].argmax(-1, keepdim=True)
-            yield inputs.item()
+        steps = greedy_steps(self._network)
+        yield int(steps.begin(self._tensor([ids])).item())
+        for _ in range(new_tokens - 1):
+            yield int(steps.advance().item())
 
     def _check(self, length: int) -> None:
         if length > self._limit:
@@ -214,3 +271,8 @@ class CausalLMScorer(TextScorer):
 
     def _tensor(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         return self._torch.tensor(rows, device=self._network.device)
+
+
+def _pieces(length: int, step: int) -> Iterator[slice]:
+    for begin in range(0, length, step):
+        yield slice(begin, min(begin + step, length))

@@ -15,6 +15,7 @@ from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
 from tests.scorers import byte_tokenizer
+from tests.tiny_networks import CONFIGS, tiny
 
 ARCHITECTURES = ("smollm2_135m_instruct", "glm_4_7_flash", "qwen3_coder_next", "qwen3_coder_30b_a3b_instruct")
 """Grouped-query, latent and linear attention, and mixtures of experts: each keeps another kind of cache."""
@@ -118,6 +119,68 @@ def test_positions_are_run_in_pieces(model: CausalLM, scorer: CausalLMScorer, mo
     pieces = scorer.log_likelihoods(CONTEXT, CONTINUATIONS)
     values = [[likelihood.log_likelihood for likelihood in found] for found in (whole, pieces)]
     assert values[0] == pytest.approx(values[1], rel=1e-6)
+
+
+TEMPLATES = {"none": ["$A"], "begin": ["<s>", "$A"], "end": ["$A", "</s>"], "both": ["<s>", "$A", "</s>"]}
+
+
+def templated(parts: list[str]) -> Any:
+    """Return the byte tokenizer with special tokens around each text."""
+    from tokenizers import processors
+
+    tokenizer = byte_tokenizer()
+    ids = [(name, tokenizer.convert_tokens_to_ids(name)) for name in ("<s>", "</s>")]
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single=parts, special_tokens=ids)
+    return tokenizer
+
+
+@pytest.mark.parametrize("parts", TEMPLATES.values(), ids=TEMPLATES)
+def test_an_end_token_that_the_tokenizer_appends_is_no_part_of_a_text(model: CausalLM, parts: list[str]) -> None:
+    tokenizer = templated(parts)
+    begin = [tokenizer.bos_token_id] if "<s>" in parts else []
+    scorer = CausalLMScorer(model.network, tokenizer, model.text_ids, limit=64)
+    for likelihood, text in zip(scorer.log_likelihoods(CONTEXT, CONTINUATIONS), CONTINUATIONS, strict=True):
+        ids = [*begin, *tokenizer(CONTEXT + text, add_special_tokens=False)["input_ids"]]
+        expected, _ = plain(model.network, ids, len(begin) + len(CONTEXT))
+        assert likelihood.tokens == len(text)
+        assert likelihood.log_likelihood == pytest.approx(expected, rel=1e-5)
+    assert scorer._tokens("fox") == [*begin, *tokenizer("fox", add_special_tokens=False)["input_ids"]]
+
+
+@pytest.mark.parametrize("parts", TEMPLATES.values(), ids=TEMPLATES)
+def test_a_text_that_begins_with_the_first_token_gets_no_second(model: CausalLM, parts: list[str]) -> None:
+    """Chat templates write it themselves."""
+    tokenizer = templated(parts)
+    tokens = CausalLMScorer(model.network, tokenizer, model.text_ids, limit=64)._tokens("<s>fox")
+    assert tokens == [tokenizer.bos_token_id, *tokenizer("fox", add_special_tokens=False)["input_ids"]]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_choices_and_texts_are_those_of_plain_passes(name: str) -> None:
+    """On every kind of cache and of positions, or without one, across the lengths at which they change."""
+    network, tokenizer = tiny(name), byte_tokenizer()
+    scorer = CausalLMScorer(network, tokenizer, lambda count: [0] * count, 128)
+    context, choices = "The quick brown fox jumps o", ["ver", "ut of its box and runs"]
+    if name.startswith("xlnet"):
+        with pytest.raises(NotApplicableError, match="reads a text in both directions"):
+            scorer.log_likelihoods(context, choices)
+        return
+    for likelihood, text in zip(scorer.log_likelihoods(context, choices), choices, strict=True):
+        expected, same = plain(network, tokenizer(context + text)["input_ids"], len(context))
+        assert likelihood.log_likelihood == pytest.approx(expected, rel=1e-4)
+        assert likelihood.greedy == same
+    ids = [tokenizer.bos_token_id, *tokenizer(context)["input_ids"]]
+    assert scorer.text_likelihood(context).log_likelihood == pytest.approx(plain(network, ids, 1)[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["llama", "phi3 longrope", "mamba", "openai-gpt without a cache"])
+def test_logits_in_pieces_are_those_of_the_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference_bench.model.engines.transformers.causal_lm_scorer._POSITIONS", 7)
+    network, tokenizer = tiny(name), byte_tokenizer()
+    scorer = CausalLMScorer(network, tokenizer, lambda count: [0] * count, 128)
+    text = "The quick brown fox jumps over the lazy dog."
+    ids = [tokenizer.bos_token_id, *tokenizer(text)["input_ids"]]
+    assert scorer.text_likelihood(text).log_likelihood == pytest.approx(plain(network, ids, 1)[0], rel=1e-4)
 
 
 @pytest.mark.parametrize("text", ["", "x" * 65])
