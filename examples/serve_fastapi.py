@@ -122,7 +122,7 @@ def application(chatter: Chatter, profiler: Profiler) -> FastAPI:
     app = FastAPI(title="chat completions, profiled")
 
     # ---- profiling
-    app.add_middleware(ProfilerMiddleware, profiler=profiler)
+    app.add_middleware(ProfilerMiddleware, profiler=profiler, exclude=["/metrics", "/profile", "/trace"])
     app.mount("/profile", WatchEndpoint(profiler))
     registry = CollectorRegistry()
     registry.register(PrometheusCollector(profiler))

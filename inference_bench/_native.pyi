@@ -265,6 +265,10 @@ class SpanRecords:
     """The records of a drain or a snapshot, and a source of Arrow data: `pyarrow.table(recorder.drain())`."""
 
     def __len__(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that it holds: 42 bytes per record, 48 per matched pair of halves, and a fixed part."""
+
     def records(self) -> Table:
         """Return name, kind (span, begin, end, instant, counter), thread, id, value, begin_ns, end_ns, raised."""
 

@@ -29,13 +29,25 @@ std::shared_ptr<const Labels> kind_labels() {
     return labels;
 }
 
+// All names so far, copied only where some came since the last call: a flight recorder keeps thousands of batches. The
+// caller holds the GIL.
+std::shared_ptr<const Labels> shared_names() {
+    static auto* const names = new std::shared_ptr<const Labels>(std::make_shared<const Labels>(interned_names()));
+    if ((*names)->size() != interned_count()) *names = std::make_shared<const Labels>(interned_names());
+    return *names;
+}
+
 // The result of a drain or a snapshot: every record, and the spans among them.
 class SpanRecords {
   public:
-    explicit SpanRecords(DrainedSpans drained)
-        : drained_(std::move(drained)), names_(std::make_shared<const Labels>(interned_names())) {}
+    SpanRecords(DrainedSpans drained, std::shared_ptr<const Labels> names)
+        : drained_(std::move(drained)), names_(std::move(names)) {}
 
     [[nodiscard]] std::size_t size() const noexcept { return drained_.records.rows; }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return kObjectBytes + size() * RecordColumns::kRowBytes + drained_.matched.capacity() * sizeof(MatchedSpan);
+    }
 
     [[nodiscard]] Table records() const {
         const RecordColumns& r = drained_.records;
@@ -54,6 +66,9 @@ class SpanRecords {
     }
 
   private:
+    // The Python object, this one, the block's control block, and what malloc() adds to each.
+    static constexpr std::size_t kObjectBytes = sizeof(DrainedSpans) + 256;
+
     const DrainedSpans drained_;
     const std::shared_ptr<const Labels> names_;
 };
@@ -76,6 +91,15 @@ py::dict counts(SpanRecorder& recorder) {
                     "lost_full"_a = c.lost_full, "overwritten"_a = c.overwritten, "open"_a = c.open,
                     "unmatched_begins"_a = c.unmatched_begins, "unmatched_ends"_a = c.unmatched_ends,
                     "memory_bytes"_a = c.memory_bytes);
+}
+
+template <DrainedSpans (SpanRecorder::*Read)()>
+std::unique_ptr<SpanRecords> read(SpanRecorder& recorder) {
+    DrainedSpans drained = [&] {
+        const WithoutGil released;
+        return (recorder.*Read)();
+    }();
+    return std::make_unique<SpanRecords>(std::move(drained), shared_names());
 }
 
 template <Table (SpanRecords::*Make)() const>
@@ -121,6 +145,7 @@ void register_spans(py::module_& m) {
 
     NativeClass<SpanRecords>(m, "SpanRecords", "The records of a drain or a snapshot.")
         .def("__len__", &SpanRecords::size)
+        .def_property_readonly("memory_bytes", &SpanRecords::memory_bytes)
         .def("records", &table_of<&SpanRecords::records>)
         .def("spans", &table_of<&SpanRecords::spans>)
         .def(
@@ -153,10 +178,8 @@ void register_spans(py::module_& m) {
         .def_property_readonly("capacity", &SpanRecorder::capacity)
         .def_property_readonly("mode",
                                [](const SpanRecorder& self) { return self.overwrites() ? "overwrite" : "discard"; })
-        .def(
-            "drain", [](SpanRecorder& self) { return std::make_unique<SpanRecords>(self.drain()); }, NoGil())
-        .def(
-            "snapshot", [](SpanRecorder& self) { return std::make_unique<SpanRecords>(self.snapshot()); }, NoGil())
+        .def("drain", &read<&SpanRecorder::drain>)
+        .def("snapshot", &read<&SpanRecorder::snapshot>)
         .def("counts", &counts);
 }
 

@@ -42,6 +42,12 @@ std::uint32_t intern_name(std::string_view name) {
     return id;
 }
 
+std::size_t interned_count() {
+    NameTable& t = table();
+    const std::lock_guard<std::mutex> lock(t.mutex);
+    return t.names.size();
+}
+
 std::vector<std::string> interned_names() {
     NameTable& t = table();
     const std::lock_guard<std::mutex> lock(t.mutex);

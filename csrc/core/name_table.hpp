@@ -1,6 +1,7 @@
 // Names as small numbers, so that a record holds no string. Process-wide, since spans outlive recorders.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@ constexpr std::uint32_t kMaxNames = 1U << 16;
 
 // The same number for the same name. std::length_error beyond kMaxNames.
 [[nodiscard]] std::uint32_t intern_name(std::string_view name);
+
+// How many there are. A name keeps its number, and none is ever removed.
+[[nodiscard]] std::size_t interned_count();
 
 // All so far, in the order of their numbers.
 [[nodiscard]] std::vector<std::string> interned_names();

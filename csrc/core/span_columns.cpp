@@ -12,15 +12,23 @@ constexpr std::size_t kStretch = 512;
 
 }  // namespace
 
-RecordColumns::RecordColumns(std::size_t capacity)
-    : name(capacity),
-      kind(capacity),
-      thread(capacity),
-      id(capacity),
-      value(capacity),
-      begin_ns(capacity),
-      end_ns(capacity),
-      raised(capacity) {}
+RecordColumns::RecordColumns(std::size_t capacity) {
+    const std::shared_ptr<char[]> block(new char[capacity * kRowBytes]);
+    std::size_t offset = 0;
+    const auto take = [&](auto& column) {
+        column = {block, offset};
+        offset += capacity * sizeof(column[0]);
+    };
+    // The widest first, so that each is aligned.
+    take(id);
+    take(value);
+    take(begin_ns);
+    take(end_ns);
+    take(name);
+    take(thread);
+    take(kind);
+    take(raised);
+}
 
 void RecordColumns::append(const SpanRecord* records, std::size_t n, std::int32_t of_thread) noexcept {
     std::uint64_t begin[kStretch];

@@ -18,6 +18,9 @@ class NumberColumn {
   public:
     NumberColumn() = default;
     explicit NumberColumn(std::size_t n) : numbers_(new T[n]) {}
+    // Numbers inside a block that several columns share.
+    NumberColumn(const std::shared_ptr<char[]>& block, std::size_t offset)
+        : numbers_(block, reinterpret_cast<T*>(block.get() + offset)) {}
 
     [[nodiscard]] T& operator[](std::size_t i) const noexcept { return numbers_.get()[i]; }
     [[nodiscard]] const T* data() const noexcept { return numbers_.get(); }
@@ -27,9 +30,11 @@ class NumberColumn {
     std::shared_ptr<T[]> numbers_;
 };
 
-// All records, as they were written. A moment begins and ends at once.
+// All records, as they were written. A moment begins and ends at once. One block of memory, kRowBytes per row.
 struct RecordColumns {
-    explicit RecordColumns(std::size_t capacity);  // std::bad_alloc; memory is only touched where rows are written
+    static constexpr std::size_t kRowBytes = 4 * sizeof(std::int64_t) + 2 * sizeof(std::int32_t) + 2;
+
+    explicit RecordColumns(std::size_t capacity);  // std::bad_alloc
 
     void append(const SpanRecord* records, std::size_t n, std::int32_t thread) noexcept;
     [[nodiscard]] std::vector<SpanHalf> halves() const;

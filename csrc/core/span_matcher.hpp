@@ -25,6 +25,8 @@ struct MatchedSpan {
 
 class SpanMatcher {
   public:
+    static constexpr std::size_t kOpenBytes = 96;  // one open span in the map below
+
     // At most so many spans are held open; beyond that the oldest are given up, and counted.
     explicit SpanMatcher(std::size_t max_open) : max_open_(max_open) {}
 
@@ -34,6 +36,9 @@ class SpanMatcher {
     [[nodiscard]] std::vector<MatchedSpan> match(std::vector<SpanHalf> halves);
 
     [[nodiscard]] std::size_t open() const noexcept { return open_.size(); }
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return open_.size() * kOpenBytes + early_ends_.capacity() * sizeof(SpanHalf);
+    }
     [[nodiscard]] std::uint64_t unmatched_begins() const noexcept { return unmatched_begins_; }  // begun anew, given up
     [[nodiscard]] std::uint64_t unmatched_ends() const noexcept { return unmatched_ends_; }
 

@@ -28,11 +28,18 @@ SpanChunk* renew_chunk() noexcept {
     const bool kept = chunk != nullptr && pthread_setspecific(registry.thread_exit, chunk) == 0;
     if (!kept) {
         if (chunk != nullptr) chunk->close();
-        recorder->lost_full_.fetch_add(1, std::memory_order_relaxed);
         return nullptr;
     }
     span_producer = {chunk, recorder->serial_};
     return chunk;
+}
+
+void record_without_chunk(const SpanRecord& made) noexcept {
+    SpanRecorder* const recorder = SpanRegistry::get().running.load(std::memory_order_acquire);
+    if (recorder == nullptr) return;
+    const bool shared =
+        recorder->overwrites() && recorder->shared_.add(made, static_cast<std::int32_t>(syscall(SYS_gettid)));
+    if (!shared) recorder->lost_full_.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace inference_bench::detail

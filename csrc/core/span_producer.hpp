@@ -25,8 +25,11 @@ extern std::atomic<std::uint64_t> running_recorder;
 
 extern std::atomic<bool> last_recorder_closed;
 
-// A new chunk for this thread, or null and one more record lost.
+// A new chunk for this thread, or null if none can be had.
 [[nodiscard]] SpanChunk* renew_chunk() noexcept;
+
+// Records where renew_chunk() gave none: a flight recorder shares room among such threads, others count a loss.
+void record_without_chunk(const SpanRecord& made) noexcept;
 
 }  // namespace detail
 
@@ -47,7 +50,7 @@ inline void record(const SpanRecord& made) noexcept {
     if (__builtin_expect(detail::span_producer.recorder != running, 0) ||
         __builtin_expect(chunk->size.load(std::memory_order_relaxed) == SpanChunk::kRecords, 0)) {
         chunk = detail::renew_chunk();
-        if (chunk == nullptr) return;
+        if (chunk == nullptr) return detail::record_without_chunk(made);
     }
     const std::uint32_t size = chunk->size.load(std::memory_order_relaxed);
     chunk->records[size] = made;

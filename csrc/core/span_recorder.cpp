@@ -40,6 +40,7 @@ SpanRecorder::SpanRecorder(const SpanRecorderOptions& options)
     : options_(checked(options)),
       serial_(++SpanRegistry::get().serials),
       chunks_(chunks_for(options.capacity), options.overwrite),
+      shared_(static_cast<std::size_t>(options.capacity)),
       matcher_(static_cast<std::size_t>(options.capacity)) {
     SpanRegistry::get().recorders.add(
         this);  // last: others look at it from here on, and what throws above leaves no trace
@@ -114,26 +115,44 @@ std::vector<std::pair<std::uint64_t, SpanChunk*>> SpanRecorder::chunks_by_age() 
     return found;
 }
 
-DrainedSpans SpanRecorder::read(bool take) {
-    calibrate_clock();
-    const std::lock_guard<std::mutex> lock(reader_);
-    const auto chunks = chunks_by_age();
-    DrainedSpans out{RecordColumns(stored_records_ + chunks.size() * SpanChunk::kRecords), {}};
-    for (const Stored& s : stored_) out.records.append(s.records.get(), s.size, s.thread);
-    for (const auto& [sequence, chunk] : chunks) {
+std::vector<SpanRecorder::Unread> SpanRecorder::unread() {
+    std::vector<Unread> found;
+    for (const auto& [sequence, chunk] : chunks_by_age()) {
         // Each for itself, so that a flight recorder goes on in all the others. One that was overwritten since it was
         // found holds what is younger than all of these, and waits for the next time.
         if (!chunks_.pin(*chunk)) continue;
-        const bool same = chunk->sequence.load(std::memory_order_relaxed) == sequence;
-        const std::uint32_t from = chunk->drained;
-        const std::uint32_t to = same ? chunk->size.load(std::memory_order_acquire) : from;
-        out.records.append(chunk->records + from, to - from, chunk->thread);
-        if (take) {
-            chunks_.unpin_drained(*chunk, to);
-        } else {
-            chunks_.unpin(*chunk);
+        if (chunk->sequence.load(std::memory_order_relaxed) == sequence) {
+            found.push_back({chunk, sequence, chunk->drained, chunk->size.load(std::memory_order_acquire)});
         }
+        chunks_.unpin(*chunk);
     }
+    return found;
+}
+
+void SpanRecorder::append(const Unread& part, bool take, RecordColumns& records) noexcept {
+    SpanChunk& chunk = *part.chunk;
+    if (!chunks_.pin(chunk)) return;
+    const bool same = chunk.sequence.load(std::memory_order_relaxed) == part.sequence;
+    if (same) records.append(chunk.records + part.from, part.to - part.from, chunk.thread);
+    if (same && take) {
+        chunks_.unpin_drained(chunk, part.to);
+    } else {
+        chunks_.unpin(chunk);
+    }
+}
+
+DrainedSpans SpanRecorder::read(bool take) {
+    calibrate_clock();
+    const std::lock_guard<std::mutex> lock(reader_);
+    // Counted before it is copied: a batch has the size of its records, since a flight recorder keeps many small ones.
+    const std::vector<Unread> parts = unread();
+    const std::size_t shared = shared_.size();
+    std::size_t rows = stored_records_ + shared;
+    for (const Unread& part : parts) rows += part.to - part.from;
+    DrainedSpans out{RecordColumns(rows), {}};
+    for (const Stored& s : stored_) out.records.append(s.records.get(), s.size, s.thread);
+    for (const Unread& part : parts) append(part, take, out.records);
+    shared_.read(shared, take, out.records);
     if (take) {
         drained_ += out.records.rows;
         stored_.clear();
@@ -142,6 +161,7 @@ DrainedSpans SpanRecorder::read(bool take) {
     } else {
         out.matched = SpanMatcher(static_cast<std::size_t>(options_.capacity)).match(out.records.halves());
     }
+    out.matched.shrink_to_fit();
     return out;
 }
 
@@ -150,7 +170,7 @@ DrainedSpans SpanRecorder::snapshot() { return read(/*take=*/false); }
 
 SpanCounts SpanRecorder::counts() {
     const std::lock_guard<std::mutex> lock(reader_);
-    std::uint64_t waiting = stored_records_;
+    std::uint64_t waiting = stored_records_ + shared_.size();
     for (std::size_t i = 0; i < chunks_.size(); ++i) {
         SpanChunk& chunk = chunks_[i];
         if (!chunks_.pin(chunk)) continue;
@@ -161,11 +181,12 @@ SpanCounts SpanRecorder::counts() {
     c.recorded = drained_ + waiting;
     c.waiting = waiting;
     c.lost_full = lost_full_.load(std::memory_order_relaxed);
-    c.overwritten = chunks_.overwritten();
+    c.overwritten = chunks_.overwritten() + shared_.overwritten();
     c.open = matcher_.open();
     c.unmatched_begins = matcher_.unmatched_begins();
     c.unmatched_ends = matcher_.unmatched_ends();
-    c.memory_bytes = chunks_.size() * sizeof(SpanChunk) + stored_records_ * sizeof(SpanRecord);
+    c.memory_bytes = chunks_.size() * sizeof(SpanChunk) + stored_records_ * sizeof(SpanRecord) +
+                     shared_.memory_bytes() + matcher_.memory_bytes();
     return c;
 }
 

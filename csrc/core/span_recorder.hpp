@@ -10,6 +10,7 @@
 
 #include "fork_registry.hpp"
 #include "native_thread.hpp"
+#include "shared_spans.hpp"
 #include "span_chunks.hpp"
 #include "span_columns.hpp"
 #include "span_matcher.hpp"
@@ -56,7 +57,8 @@ class SpanRecorder {
     [[nodiscard]] bool running() const noexcept;
     [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
 
-    [[nodiscard]] DrainedSpans drain();     // takes all records away
+    // Takes all records away. Those of threads without a chunk come last.
+    [[nodiscard]] DrainedSpans drain();
     [[nodiscard]] DrainedSpans snapshot();  // looks at them: spans from earlier drains are not matched
     [[nodiscard]] SpanCounts counts();
 
@@ -65,6 +67,7 @@ class SpanRecorder {
 
   private:
     friend SpanChunk* detail::renew_chunk() noexcept;
+    friend void detail::record_without_chunk(const SpanRecord& made) noexcept;
     friend struct SpanRegistry;
     friend class ForkRegistry<SpanRecorder>;
 
@@ -74,12 +77,27 @@ class SpanRecorder {
         std::int32_t thread;
     };
 
+    struct Unread {  // the records of a chunk that one reading takes; later ones wait for the next
+        SpanChunk* chunk;
+        std::uint64_t sequence;
+        std::uint32_t from;
+        std::uint32_t to;
+    };
+
     [[nodiscard]] std::vector<std::pair<std::uint64_t, SpanChunk*>> chunks_by_age();
+    [[nodiscard]] std::vector<Unread> unread();
     [[nodiscard]] DrainedSpans read(bool take);
+    void append(const Unread& part, bool take, RecordColumns& records) noexcept;
 
     void stop_locked() noexcept;
-    void lock_before_fork() { reader_.lock(); }
-    void unlock_after_fork() noexcept { reader_.unlock(); }
+    void lock_before_fork() {
+        reader_.lock();
+        shared_.lock_before_fork();
+    }
+    void unlock_after_fork() noexcept {
+        shared_.unlock_after_fork();
+        reader_.unlock();
+    }
     void abandon_in_child() noexcept;
 
     // The drainer, if there is a backlog: a native thread that makes room by moving full chunks out.
@@ -90,6 +108,7 @@ class SpanRecorder {
     const SpanRecorderOptions options_;
     const std::uint64_t serial_;  // never reused, as an address might be
     SpanChunks chunks_;
+    SharedSpans shared_;
     std::atomic<std::uint64_t> lost_full_{0};
     std::atomic<bool> closed_{false};
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import os
 import socket
+import struct
 from contextlib import suppress
 from typing import Any
 
+from inference_bench.cli._watch_snapshot import parse_snapshot
 from inference_bench.errors import InferenceBenchError
 from inference_bench.live.watch_socket import socket_path
+
+_MOST_BYTES = 1 << 26
+"""Longest snapshot that is read, 64 MiB."""
 
 
 class Watched:
@@ -33,13 +38,11 @@ class Watched:
         """
         line = self._read_socket() if self._target.isdecimal() else self._read_address()
         try:
-            plain: dict[str, Any] = json.loads(line)
-            plain["cost"], plain["uptime_ns"]
-        except (ValueError, KeyError, TypeError):
+            return parse_snapshot(line)
+        except ValueError:
             raise InferenceBenchError(
                 f"{self._target}: the reply is no snapshot. Expected the address where WatchEndpoint is mounted."
             ) from None
-        return plain
 
     def close(self) -> None:
         """Close the connection."""
@@ -51,7 +54,7 @@ class Watched:
         line = b""
         with suppress(OSError):
             self._connection.sendall(b"\n")
-            line = self._lines.readline()
+            line = self._lines.readline(_MOST_BYTES)
         if not line:
             raise InferenceBenchError(f"process {self._target} closed the connection: it ended or stopped its socket.")
         return line
@@ -62,6 +65,9 @@ class Watched:
         connection.settimeout(10)
         try:
             connection.connect(str(path))
+            owner = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+            if owner != os.getuid():
+                raise PermissionError(f"it belongs to user {owner}")
         except OSError as error:
             connection.close()
             raise InferenceBenchError(
@@ -72,15 +78,18 @@ class Watched:
         return connection
 
     def _read_address(self) -> bytes:
+        from http.client import HTTPException
         from urllib.error import URLError
         from urllib.request import ProxyHandler, Request, build_opener
 
+        from inference_bench.cli._watch_redirects import SameServer
+
         headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
-        opener = build_opener(ProxyHandler({}))
+        opener = build_opener(ProxyHandler({}), SameServer())
         try:
             with opener.open(Request(self._target, headers=headers), timeout=10) as response:
-                body: bytes = response.read()
-        except (URLError, OSError) as error:
+                body: bytes = response.read(_MOST_BYTES)
+        except (URLError, OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise InferenceBenchError(
                 f"{self._target}: {reason}. Expected a running server with WatchEndpoint mounted there; with "

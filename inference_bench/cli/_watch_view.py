@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from inference_bench.text import one_line
@@ -39,7 +40,16 @@ class View:
         """Return the view, without empty rows; the first view covers the whole time since the start."""
         now = self._now
         seconds = max((now["time_ns"] - self._before["time_ns"]) if self._before else now["uptime_ns"], 1) / NS_PER_S
-        return Group(self._head(seconds), "", self._latencies(seconds), "", self._numbers(seconds), "", self._foot())
+        return Group(
+            self._head(seconds),
+            *self._stopped(),
+            "",
+            self._latencies(seconds),
+            "",
+            self._numbers(seconds),
+            "",
+            self._foot(),
+        )
 
     def _head(self, seconds: float) -> Text:
         now = self._now
@@ -47,8 +57,14 @@ class View:
         up = format_ns(now["uptime_ns"])
         return Text(f"{one_line(now['name'])} · process {now['pid']} · up {up} · {span}", style="bold")
 
+    def _stopped(self) -> Iterator[Text]:
+        if not self._now.get("running", True):
+            yield Text(
+                "the profiler is not running: nothing is recorded. Call start() in that process.", style="bold red"
+            )
+
     def _latencies(self, seconds: float) -> Table:
-        table = Table("latency", box=None, header_style="dim", pad_edge=False)
+        table = Table(Column("latency", overflow="fold"), box=None, header_style="dim", pad_edge=False)
         for heading in ("per s", "p50", "p99", "n"):
             table.add_column(heading, justify="right")
         table.add_column("p50, recent")
@@ -70,7 +86,7 @@ class View:
                 yield name, row, self._before[kind].get(name, {}).get("buckets", []) if self._before else []
 
     def _numbers(self, seconds: float) -> Table:
-        table = Table("counter, gauge", box=None, header_style="dim", pad_edge=False)
+        table = Table(Column("counter, gauge", overflow="fold"), box=None, header_style="dim", pad_edge=False)
         table.add_column("per s", justify="right")
         table.add_column("total", justify="right")
         before = self._before["counters"] if self._before else {}
@@ -79,7 +95,7 @@ class View:
                 continue
             table.add_row(Text(one_line(name)), f"{(total - before.get(name, 0)) / seconds:,.1f}", f"{total:,}")
         for name, level in self._now["gauges"].items():
-            shown = format_bytes(level) if name.endswith("_bytes") else f"{level:g}"
+            shown = format_bytes(level) if name.endswith("_bytes") and isfinite(level) else f"{level:g}"
             table.add_row(Text(one_line(name)), "", shown)
         return table
 

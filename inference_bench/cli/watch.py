@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import argparse
 
     from inference_bench.cli._watch_client import Watched
+
+
+_TOKEN = "INFERENCE_BENCH_WATCH_TOKEN"
 
 
 class WatchCommand(Command):
@@ -35,7 +39,11 @@ class WatchCommand(Command):
         parser.add_argument(
             "--once", action="store_true", help="print one table over the time since the start, and end"
         )
-        parser.add_argument("--token", metavar="TEXT", help="access token of the endpoint")
+        parser.add_argument(
+            "--token",
+            metavar="TEXT",
+            help=f"access token of the endpoint; better in {_TOKEN}, since other users see arguments",
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """Update the view until the watched process ends, or Ctrl-C."""
@@ -45,7 +53,7 @@ class WatchCommand(Command):
             raise InvalidValueError("interval", args.interval, "0.05 to 3600 seconds")
         if not args.target.isdecimal() and not args.target.startswith(("http://", "https://")):
             raise InvalidValueError("target", args.target, "a process id, or an address that starts with http")
-        watched = Watched(args.target, args.token)
+        watched = Watched(args.target, args.token or os.environ.get(_TOKEN))
         try:
             if args.once:
                 from rich.console import Console

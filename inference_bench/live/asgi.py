@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.live.exchange import Exchange, HttpSeries
+from inference_bench.live.exchange import Exchange, Excluded, HttpSeries
 from inference_bench.live.gc_pauses import GcPauses
 from inference_bench.live.loop_lag import LoopLag
+from inference_bench.live.routes import Routes
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
@@ -24,20 +26,35 @@ class ProfilerMiddleware:
 
     Histograms ``http_request`` (to the last byte), ``http_first_byte`` and ``http_gap`` (between the pieces of a
     streamed body), counters ``http_responses`` and ``http_response_bytes``, all by route, method and status; and
-    ``loop_lag`` and ``gc_pause`` of the process. The route is the matched pattern, never the path, so that clients
-    cannot make series. Times are taken when the application hands a piece to the server.
+    ``loop_lag`` and ``gc_pause`` of the process. The route is the matched pattern with its mounts, never the path, so
+    that clients cannot make series. Times are taken when the application hands a piece to the server; background tasks
+    come after the last one and do not count.
 
     Args:
         app: the application.
         profiler: holds the series.
+        exclude: paths that are served unmeasured, such as ``("/metrics", "/profile")``; each with all below it.
         loop_lag: also measure the event loop.
         gc_pauses: also measure the garbage collector.
+
+    Raises:
+        InvalidValueError: an excluded path does not begin with a slash.
     """
 
-    def __init__(self, app: App, profiler: Profiler, *, loop_lag: bool = True, gc_pauses: bool = True) -> None:
+    def __init__(
+        self,
+        app: App,
+        profiler: Profiler,
+        *,
+        exclude: Sequence[str] = (),
+        loop_lag: bool = True,
+        gc_pauses: bool = True,
+    ) -> None:
         self._app = app
         self._profiler = profiler
         self._series = HttpSeries(profiler.book)
+        self._excluded = Excluded(exclude) if exclude else None
+        self._routes: Routes | None = None
         self._loop_lag = LoopLag(profiler) if loop_lag else None
         self._gc_pauses = GcPauses(profiler) if gc_pauses else None
 
@@ -48,15 +65,25 @@ class ProfilerMiddleware:
                 self._watch_process()
             await self._app(scope, receive, send)
             return
-        if self._loop_lag is not None and not self._loop_lag.running:
+        if self._excluded is not None and self._excluded.holds(scope["path"], scope.get("root_path", "")):
+            await self._app(scope, receive, send)
+            return
+        if self._loop_lag is not None and self._loop_lag.loop is not get_running_loop():
             self._watch_process()
+        routes = self._routes or self._find_routes(scope)
         with self._profiler.request() as request:
             exchange = _Exchange(request)
-            exchange.forward = send
+            exchange.forward, exchange.series, exchange.routes = send, self._series, routes
+            exchange.scope, exchange.base = scope, scope.get("root_path", "")
             try:
                 await self._app(scope, receive, exchange.send)
             finally:
-                exchange.end(self._series.of(_route(scope), scope["method"], exchange.status))
+                exchange.finish()  # does nothing after the last piece
+
+    def _find_routes(self, scope: Scope) -> Routes:
+        self._routes = Routes(self._app)
+        self._routes.root(scope)
+        return self._routes
 
     def _watch_process(self) -> None:
         if self._loop_lag is not None:
@@ -69,28 +96,39 @@ class _Exchange(Exchange):
     """An exchange that records the response as the application sends it.
 
     Attributes:
-        forward: the server's ``send``; assigned after construction, because another constructor would cost 5 %.
+        forward: the server's ``send``; assigned after construction, like the others, because another constructor would
+            cost 5 %.
+        scope: the request's scope, which holds the route as soon as there is a response.
+        base: its ``root_path`` before the application was called.
+        routes: finds the route's pattern.
+        series: finds the series of the response.
     """
 
-    __slots__ = ("forward",)
+    __slots__ = ("base", "forward", "routes", "scope", "series")
     forward: Send
+    scope: Scope
+    base: str
+    routes: Routes
+    series: HttpSeries
 
     def send(self, message: Message) -> Awaitable[None]:
         """Record the message and forward it; the result is the server's awaitable, so no coroutine is added."""
-        if message["type"] == "http.response.body":
+        if message.get("more_body"):  # asked first: a streamed piece needs no other question
             body = message.get("body")
             if body:
                 self.note_piece(len(body))
+        elif message["type"] == "http.response.body":
+            body = message.get("body")
+            if body:
+                self.note_piece(len(body))
+            self.finish()
         elif message["type"] == "http.response.start":
             self.status = message["status"]
         return self.forward(message)
 
-
-def _route(scope: Scope) -> str:
-    """Return the matched pattern of the router, or the endpoint's name."""
-    route = scope.get("route")
-    path = getattr(route, "path", None)
-    if isinstance(path, str):
-        return path
-    endpoint = scope.get("endpoint")
-    return getattr(endpoint, "__qualname__", None) or "(unmatched)"
+    def finish(self) -> None:
+        """End the request, once: with its last piece, or with the application's call if that never came."""
+        if self.ended:
+            return
+        scope = self.scope
+        self.end(self.series.of(self.routes.of(scope, self.base), scope["method"], self.status))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypedDict
 
 import inference_bench._native as _native
@@ -31,8 +31,8 @@ class TraceEvent(TypedDict, total=False):
 def chrome_trace(batches: Sequence[_native.SpanRecords], name: str, window_ns: int) -> bytes:
     """Return the records of the last ``window_ns`` as a trace.
 
-    Blocks stand on the line of their thread. Requests and generations may begin and end on different threads and stand
-    on lines of their own (asynchronous events).
+    Blocks stand on the line of their thread. Requests and generations, which may begin and end on different threads,
+    and blocks of concurrent tasks, which overlap without nesting, stand on lines of their own (asynchronous events).
 
     Args:
         batches: records, oldest batch first.
@@ -41,7 +41,7 @@ def chrome_trace(batches: Sequence[_native.SpanRecords], name: str, window_ns: i
     """
     pid = os.getpid()
     since_ns = _native.now_ns() - window_ns
-    events = [event for batch in batches for event in _events(batch, pid, since_ns)]
+    events = _nested(event for batch in batches for event in _events(batch, pid, since_ns))
     head: TraceEvent = {"name": "process_name", "ph": "M", "pid": pid, "tid": 0, "args": {"name": name}}
     return json.dumps({"traceEvents": [head, *_without_lone_ends(events)], "displayTimeUnit": "ns"}).encode()
 
@@ -73,10 +73,44 @@ def _events(batch: _native.SpanRecords, pid: int, since_ns: int) -> Iterator[Tra
         yield event
 
 
-def _without_lone_ends(events: Sequence[TraceEvent]) -> Iterator[TraceEvent]:
+def _nested(events: Iterable[TraceEvent]) -> Iterator[TraceEvent]:
+    """Yield the events; a block that begins inside another of its thread and ends after it becomes a begin and an end.
+
+    Viewers draw the blocks of a thread as a stack and drop those that do not nest.
+    """
+    blocks: list[TraceEvent] = []
+    for event in events:
+        if event["ph"] == "X":
+            blocks.append(event)
+        else:
+            yield event
+    blocks.sort(key=lambda block: (block["tid"], block["ts"], -block["dur"]))
+    ends: list[float] = []
+    thread = None
+    for number, block in enumerate(blocks):
+        end = block["ts"] + block["dur"]
+        if block["tid"] != thread:
+            thread, ends = block["tid"], []
+        while ends and ends[-1] <= block["ts"]:
+            ends.pop()
+        if ends and end > ends[-1]:
+            yield from _asynchronous(block, f"block {number}")
+        else:
+            ends.append(end)
+            yield block
+
+
+def _asynchronous(block: TraceEvent, number: str) -> Iterator[TraceEvent]:
+    """Yield a block as a pair of events."""
+    shared: TraceEvent = {"name": block["name"], "pid": block["pid"], "tid": block["tid"], "cat": block["name"]}
+    yield {**shared, "ph": "b", "id": number, "ts": block["ts"], "args": block["args"]}
+    yield {**shared, "ph": "e", "id": number, "ts": block["ts"] + block["dur"], "args": {}}
+
+
+def _without_lone_ends(events: Iterable[TraceEvent]) -> Iterator[TraceEvent]:
     """Yield the events by time, without ends that have no beginning, which viewers refuse."""
     begun: set[tuple[str, str]] = set()
-    for event in sorted(events, key=lambda event: event["ts"]):
+    for event in sorted(events, key=lambda event: (event["ts"], event["ph"] == "e")):
         key = (event["name"], event.get("id", ""))
         if event["ph"] == "b":
             begun.add(key)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, ParamSpec
 
 from inference_bench._native import Histogram, SpanRecorder, SpanRecords, Table, now_ns
 from inference_bench.errors import InvalidValueError
@@ -16,7 +18,14 @@ from inference_bench.live.snapshot import Recording
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from inference_bench.live.sampling import Sampling
+
+P = ParamSpec("P")
+
+_LOG = logging.getLogger("inference_bench.live")
 
 OTHERS = "(others)"
 """Histogram for the durations of names beyond the limit."""
@@ -32,7 +41,7 @@ class Collector:
 
     Attributes:
         marks: count of each mark.
-        listeners: called with each batch, in order; they must be quick and must not raise.
+        listeners: called with each batch, in order; they must be quick. One that raises is removed and logged.
         harvesters: called at each collection, to fetch what was recorded elsewhere; likewise.
     """
 
@@ -89,10 +98,10 @@ class Collector:
             if len(drained):
                 self._flight.add(drained)
                 self._count(drained)
-                for listener in self.listeners:
-                    listener(drained)
-            for harvest in self.harvesters:
-                harvest()
+                for listener in list(self.listeners):
+                    _call_or_remove(self.listeners, listener, drained)
+            for harvest in list(self.harvesters):
+                _call_or_remove(self.harvesters, harvest)
 
     def recording(self) -> Recording:
         """Return how many records were made, read and lost since ``start``."""
@@ -114,7 +123,7 @@ class Collector:
         for name, durations in _by_name(drained.spans()):
             histogram = self._histogram(name)
             for start in range(0, len(durations), _CHUNK):
-                deque(map(histogram.observe_ns, durations[start : start + _CHUNK]), maxlen=0)
+                deque(map(histogram.observe_ns, durations[start : start + _CHUNK].tolist()), maxlen=0)
                 time.sleep(0)  # releases the GIL: a thread of the server may wait for it
         for name, number in _marks(drained.records()):
             self.marks[name] = self.marks.get(name, 0) + number
@@ -127,14 +136,24 @@ class Collector:
             return self._others
 
 
-def _by_name(spans: Table) -> Iterator[tuple[str, list[int]]]:
+def _call_or_remove(calls: list[Callable[P, object]], call: Callable[P, object], *args: P.args, **kw: P.kwargs) -> None:
+    """Call; where it raises, log and remove it, because all later collections would fail with it."""
+    try:
+        call(*args, **kw)
+    except Exception:
+        _LOG.exception("%r failed in the profiler's collector and is removed", call)
+        with suppress(ValueError):
+            calls.remove(call)
+
+
+def _by_name(spans: Table) -> Iterator[tuple[str, NDArray[np.int64]]]:
     """Yield each name with its durations."""
     import numpy as np
 
     names, durations = np.asarray(spans.column("name")), np.asarray(spans.column("duration_ns"))
     labels = spans.labels("name") or []
     for number in np.unique(names).tolist():
-        yield labels[number], durations[names == number].tolist()
+        yield labels[number], durations[names == number]
 
 
 def _marks(records: Table) -> Iterator[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inference_bench._native import now_ns
@@ -50,12 +51,14 @@ class Exchange:
 
     Attributes:
         status: HTTP status; 500 until the response begins, as servers answer if the application raises before that.
+        ended: whether it was observed.
     """
 
-    __slots__ = ("_begin_ns", "_first_ns", "_gaps", "_last_ns", "_request", "_volume", "status")
+    __slots__ = ("_begin_ns", "_first_ns", "_gaps", "_last_ns", "_request", "_volume", "ended", "status")
 
     def __init__(self, request: Request) -> None:
         self.status = 500
+        self.ended = False
         self._request = request
         self._volume = self._first_ns = self._last_ns = 0
         self._gaps: list[int] | None = None
@@ -74,8 +77,10 @@ class Exchange:
         self._last_ns = time_ns
 
     def end(self, series: ExchangeSeries) -> None:
-        """Observe the exchange in its series, which are known once the route and status are."""
+        """End the request, and observe it in its series, which are known once the route and status are."""
         took_ns = now_ns() - self._begin_ns
+        self.ended = True
+        self._request.end()
         series.responses.inc()
         series.volume.add(self._volume)
         if not self._request.sampled:
@@ -89,21 +94,45 @@ class Exchange:
         series.last.seen = (self._request.id, took_ns, time.time_ns())
 
 
+class Excluded:
+    """Paths that are served unmeasured, each with all below it.
+
+    Raises:
+        InvalidValueError: a path does not begin with a slash.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        if isinstance(paths, str) or not all(path.startswith("/") and path.strip("/") for path in paths):
+            raise InvalidValueError("exclude", paths, 'paths that begin with a slash, such as ("/metrics", "/profile")')
+        self._paths = tuple(path.rstrip("/") for path in paths)
+
+    def holds(self, path: str, root: str = "") -> bool:
+        """Return whether the path, without the server's root, is one of them or below one."""
+        if root and path.startswith(root):
+            path = path[len(root) :]
+        if not path.startswith(self._paths):
+            return False
+        return any(path == each or path.startswith(f"{each}/") for each in self._paths)
+
+
 class HttpSeries:
     """Finds the series of a response; responses beyond the limit share one."""
 
     def __init__(self, book: SeriesBook) -> None:
         self._book = book
         self._others = self._new(OTHER, OTHER, OTHER)
-        self._found: dict[tuple[str, str, int], ExchangeSeries] = {}
+        self._found: dict[tuple[str, str, object], ExchangeSeries] = {}
 
-    def of(self, route: str, method: str, status: int) -> ExchangeSeries:
+    def of(self, route: str, method: str, status: object) -> ExchangeSeries:
         """Return the series, which are made when first asked for."""
-        found = self._found.get((route, method, status))
+        try:
+            found = self._found.get((route, method, status))
+        except TypeError:  # a status that no server sends; the request must not fail by it
+            return self._others
         return self._make(route, method, status) if found is None else found
 
-    def _make(self, route: str, method: str, status: int) -> ExchangeSeries:
-        if method not in _METHODS or not 100 <= status <= 599:
+    def _make(self, route: str, method: str, status: object) -> ExchangeSeries:
+        if method not in _METHODS or not isinstance(status, int) or not 100 <= status <= 599:
             return self._others  # not kept: clients may send any number of them
         try:
             made = self._new(route, method, str(status))

@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from inference_bench.errors import UsageError
+from inference_bench.live.flight_recorder import BATCH_RECORD_BYTES
 
 if TYPE_CHECKING:
     from inference_bench._native import SpanRecords
@@ -21,9 +22,9 @@ _LOG = logging.getLogger("inference_bench.live")
 class Exporter(ABC):
     """Exports at an interval, in its own thread. A forked child must start its own exporter.
 
-    While exports fail, at most ``queue_records`` span records wait; the oldest are dropped. Counter
-    ``export_dropped_records`` counts dropped records, ``export_failures`` counts failures, and one line is logged at
-    the first failure and one at the next success.
+    While exports fail, at most ``queue_records`` span records wait, of 66 bytes each; the oldest are dropped.
+    Counter ``export_dropped_records`` counts dropped records, ``export_failures`` counts failures, and one line is
+    logged at the first failure and one at the next success.
 
     Args:
         profiler: the profiler to export.
@@ -60,6 +61,9 @@ class Exporter(ABC):
         self._pid = os.getpid()
         self._stop = threading.Event()
         self._queue.clear()
+        self._failing = False
+        if not self.profiler.running:
+            self.profiler.warn_idle()
         self.profiler.remove_listener(self._take)
         if self._queue_records:
             self.profiler.add_listener(self._take)
@@ -85,11 +89,12 @@ class Exporter(ABC):
 
     def _take(self, batch: SpanRecords) -> None:
         self._queue.append(batch)
-        waiting = sum(map(len, self._queue))
-        while waiting > self._queue_records and self._queue:
-            dropped = len(self._queue.popleft())
-            waiting -= dropped
-            self._dropped.add(dropped)
+        records, held_bytes = sum(map(len, self._queue)), sum(each.memory_bytes for each in self._queue)
+        limit_bytes = self._queue_records * BATCH_RECORD_BYTES
+        while self._queue and (records > self._queue_records or held_bytes > limit_bytes):
+            oldest = self._queue.popleft()
+            records, held_bytes = records - len(oldest), held_bytes - oldest.memory_bytes
+            self._dropped.add(len(oldest))
 
     def _run(self) -> None:
         stop = self._stop

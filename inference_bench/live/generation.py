@@ -22,9 +22,17 @@ R = TypeVar("R")
 
 
 class _Active(threading.local):
-    """The generation of this thread: the decoding loop runs in the thread that called ``generate``."""
+    """The call of ``generate`` in this thread, where its decoding loop runs too.
 
+    Attributes:
+        inside: whether there is one; calls inside of it are part of it.
+        generation: what records its tokens; None for one that is not sampled, and while it drafts.
+        prompt_length: length of the sequences that its loop begins with; None before the loop is prepared.
+    """
+
+    inside = False
     generation: Generation | None = None
+    prompt_length: int | None = None
 
 
 class GenerationSeries:
@@ -67,17 +75,50 @@ class GenerationSeries:
 
         @functools.wraps(generate)
         def instrumented(model: object, *args: object, **kwargs: object) -> R:
-            generation, outer = Generation(self), active.generation
+            if active.inside:
+                return self._inside(generate, model, *args, **kwargs)
+            generation = Generation(self)
+            active.inside, active.prompt_length = True, None
             active.generation = generation if generation.sampled else None
             try:
                 output = generate(model, *args, **kwargs)
             except BaseException:
-                active.generation = outer
+                active.inside, active.generation = False, None
                 generation.fail()
                 raise
-            active.generation = outer  # not in a `finally`: `finish` is not part of the generation
-            generation.finish(_prompt(args, kwargs), output)
+            active.inside, active.generation = False, None  # no `finally`: `finish` is not part of the generation
+            generation.finish(_prompt(args, kwargs), output, active.prompt_length)
             return output
+
+        return instrumented
+
+    def _inside(self, generate: Callable[..., R], model: object, *args: object, **kwargs: object) -> R:
+        """Call ``generate`` from inside itself: a model that drafts for its own loop, or one that hands the call on.
+
+        Tokens of a draft are no output; a call before the outer loop has begun is the outer one's work.
+        """
+        active = self._active
+        outer = active.generation
+        if outer is not None and outer.in_loop:
+            active.generation = None
+        try:
+            return generate(model, *args, **kwargs)
+        finally:
+            active.generation = outer
+
+    def around_lengths(self, prepare: Callable[..., R]) -> Callable[..., R]:
+        """Return the preparation of lengths, which says how long the sequences are that the loop begins with.
+
+        That is the prompt; for an encoder-decoder, what the decoder begins with; for embeddings, nothing.
+        """
+        active = self._active
+
+        @functools.wraps(prepare)
+        def instrumented(*args: object, **kwargs: object) -> R:
+            length = kwargs.get("input_ids_length")
+            if active.prompt_length is None and isinstance(length, int):
+                active.prompt_length = length
+            return prepare(*args, **kwargs)
 
         return instrumented
 
@@ -185,21 +226,30 @@ class Generation:
         self._mark(self._id)
         self._last_ns = now_ns
 
-    def finish(self, prompt: tuple[int, int], output: object) -> None:
+    @property
+    def in_loop(self) -> bool:
+        """Whether the decoding loop has begun."""
+        return self._iterations >= 0
+
+    def finish(self, prompt: tuple[int, int], output: object, begun_with: int | None = None) -> None:
         """Observe the whole generation.
 
         Args:
             prompt: rows and length of the prompt.
             output: what ``generate`` returned: a tensor of shape (rows, tokens), or an object that holds ``sequences``.
+            begun_with: length of the sequences before the first iteration; None if unknown: that of the prompt, which
+                is 0 where the output holds new tokens only.
         """
         series = self._series
         series.generations.inc()
         rows, prompt_length = prompt
         sequences = getattr(output, "sequences", output)
         shape: tuple[int, ...] = getattr(sequences, "shape", ())
+        new = 0
         if len(shape) == 2:
+            new = max(shape[1] - (prompt_length if begun_with is None else begun_with), 0)
             series.tokens_in.add(rows * prompt_length)
-            series.tokens_out.add(shape[0] * max(shape[1] - prompt_length, 0))
+            series.tokens_out.add(shape[0] * new)
             series.batch_size.set(shape[0])
         if not self.sampled:
             return
@@ -209,8 +259,9 @@ class Generation:
         ttft_ns, e2e_ns = self._first_ns - self._start_ns, self._last_ns - self._start_ns
         series.ttft.observe_ns(ttft_ns)
         series.e2e.observe_ns(e2e_ns)
-        if self._iterations > 1:
-            series.tpot.observe_ns((self._last_ns - self._first_ns) // (self._iterations - 1))
+        tokens = max(new, self._iterations)  # an iteration of assisted decoding yields several
+        if tokens > 1:
+            series.tpot.observe_ns((self._last_ns - self._first_ns) // (tokens - 1))
         unix_time_ns = time.time_ns()
         series.last_ttft.seen = (self._request_id, ttft_ns, unix_time_ns)
         series.last_e2e.seen = (self._request_id, e2e_ns, unix_time_ns)

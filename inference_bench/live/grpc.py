@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,10 +53,12 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
 
     Args:
         profiler: holds the series.
+        exclude: methods that are served unmeasured, such as ``("/grpc.health.v1.Health/Check",)``.
     """
 
-    def __init__(self, profiler: Profiler) -> None:
+    def __init__(self, profiler: Profiler, *, exclude: Collection[str] = ()) -> None:
         self._profiler = profiler
+        self._excluded = frozenset(exclude)
         self._others = self._new(OTHER, OTHER)
         self._found: dict[tuple[str, str], ExchangeSeries] = {}
 
@@ -65,8 +67,8 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
     ) -> MethodHandler | None:
         """Return the method's handler, measured."""
         handler = await continuation(details)
-        if handler is None:
-            return None
+        if handler is None or details.method in self._excluded:
+            return handler
         kind = "_".join("stream" if is_stream else "unary" for is_stream in _directions(handler))
         behaviour = getattr(handler, kind)
         measured: Call | Stream
@@ -117,7 +119,7 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
             try:
                 found = self._new(method, code)
             except InvalidValueError:
-                found = self._others
+                return self._others  # not kept: a generic handler answers any number of methods
             self._found[method, code] = found
         return found
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LOOP = "_has_unfinished_sequences"
 """Method that every decoding loop of transformers calls before each iteration, after it has checked the last token."""
+_LENGTHS = "_prepare_generated_length"
+"""Method that ``generate`` calls before the loop, with the length of the sequences that it begins with."""
 
 
 class Instruments:
@@ -44,14 +46,16 @@ class Instruments:
 
     def add(self, model: Module, name: str, *, generate: bool, forward: bool, modules: str | None) -> None:
         """Instrument a model as ``Profiler.instrument`` says. A failure leaves the model unchanged."""
+        compiled, model = model, _original(model)
         if model in self._shadows:
             raise UsageError(
                 f"model {type(model).__name__} is instrumented already: expected another. Call uninstrument() first."
             )
         shadows = [*self._of_generate(model, name)] if generate else []
         if forward:
-            shadows.append(self._of_forward(model, model, name, "forward"))
+            shadows.append(self._of_forward(model, compiled, name, "forward"))
         if modules is not None:
+            _refuse_compiled(model, compiled)
             shadows += self._of_modules(model, name, modules)
         for shadow in shadows:
             shadow.put()
@@ -59,6 +63,7 @@ class Instruments:
 
     def remove(self, model: Module) -> None:
         """Undo ``add``."""
+        model = _original(model)
         shadows = self._shadows.pop(model, None)
         if shadows is None:
             raise UsageError(f"model {type(model).__name__} is not instrumented: expected an instrumented one.")
@@ -76,6 +81,8 @@ class Instruments:
         series = GenerationSeries(self._book, self._sampling, name, self._gpu_timers.of(model))
         yield _Shadow(model, "generate", series.around_generate)
         yield _Shadow(model, _LOOP, series.around_loop)
+        if callable(getattr(model, _LENGTHS, None)) and not _strips_prompt(model):
+            yield _Shadow(model, _LENGTHS, series.around_lengths)
         if callable(getattr(model, "generate_batch", None)):
             yield _Shadow(model, "generate_batch", series.around_generate_batch)
 
@@ -93,6 +100,28 @@ class Instruments:
             return _Shadow(module, "forward", span)
         histogram = self._book.histogram("gpu_time", {"model": name, "module": path})
         return _Shadow(module, "forward", lambda forward: span(gpu.around(forward, histogram)))
+
+
+def _strips_prompt(model: Module) -> bool:
+    """Return whether ``generate`` returns new tokens only, as Whisper's does, which takes the decoder's prompt away."""
+    return "Whisper" in getattr(getattr(type(model), "generate", None), "__qualname__", "")
+
+
+def _original(model: Module) -> Module:
+    """Return the module inside a result of ``torch.compile``, whose methods are those of the original."""
+    original: Module = vars(model).get("_modules", {}).get("_orig_mod", model)
+    return original
+
+
+def _refuse_compiled(model: Module, given: Module) -> None:
+    """Raise if a compiler has taken the model's modules into one graph, where none of them is called.
+
+    Raises:
+        InvalidValueError: it has.
+    """
+    if given is not model or vars(model).get("_compiled_call_impl") is not None:
+        advice = "Give forward=True, which times the compiled call, or instrument before torch.compile()."
+        raise InvalidValueError("modules", type(given).__name__, "a model that is not compiled", advice)
 
 
 class _Shadow:

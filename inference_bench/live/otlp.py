@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
+import uuid
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import inference_bench._native as _native
 from inference_bench.errors import InvalidValueError
@@ -29,13 +31,14 @@ class OtlpExporter(Exporter):
     """Sends every series, and one span in ``span_every``, to an OpenTelemetry collector.
 
     Histograms become explicit buckets of seconds with the bounds of ``PrometheusCollector``. Spans carry the request's
-    id as the attribute ``request`` and have no parents, because records are matched by id and not by stack.
+    id as the attribute ``request`` and have no parents, because records are matched by id and not by stack. Each
+    process is an instance of its own (``service.instance.id``) with connections of its own, also after a fork.
 
     Args:
         profiler: the profiler to export.
         endpoint: base address of the collector, such as ``http://localhost:4318``.
         interval_s: seconds between two exports.
-        timeout_s: timeout of one HTTP request, in seconds.
+        timeout_s: time after which one HTTP request has failed, in seconds.
         span_every: one span in this many is sent; 0 sends none.
         queue_records: limit of span records that wait.
         headers: HTTP headers of each request.
@@ -57,19 +60,57 @@ class OtlpExporter(Exporter):
     ) -> None:
         if not endpoint.startswith(("http://", "https://")):
             raise InvalidValueError("endpoint", endpoint, "an address such as http://localhost:4318")
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
-
         super().__init__(profiler, "otlp", interval_s, queue_records if span_every else 0)
-        base, given = endpoint.rstrip("/"), dict(headers or {})
-        self._metrics = OTLPMetricExporter(endpoint=f"{base}/v1/metrics", timeout=timeout_s, headers=given)
-        self._spans = OTLPSpanExporter(endpoint=f"{base}/v1/traces", timeout=timeout_s, headers=given)
-        self._resource = Resource.create({"service.name": profiler.name})
+        self._endpoint, self._headers, self._timeout_s = endpoint.rstrip("/"), dict(headers or {}), timeout_s
+        self._instance: object = None
+        self._connected_pid = 0
+        self._connect()
         self._span_every = span_every
         self._span_number = 0
         if _SDK_LOG.level == logging.NOTSET:
             _SDK_LOG.setLevel(logging.CRITICAL)  # it logs every attempt; Exporter logs the first failure and counts
+
+    def _connect(self) -> None:
+        """Make what no two processes may share: the identity, and the connections."""
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+
+        from inference_bench.live.otlp_session import BoundedSession
+
+        self._sessions = [BoundedSession(self._timeout_s) for _ in range(2)]
+
+        def options(path: str, session: BoundedSession) -> dict[str, Any]:
+            return {
+                "endpoint": self._endpoint + path,
+                "timeout": self._timeout_s,
+                "headers": self._headers,
+                "session": session,
+            }
+
+        self._metrics = OTLPMetricExporter(**options("/v1/metrics", self._sessions[0]))
+        self._spans = OTLPSpanExporter(**options("/v1/traces", self._sessions[1]))
+        found = Resource.create({"service.name": self.profiler.name, "process.pid": os.getpid()})
+        instance = found.attributes.get("service.instance.id") or str(uuid.uuid4())
+        if instance == self._instance:  # given by OTEL_RESOURCE_ATTRIBUTES, which a fork inherits
+            instance = f"{instance}-{os.getpid()}"
+        self._instance = instance
+        self._resource = found.merge(Resource({"service.instance.id": instance}))
+        self._began: tuple[int, int] = (0, 0)
+        self._connected_pid = os.getpid()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Export once more, end the thread, and close the connections; returns after ``timeout_s`` at the latest."""
+        super().stop(timeout_s)
+        for session in self._sessions:
+            session.close()
+
+    def _begin_unix_ns(self, snapshot: Snapshot, offset_ns: int) -> int:
+        """Return when the series began; always the same, because another time means that they were reset."""
+        begin_ns = snapshot.time_ns - snapshot.uptime_ns
+        if self._began[0] != begin_ns:
+            self._began = (begin_ns, begin_ns + offset_ns)
+        return self._began[1]
 
     def export(self, batches: list[_native.SpanRecords]) -> None:
         """Send metrics, then spans.
@@ -80,9 +121,12 @@ class OtlpExporter(Exporter):
         from opentelemetry.sdk.metrics.export import MetricExportResult
         from opentelemetry.sdk.trace.export import SpanExportResult
 
+        if self._connected_pid != os.getpid():
+            self._connect()
         offset_ns = time.time_ns() - _native.now_ns()
         snapshot = self.profiler.snapshot()
-        if self._metrics.export(_metrics_data(snapshot, self._resource, offset_ns)) is not MetricExportResult.SUCCESS:
+        data = _metrics_data(snapshot, self._resource, offset_ns, self._begin_unix_ns(snapshot, offset_ns))
+        if self._metrics.export(data) is not MetricExportResult.SUCCESS:
             raise ConnectionError(f"the collector refused the metrics; {_REASON}")
         spans = [span for batch in batches for span in self._readable(batch, offset_ns)]
         if spans and self._spans.export(spans) is not SpanExportResult.SUCCESS:
@@ -115,13 +159,12 @@ class OtlpExporter(Exporter):
             )
 
 
-def _metrics_data(snapshot: Snapshot, resource: Resource, offset_ns: int) -> MetricsData:
-    """Return a snapshot as data of the SDK, cumulative since the profiler's start."""
+def _metrics_data(snapshot: Snapshot, resource: Resource, offset_ns: int, start_ns: int) -> MetricsData:
+    """Return a snapshot as data of the SDK, cumulative since ``start_ns``."""
     from opentelemetry.sdk.metrics import export as sdk
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
     now_ns = snapshot.time_ns + offset_ns
-    start_ns = now_ns - snapshot.uptime_ns
     cumulative = sdk.AggregationTemporality.CUMULATIVE
     metrics = []
     for key, total in snapshot.counters.items():
@@ -130,6 +173,8 @@ def _metrics_data(snapshot: Snapshot, resource: Resource, offset_ns: int) -> Met
     for key, level in snapshot.gauges.items():
         point = sdk.NumberDataPoint(dict(key.labels), start_ns, now_ns, level)
         metrics.append(sdk.Metric(key.name, "", "1", sdk.Gauge([point])))
+    running = sdk.NumberDataPoint({}, start_ns, now_ns, int(snapshot.running))
+    metrics.append(sdk.Metric("profiler_running", "", "1", sdk.Gauge([running])))
     histograms = [(key.name, dict(key.labels), counts) for key, counts in snapshot.histograms.items()]
     histograms += [("span", {"span": name}, counts) for name, counts in snapshot.spans.items()]
     for name, labels, counts in histograms:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 import inference_bench._native as _native
 from inference_bench.analysis.summaries import summarise_samples
 from inference_bench.analysis.trust.case import judged
 from inference_bench.live.exporter import Exporter
+from inference_bench.live.host import describe_host
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, RunRecord, Samples, Stage, Status
 from inference_bench.results.run_folder import create_run_folder
@@ -20,6 +24,7 @@ from inference_bench.spec import Setup
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
 
+_UNCONVERGED = "live traffic has no stopping rule"
 _MOST_OPEN = 4_096
 """Limit of generations without an end; the oldest is dropped, because the record of its end may be lost."""
 
@@ -36,7 +41,8 @@ class ParquetExporter(Exporter):
         model: the name given to ``instrument``.
         setup: how the model was loaded, as in a benchmark; makes folders comparable.
         interval_s: seconds between two folders.
-        keep: number of folders to keep; older folders of this exporter are deleted.
+        keep: number of folders of this model to keep under ``root``, those of earlier processes included; older ones
+            are deleted.
         queue_records: limit of span records that wait.
     """
 
@@ -54,12 +60,17 @@ class ParquetExporter(Exporter):
         super().__init__(profiler, "parquet", interval_s, queue_records)
         self._root = Path(root)
         self._case = Case(model, "live", setup or Setup())
+        asked_for = f"asked for: {setup.weights}" if setup else "as the server loaded them"
+        self._weights = {"source": "live", "label": asked_for}
+        self._host = describe_host()
         self._keep = keep
-        self._folders: list[Path] = []
         self._open: dict[int, _Generation] = {}
+        self._open_pid = os.getpid()
 
     def export(self, batches: list[_native.SpanRecords]) -> None:
         """Write one folder with the generations that ended in these batches."""
+        if self._open_pid != os.getpid():  # a fork: those are the parent's
+            self._open, self._open_pid = {}, os.getpid()
         columns = _Columns()
         for batch in batches:
             self._follow(batch, columns)
@@ -87,11 +98,21 @@ class ParquetExporter(Exporter):
                 columns.add(self._open.pop(number))
 
     def _write(self, samples: Samples) -> None:
-        folder, recording = create_run_folder(self._root), self.profiler.snapshot().recording
+        """Write a folder; what cannot be finished is deleted, because each interval would leave a further one."""
+        folder = create_run_folder(self._root)
+        try:
+            self._fill(folder, samples)
+        except BaseException:
+            rmtree(folder, ignore_errors=True)
+            raise
+
+    def _fill(self, folder: Path, samples: Samples) -> None:
+        recording, metrics = self.profiler.snapshot().recording, set(samples.metric)
         result = BenchmarkResult(
             case=self._case,
             status=Status.OK,
-            summaries=summarise_samples(samples),
+            summaries=summarise_samples(samples, dict.fromkeys(metrics, False), dict.fromkeys(metrics, _UNCONVERGED)),
+            model={"weights": self._weights},
             samples=samples,
             workers=({"spans": {"recorded": recording.recorded, "lost": recording.lost + self._dropped.value}},),
             notes=("live traffic: prompts and lengths as received, one process",),
@@ -101,7 +122,7 @@ class ParquetExporter(Exporter):
             id=folder.name,
             created_utc=datetime.now(UTC).isoformat(),
             spec={"models": [self._case.model], "benchmarks": ["live"]},
-            environment={},
+            environment=self._host | {"load": describe_host()["load"]},
             clock=_native.clock_describe(),
             cases=cases,
             finished=True,
@@ -110,13 +131,19 @@ class ParquetExporter(Exporter):
         sinks.begin(record)
         sinks.write(judged(result, record), record)
         sinks.finish(record)
-        self._folders.append(folder)
 
     def _rotate(self) -> None:
-        from shutil import rmtree
+        mine = [folder for folder in sorted(self._root.iterdir()) if self._is_mine(folder)]
+        for folder in mine[: max(len(mine) - self._keep, 0)]:
+            rmtree(folder, ignore_errors=True)
 
-        while len(self._folders) > self._keep:
-            rmtree(self._folders.pop(0), ignore_errors=True)
+    def _is_mine(self, folder: Path) -> bool:
+        """Return whether an exporter wrote this folder for this model; its name begins with its time."""
+        try:
+            spec = json.loads((folder / "run.json").read_bytes())["spec"]
+            return bool(spec["benchmarks"] == ["live"] and spec["models"] == [self._case.model])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return False
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import inspect
 import os
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -19,24 +18,23 @@ import inference_bench._native as _native
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.live.chrome_trace import chrome_trace
 from inference_bench.live.collector import Collector
-from inference_bench.live.flight_recorder import RECORD_BYTES, FlightRecorder
+from inference_bench.live.flight_recorder import FlightRecorder
+from inference_bench.live.forks import restart_in_children
+from inference_bench.live.idle import IdleTable, IdleWarning, Names
 from inference_bench.live.instrument import Instruments
-from inference_bench.live.memory_gauges import AttachedMemory
+from inference_bench.live.memory_account import MemoryAccount
 from inference_bench.live.requests import Request, RequestSeries
 from inference_bench.live.sampling import Sampling
-from inference_bench.live.series import SeriesKey, make_key
+from inference_bench.live.series import make_key
 from inference_bench.live.series_book import SeriesBook
 from inference_bench.live.snapshot import Snapshot
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from inference_bench.live.memory_gauges import AttachedMemory
     from inference_bench.live.model_protocols import Module
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_THREADS = 64
-_CHUNK_BYTES = 65_536
-"""Memory of each recording thread's open chunk; ``memory_limit_bytes`` allows for ``_THREADS`` of them."""
 
 
 class Profiler:
@@ -48,13 +46,15 @@ class Profiler:
                 ...
             print(profiler.snapshot().histogram("decode").percentile(99))
 
+    One that is not running records nothing, its counters stand still, and the first use raises a ``RuntimeWarning``.
     A forked child of a running profiler's process goes on recording, with everything at zero.
 
     Args:
         name: name of the service, and prefix of its Prometheus metrics.
         max_series: limit of counters, gauges and histograms together, of span names, and of mark names.
         records: spans and marks held between two collections; further ones overwrite the oldest, which is counted.
-        flight_records: newest spans and marks kept for ``chrome_trace``.
+        flight_records: newest spans and marks kept for ``chrome_trace``; fewer on a quiet server, whose small batches
+            fill the same memory, 66 bytes per record.
         budget: share of one core that profiling may take before it records fewer requests.
         interval_ns: time between two collections.
 
@@ -62,6 +62,7 @@ class Profiler:
         name: name of the service.
         book: all series.
         sampling: choice of the requests and generations that are recorded in detail.
+        warn_idle: warns once that nothing is recorded; called where a profiler is used that is not running.
 
     Raises:
         InvalidValueError: an argument is out of range.
@@ -85,16 +86,20 @@ class Profiler:
             raise InvalidValueError("budget", budget, "a share of one core, above 0 and up to 1")
         self.name = make_key(name, {}).name
         self.book = SeriesBook(max_series)
-        self.sampling = Sampling(budget)
-        self._spans, self._marks = self.book.spans, self.book.marks  # saves a look-up per span and mark
+        self.book.pause()
+        self.warn_idle = IdleWarning(self.name)
+        self.sampling = Sampling(budget, self.warn_idle)
+        self._spans: Names[str, _native.Span]
+        self._marks: Names[str, _native.Mark]
+        self._warn_for_names()
         self._recorder = _native.SpanRecorder(records, "overwrite")
         self._flight = FlightRecorder(flight_records)
         self._collector = Collector(self._recorder, self.book.durations, self._flight, self.sampling, interval_ns)
         self._start_ns = 0
         self._requests = RequestSeries(self.book)
         self._instruments = Instruments(self.book, self.sampling, self._collector.harvesters.append)
-        self._memory: AttachedMemory | None = None
-        _PROFILERS.add(self)
+        self._memory = MemoryAccount(self._recorder, self._flight, self.book)
+        restart_in_children(self)
 
     # ---- life
 
@@ -119,15 +124,20 @@ class Profiler:
         return self
 
     def stop(self) -> None:
-        """Stop recording, and keep what was recorded. Open spans and requests record nothing more and never fail."""
+        """Stop recording, and keep what was recorded. Open spans and requests record nothing more and never fail.
+
+        Counters and histograms stand still until the next start.
+        """
         if not self.running:
             return
         self.sampling.running = False
         atexit.unregister(self.stop)
         self._recorder.stop()
         self._collector.stop()
-        if self._memory is not None:
-            self._memory.stop()
+        self._memory.stop()
+        self.book.pause()
+        self.warn_idle.reset()
+        self._warn_for_names()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -144,8 +154,14 @@ class Profiler:
 
     def _begin(self) -> None:
         self._collector.start()  # discards the records of the calibration
-        self._start_ns = _native.now_ns()
+        self._start_ns = self._start_ns or _native.now_ns()
+        self.book.resume()
+        self._spans, self._marks = self.book.spans, self.book.marks  # saves a look-up per span and mark
         self.sampling.running = True
+
+    def _warn_for_names(self) -> None:
+        self._spans = IdleTable(self.book.spans, self.warn_idle)
+        self._marks = IdleTable(self.book.marks, self.warn_idle)
 
     # ---- recording
 
@@ -164,10 +180,10 @@ class Profiler:
     def trace(self, function: F | str, /) -> F | Callable[[F], F]:
         """Time every call of a function or coroutine function: ``@profiler.trace`` or ``@profiler.trace("name")``."""
         if isinstance(function, str):
-            return self.span(function)
+            return self.book.spans.get(function)  # without a warning: decorators run when modules are imported
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise InvalidValueError("trace", function.__qualname__, "no generator function", "Use a span inside it.")
-        return self.span(function.__qualname__)(function)
+        return self.book.spans.get(function.__qualname__)(function)
 
     def mark(self, name: str) -> None:
         """Record an instant."""
@@ -179,7 +195,7 @@ class Profiler:
         Raises:
             InvalidValueError: the limit of names is reached, or the name is not printable.
         """
-        return self._marks.get(name)
+        return self.book.marks.get(name)
 
     def counter(self, name: str, **labels: object) -> _native.Counter:
         """Return the counter of this name and these labels; keep it.
@@ -236,6 +252,8 @@ class Profiler:
             UsageError: this model is instrumented already.
         """
         self._instruments.add(model, name, generate=generate, forward=forward, modules=modules)
+        if not self.running:
+            self.warn_idle()
 
     def uninstrument(self, model: Module) -> None:
         """Remove everything that ``instrument`` put on this model.
@@ -250,11 +268,9 @@ class Profiler:
 
         Raises:
             UsageError: it is attached already.
+            InvalidValueError: a series has the name of one of its gauges.
         """
-        if self._memory is not None:
-            raise UsageError("memory is attached already: expected one sampler per profiler. Use that one.")
-        self._memory = AttachedMemory(interval_ns)
-        return self._memory
+        return self._memory.attach(interval_ns)
 
     # ---- results
 
@@ -265,24 +281,20 @@ class Profiler:
         return Snapshot(
             name=self.name,
             pid=os.getpid(),
+            running=self.running,
             time_ns=now_ns,
             uptime_ns=now_ns - self._start_ns if self._start_ns else 0,
             counters=self.book.counter_totals(),
-            gauges=self.book.gauge_values() | self._memory_gauges(),
+            gauges=self.book.gauge_values() | self._memory.gauges(),
             histograms=self.book.histogram_counts(),
             spans=self.book.span_counts(),
             marks=dict(self._collector.marks),
             recording=self._collector.recording(),
             cost=self.sampling.cost(),
-            memory_bytes=self._recorder.counts()["memory_bytes"] + self._flight.memory_bytes + self.book.memory_bytes,
+            memory_bytes=self._memory.held_bytes,
             memory_limit_bytes=self.memory_limit_bytes,
             exemplars=self.book.exemplars(),
         )
-
-    def _memory_gauges(self) -> dict[SeriesKey, float]:
-        if self._memory is None:
-            return {}
-        return {SeriesKey(name): value for name, value in self._memory.gauges().items()}
 
     def chrome_trace(self, seconds: float = 30.0) -> bytes:
         """Return the last seconds as a Chrome trace (JSON), for Perfetto."""
@@ -304,38 +316,27 @@ class Profiler:
 
     @property
     def memory_limit_bytes(self) -> int:
-        """Largest memory of recorder, flight recorder and histograms together, with 64 recording threads."""
-        records = (self._recorder.capacity + self._flight.capacity) * RECORD_BYTES
-        return records + self.book.memory_limit_bytes + _THREADS * _CHUNK_BYTES
+        """Largest memory of recorder, flight recorder, histograms and attached memory sampler together."""
+        return self._memory.limit_bytes
 
     # ---- fork
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Restart from zero, because the parent reports what it counted."""
         self.book.replace_locks()
         self._flight.replace_lock()
         self._collector.prepare()
-        if not self.running:
-            return
-        self.sampling.running = False
+        running, self.sampling.running = self.running, False
         self._recorder.drain()
         self._flight.clear()
         self._collector.marks.clear()
         self.book.restart()
         self._requests.in_flight.set(0)
-        self._recorder.start()
-        self._begin()
-
-
-_PROFILERS: weakref.WeakSet[Profiler] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for profiler in list(_PROFILERS):
-        profiler._after_fork_in_child()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
+        self._start_ns = 0
+        self._memory.restart_in_child()
+        if running:
+            self._recorder.start()
+            self._begin()
 
 
 def _check(what: str, given: int, least: int, most: int) -> None:

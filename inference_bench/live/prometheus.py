@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from inference_bench.errors import UsageError
 from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
+from inference_bench.live.exposed_names import counter_family, exposed, histogram_family
 from inference_bench.live.snapshot import Exemplar, Snapshot
 from inference_bench.units import NS_PER_S
 
@@ -26,6 +29,35 @@ V = TypeVar("V")
 
 _SCHEMA = 3
 """Native buckets grow by 2^(1/8), 9 %, ten times as much as the buckets of our histograms."""
+
+
+def serve_metrics(profiler: Profiler, ports: Iterable[int], address: str = "127.0.0.1") -> int:
+    """Serve this process's metrics on the first free port of a range, and return the port.
+
+    One scrape target for several worker processes would read another worker at each scrape. Call this in each worker
+    after it has forked, and name all ports as targets: each worker is an instance of its own, and their sum is right.
+
+    Args:
+        profiler: the profiler of this process.
+        ports: ports to try, such as ``range(9100, 9116)``.
+        address: address to listen on.
+
+    Raises:
+        UsageError: none of them is free.
+    """
+    from prometheus_client import CollectorRegistry, start_http_server
+
+    registry = CollectorRegistry()
+    registry.register(PrometheusCollector(profiler))
+    for port in ports:
+        try:
+            start_http_server(port, address, registry=registry)
+        except OSError:
+            continue
+        return port
+    raise UsageError(
+        f"metrics of process {os.getpid()}: no free port in {ports!r} at {address}, expected one per worker."
+    )
 
 
 class PrometheusCollector:
@@ -54,12 +86,14 @@ class PrometheusCollector:
 
     def collect(self) -> Iterator[Metric]:
         """Yield one family per name."""
+        if not self._profiler.running:
+            self._profiler.warn_idle()
         snapshot = self._profiler.snapshot()
-        prefix = f"{_safe(snapshot.name)}_"
+        prefix = f"{exposed(snapshot.name)}_"
         yield from self._numbers(snapshot, prefix)
         for name, members in _families(snapshot.histograms).items():
-            rows = [(dict(key.labels), counts, snapshot.exemplars.get(key)) for key, counts in members]
-            yield self._histogram(f"{prefix}{_safe(name)}_seconds", rows)
+            rows = [(_labels(key), counts, snapshot.exemplars.get(key)) for key, counts in members]
+            yield self._histogram(prefix + histogram_family(name), rows)
         spans = [({"span": name}, counts, None) for name, counts in snapshot.spans.items()]
         yield self._histogram(f"{prefix}span_seconds", spans)
 
@@ -67,14 +101,15 @@ class PrometheusCollector:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         for name, counters in _families(snapshot.counters).items():
-            totals = CounterMetricFamily(prefix + _safe(name), f"counter {name}")
+            family_name = prefix + counter_family(name)
+            totals = CounterMetricFamily(family_name, f"counter {name}")
             for key, value in counters:
-                totals.add_sample(f"{prefix}{_safe(name)}_total", dict(key.labels), value)
+                totals.add_sample(f"{family_name}_total", _labels(key), value)
             yield totals
         for name, gauges in _families(snapshot.gauges).items():
-            family = GaugeMetricFamily(prefix + _safe(name), f"gauge {name}")
+            family = GaugeMetricFamily(prefix + exposed(name), f"gauge {name}")
             for key, number in gauges:
-                family.add_sample(prefix + _safe(name), dict(key.labels), number)
+                family.add_sample(prefix + exposed(name), _labels(key), number)
             yield family
         yield _marks(prefix, snapshot.marks)
         yield from _own(snapshot, prefix)
@@ -99,6 +134,8 @@ def _own(snapshot: Snapshot, prefix: str) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     recording, cost = snapshot.recording, snapshot.cost
+    running = float(snapshot.running)
+    yield GaugeMetricFamily(f"{prefix}profiler_running", "1 while the profiler records, 0 while it does not", running)
     yield CounterMetricFamily(f"{prefix}profiler_records", "span and mark records made", recording.made)
     yield CounterMetricFamily(f"{prefix}profiler_lost_records", "records overwritten unread", recording.lost)
     yield GaugeMetricFamily(f"{prefix}profiler_duty", "share of one core that profiling takes", cost.duty)
@@ -122,8 +159,8 @@ def _families(series: Mapping[SeriesKey, V]) -> dict[str, list[tuple[SeriesKey, 
     return found
 
 
-def _safe(name: str) -> str:
-    return name.replace(".", "_")
+def _labels(key: SeriesKey) -> dict[str, str]:
+    return {exposed(label): value for label, value in key.labels}
 
 
 def _classic(counts: HistogramCounts, exemplar: Exemplar | None) -> Iterator[Bucket]:

@@ -50,16 +50,18 @@ class Request:
         sampled: whether it is recorded in detail. Counters count every request.
     """
 
-    __slots__ = ("_series", "_token", "id", "sampled")
+    __slots__ = ("_in_flight", "_series", "_token", "id", "sampled")
 
     def __init__(self, series: RequestSeries, number: int, sampled: bool) -> None:
         self.id = number
         self.sampled = sampled
         self._series = series
+        self._in_flight = False
         self._token: Token[Request | None] | None = None
 
     def __enter__(self) -> Self:
         self._token = _CURRENT.set(self)
+        self._in_flight = True
         series = self._series
         series.count.inc()
         series.in_flight.inc()
@@ -71,10 +73,7 @@ class Request:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        series = self._series
-        series.in_flight.dec()
-        if self.sampled:
-            series.span.end(self.id)
+        self.end()
         if self._token is not None:
             token, self._token = self._token, None
             try:  # noqa: SIM105 (suppress() would take as long as all the rest)
@@ -83,6 +82,16 @@ class Request:
                 # The event loop closes an abandoned asynchronous generator in another context than it began in;
                 # that context ends with it, so nothing has to be restored.
                 pass
+
+    def end(self) -> None:
+        """End the request before its block does, as where its answer is sent and a background task follows."""
+        if not self._in_flight:
+            return
+        self._in_flight = False
+        series = self._series
+        series.in_flight.dec()
+        if self.sampled:
+            series.span.end(self.id)
 
     def span(self, name: str) -> _native.SpanEntry | Nothing:
         """Time a block of this request: ``with request.span("tokenize"):``."""

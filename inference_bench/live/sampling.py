@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from statistics import median
 from time import perf_counter_ns
@@ -23,6 +24,7 @@ class Sampling:
 
     Args:
         budget: share of one core that recording may take.
+        when_idle: called where a request or generation begins that is not recorded, because nothing runs.
 
     Attributes:
         running: whether any request is sampled; true while the profiler records.
@@ -32,7 +34,7 @@ class Sampling:
         duty: share of one core that recording takes, averaged over some intervals.
     """
 
-    def __init__(self, budget: float) -> None:
+    def __init__(self, budget: float, when_idle: Callable[[], object] = lambda: None) -> None:
         self.budget = budget
         self.running = False
         self.every = 1
@@ -40,11 +42,15 @@ class Sampling:
         self.record_ns = 0.0
         self.duty = 0.0
         self._numbers = count(1)
+        self._when_idle = when_idle
 
     def next(self) -> tuple[int, bool]:
         """Return the next id of a request or generation, and whether to record it in detail."""
         number = next(self._numbers)  # one C call: no two threads get the same
-        return number, self.running and number % self.every == 0
+        if self.running:
+            return number, number % self.every == 0
+        self._when_idle()
+        return number, False
 
     def weigh(self, records: int, cpu_ns: int, wall_ns: int) -> None:
         """Update ``duty`` and ``every`` by the last interval.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from inference_bench.errors import InvalidValueError
+from inference_bench.live.exposed_names import check_labels
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -34,11 +35,12 @@ def make_key(name: str, labels: Mapping[str, object]) -> SeriesKey:
     """Return the key of a series.
 
     Raises:
-        InvalidValueError: Prometheus or OpenTelemetry cannot represent the name.
+        InvalidValueError: Prometheus or OpenTelemetry cannot represent the name or a label.
     """
     for word in (name, *labels):
         if _NAME.fullmatch(word) is None:
             raise InvalidValueError("name of a series", word, "1 to 100 letters, digits, '_' and '.', no digit first")
+    check_labels(labels)
     return SeriesKey(name, tuple((label, _sendable(str(value))) for label, value in sorted(labels.items())))
 
 
@@ -110,5 +112,9 @@ class SeriesTable(Generic[K, T]):
         with self._lock:
             if key not in self._series:
                 self._limit.take(key)
-                self._series[key] = self._make(key)
+                try:
+                    self._series[key] = self._make(key)
+                except InvalidValueError:
+                    self._limit.used -= 1
+                    raise
             return self._series[key]

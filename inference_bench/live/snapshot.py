@@ -52,6 +52,7 @@ class PlainSnapshot(TypedDict):
 
     name: str
     pid: int
+    running: bool
     time_ns: int
     uptime_ns: int
     counters: dict[str, int]
@@ -120,8 +121,9 @@ class Snapshot:
     Attributes:
         name: name of the profiler.
         pid: process id.
+        running: whether the profiler records; counters and histograms of one that does not stand still.
         time_ns: moment, on the native clock.
-        uptime_ns: time since the start, or since the fork in a forked child.
+        uptime_ns: time since the first start, or since the fork in a forked child: since the series count.
         counters: totals of this process.
         gauges: present values.
         histograms: durations that were observed directly.
@@ -136,6 +138,7 @@ class Snapshot:
 
     name: str
     pid: int
+    running: bool
     time_ns: int
     uptime_ns: int
     counters: Mapping[SeriesKey, int]
@@ -170,6 +173,7 @@ class Snapshot:
         return {
             "name": self.name,
             "pid": self.pid,
+            "running": self.running,
             "time_ns": self.time_ns,
             "uptime_ns": self.uptime_ns,
             "counters": {str(key): value for key, value in self.counters.items()},

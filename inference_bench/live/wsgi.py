@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from inference_bench.live.exchange import Exchange, HttpSeries
+from inference_bench.live.exchange import Exchange, Excluded, HttpSeries
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -25,15 +25,22 @@ class WsgiMiddleware:
     Args:
         app: the application.
         profiler: holds the series.
+        exclude: paths that are served unmeasured, such as ``("/metrics",)``; each with all below it.
+
+    Raises:
+        InvalidValueError: an excluded path does not begin with a slash.
     """
 
-    def __init__(self, app: WSGIApplication, profiler: Profiler) -> None:
+    def __init__(self, app: WSGIApplication, profiler: Profiler, *, exclude: Sequence[str] = ()) -> None:
         self._app = app
         self._profiler = profiler
         self._series = HttpSeries(profiler.book)
+        self._excluded = Excluded(exclude) if exclude else None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request, and return the body, which the server iterates over and closes."""
+        if self._excluded is not None and self._excluded.holds(environ.get("PATH_INFO", "")):
+            return self._app(environ, start_response)
         body = _Body(self._profiler.request(), self._series, environ.get("REQUEST_METHOD", ""))
 
         def start(
@@ -67,16 +74,21 @@ class _Body:
             if piece:
                 self.exchange.note_piece(len(piece))
             yield piece
+        self._end()
 
     def close(self) -> None:
-        """Close the application's body, and observe the response."""
+        """Close the application's body; what it does then comes after the response."""
         if self._closed:
             return
         self._closed = True
+        self._end()
         try:
             close = getattr(self.inner, "close", None)
             if close is not None:
                 close()
         finally:
             self._request.__exit__(None, None, None)
+
+    def _end(self) -> None:
+        if not self.exchange.ended:
             self.exchange.end(self._series.of(_ROUTE, self._method, self.exchange.status))

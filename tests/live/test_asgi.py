@@ -9,10 +9,11 @@ import time
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import BackgroundTasks, FastAPI, Request
 from fastapi.responses import StreamingResponse
 from openai import OpenAI
 
+from inference_bench.errors import InvalidValueError
 from inference_bench.live import current_request
 from inference_bench.live.asgi import ProfilerMiddleware
 
@@ -171,3 +172,117 @@ def test_what_is_no_http_passes_through(profiler):
 
     assert seen == [({"type": "websocket"}, 1, 2)]
     assert profiler.snapshot().as_plain()["counters"]["requests"] == 0
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_background_task_is_no_part_of_the_response(profiler, serving, responses, fails):
+    app, seen, release = FastAPI(), [], asyncio.Event()
+    app.add_middleware(ProfilerMiddleware, profiler=profiler)
+
+    async def later():
+        await release.wait()
+        seen.append((current_request().id, profiler.snapshot()))
+        if fails:
+            raise RuntimeError("no")
+
+    @app.get("/later")
+    async def answer(tasks: BackgroundTasks):
+        tasks.add_task(later)
+        return {}
+
+    @app.get("/release")
+    async def let_go():
+        release.set()
+
+    with serving(app) as address:
+        assert httpx.get(f"{address}/later").status_code == 200
+        before = profiler.snapshot()
+        httpx.get(f"{address}/release")
+        deadline = time.monotonic() + 10
+        while not seen and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    ((number, during),) = seen
+    for snapshot in (before, during):
+        assert (
+            responses(snapshot)["/later", "GET", "200"] == responses(snapshot, "http_request")["/later", "GET", "200"]
+        )
+    assert before.as_plain()["gauges"]["requests_in_flight"] == 0
+    assert before.histogram("request").total == 1 == number
+    assert responses(profiler.snapshot())["/later", "GET", "200"] == 1
+    assert profiler.snapshot().as_plain()["gauges"]["requests_in_flight"] == 0
+
+
+def test_excluded_paths_are_served_and_leave_no_series(profiler, serving, responses):
+    app = FastAPI()
+    app.add_middleware(ProfilerMiddleware, profiler=profiler, exclude=["/metrics", "/profile/"])
+
+    @app.get("/{path:path}")
+    async def answer(path: str):
+        return current_request() is None
+
+    measured = ("/metricsx", "/", "/a/metrics")
+    with serving(app) as address:
+        for path in ("/metrics", "/metrics/", "/metrics/x", "/profile", "/profile/deep/er"):
+            assert httpx.get(address + path).json() is True
+        for path in measured:
+            assert httpx.get(address + path).json() is False
+
+    assert (
+        profiler.snapshot().as_plain()["counters"]["requests"]
+        == len(measured)
+        == sum(responses(profiler.snapshot()).values())
+    )
+
+
+@pytest.mark.parametrize("exclude", [["metrics"], ["/"], [""], "/metrics"])
+def test_an_excluded_path_that_would_match_nothing_or_all_is_refused(profiler, exclude):
+    with pytest.raises(InvalidValueError, match="exclude"):
+        ProfilerMiddleware(application(profiler), profiler, exclude=exclude)
+
+
+def test_fifty_clients_that_leave_in_mid_stream_leave_nothing_behind(profiler, serving, responses):
+    app = FastAPI()
+    app.add_middleware(ProfilerMiddleware, profiler=profiler)
+
+    @app.get("/endless")
+    async def endless():
+        async def pieces():
+            while True:
+                yield "x" * 100
+                await asyncio.sleep(0.005)
+
+        return StreamingResponse(pieces())
+
+    async def leave(address):
+        async with httpx.AsyncClient() as client, client.stream("GET", f"{address}/endless") as response:
+            async for _ in response.aiter_raw():
+                return
+
+    async def all_of_them(address):
+        await asyncio.gather(*(leave(address) for _ in range(50)))
+
+    with serving(app) as address:
+        asyncio.run(all_of_them(address))
+        deadline = time.monotonic() + 20
+        while profiler.snapshot().as_plain()["gauges"]["requests_in_flight"] and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    snapshot = profiler.snapshot()
+    assert snapshot.as_plain()["gauges"]["requests_in_flight"] == 0
+    assert responses(snapshot) == responses(snapshot, "http_request") == {("/endless", "GET", "200"): 50}
+    assert snapshot.histogram("request").total == 50
+
+
+@pytest.mark.parametrize("status", ["200", None, [1], 2.5, 99, 1000])
+def test_a_status_that_no_server_sends_breaks_no_request(profiler, responses, status):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def send(message): ...
+
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": []}
+    asyncio.run(ProfilerMiddleware(app, profiler, loop_lag=False, gc_pauses=False)(scope, None, send))
+
+    assert responses(profiler.snapshot()) == {("(other)", "(other)", "(other)"): 1}

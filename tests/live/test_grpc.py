@@ -179,3 +179,26 @@ def test_methods_beyond_the_limit_share_a_series():
     responses = {key: value for key, value in counters.items() if key.startswith("grpc_responses")}
     assert sum(responses.values()) == 3
     assert responses['grpc_responses{code="(other)",method="(other)"}'] >= 2
+
+
+def test_methods_beyond_the_limit_are_not_kept_either():
+    with Profiler("svc", max_series=40) as profiler:
+        interceptor = ProfilerInterceptor(profiler)
+        for number in range(5_000):
+            interceptor._of(f"/a/{number}", "OK")
+
+    assert len(interceptor._found) < 40
+
+
+def test_excluded_methods_keep_their_own_handler(profiler):
+    handler = grpc.unary_unary_rpc_method_handler(say)
+    interceptor = ProfilerInterceptor(profiler, exclude=["/grpc.health.v1.Health/Check"])
+
+    async def found(method):
+        async def continuation(details):
+            return handler
+
+        return await interceptor.intercept_service(continuation, type("Details", (), {"method": method}))
+
+    assert asyncio.run(found("/grpc.health.v1.Health/Check")) is handler
+    assert asyncio.run(found("/grpc.health.v1.Health/Watch")) is not handler

@@ -10,7 +10,18 @@ import threading
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, ContinuousBatchingConfig, LlamaConfig, TextIteratorStreamer
+from transformers import (
+    AutoModelForCausalLM,
+    BartConfig,
+    BartForConditionalGeneration,
+    ContinuousBatchingConfig,
+    LlamaConfig,
+    T5Config,
+    T5ForConditionalGeneration,
+    TextIteratorStreamer,
+    WhisperConfig,
+    WhisperForConditionalGeneration,
+)
 
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.live import Profiler
@@ -271,3 +282,104 @@ def test_unsampled_generations_are_counted_all_the_same(model):
     assert counters(profiler)["tokens_out"] == 3
     assert snapshot.histogram("ttft").total == 0
     assert snapshot.marks == {}
+
+
+# ---- tokens out, where the output does not begin with the prompt or an iteration yields several
+
+
+def t5():
+    small = {"d_model": 32, "d_ff": 32, "d_kv": 16, "num_layers": 1, "num_heads": 2, "vocab_size": VOCABULARY}
+    return T5ForConditionalGeneration(T5Config(**small, decoder_start_token_id=0)).eval()
+
+
+SIDES = {f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in (("layers", 1), ("attention_heads", 2))}
+WIDTHS = {"d_model": 32, "vocab_size": VOCABULARY, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32}
+TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 3}
+
+
+def bart():
+    return BartForConditionalGeneration(BartConfig(**SIDES, **WIDTHS, **TOKENS, forced_eos_token_id=None)).eval()
+
+
+def whisper():
+    config = WhisperConfig(**SIDES, **WIDTHS, **TOKENS, begin_suppress_tokens=None, suppress_tokens=None)
+    return WhisperForConditionalGeneration(config).eval()
+
+
+OUTPUTS = {
+    "T5": (t5, lambda model: {"input_ids": prompt(2, 20)}, (40, 16)),
+    "T5, a short prompt": (t5, lambda model: {"input_ids": prompt(1, 3)}, (3, 8)),
+    "T5, the decoder's beginning": (
+        t5,
+        lambda model: {"input_ids": prompt(1, 20), "decoder_input_ids": torch.tensor([[0, 5, 6]])},
+        (20, 8),
+    ),
+    "T5, beams": (t5, lambda model: {"input_ids": prompt(1, 20), "num_beams": 3}, (20, 8)),
+    "T5, a dictionary": (t5, lambda model: {"input_ids": prompt(1, 20), "return_dict_in_generate": True}, (20, 8)),
+    "BART": (bart, lambda model: {"input_ids": prompt(2, 20)}, (40, 16)),
+    "Whisper": (whisper, lambda model: {"input_features": torch.zeros(1, 80, 3000)}, (0, 8)),
+    "embeddings": (tiny, lambda model: {"inputs_embeds": model.get_input_embeddings()(prompt(1, 20))}, (0, 8)),
+    "embeddings and ids": (
+        tiny,
+        lambda model: {"input_ids": prompt(1, 20), "inputs_embeds": model.get_input_embeddings()(prompt(1, 20))},
+        (20, 8),
+    ),
+    "prompt look-up": (tiny, lambda model: {"input_ids": prompt(1, 20), "prompt_lookup_num_tokens": 3}, (20, 8)),
+    "an assistant": (tiny, lambda model: {"input_ids": prompt(1, 20), "assistant_model": tiny(1)}, (20, 8)),
+    "itself as assistant": (tiny, lambda model: {"input_ids": prompt(1, 20), "assistant_model": model}, (20, 8)),
+    "its own first layer": (tiny, lambda model: {"input_ids": prompt(1, 20), "assistant_early_exit": 1}, (20, 8)),
+}
+
+
+@pytest.mark.parametrize("every", [1, 1 << 16], ids=["sampled", "not sampled"])
+@pytest.mark.parametrize("form", OUTPUTS)
+@pytest.mark.filterwarnings("ignore")
+def test_tokens_are_counted_as_they_come_out(profiler, form, every):
+    make, arguments, expected = OUTPUTS[form]
+    model = make()
+    profiler.sampling.every = every
+    profiler.instrument(model)
+    model.generate(**arguments(model), max_new_tokens=8, min_new_tokens=8)
+
+    found = counters(profiler)
+    assert (found["tokens_in"], found["tokens_out"]) == expected
+    assert (found["generations"], found["generations_failed"]) == (1, 0)
+    snapshot = profiler.snapshot()
+    assert snapshot.histogram("ttft").total == snapshot.histogram("tpot").total == (every == 1)
+
+
+def test_time_per_token_of_assisted_decoding_is_that_of_a_token(profiler, model):
+    profiler.instrument(model)
+    model.generate(prompt(1, 20), attention_mask=torch.ones(1, 20), assistant_model=model, max_new_tokens=12)
+
+    snapshot = profiler.snapshot()
+    ttft, itl, tpot, e2e = (snapshot.histogram(name) for name in ("ttft", "itl", "tpot", "e2e"))
+    assert itl.total < 11  # iterations, each of several tokens
+    assert tpot.sum_ns == (e2e.sum_ns - ttft.sum_ns) // 11
+
+
+# ---- compiled models
+
+
+def test_a_compiled_model_is_measured_as_the_one_inside(profiler, model):
+    compiled, ids = torch.compile(model, backend="eager"), prompt()
+    before = dict(vars(model))
+    profiler.instrument(compiled, "tiny", forward=True)
+    compiled.generate(ids, attention_mask=torch.ones(1, 8), max_new_tokens=5)
+    compiled(ids)
+    with pytest.raises(UsageError, match="instrumented already"):
+        profiler.instrument(model)
+
+    assert counters(profiler)["tokens_out"] == 5
+    assert profiler.snapshot().histogram("tiny.forward").total == 1  # generate calls the one inside
+    profiler.uninstrument(compiled)
+    assert dict(vars(model)) == before
+
+
+def test_modules_inside_a_compiled_model_are_refused(profiler, model):
+    compiled, in_place = torch.compile(model, backend="eager"), tiny(1)
+    in_place.compile(backend="eager")
+    for given in (compiled, in_place):
+        with pytest.raises(InvalidValueError, match="not compiled"):
+            profiler.instrument(given, generate=False, modules="*mlp")
+    profiler.instrument(compiled, generate=False, forward=True)

@@ -114,14 +114,13 @@ def test_memory_stays_below_the_limit_that_was_stated():
 
 
 def test_series_are_bounded():
-    profiler = Profiler("test", max_series=16)
-
-    with pytest.raises(InvalidValueError, match="max_series"):
-        for number in range(17):
-            profiler.counter("hits", path=f"/{number}")
-    with pytest.raises(InvalidValueError, match="max_series"):
-        for number in range(17):
-            profiler.span(f"span {number}")
+    with Profiler("test", max_series=16) as profiler:
+        with pytest.raises(InvalidValueError, match="max_series"):
+            for number in range(17):
+                profiler.counter("hits", path=f"/{number}")
+        with pytest.raises(InvalidValueError, match="max_series"):
+            for number in range(17):
+                profiler.span(f"span {number}")
 
 
 @pytest.mark.parametrize("name", ["", "1st", "a b", "a" * 101, 'x"} 1\n'])

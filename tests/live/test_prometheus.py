@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from inference_bench.live.prometheus import PrometheusCollector
+from inference_bench.errors import UsageError
+from inference_bench.live.prometheus import PrometheusCollector, serve_metrics
 
 
 def registry(profiler, **options):
@@ -111,3 +115,49 @@ def test_scrapes_beside_writers_are_never_torn(profiler):
         stop.set()
         for thread in threads:
             thread.join()
+
+
+WORKERS = """
+import os, sys
+from inference_bench.live import Profiler
+from inference_bench.live.prometheus import serve_metrics
+
+profiler = Profiler("web").start()
+hits = profiler.counter("hits")
+hits.add(1000)
+pipes = []
+for number in (1, 2, 3):
+    told, tell = os.pipe()
+    if os.fork() == 0:
+        hits.add(number)
+        os.write(tell, b"%d" % serve_metrics(profiler, range(int(sys.argv[1]), int(sys.argv[1]) + 500)))
+        sys.stdin.read()
+        os._exit(0)
+    pipes.append(told)
+print(*(os.read(told, 10).decode() for told in pipes), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_each_worker_is_a_target_of_its_own_and_their_sum_is_right():
+    command = [sys.executable, "-c", WORKERS, "21000"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        try:
+            ports = parent.stdout.readline().split()
+            scrapes = [
+                samples(parse_text(httpx.get(f"http://127.0.0.1:{port}/metrics").text))["web_hits_total", ()]
+                for _ in range(3)
+                for port in ports
+            ]
+            parent.communicate("", timeout=20)
+        finally:
+            parent.kill()
+
+    assert len(set(ports)) == 3
+    assert sorted(scrapes) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert scrapes[:3] == scrapes[3:6] == scrapes[6:]
+
+
+def test_a_range_without_a_free_port_is_refused(profiler):
+    with pytest.raises(UsageError, match="no free port"):
+        serve_metrics(profiler, ())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -59,10 +61,71 @@ def test_watch_says_what_is_wrong(words, code, part):
     assert part in done.stderr
 
 
-def test_a_folder_that_others_may_write_is_refused(profiler, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    socket_path(1).parent.mkdir(mode=0o777)
-    socket_path(1).parent.chmod(0o777)
+def widen(folder):
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
 
-    with pytest.raises(UsageError, match="this user alone"):
-        WatchSocket(profiler).start()
+
+UNUSABLE = {
+    "others may write it": widen,
+    "a file": lambda folder: folder.write_text(""),
+    "a link": lambda folder: folder.symlink_to("/tmp"),
+    "a dangling link": lambda folder: folder.symlink_to("/nowhere"),
+}
+
+
+@pytest.mark.parametrize("folder", UNUSABLE)
+def test_a_server_starts_without_its_socket_where_the_folder_is_not_ours(profiler, tmp_path, monkeypatch, folder):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    UNUSABLE[folder](socket_path(1).parent)
+
+    with pytest.warns(RuntimeWarning, match="`watch` cannot see this process"), WatchSocket(profiler) as listening:
+        assert not listening.path.exists()
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_a_warning_and_the_next_start_works(profiler, tmp_path, monkeypatch):
+    deep = tmp_path / ("x" * 120)
+    deep.mkdir()
+    listening = WatchSocket(profiler)
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    with pytest.warns(RuntimeWarning, match="AF_UNIX path too long"):
+        listening.start()
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with listening:
+        assert listening.path.exists()
+
+
+def test_a_second_socket_of_a_process_does_not_replace_the_first(profiler):
+    with WatchSocket(profiler) as first:
+        with pytest.raises(UsageError, match="listens already"):
+            WatchSocket(profiler).start()
+        assert first.path.exists()
+    with WatchSocket(profiler) as second:
+        assert second.path.exists()
+
+
+def test_connections_beyond_the_limit_are_closed_and_the_rest_are_answered(profiler):
+    with WatchSocket(profiler) as listening, contextlib.ExitStack() as opened:
+        connections = []
+        for _ in range(40):
+            connection = opened.enter_context(socket.socket(socket.AF_UNIX))
+            connection.connect(str(listening.path))
+            connection.settimeout(10)
+            connections.append(connection)
+        answered = 0
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.sendall(b"\n")
+                answered += connection.recv(10) != b""
+
+    assert answered == 16
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_another_user_cannot_open_the_socket(profiler):
+    ask = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    with WatchSocket(profiler) as listening:
+        command = ["/usr/bin/env", "python3", "-c", ask, str(listening.path)]
+        done = subprocess.run(command, capture_output=True, text=True, user=65534, cwd="/", check=False)
+
+    assert "PermissionError" in done.stderr
