@@ -96,7 +96,7 @@ py::dict counts(SpanRecorder& recorder) {
 template <DrainedSpans (SpanRecorder::*Read)()>
 std::unique_ptr<SpanRecords> read(SpanRecorder& recorder) {
     DrainedSpans drained = [&] {
-        const py::gil_scoped_release released;
+        const WithoutGil released;
         return (recorder.*Read)();
     }();
     return std::make_unique<SpanRecords>(std::move(drained), shared_names());

@@ -21,7 +21,7 @@ from inference_bench.live.otlp import OtlpExporter
 
 
 class Collector(ThreadingHTTPServer):
-    """Keeps the messages that it receives."""
+    """Keeps the messages that it receives and the addresses that they came from."""
 
     received: list[Any]
     clients: list[Any]
