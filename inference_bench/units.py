@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
@@ -34,11 +36,13 @@ def _three_digits(value: float) -> str:
 
 
 def scientific(value: float) -> str:
-    """Format a number with an exponent, three significant digits.
+    """Format a number with an exponent, three significant digits; one that is not finite as ``nan`` or ``inf``.
 
-    >>> scientific(7.42e-12)
-    '7.42e-12'
+    >>> scientific(7.42e-12), scientific(float("nan"))
+    ('7.42e-12', 'nan')
     """
+    if not math.isfinite(value):
+        return f"{value}"
     digits, _, exponent = f"{value:.2e}".partition("e")
     return f"{digits}e{int(exponent)}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inference_bench.benchmark.accuracy.tasks import SAMPLES
-from inference_bench.errors import UnknownNameError
+from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.result import BenchmarkResult, Status
@@ -124,15 +124,16 @@ def test_a_task_becomes_figures_and_scores(tmp_path: Path, models: Path, tasks: 
 def test_what_cannot_be_scored_is_a_row_and_the_rest_goes_on(
     tmp_path: Path, models: Path, tasks: dict[str, str]
 ) -> None:
+    tasks = {
+        name: path for name, path in tasks.items() if name == "good"
+    }  # others are refused before anything is loaded
     outcome = measure(tmp_path, models, ("silent", "overflowing", "scoring"), tuple(tasks.values()))
     found = {
         (result.case.model, Path(str(result.case.parameters["task"])).stem): result for result in outcome.run.results
     }
-    assert len(found) == 9
+    assert len(found) == 3
     assert found["scoring", "good"].status is Status.OK
     for case, cause in {
-        ("scoring", "bad"): "line 2: 'text': expected a text, got 5",
-        ("scoring", "empty"): "no items; expected one JSON object per line",
         ("overflowing", "good"): "log-likelihood of item one: got [nan, nan], expected finite numbers",
     }.items():
         assert found[case].status is Status.FAILED
@@ -140,6 +141,17 @@ def test_what_cannot_be_scored_is_a_row_and_the_rest_goes_on(
     for name in tasks:
         assert found["silent", name].status is Status.NOT_APPLICABLE
         assert found["silent", name].failure.cause == "silent does not score text"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("bad", "line 2: 'text': expected a text, got 5"), ("empty", "no items; expected one JSON object per line")],
+)
+def test_a_file_that_is_no_task_is_refused_before_anything_is_loaded(
+    tmp_path: Path, models: Path, tasks: dict[str, str], name: str, reason: str
+) -> None:
+    with pytest.raises(InvalidValueError, match=reason):
+        measure(tmp_path, models, ("scoring",), (tasks[name],))
 
 
 def test_an_item_that_is_too_long_is_left_out_and_named(tmp_path: Path, models: Path) -> None:

@@ -267,7 +267,7 @@ def test_the_formula_is_the_growth_of_a_real_cache():
     generator = model.generator()
     generator.prefill(generator.prompt(32))
     generator.decode()
-    layers = generator._cache.layers  # type: ignore[attr-defined]
+    layers = generator._steps._cache["past_key_values"].layers  # type: ignore[attr-defined]
     held = sum(t.numel() * t.element_size() for layer in layers for t in (layer.keys, layer.values))
 
     assert held == 33 * model.describe()["kv_bytes_per_token"]
