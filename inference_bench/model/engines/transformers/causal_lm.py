@@ -10,6 +10,7 @@ from inference_bench.model.engines.transformers.base import TransformersModel, i
 from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
 from inference_bench.model.engines.transformers.greedy_steps import greedy_steps
+from inference_bench.model.engines.transformers.rotary_state import RotaryState
 from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator, TextScorer
 from inference_bench.model.prompts import Prompts
 
@@ -107,6 +108,7 @@ class CausalLMGenerator(TextGenerator):
         return int(token.item())  # waits for the device
 
     def _generate(self, new_tokens: int, **inputs: torch.Tensor) -> Sequence[int]:
+        RotaryState(self._network).reset()
         network: Any = self._network  # without generate() in transformers' annotations
         own = network.generation_config  # generate() would merge it with the given settings
         network.generation_config = import_transformers().GenerationConfig(do_sample=False, pad_token_id=0)

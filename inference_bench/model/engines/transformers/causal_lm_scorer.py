@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnscorableError
 from inference_bench.model.engines.transformers.greedy_steps import greedy_steps, takes
 from inference_bench.model.engines.transformers.network_kinds import can_be_continued, reads_ahead
+from inference_bench.model.engines.transformers.rotary_state import RotaryState
 from inference_bench.model.engines.transformers.special_tokens import SpecialTokens, special_tokens
 from inference_bench.model.interfaces import Likelihood, TextScorer
 
@@ -52,6 +53,7 @@ class CausalLMScorer(TextScorer):
         self._limit = limit
         self._special: SpecialTokens | None = None
         self._continues: bool | None = None
+        self._rotary = RotaryState(network)
 
     def log_likelihoods(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Run the context once and all continuations as one batch on copies of its cache.
@@ -135,6 +137,7 @@ class CausalLMScorer(TextScorer):
     def logits(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """Run one sequence in one piece."""
         self._check(len(ids))
+        self._rotary.reset()
         with self._torch.inference_mode():
             logits: NDArray[np.float32] = self._network(self._tensor([ids])).logits[0].float().cpu().numpy()
         return logits
@@ -239,6 +242,7 @@ class CausalLMScorer(TextScorer):
     def _logits_at(self, inputs: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         options: dict[str, object] = {"logits_to_keep": places} if takes(self._network, "logits_to_keep") else {}
         options |= {"use_cache": False} if takes(self._network, "use_cache") else {}
+        self._rotary.reset()
         with self._torch.inference_mode():
             logits: torch.Tensor = self._network(input_ids=inputs, **options).logits
         return logits if "logits_to_keep" in options else logits[:, places]
