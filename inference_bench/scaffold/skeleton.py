@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import keyword
 import math
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from string import Template
 
@@ -40,7 +42,7 @@ def check_name(kind: str, name: str) -> None:
         nearest = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
         advice = f"Try {nearest}." if re.match(r"[a-z]", nearest) else ""
         raise InvalidValueError(f"name of a {kind}", name, "lower-case letters, digits and _, a letter first", advice)
-    if keyword.iskeyword(name) or keyword.iskeyword(_class_name(name)):
+    if keyword.iskeyword(name) or keyword.iskeyword(name.capitalize()):
         raise InvalidValueError(f"name of a {kind}", name, "no word of Python itself", f"Try {name}_{kind}.")
 
 
@@ -172,7 +174,17 @@ def _render(template: str, **words: object) -> str:
 
 
 def _class_name(name: str) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+    """Return the name in the form of a class's, and not that of a class that the file uses."""
+    found = "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+    return f"Own{found}" if found in _names_used() else found
+
+
+@cache
+def _names_used() -> frozenset[str]:
+    """Return the names of classes in Python and in the templates."""
+    texts = (path.read_text(encoding="utf-8") for path in TEMPLATES.glob("*.template"))
+    words = re.findall(r"\b[A-Z]\w*", " ".join(texts))
+    return frozenset([*words, *dir(builtins), "CausalLM", "EmbeddingModel", "HubWeights"])
 
 
 def _plain_literal(value: object) -> str:
