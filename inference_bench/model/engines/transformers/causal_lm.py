@@ -43,10 +43,10 @@ class CausalLM(TransformersModel):
         Needs the trained weights of an instruction-tuned model.
 
         Raises:
-            NotApplicableError: random weights, which have no tokenizer.
+            NotApplicableError: no tokenizer, as with random weights.
         """
         if self.tokenizer is None:
-            raise NotApplicableError(f"{self.name} has no tokenizer with random weights")
+            raise NotApplicableError(f"{self.name} has no tokenizer with these weights")
         chat = [{"role": "user", "content": question}]
         return str(
             self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, **self.chat_options)

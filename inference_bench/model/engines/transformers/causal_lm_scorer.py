@@ -32,7 +32,7 @@ class CausalLMScorer(TextScorer):
 
     Args:
         network: a ``PreTrainedModel`` with a language-modelling head.
-        tokenizer: its tokenizer, or None with random weights.
+        tokenizer: its tokenizer, or None.
         ids: returns a number of token ids of text, or random ones.
         limit: most positions of the network.
     """
@@ -62,7 +62,7 @@ class CausalLMScorer(TextScorer):
 
         Raises:
             UnscorableError: a continuation without tokens, or longer than the network's limit.
-            NotApplicableError: random weights, which have no tokenizer.
+            NotApplicableError: no tokenizer, as with random weights.
         """
         head, tails = self._encode(context, continuations)
         longest = max(map(len, tails))
@@ -92,7 +92,7 @@ class CausalLMScorer(TextScorer):
 
         Raises:
             UnscorableError: a text without tokens.
-            NotApplicableError: random weights, which have no tokenizer.
+            NotApplicableError: no tokenizer, as with random weights.
         """
         ids = self._plain_tokens(text)
         if not ids:
@@ -111,7 +111,7 @@ class CausalLMScorer(TextScorer):
 
         Raises:
             UnscorableError: more new tokens than the network takes.
-            NotApplicableError: random weights, which have no tokenizer.
+            NotApplicableError: no tokenizer, as with random weights.
         """
         if not 1 <= new_tokens < self._limit:
             raise UnscorableError("new tokens", new_tokens, f"1 to {self._limit - 1}")
@@ -177,7 +177,7 @@ class CausalLMScorer(TextScorer):
     @property
     def _known_tokenizer(self) -> PreTrainedTokenizerBase:
         if self._tokenizer is None:
-            raise NotApplicableError("random weights have no tokenizer, so they cannot score text")
+            raise NotApplicableError("these weights have no tokenizer, so they cannot score text")
         return self._tokenizer
 
     def _first_token(self) -> int:

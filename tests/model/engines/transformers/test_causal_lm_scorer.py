@@ -254,6 +254,6 @@ def test_logits_and_passages(model: CausalLM, scorer: CausalLMScorer) -> None:
 
 
 def test_random_weights_say_nothing_of_a_text(model: CausalLM) -> None:
-    with pytest.raises(NotApplicableError, match="random weights have no tokenizer"):
+    with pytest.raises(NotApplicableError, match="these weights have no tokenizer"):
         model.scorer().log_likelihoods("a", ["b"])
     assert len(model.scorer().greedy([1, 2], 3)) == 3
