@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_networks import CONFIGS, tiny
 
 from inference_bench.errors import InvalidValueError, NotApplicableError, WeightsError
 from inference_bench.model.discovery import find_models, load_model
@@ -109,6 +110,28 @@ def test_kv_bytes_are_those_of_the_cache(reduced: CausalLM) -> None:
         cache = reduced.network(reduced.generator().prompt(10), use_cache=True).past_key_values
     held = sum(t.numel() * t.element_size() for layer in cache.layers for t in (layer.keys, layer.values))
     assert held == 10 * reduced.describe()["kv_bytes_per_token"]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_kv_bytes_are_those_of_every_kind_of_cache_or_unknown(name: str) -> None:
+    import torch
+
+    class Model(CausalLM):
+        network = tiny(name)  # type: ignore[assignment]
+
+    found = Model().describe()["kv_bytes_per_token"]
+    with torch.inference_mode():
+        output = tiny(name)(input_ids=torch.arange(10, 50)[None], use_cache=True)
+    layers = getattr(output.get("past_key_values"), "layers", ())
+    held = sum(
+        4 * of.numel()
+        for layer in layers
+        for of in (getattr(layer, "keys", None), getattr(layer, "values", None))
+        if of is not None
+    )
+    assert found in (None, held / 40)
+    if name in ("llama", "phi3 longrope", "gpt2 learned positions", "bloom alibi", "falcon one head of keys"):
+        assert found == held / 40
 
 
 @pytest.mark.parametrize("architecture", ["deepseek_v3", "qwen3_next", "gemma3_text"])
