@@ -57,7 +57,7 @@ MOVED = {
     "overlap": "orchestration.overlap_policy",
     "overlap_check": "orchestration.overlap_study",
     "page_cache": "machine.page_cache",
-    "parameter_count": "scaffold.parameter_count",
+    "parameter_count": "scaffold.trial",
     "plain": "results.serialization",
     "preparation": "orchestration.planning",
     "progress": "orchestration.progress",

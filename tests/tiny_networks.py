@@ -58,6 +58,16 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "intermediate_size_mlp": 48,
     },
     "gpt2 learned positions": {"vocab_size": 300, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256},
+    "falcon one head of keys": {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4},
+    "falcon two heads of keys": {
+        "vocab_size": 300,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_kv_heads": 2,
+        "new_decoder_architecture": True,
+    },
+    "gpt_bigcode one head of keys": {"vocab_size": 300, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256},
     "bloom alibi": {"vocab_size": 300, "hidden_size": 32, "n_layer": 2, "n_head": 4},
     "opt offset positions": {
         "vocab_size": 300,

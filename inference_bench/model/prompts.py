@@ -47,7 +47,7 @@ def text_ids(tokenize: Callable[[str], list[int]], count: int) -> list[int]:
     """Return the first ``count`` token ids of the prompt text, repeated if needed."""
     text = prompt_text()
     ids: list[int] = []
-    while len(ids) <= count:  # one more than needed, because a tokenizer may add an end token
+    while len(ids) <= count:  # one more than needed: the last may be part of a longer token
         ids = tokenize(text)
         text += text
     return ids[:count]

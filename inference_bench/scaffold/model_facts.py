@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from inference_bench.model.engines.transformers.causal_lm import CausalLM
 from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
 from inference_bench.model.weights.hub_download import PROBE_S
 from inference_bench.model.weights.references import HubWeights
-from inference_bench.scaffold.architecture import Config, architecture_of, is_encoder, reduced
+from inference_bench.scaffold.architecture import Config, architecture_of, is_encoder, reductions
 from inference_bench.scaffold.hub_config import HubConfig
+from inference_bench.scaffold.trial import Trial
 from inference_bench.spec import DTYPES
 
 DEFAULT_CONFIG = Path(__file__).with_name("templates") / "config.json"
@@ -29,6 +29,7 @@ class ModelFacts:
     Attributes:
         name: name of its folder.
         architecture: see ``TransformersModel.architecture``; empty for a bare model.
+        reduced: see ``TransformersModel.reduced``; it builds and runs.
         parameters: number of parameters; 0 for a bare model.
         hub: its repository on the hub, or None.
         license: licence of its weights.
@@ -37,6 +38,7 @@ class ModelFacts:
 
     name: str
     architecture: Config = field(default_factory=dict)
+    reduced: Config = field(default_factory=dict)
     parameters: int = 0
     hub: HubWeights | None = None
     license: str = ""
@@ -64,7 +66,7 @@ def read_facts(name: str, hub_id: str | None, revision: str, config: Path | None
         config: a ``config.json``, or its folder.
 
     Raises:
-        UsageError: no such configuration, or one that transformers cannot build, full or reduced.
+        UsageError: no such configuration, or one that transformers cannot build, or not run in any reduced form.
         WeightsError: the hub does not answer, or refuses.
     """
     hub, license_ = None, ""
@@ -79,9 +81,9 @@ def read_facts(name: str, hub_id: str | None, revision: str, config: Path | None
         found, license_ = answer["config"], str(answer["license"])
         hub = HubWeights(hub.repo_id, answer["commit"])
     architecture = architecture_of(found)
-    full, _ = _count_parameters([architecture, {**architecture, **reduced(architecture)}])
+    small, full = _built(architecture)
     dtype = found.get("dtype", found.get("torch_dtype"))
-    return ModelFacts(name, architecture, full, hub, license_, dtype if dtype in DTYPES else "float32")
+    return ModelFacts(name, architecture, small, full, hub, license_, dtype if dtype in DTYPES else "float32")
 
 
 def _read_config(path: Path) -> Config:
@@ -107,12 +109,21 @@ def _ask_hub(hub: HubWeights) -> HubConfig:
     return answer
 
 
-def _count_parameters(architectures: Sequence[Config]) -> list[int]:
-    """Count the parameters of each; this also checks that transformers can build it."""
-    base = EmbeddingModel if is_encoder(architectures[0]) else CausalLM
-    done = run_python("-m", "inference_bench.scaffold.parameter_count", base.auto_class, text=json.dumps(architectures))
+def _built(architecture: Config) -> tuple[Config, int]:
+    """Return what differs in the smallest model that runs, and the parameters of the full one.
+
+    Raises:
+        UsageError: transformers cannot build the full model, or run any small one.
+    """
+    base = EmbeddingModel if is_encoder(architecture) else CausalLM
+    candidates = list(reductions(architecture))
+    asked = {"architecture": architecture, "reductions": candidates}
+    done = run_python("-m", "inference_bench.scaffold.trial", base.__name__, text=json.dumps(asked))
     if done.returncode:
-        kind = architectures[0]["model_type"]
-        raise UsageError(f"config.json: transformers cannot build this {kind!r} model: {last_line(done)}.")
-    counts: list[int] = json.loads(done.stdout.splitlines()[-1])
-    return counts
+        kind = architecture["model_type"]
+        raise UsageError(f"config.json: transformers cannot build this {kind!r} model: {last_line(done)}")
+    found: Trial = json.loads(done.stdout.splitlines()[-1])
+    if found["smallest"] is None:
+        reason = f"its small form fails: {found['reason']}"
+        raise UsageError(f"config.json: this {architecture['model_type']!r} model cannot be run here: {reason}")
+    return candidates[found["smallest"]], found["parameters"]

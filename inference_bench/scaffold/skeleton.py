@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import json
+import keyword
+import math
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from string import Template
 
@@ -12,7 +16,7 @@ from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import KINDS, STANDARD
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.plugins import load_class, names_in
-from inference_bench.scaffold.architecture import is_encoder, max_input_length, reduced
+from inference_bench.scaffold.architecture import is_encoder, max_input_length
 from inference_bench.scaffold.model_facts import ModelFacts, title_of
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -38,6 +42,8 @@ def check_name(kind: str, name: str) -> None:
         nearest = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
         advice = f"Try {nearest}." if re.match(r"[a-z]", nearest) else ""
         raise InvalidValueError(f"name of a {kind}", name, "lower-case letters, digits and _, a letter first", advice)
+    if keyword.iskeyword(name) or keyword.iskeyword(name.capitalize()):
+        raise InvalidValueError(f"name of a {kind}", name, "no word of Python itself", f"Try {name}_{kind}.")
 
 
 def model_files(facts: ModelFacts) -> dict[str, str]:
@@ -138,7 +144,7 @@ def _model_words(facts: ModelFacts) -> dict[str, object]:
         "max_input_length": max_input_length(facts.architecture),
         "hub_line": f"    hub = {hub}\n" if hub else "",
         "architecture": _literal(dict(facts.architecture), 4),
-        "reduced": _literal(reduced(facts.architecture), 4),
+        "reduced": _literal(dict(facts.reduced), 4),
     }
 
 
@@ -168,7 +174,23 @@ def _render(template: str, **words: object) -> str:
 
 
 def _class_name(name: str) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+    """Return the name in the form of a class's, and not that of a class that the file uses."""
+    found = "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+    return f"Own{found}" if found in _names_used() else found
+
+
+@cache
+def _names_used() -> frozenset[str]:
+    """Return the names of classes in Python and in the templates."""
+    texts = (path.read_text(encoding="utf-8") for path in TEMPLATES.glob("*.template"))
+    words = re.findall(r"\b[A-Z]\w*", " ".join(texts))
+    return frozenset([*words, *dir(builtins), "CausalLM", "EmbeddingModel", "HubWeights"])
+
+
+def _plain_literal(value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _literal(value: object, indent: int = 0, brackets: str = "[]") -> str:
@@ -180,7 +202,7 @@ def _literal(value: object, indent: int = 0, brackets: str = "[]") -> str:
         parts = [_literal(item, indent + 4) for item in value]
         opening, closing = brackets[0], brackets[1]
     else:
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+        return _plain_literal(value)
     ending = "," if brackets == "()" and len(parts) == 1 else ""
     line = f"{opening}{', '.join(parts)}{ending}{closing}"
     if "\n" not in line and indent + len(line) <= LINE * 3 // 4 and not (isinstance(value, dict) and len(parts) > 2):

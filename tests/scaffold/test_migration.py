@@ -187,7 +187,7 @@ def test_the_plan_is_shown_and_nothing_written_unless_told_so(
         "copy  old/models/own/benchmarks/speed.py  new/own/benchmarks/performance/benchmark_speed.py",
         "1 to copy, 0 already done, 0 in conflict; the originals stay",
         "no model.py in new/own: `python -m inference_bench new model NAME` shows what one looks like",
-        "nothing was written; do it with --apply",
+        "nothing was written; add --apply to copy",
     ]
     assert contents(tmp_path) == before
 

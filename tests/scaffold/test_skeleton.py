@@ -81,7 +81,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting parameters imports torch, which takes seconds; the tests that need no true number do without."""
-    monkeypatch.setattr("inference_bench.scaffold.model_facts._count_parameters", lambda found: [1] * len(found))
+    monkeypatch.setattr("inference_bench.scaffold.model_facts._built", lambda found: (reduced(found), 1))
 
 
 def test_a_new_model_runs_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,8 +179,8 @@ def test_a_reduced_model_keeps_what_its_layers_rely_on() -> None:
     assert small["num_attention_heads"] % small["num_key_value_heads"] == 0
     assert small["head_dim"] == config["head_dim"]
     assert small["num_experts_per_tok"] < small["num_experts"]
-    assert small["layer_types"] == kinds
-    assert small["num_hidden_layers"] == 6
+    assert small["layer_types"] == ["linear_attention"] * 3 + ["full_attention"]
+    assert small["num_hidden_layers"] == 4
     assert max(small["bos_token_id"], *small["eos_token_id"]) < small["vocab_size"]
 
 
@@ -232,6 +232,8 @@ def test_a_models_own_benchmark_lands_in_its_folder(here: Path) -> None:
         (["benchmark", "b", "--model", "null", "--kind", "units"], ["unknown kind 'units'", "'unit'"]),
         (["benchmark", "b", "--model", "null", "--dir", "d"], ["--dir", "Leave --dir out"]),
         (["benchmark", "memory_usage"], ["'memory_usage'", "With --model M"]),
+        (["model", "none", "--bare"], ["'none'", "no word of Python", "none_model"]),
+        (["benchmark", "import", "--function"], ["'import'", "import_benchmark"]),
         (["benchmark", "2nd"], ["'2nd'", "a letter first"]),
     ],
     ids=lambda value: " ".join(value[:4]) if isinstance(value, list) else None,

@@ -19,7 +19,7 @@ from typing import IO
 
 from inference_bench.errors import WeightsError
 from inference_bench.machine.interruption import interruptible_sleep
-from inference_bench.model.weights.files import check_folder, combined_digest, file_sha256
+from inference_bench.model.weights.files import check_folder, combined_digest, file_sha256, is_file_name
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
@@ -69,11 +69,16 @@ class CacheEntry:
 
 
 def cache_dir() -> Path:
-    """Return ``$INFERENCE_BENCH_CACHE``, or the user's cache folder for this package."""
-    if own := os.environ.get("INFERENCE_BENCH_CACHE"):
-        return Path(own).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().absolute() / "inference_bench"
+    """Return ``$INFERENCE_BENCH_CACHE``, or the user's cache folder for this package.
+
+    Raises:
+        WeightsError: this user has no home folder, as in some containers.
+    """
+    own, base = (os.environ.get(name) for name in ("INFERENCE_BENCH_CACHE", "XDG_CACHE_HOME"))
+    try:
+        return Path(own or f"{base or '~/.cache'}/inference_bench").expanduser().absolute()
+    except RuntimeError:
+        raise WeightsError("weights cache: no home folder. Name a folder in INFERENCE_BENCH_CACHE.") from None
 
 
 def find(key: str) -> CacheEntry | None:
@@ -82,7 +87,10 @@ def find(key: str) -> CacheEntry | None:
     Raises:
         WeightsError: a file of it is missing, truncated or changed.
     """
-    path = cache_dir() / key
+    try:
+        path = cache_dir() / key
+    except WeightsError:
+        return None  # without a cache nothing is in it
     if not path.is_dir():
         return None
     entry = _read_manifest(path)
@@ -169,10 +177,25 @@ def _describe_file(path: Path) -> CachedFile:
 def _read_manifest(path: Path) -> CacheEntry:
     try:
         plain = json.loads((path / MANIFEST).read_bytes())
-        files = tuple(CachedFile(**file) for file in plain["files"])
-        return CacheEntry(path, plain["source"], plain["label"], files)
-    except (OSError, ValueError, KeyError, TypeError):
+        files = tuple(_cached_file(**file) for file in plain["files"])
+        source, label = plain["source"], plain["label"]
+        if not (isinstance(source, str) and isinstance(label, str)):
+            raise TypeError(MANIFEST)
+        return CacheEntry(path, source, label, files)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise WeightsError(f"weights {path / MANIFEST}: missing or not readable. Delete that folder.") from None
+
+
+def _cached_file(name: object, size: object, mtime_ns: object, sha256: object) -> CachedFile:
+    """Return a file of a manifest.
+
+    Raises:
+        TypeError: a value of another type, or a name outside of the folder.
+    """
+    texts = isinstance(name, str) and isinstance(sha256, str) and is_file_name(name)
+    if not (texts and isinstance(size, int) and isinstance(mtime_ns, int)):
+        raise TypeError(MANIFEST)
+    return CachedFile(str(name), size, mtime_ns, str(sha256))
 
 
 def _write_manifest(folder: Path, entry: CacheEntry) -> None:

@@ -13,6 +13,8 @@ from inference_bench.errors import WeightsError
 from inference_bench.machine.interruption import check_interruption
 
 _CHUNK_BYTES = 1 << 22
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
 HEADER_LIMIT = 100_000_000  # bytes; the safetensors format allows no longer header
 
 
@@ -29,22 +31,38 @@ def check_folder(folder: Path) -> None:
 
 
 def weights_files(folder: Path) -> list[str]:
-    """Return the names of a folder's safetensors files, including those listed in its index.
+    """Return the names of the safetensors files that are loaded from a folder.
+
+    As transformers chooses: the one file, else the parts that the index names; the same weights may lie beside them in
+    another form.
 
     Raises:
         WeightsError: there are none, or the index cannot be read.
     """
-    names = {path.name for path in folder.glob("*.safetensors")}
-    for index in folder.glob("*.safetensors.index.json"):
-        try:
-            names |= set(json.loads(index.read_bytes())["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise WeightsError(f"weights {index}: not an index of safetensors files.") from None
-    if not names:
-        pickled = sorted(path.name for path in folder.glob("*.bin"))
-        found = f"found {pickled[0]}, which may run code when read" if pickled else "found none"
-        raise WeightsError(f"weights folder {folder}: {found}, expected *.safetensors.")
+    parts = _names_in(folder / INDEX) if (folder / INDEX).is_file() else []
+    if (folder / SINGLE).is_file() and SINGLE not in parts:
+        return [SINGLE]
+    if parts:
+        return parts
+    others = sorted(path.name for pattern in ("*.safetensors", "*.bin") for path in folder.glob(pattern))
+    found = f"found {others[0]}" if others else "found none"
+    risky = ", which may run code when read" if others and others[0].endswith(".bin") else ""
+    raise WeightsError(f"weights folder {folder}: {found}{risky}, expected {SINGLE}, or {INDEX} with its parts.")
+
+
+def _names_in(index: Path) -> list[str]:
+    try:
+        names = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        names = set()
+    if not names or not all(isinstance(name, str) and is_file_name(name) for name in names):
+        raise WeightsError(f"weights {index}: not an index of safetensors files.")
     return sorted(names)
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether this names a file in a folder, and no other place."""
+    return Path(name).name == name and "\0" not in name
 
 
 def check_safetensors(path: Path) -> None:
@@ -60,13 +78,27 @@ def check_safetensors(path: Path) -> None:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         header = file.read(length) if length <= HEADER_LIMIT else b""
+    if start == b"version ":
+        raise WeightsError(f"weights {path}: a Git LFS pointer, not the weights. Fetch them with `git lfs pull`.")
     try:
-        tensors = json.loads(header)
-        end = max((t["data_offsets"][1] for name, t in tensors.items() if name != "__metadata__"), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        expected = 8 + length + _end_of_data(header)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise WeightsError(f"weights {path}: found {size} bytes without a readable safetensors header.") from None
-    if size != 8 + length + end:
-        raise WeightsError(f"weights {path}: found {size} bytes, expected {8 + length + end} by its header.")
+    if size != expected:
+        raise WeightsError(f"weights {path}: found {size} bytes, expected {expected} by its header.")
+
+
+def _end_of_data(header: bytes) -> int:
+    """Return the bytes of data that a header describes.
+
+    Raises:
+        ValueError: an offset is no whole number.
+    """
+    tensors = json.loads(header)
+    ends = [tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__"]
+    if not all(isinstance(end, int) for end in ends):
+        raise ValueError("data_offsets")
+    return max(ends, default=0)
 
 
 def file_sha256(path: Path) -> str:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from inference_bench.errors import InvalidValueError, WeightsError
 from inference_bench.model.engines.transformers.quantization import describe_int8, parameter_bytes, quantize_int8
+from inference_bench.model.engines.transformers.special_tokens import special_tokens
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model
 from inference_bench.model.prompts import Prompts, random_ids, text_ids
+from inference_bench.model.weights.files import weights_files
 from inference_bench.model.weights.identity import differing_sizes
 from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.spec import DTYPES, Setup
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 _RECOMPILE_LIMIT = 64
 """Variants per function: each case has its own lengths, and a prefill changes the layout of the key-value cache."""
+
+_VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges.txt", "*.tiktoken", "tekken.json", "source.spm")
+"""Files of which a tokenizer has at least one; its other files are settings."""
 
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
@@ -41,6 +46,13 @@ class AutoNetwork(Protocol):
         """Return a network with the weights in a folder, and the names of missing and mismatched tensors."""
 
 
+class AutoTokenizer(Protocol):
+    """The interface of the auto class of tokenizers."""
+
+    def from_pretrained(self, path: Path, **options: object) -> PreTrainedTokenizerBase:
+        """Return the tokenizer in a folder."""
+
+
 class TransformersModel(Model):
     """Loads a network by an auto class of transformers: safetensors only, no remote code.
 
@@ -48,7 +60,7 @@ class TransformersModel(Model):
         auto_class: name of the auto class for this kind of network.
         architecture: ``model_type`` and the other values of the published ``config.json``; used for random weights.
         reduced: values that differ in the small model of the same architecture; nested mappings are merged.
-        tokenizer: the loaded tokenizer, or None with random weights.
+        tokenizer: the loaded tokenizer, or None with random weights and those without one.
     """
 
     auto_class: ClassVar[str]
@@ -98,7 +110,7 @@ class TransformersModel(Model):
                 config = auto_config.from_pretrained(weights.path, **_LOCAL)
         with steps.step("tokenizer"):
             if weights.path is not None:
-                self.tokenizer = auto_tokenizer.from_pretrained(weights.path, **_LOCAL)
+                self.tokenizer = _tokenizer(auto_tokenizer, weights.path)
         with steps.step("read"):
             if weights.path is not None:
                 _read_pages(weights.path)
@@ -197,7 +209,13 @@ class TransformersModel(Model):
         tokenizer = self.tokenizer
         if tokenizer is None:
             return random_ids(self.text_config.vocab_size, self._setup.seed, count)
-        return text_ids(lambda text: tokenizer(text, verbose=False)["input_ids"], count)
+
+        def encode(text: str, special: bool = False) -> list[int]:
+            ids: list[int] = tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
+            return ids
+
+        before = special_tokens(encode).before
+        return text_ids(lambda text: [*before, *encode(text)], count)
 
 
 def import_transformers() -> ModuleType:
@@ -234,10 +252,25 @@ def _device(setup: Setup) -> torch.device:
     return device
 
 
+def _tokenizer(auto_tokenizer: AutoTokenizer, folder: Path) -> PreTrainedTokenizerBase | None:
+    """Return a folder's tokenizer, or None if it has none: speed needs none.
+
+    Raises:
+        WeightsError: its files cannot be read.
+    """
+    try:
+        return auto_tokenizer.from_pretrained(folder, **_LOCAL)
+    except Exception as error:
+        if not any(True for pattern in _VOCABULARIES for _ in folder.glob(pattern)):
+            return None
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"weights {folder}: its tokenizer cannot be read: {reason}") from error
+
+
 def _read_pages(folder: Path) -> None:
     """Read the weights' files into the page cache, one byte per page."""
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+    for name in weights_files(folder):
+        with (folder / name).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
             pages.madvise(mmap.MADV_WILLNEED)
             pages[:: mmap.PAGESIZE]
 

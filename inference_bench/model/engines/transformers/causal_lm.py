@@ -9,7 +9,8 @@ from inference_bench.errors import NotApplicableError
 from inference_bench.model.engines.transformers.base import TransformersModel, import_transformers
 from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
-from inference_bench.model.engines.transformers.greedy_steps import greedy_steps
+from inference_bench.model.engines.transformers.greedy_steps import greedy_steps, takes
+from inference_bench.model.engines.transformers.rotary_state import RotaryState
 from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator, TextScorer
 from inference_bench.model.prompts import Prompts
 
@@ -42,10 +43,10 @@ class CausalLM(TransformersModel):
         Needs the trained weights of an instruction-tuned model.
 
         Raises:
-            NotApplicableError: random weights, which have no tokenizer.
+            NotApplicableError: no tokenizer, as with random weights.
         """
         if self.tokenizer is None:
-            raise NotApplicableError(f"{self.name} has no tokenizer with random weights")
+            raise NotApplicableError(f"{self.name} has no tokenizer with these weights")
         chat = [{"role": "user", "content": question}]
         return str(
             self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, **self.chat_options)
@@ -59,9 +60,11 @@ class CausalLM(TransformersModel):
         """Return the exact size, the settings that affect speed, and the method of generation."""
         own = self.network.generation_config.to_diff_dict()
         own.pop("transformers_version", None)
+        has_keys = takes(self.network, "past_key_values")
+        element_bytes = self.network.dtype.itemsize
         return {
             **super().describe(),
-            "kv_bytes_per_token": kv_bytes_per_token(self.text_config, self.network.dtype.itemsize),
+            "kv_bytes_per_token": kv_bytes_per_token(self.text_config, element_bytes) if has_keys else None,
             "generation": "greedy, dynamic key-value cache, the model's own generation settings not applied",
             "generation_settings": own,
         }
@@ -107,6 +110,7 @@ class CausalLMGenerator(TextGenerator):
         return int(token.item())  # waits for the device
 
     def _generate(self, new_tokens: int, **inputs: torch.Tensor) -> Sequence[int]:
+        RotaryState(self._network).reset()
         network: Any = self._network  # without generate() in transformers' annotations
         own = network.generation_config  # generate() would merge it with the given settings
         network.generation_config = import_transformers().GenerationConfig(do_sample=False, pad_token_id=0)
@@ -124,9 +128,22 @@ def kv_bytes_per_token(config: PreTrainedConfig, element_bytes: int) -> int | No
 
     None for other kinds of attention (latent, linear, sliding window), where this formula does not hold.
     """
-    kinds = set(getattr(config, "layer_types", None) or ())
-    if hasattr(config, "kv_lora_rank") or not kinds <= {"full_attention"}:
+    repeats_heads = getattr(config, "new_decoder_architecture", False)  # a later Falcon stores one copy per query head
+    if hasattr(config, "kv_lora_rank") or repeats_heads or not _keeps_every_token(config):
         return None
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    if getattr(config, "multi_query", False):
+        heads = 1
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return int(2 * config.num_hidden_layers * heads * head_size * element_bytes)
+
+
+def _keeps_every_token(config: PreTrainedConfig) -> bool:
+    """Return whether each layer of the cache holds the keys and values of all tokens."""
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+    if not hasattr(config, "num_attention_heads"):
+        return False
+    layers = DynamicCache(config=config).layers
+    return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnscorableError
 from inference_bench.model.engines.transformers.greedy_steps import greedy_steps, takes
 from inference_bench.model.engines.transformers.network_kinds import can_be_continued, reads_ahead
+from inference_bench.model.engines.transformers.rotary_state import RotaryState
 from inference_bench.model.engines.transformers.special_tokens import SpecialTokens, special_tokens
 from inference_bench.model.interfaces import Likelihood, TextScorer
 
@@ -31,7 +32,7 @@ class CausalLMScorer(TextScorer):
 
     Args:
         network: a ``PreTrainedModel`` with a language-modelling head.
-        tokenizer: its tokenizer, or None with random weights.
+        tokenizer: its tokenizer, or None.
         ids: returns a number of token ids of text, or random ones.
         limit: most positions of the network.
     """
@@ -52,6 +53,7 @@ class CausalLMScorer(TextScorer):
         self._limit = limit
         self._special: SpecialTokens | None = None
         self._continues: bool | None = None
+        self._rotary = RotaryState(network)
 
     def log_likelihoods(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Run the context once and all continuations as one batch on copies of its cache.
@@ -60,7 +62,7 @@ class CausalLMScorer(TextScorer):
 
         Raises:
             UnscorableError: a continuation without tokens, or longer than the network's limit.
-            NotApplicableError: random weights, which have no tokenizer.
+            NotApplicableError: no tokenizer, as with random weights.
         """
         head, tails = self._encode(context, continuations)
         longest = max(map(len, tails))
@@ -90,7 +92,7 @@ class CausalLMScorer(TextScorer):
 
         Raises:
             UnscorableError: a text without tokens.
-            NotApplicableError: random weights, which have no tokenizer.
+            NotApplicableError: no tokenizer, as with random weights.
         """
         ids = self._plain_tokens(text)
         if not ids:
@@ -109,7 +111,7 @@ class CausalLMScorer(TextScorer):
 
         Raises:
             UnscorableError: more new tokens than the network takes.
-            NotApplicableError: random weights, which have no tokenizer.
+            NotApplicableError: no tokenizer, as with random weights.
         """
         if not 1 <= new_tokens < self._limit:
             raise UnscorableError("new tokens", new_tokens, f"1 to {self._limit - 1}")
@@ -135,6 +137,7 @@ class CausalLMScorer(TextScorer):
     def logits(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """Run one sequence in one piece."""
         self._check(len(ids))
+        self._rotary.reset()
         with self._torch.inference_mode():
             logits: NDArray[np.float32] = self._network(self._tensor([ids])).logits[0].float().cpu().numpy()
         return logits
@@ -174,7 +177,7 @@ class CausalLMScorer(TextScorer):
     @property
     def _known_tokenizer(self) -> PreTrainedTokenizerBase:
         if self._tokenizer is None:
-            raise NotApplicableError("random weights have no tokenizer, so they cannot score text")
+            raise NotApplicableError("these weights have no tokenizer, so they cannot score text")
         return self._tokenizer
 
     def _first_token(self) -> int:
@@ -239,6 +242,7 @@ class CausalLMScorer(TextScorer):
     def _logits_at(self, inputs: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         options: dict[str, object] = {"logits_to_keep": places} if takes(self._network, "logits_to_keep") else {}
         options |= {"use_cache": False} if takes(self._network, "use_cache") else {}
+        self._rotary.reset()
         with self._torch.inference_mode():
             logits: torch.Tensor = self._network(input_ids=inputs, **options).logits
         return logits if "logits_to_keep" in options else logits[:, places]

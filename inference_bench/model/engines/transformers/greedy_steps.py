@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.model.engines.transformers.rotary_state import RotaryState
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
@@ -29,6 +31,7 @@ class GreedySteps:
         self._network = network
         self._cache: dict[str, object] = {}
         self._tokens: torch.Tensor | None = None
+        self._rotary = RotaryState(network)
         self._head = {"logits_to_keep": 1} if takes(network, "logits_to_keep") else {}
 
     def reset(self) -> None:
@@ -47,6 +50,7 @@ class GreedySteps:
             Token ids, shape (batch, 1), still on the device.
         """
         self.reset()
+        self._rotary.reset()
         return self._run(use_cache=True, input_ids=ids, **self._head, **inputs)
 
     def advance(self, **inputs: torch.Tensor) -> torch.Tensor:
@@ -88,6 +92,7 @@ class PreparedSteps(GreedySteps):
     def begin(self, ids: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
         """Run the prompts with a fresh cache (see ``GreedySteps.begin``)."""
         self.reset()
+        self._rotary.reset()
         self._ids = ids
         self._inputs = {"use_cache": True, **self._head, **inputs}
         mask = inputs.get("attention_mask", self._torch.ones_like(ids))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.engines.transformers.base import TransformersModel
+from inference_bench.model.engines.transformers.special_tokens import SpecialTokens, special_tokens
 from inference_bench.model.interfaces import TextEncoder
 
 if TYPE_CHECKING:
@@ -53,12 +54,18 @@ class MeanPoolingEncoder(TextEncoder):
         self._model.prompts.check(length)
         if batch_size < 1:
             raise InvalidValueError("batch size", batch_size, "a whole number of at least 1")
-        words = length - 2
-        ids = self._model.text_ids(1 + batch_size * words)
-        begin, text = ids[0], ids[1:]
-        end = begin if self._model.tokenizer is None else self._model.tokenizer.sep_token_id
-        rows = [[begin, *text[row * words : (row + 1) * words], end] for row in range(batch_size)]
+        around = self._special_tokens()
+        words = length - len(around.before) - len(around.after)
+        text = self._model.text_ids(len(around.before) + batch_size * words)[len(around.before) :]
+        pieces = [text[row * words : (row + 1) * words] for row in range(batch_size)]
+        rows = [[*around.before, *piece, *around.after] for piece in pieces]
         return self._torch.tensor(rows, device=self._network.device)
+
+    def _special_tokens(self) -> SpecialTokens:
+        tokenizer = self._model.tokenizer
+        if tokenizer is None:
+            return SpecialTokens()
+        return special_tokens(lambda text, special: tokenizer(text, add_special_tokens=special)["input_ids"])
 
     def encode(self, prompt: torch.Tensor) -> torch.Tensor:
         """Return unit vectors of shape (batch, size) once the device has finished. Full rows need no mask."""
@@ -72,11 +79,11 @@ class MeanPoolingEncoder(TextEncoder):
         """Return one unit vector per text; text beyond the model's limit is truncated.
 
         Raises:
-            InvalidValueError: the model has no tokenizer, as with random weights.
+            InvalidValueError: no tokenizer, as with random weights.
         """
         tokenizer = self._model.tokenizer
         if tokenizer is None:
-            raise InvalidValueError("texts to encode", "random weights", "trained ones, which come with a tokenizer")
+            raise InvalidValueError("texts to encode", "weights without a tokenizer", "trained ones with a tokenizer")
         vectors: list[list[float]] = []
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             vectors += self._encode_batch(tokenizer, list(texts[start : start + _TEXTS_AT_ONCE]))

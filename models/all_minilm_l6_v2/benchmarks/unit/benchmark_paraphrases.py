@@ -28,7 +28,7 @@ class Paraphrases(Benchmark):
         """Refuse random weights, whose vectors are meaningless."""
         model.require("encode")
         if case.setup.weights == "random":
-            raise NotApplicableError("random weights have no tokenizer")
+            raise NotApplicableError("these weights have no tokenizer")
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
         """Encode all sentences and score each triple."""

@@ -10,5 +10,5 @@ from inference_bench.benchmark.function import benchmark
 def prompt_preparation(model: CausalLM) -> None:
     """Turn a question into token ids."""
     if model.tokenizer is None:
-        raise NotApplicableError(f"{model.name} has no tokenizer with random weights")
+        raise NotApplicableError(f"{model.name} has no tokenizer with these weights")
     model.tokenizer(model.chat_prompt("What is the capital of France?"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inference_bench.errors import InvalidValueError, WeightsError
+from inference_bench.errors import InvalidValueError, NotApplicableError, WeightsError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.engines.transformers.base import read_network
 from inference_bench.model.engines.transformers.causal_lm import CausalLM, kv_bytes_per_token
@@ -17,6 +17,7 @@ from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.prompts import prompt_text
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
+from tests.tiny_networks import CONFIGS, tiny
 
 REDUCED = Setup(weights="random", scale="reduced", threads=2)
 
@@ -109,6 +110,28 @@ def test_kv_bytes_are_those_of_the_cache(reduced: CausalLM) -> None:
         cache = reduced.network(reduced.generator().prompt(10), use_cache=True).past_key_values
     held = sum(t.numel() * t.element_size() for layer in cache.layers for t in (layer.keys, layer.values))
     assert held == 10 * reduced.describe()["kv_bytes_per_token"]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_kv_bytes_are_those_of_every_kind_of_cache_or_unknown(name: str) -> None:
+    import torch
+
+    class Model(CausalLM):
+        network = tiny(name)  # type: ignore[assignment]
+
+    found = Model().describe()["kv_bytes_per_token"]
+    with torch.inference_mode():
+        output = tiny(name)(input_ids=torch.arange(10, 50)[None], use_cache=True)
+    layers = getattr(output.get("past_key_values"), "layers", ())
+    held = sum(
+        4 * of.numel()
+        for layer in layers
+        for of in (getattr(layer, "keys", None), getattr(layer, "values", None))
+        if of is not None
+    )
+    assert found in (None, held / 40)
+    if name in ("llama", "phi3 longrope", "gpt2 learned positions", "bloom alibi", "falcon one head of keys"):
+        assert found == held / 40
 
 
 @pytest.mark.parametrize("architecture", ["deepseek_v3", "qwen3_next", "gemma3_text"])
@@ -228,3 +251,37 @@ def test_steps_are_generate_on_cuda() -> None:
     generator = model.generator()
     prompt = generator.prompt(128)
     assert generator.generate(prompt, 32) == stepped(generator, prompt, 32)
+
+
+@pytest.fixture
+def folder(reduced: CausalLM, tmp_path: Path) -> Path:
+    """A folder of weights straight from training: without a tokenizer."""
+    reduced.network.save_pretrained(tmp_path / "w")
+    return tmp_path / "w"
+
+
+def test_a_folder_without_a_tokenizer_is_measured_with_drawn_ids(folder: Path) -> None:
+    model = loaded(Setup(weights=str(folder), threads=2))
+    assert model.describe()["prompt"] == "token ids drawn with seed 0: no tokenizer"
+    generator = model.generator()
+    prompt = generator.prompt(8)
+    assert stepped(generator, prompt, 3) == list(generator.generate(prompt, 3))
+    with pytest.raises(NotApplicableError, match="no tokenizer"):
+        model.scorer().log_likelihoods("a", ["b"])
+    with pytest.raises(NotApplicableError, match="no tokenizer"):
+        model.chat_prompt("a")
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer.model", "vocab.json"])
+def test_a_tokenizer_that_cannot_be_read_is_refused_with_the_whole_reason(folder: Path, name: str) -> None:
+    (folder / name).write_text("no tokenizer")
+    with pytest.raises(WeightsError, match=r"weights .*/w: its tokenizer cannot be read: .{20}") as caught:
+        loaded(Setup(weights=str(folder), threads=2))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_size_say_so(folder: Path, reduced: CausalLM) -> None:
+    """The reduced model is a Llama, too, but not SmolLM2."""
+    about = loaded(Setup(weights=str(folder), threads=2)).describe()
+    assert (about["title"], about["license"]) == ("local w", "unknown")
+    assert "title" not in reduced.describe()

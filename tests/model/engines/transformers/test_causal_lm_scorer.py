@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from inference_bench.errors import InvalidValueError, NotApplicableError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.engines.transformers.causal_lm import CausalLM
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
+from inference_bench.model.engines.transformers.rotary_state import RotaryState
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
@@ -46,8 +48,9 @@ def plain(network: Any, ids: list[int], first: int) -> tuple[float, bool]:
     """Return the log-likelihood of ``ids[first:]`` given what comes before, and whether greedy text is the same."""
     import torch
 
+    RotaryState(network).reset()
     with torch.inference_mode():
-        logits = network(torch.tensor([ids])).logits[0].double()
+        logits = network(torch.tensor([ids[:-1]])).logits[0].double()
     rows = torch.log_softmax(logits, -1)
     same = all(int(rows[place - 1].argmax()) == ids[place] for place in range(first, len(ids)))
     return sum(rows[place - 1, ids[place]].item() for place in range(first, len(ids))), same
@@ -173,6 +176,22 @@ def test_choices_and_texts_are_those_of_plain_passes(name: str) -> None:
     assert scorer.text_likelihood(context).log_likelihood == pytest.approx(plain(network, ids, 1)[0], rel=1e-4)
 
 
+def test_what_was_scored_before_changes_nothing() -> None:
+    """Dynamic positions remember the longest text, and a text in between would be read with its factors."""
+    network, tokenizer = tiny("llama dynamic positions"), byte_tokenizer()
+    scorer = CausalLMScorer(network, tokenizer, lambda count: [0] * count, 128)
+    first = scorer.text_likelihood("x" * 40)
+    scorer.text_likelihood("y" * 120)
+    assert scorer.text_likelihood("x" * 40) == first
+    fresh = copy.deepcopy(network)
+    RotaryState(fresh).reset()
+    long, short = list(range(10, 130)), list(range(10, 50))
+    scorer.greedy(long[:100], 8)
+    other = CausalLMScorer(fresh, tokenizer, lambda count: [0] * count, 128)
+    assert scorer.greedy(short, 8) == other.greedy(short, 8)
+    assert np.array_equal(scorer.logits(short), other.logits(short))
+
+
 @pytest.mark.parametrize("name", ["llama", "phi3 longrope", "mamba", "openai-gpt without a cache"])
 def test_logits_in_pieces_are_those_of_the_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference_bench.model.engines.transformers.causal_lm_scorer._POSITIONS", 7)
@@ -235,6 +254,6 @@ def test_logits_and_passages(model: CausalLM, scorer: CausalLMScorer) -> None:
 
 
 def test_random_weights_say_nothing_of_a_text(model: CausalLM) -> None:
-    with pytest.raises(NotApplicableError, match="random weights have no tokenizer"):
+    with pytest.raises(NotApplicableError, match="these weights have no tokenizer"):
         model.scorer().log_likelihoods("a", ["b"])
     assert len(model.scorer().greedy([1, 2], 3)) == 3
