@@ -22,7 +22,7 @@ from inference_bench.results.run import load_run
 from tests.null_runs import write_null_runs
 from tests.results.mutations import damaged_copy, garbled, mutated
 
-COUNT = int(os.environ.get("MUTATIONS", "150"))
+COUNT = int(os.environ.get("MUTATIONS", "60"))
 SEED = int(os.environ.get("MUTATIONS_SEED", "20261126"))
 
 TERMINAL = ("console", "markdown", "csv")
