@@ -70,7 +70,7 @@ def mutated(document, random):
             told.append(f"without {path}")
             continue
         if kind < 0.2:
-            holder[key] = nested(random.choice((5, 99, 101, 900)))
+            holder[key] = nested(random.choice((5, 99, 101, 400)))
         elif kind < 0.25 and isinstance(holder, dict):
             holder[random.choice(HOSTILE)] = holder.pop(key)
         elif kind < 0.3 and isinstance(holder[key], list):
