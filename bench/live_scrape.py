@@ -96,7 +96,7 @@ class _Writer(threading.Thread):
 
 
 def _alone(registry: CollectorRegistry) -> str:
-    """Return how long a scrape takes while nobody writes."""
+    """Return how long a scrape takes without writers."""
     took = []
     for _ in range(10):
         began_ns = _native.now_ns()

@@ -100,7 +100,7 @@ def _jax() -> dict[str, Cost]:
             jax.profiler.stop_trace()
 
 
-# What changes the process for whoever comes after: a tracer that once began leaves every later call of a C function
+# What changes the process for later measurements: a tracer that once began leaves every later call of a C function
 # dearer. Timed after everything else, viztracer last of all.
 _APART = (_jax, _viztracer)
 

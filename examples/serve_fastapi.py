@@ -103,7 +103,7 @@ class Chatter:
                     stopping_criteria=StoppingCriteriaList([_Left(left)]),
                 )
         finally:
-            streamer.end()  # without it the client would wait for ever; a second call does no harm
+            streamer.end()  # without this call the client never stops waiting; a second call has no effect
 
 
 class _Left(StoppingCriteria):

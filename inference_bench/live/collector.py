@@ -66,7 +66,7 @@ class Collector:
         self.prepare()
 
     def prepare(self) -> None:
-        """Reset lock, event and thread: a forked child has no thread, and its locks may be held for ever."""
+        """Reset lock, event and thread: a forked child has no thread, and its locks may never be released."""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

@@ -73,7 +73,7 @@ class PrometheusCollector:
 
     def __init__(self, profiler: Profiler, *, native_histograms: bool = False) -> None:
         # Not at the first scrape: if the process forks while another thread imports, the import lock of the child
-        # stays locked for ever.
+        # stays locked.
         import prometheus_client.core
         import prometheus_client.samples  # noqa: F401
 

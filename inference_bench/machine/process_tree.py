@@ -21,7 +21,7 @@ from uuid import uuid4
 
 MARK = "INFERENCE_BENCH_TREE"
 _LOOKS = 50
-"""A process may start another one while it is being killed: look until none is left, but not for ever."""
+"""Maximum number of rounds: a process may start another one while it is being killed."""
 _LOOK_PAUSE_S = 0.01
 _STOP_S = 5.0
 

@@ -247,7 +247,7 @@ def _remove_leftovers(root: Path, key: str) -> None:
 
 
 def _is_idle(lock: Path) -> bool:
-    """Whether there is such a lock, and nobody holds it."""
+    """Return whether the lock exists and is free."""
     try:
         with lock.open("r") as file:
             return _try_lock(file)
