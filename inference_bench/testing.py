@@ -167,10 +167,10 @@ def write_run(output: Path, *results: BenchmarkResult, record: RunRecord | None 
     Args:
         output: created if needed; the run gets a folder of its own in it.
         results: one per case.
-        record: of the run; ``make_record(*results)`` if None. Its id becomes the folder's name.
+        record: of the run; if None, that of ``make_record(*results)`` with the folder's name.
     """
     folder = create_run_folder(output)
-    record = replace(record or make_record(*results), id=folder.name)
+    record = record or make_record(*results, id=folder.name)
     sink = open_sinks(folder)
     sink.begin(replace(record, finished=False))
     for result in results:

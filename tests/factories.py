@@ -12,9 +12,7 @@ from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.spec import Limits, Setup, Spec
-from inference_bench.units import NS_PER_MS
-
-QUICK = Limits(min_samples=30, budget_ns=50 * NS_PER_MS, relative_width=0.5)
+from inference_bench.testing import QUICK
 
 
 def spec(

@@ -11,13 +11,13 @@ from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.interfaces import TextEncoder
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model
-from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.orchestration.harness_floor import floor_cases
 from inference_bench.orchestration.planning import prepare
 from inference_bench.plan import Case
 from inference_bench.result import Status
 from inference_bench.spec import Axis, Setup
+from inference_bench.testing import null_model
 from tests.factories import measured, run, spec
 
 _measured = partial(measured, InferenceSpeedBenchmark())
@@ -39,12 +39,6 @@ def model_with(*can, longest=256, shortest=1):
 
 def axes_of(model):
     return {axis.name: axis.default for axis in InferenceSpeedBenchmark.axes_for(model)}
-
-
-def null():
-    model = load_model(find_models()["null"])()
-    model.load(Setup(), ResolvedWeights("none", "", False), LoadSteps())
-    return model
 
 
 # Which view a model has
@@ -121,12 +115,12 @@ def test_a_view_that_the_model_does_not_have_is_not_applicable(model, view, word
 def test_generate_is_called_as_a_user_does():
     calls = []
 
-    class Recording(type(null().generator())):
+    class Recording(type(null_model().generator())):
         def generate(self, prompt, new_tokens):
             calls.append((len(prompt), new_tokens))
             return [0] * new_tokens
 
-    model = null()
+    model = null_model()
     model.generator = Recording
     measurement = _measured(model, input_length=8, new_tokens=4, view="generate")
     columns = measurement.columns()
@@ -150,7 +144,7 @@ def test_forward_encodes_the_prompt():
         def encode_texts(self, texts):
             return []
 
-    model = null()
+    model = null_model()
     model.encoder = Recording
     measurement = _measured(model, input_length=8, view="forward")
 
@@ -160,7 +154,7 @@ def test_forward_encodes_the_prompt():
 
 
 def test_a_single_token_has_no_decode_step():
-    metrics = set(_measured(null(), input_length=8, new_tokens=1, view="steps").columns()["metric"])
+    metrics = set(_measured(null_model(), input_length=8, new_tokens=1, view="steps").columns()["metric"])
 
     assert metrics == {"ttft", "e2e"}
 

@@ -6,14 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from inference_bench.analysis.trust.case import judged
+from inference_bench import testing
 from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.cli._main import main
 from inference_bench.plan import Case
 from inference_bench.result import Estimate, Status
 from inference_bench.results.run import load_run
-from inference_bench.results.run_folder import create_run_folder
-from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 from tests.judging import QUIET, RECORD, SECOND, result, summary
 
@@ -25,13 +23,7 @@ def written(tmp_path):
     """Return a function that writes a run of some cases, each judged as it ends, and returns its folder."""
 
     def write(*results, record=RECORD):
-        folder = create_run_folder(tmp_path)
-        sink = open_sinks(folder)
-        sink.begin(record)
-        for each in results:
-            sink.write(judged(each, record), record)
-        sink.finish(record)
-        return folder
+        return testing.write_run(tmp_path, *results, record=record).folder
 
     return write
 

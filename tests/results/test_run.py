@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
+from inference_bench import testing
 from inference_bench.analysis.trust.case import judged
 from inference_bench.errors import RunFormatError
 from inference_bench.plan import Case
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, Estimate, Failure, RunRecord, Status, Summary
 from inference_bench.results.run import load_run
-from inference_bench.results.run_folder import create_run_folder
-from inference_bench.results.sink import open_sinks
 from inference_bench.spec import Setup
 
 SUMMARY = Summary(
@@ -53,13 +50,7 @@ RECORD = RunRecord(
 
 
 def write_run(root, *results, record=RECORD):
-    folder = create_run_folder(root)
-    sink = open_sinks(folder)
-    sink.begin(replace(record, finished=False))
-    for result in results:
-        sink.write(judged(result, record), replace(record, finished=False))
-    sink.finish(record)
-    return folder
+    return testing.write_run(root, *results, record=record).folder
 
 
 @pytest.fixture
