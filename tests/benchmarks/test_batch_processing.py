@@ -24,7 +24,8 @@ from inference_bench.orchestration.planning import prepare
 from inference_bench.plan import Case
 from inference_bench.result import Status
 from inference_bench.spec import Setup, Spec
-from tests.factories import QUICK, measured, run, spec
+from inference_bench.testing import QUICK
+from tests.factories import measured, run, spec
 
 _spec = partial(spec, benchmarks=("batch_processing",), batch_size=(1, 2), input_length=(16,), new_tokens=(4,))
 _measured = partial(measured, BatchProcessingBenchmark(), batch_size=4, input_length=16, new_tokens=4, lengths="mixed")

@@ -121,7 +121,7 @@ def test_generate_is_called_as_a_user_does():
             return [0] * new_tokens
 
     model = null_model()
-    model.generator = Recording
+    model.generator = Recording  # type: ignore[method-assign]
     measurement = _measured(model, input_length=8, new_tokens=4, view="generate")
     columns = measurement.columns()
 
@@ -145,7 +145,7 @@ def test_forward_encodes_the_prompt():
             return []
 
     model = null_model()
-    model.encoder = Recording
+    model.encoder = Recording  # type: ignore[method-assign]
     measurement = _measured(model, input_length=8, view="forward")
 
     assert set(calls) == {(1, 8)}
