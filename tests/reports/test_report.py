@@ -269,8 +269,8 @@ def test_severe_outliers_are_counted(name):
 def test_a_note_of_several_cases_is_said_once(name):
     text = words(render(name, speed(notes=("busy",)), speed(128, notes=("busy",)), speed(512)))
 
-    assert text.count("busy") == 1
-    assert "busy (inference speed 32; inference speed 128)" in text
+    assert text.count("Busy") == 1
+    assert "Busy (inference speed 32; inference speed 128)" in text
 
 
 def test_unfinished_run_names_what_is_missing(name):
@@ -294,7 +294,7 @@ def test_setups_are_told_apart(name):
 
     assert "· float32 ·" in text
     assert "· bfloat16 ·" in text
-    assert "slow (dtype bfloat16 inference speed 32)" in text
+    assert "Slow (dtype bfloat16 inference speed 32)" in text
 
 
 def test_an_unknown_benchmark_and_metric_get_a_table(name):
@@ -375,6 +375,23 @@ def test_columns_give_way(monkeypatch, width, left_out):
     assert max(map(len, text.splitlines())) <= width
     assert re.findall(r"hidden columns: (.*) \(", text) == left_out
     assert "[21.2, 21.4]" in text
+
+
+@pytest.mark.parametrize(("width", "is_shown"), [(120, True), (80, False)])
+def test_a_phase_goes_with_the_column_that_has_its_only_figure(monkeypatch, width, is_shown):
+    monkeypatch.setenv("COLUMNS", str(width))
+    result = memory()
+    text = render("console", replace(result, summaries=(*result.summaries, summary("rss_growth", "host", 4e6))))
+
+    assert ("RSS growth" in text.splitlines()[-1] or "hidden columns: RSS growth" in text) is not is_shown
+    assert bool(re.search(r"^ *host ", text, re.MULTILINE)) is is_shown
+    assert all(phase in text for phase in ("load", "prefill", "decode"))
+
+
+def test_every_remark_begins_as_a_sentence():
+    text = render("console", speed(notes=("the weights are mapped from their file",)))
+
+    assert "• The weights are mapped from their file" in text
 
 
 def test_a_pipe_is_wide(monkeypatch):

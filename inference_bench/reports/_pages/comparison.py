@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict, word
 from inference_bench.analysis.matching import fields_of
 from inference_bench.metrics import title_of, unit_of
-from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.findings import TONES as GRADE_TONES
 from inference_bench.units import counted, format_value
 
@@ -141,7 +141,7 @@ def _cells(row: Comparison, in_phases: Container[str]) -> tuple[Cell, ...]:
 def _grades(grades: tuple[str, str]) -> Cell:
     """Return both sides' grades, one if they are equal, in the tone of the worse."""
     known = [letter for letter in dict.fromkeys(grades) if letter]
-    return Cell(", ".join(known), GRADE_TONES[max(known)]) if known else Cell("–", Tone.QUIET)
+    return Cell(", ".join(known), GRADE_TONES[max(known)]) if known else NO_FIGURE
 
 
 def change_text(row: Comparison, change: float) -> str:

@@ -39,6 +39,7 @@ class Cell:
 
 
 EMPTY = Cell("")
+NO_FIGURE = Cell("–", Tone.QUIET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,13 @@ class Column:
         heading: its title.
         numeric: aligned to the right.
         spare: order of hiding on a narrow screen, highest number first; 0 is never hidden.
+        figure: a row needs a figure in one of these columns; without one it is hidden with the column that has it.
     """
 
     heading: str
     numeric: bool = False
     spare: int = 0
+    figure: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heading", one_line(self.heading))
@@ -71,12 +74,23 @@ class Table:
         object.__setattr__(self, "title", one_line(self.title))
 
     def without(self, left_out: Iterable[int]) -> Table:
-        """Return the table without the columns at these places."""
+        """Return the table without the columns at these places, and without rows whose only figures were there.
+
+        The first row of a section stays: it names the case.
+        """
         keep = [place for place in range(len(self.columns)) if place not in set(left_out)]
+        figures = [place for place in keep if self.columns[place].figure]
         return Table(
             self.title,
             tuple(self.columns[place] for place in keep),
-            tuple(tuple(tuple(row[place] for place in keep) for row in rows) for rows in self.sections),
+            tuple(
+                tuple(
+                    tuple(row[place] for place in keep)
+                    for number, row in enumerate(rows)
+                    if not (number and figures) or any(row[place] != NO_FIGURE for place in figures)
+                )
+                for rows in self.sections
+            ),
         )
 
 

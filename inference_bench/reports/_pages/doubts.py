@@ -148,7 +148,8 @@ def _notes(results: Iterable[BenchmarkResult], places: Places) -> Iterator[Cell]
             found.setdefault(_OF_A_RUN.sub("", note), []).append(result.case)
     for notes in alike(found):
         where = places.names(case for note in notes.members for case in found[note])
-        yield Cell(f"{notes.text} ({where})" if where else notes.text, Tone.WARNING)
+        text = f"{notes.text[:1].upper()}{notes.text[1:]}"
+        yield Cell(f"{text} ({where})" if where else text, Tone.WARNING)
 
 
 def _percent(share: float) -> str:

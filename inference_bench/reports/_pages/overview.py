@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inference_bench.metrics import METRICS, Quantity, Statistic, quantity_of, statistic_of, title_of, unit_of
-from inference_bench.reports._pages.document import Block, Cell, Column, Table, Tone
+from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Table, Tone
 from inference_bench.reports._pages.findings import TONES
 from inference_bench.reports._pages.numbers import numbers_of
 from inference_bench.spec import SETUP_AXES
@@ -186,7 +186,7 @@ def _weights(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
     own = [result for result in results if (result.case.model, result.case.setup) == row]
     weights: Mapping[str, object] = next((r.model["weights"] for r in own if r.model.get("weights")), {})
     if not weights:
-        return Cell("–", Tone.QUIET)
+        return NO_FIGURE
     if weights.get("source") == "random":
         return Cell("RANDOM, reduced" if weights.get("scale") == "reduced" else "RANDOM", Tone.ALARM)
     return Cell(str(weights.get("source")), Tone.QUIET)
@@ -196,12 +196,12 @@ def _grade(row: Key, results: Sequence[BenchmarkResult]) -> Cell:
     """Return the worst grade of a row's cases."""
     own = (result.grade for result in results if (result.case.model, result.case.setup) == row)
     worst = max((grade.letter for grade in own if grade is not None), default="")
-    return Cell(worst, TONES[worst]) if worst else Cell("–", Tone.QUIET)
+    return Cell(worst, TONES[worst]) if worst else NO_FIGURE
 
 
 def _cell(found: Figures, row: Key, baseline: Key) -> Cell:
     if row not in found.summaries:
-        return Cell("–", Tone.QUIET)
+        return NO_FIGURE
     summary = found.summaries[row]
     value = summary.headline.value
     text = numbers_of(summary, unit_of(summary.metric)).with_unit(value)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference_bench.metrics import METRICS, title_of, unit_of
 from inference_bench.reports._pages.case_names import Places
-from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.document import EMPTY, NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.doubts import doubts
 from inference_bench.reports._pages.findings import TONES
 from inference_bench.reports._pages.numbers import Numbers, figure_heading, numbers_of
@@ -209,21 +209,23 @@ def _metric_rows(result: BenchmarkResult, metrics: Sequence[str], with_phase: bo
 def _quantile_cell(summary: Summary, numbers: Numbers, name: str) -> Cell:
     estimate = summary.quantiles.get(name)
     if estimate is None:
-        return Cell("–", Tone.QUIET)
+        return NO_FIGURE
     return Cell(numbers.quantile(estimate), Tone.QUIET if estimate.value is None else Tone.PLAIN)
 
 
 def _phase_columns(metrics: Sequence[str]) -> tuple[Column, ...]:
     # A narrow screen keeps the metrics of the table of all models, and of the others the first ones.
     spare = [0 if metric in METRICS and METRICS[metric].overview else 1 + place for place, metric in enumerate(metrics)]
-    figures = (Column(title_of(metric), numeric=True, spare=n) for metric, n in zip(metrics, spare, strict=True))
+    figures = (
+        Column(title_of(metric), numeric=True, spare=n, figure=True) for metric, n in zip(metrics, spare, strict=True)
+    )
     return Column("phase"), *figures, Column("n", numeric=True), Column("conv.")
 
 
 def _phase_rows(result: BenchmarkResult, metrics: Sequence[str]) -> Iterator[Row]:
     for phase in dict.fromkeys(summary.phase for summary in result.summaries):
         found = {summary.metric: summary for summary in result.summaries if summary.phase == phase}
-        figures = (_figure(found[metric]) if metric in found else Cell("–", Tone.QUIET) for metric in metrics)
+        figures = (_figure(found[metric]) if metric in found else NO_FIGURE for metric in metrics)
         smallest = min(found.values(), key=lambda summary: summary.n)
         yield Cell(phase or "whole"), *figures, _n_cell(smallest), _converged_cell(list(found.values()))
 
@@ -250,7 +252,7 @@ def _converged_cell(summaries: Sequence[Summary]) -> Cell:
 
 
 def _grade_cell(grade: Grade | None) -> Cell:
-    return Cell("–", Tone.QUIET) if grade is None else Cell(grade.letter, TONES[grade.letter])
+    return NO_FIGURE if grade is None else Cell(grade.letter, TONES[grade.letter])
 
 
 def _failures(run: Run) -> Remarks:
