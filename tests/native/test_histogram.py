@@ -1,15 +1,8 @@
 from __future__ import annotations
 
-import base64
-import contextlib
-import math
 import os
-import struct
 import threading
-import zlib
-from collections import Counter as Multiset
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,65 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_bench import _native
 from inference_bench._native import Histogram, HistogramCounts
-
-INT64_MAX = 2**63 - 1
-DEFAULT_HIGHEST = 2**40 - 1
-
-bits = st.sampled_from([7, 10])
-# Powers of two are where buckets change their width; 2^63 is where int64 ends.
-near_powers = st.builds(lambda k, d: 2**k + d, st.integers(0, 64), st.integers(-2, 2))
-values = st.one_of(near_powers, st.integers(-5, 5000), st.integers(-(2**70), 2**70))
-highest_values = st.one_of(near_powers, st.integers(2, INT64_MAX)).filter(lambda h: 2 <= h <= INT64_MAX)
-percents = st.one_of(st.sampled_from([0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 100.0]), st.floats(0, 100))
-
-
-class Model:
-    """The same in plain Python: keeps every value."""
-
-    def __init__(self, bits: int, highest: int) -> None:
-        self.bits = bits
-        self.highest = 2 ** max(bits + 1, highest.bit_length()) - 1
-        self.values: list[int] = []
-
-    def bucket(self, value: int) -> tuple[int | None, int | None]:
-        if value < 0:
-            return None, -1
-        if value > self.highest:
-            return self.highest + 1, None
-        width = 2 ** max(0, value.bit_length() - 1 - self.bits)
-        lowest = value // width * width
-        return lowest, lowest + width - 1
-
-    def percentile(self, percent: float) -> tuple[int | None, int | None] | None:
-        if not self.values:
-            return None
-        rank = math.ceil(Fraction(math.nextafter(percent, 0)) * len(self.values) / 100)
-        return self.bucket(sorted(self.values)[max(rank, 1) - 1])
-
-    def in_range(self) -> list[int]:
-        return [v for v in self.values if 0 <= v <= self.highest]
-
-
-def assert_same(counts: HistogramCounts, model: Model) -> None:
-    inside = model.in_range()
-    assert (counts.bits, counts.highest_ns) == (model.bits, model.highest)
-    assert counts.underflow == sum(v < 0 for v in model.values)
-    assert counts.overflow == sum(v > model.highest for v in model.values)
-    assert (counts.in_range, counts.total) == (len(inside), len(model.values))
-    assert counts.sum_ns == min(sum(inside), INT64_MAX)
-    recorded = {low: n for low, n in zip(counts.lowest_ns, counts.counts, strict=True) if n}
-    assert recorded == Multiset(model.bucket(v)[0] for v in inside)
-
-
-def filled(bits: int, highest: int, given_values: list[int]) -> tuple[Histogram, Model]:
-    histogram, model = Histogram(bits, highest), Model(bits, highest)
-    for value in given_values:
-        histogram.observe_ns(value)
-        model.values.append(value)
-    return histogram, model
-
+from tests.histogram_model import (
+    DEFAULT_HIGHEST,
+    INT64_MAX,
+    Model,
+    assert_same,
+    bits,
+    encoded,
+    filled,
+    highest_values,
+    percents,
+    values,
+)
 
 # ---- recording
 
@@ -318,220 +265,3 @@ def test_equality_is_by_content() -> None:
     assert a.read() != 1
     with pytest.raises(TypeError, match="unhashable"):
         hash(a.read())
-
-
-# ---- HdrHistogram
-
-
-def varint(value: int) -> bytes:
-    rest = ((value << 1) ^ (value >> 63)) & (2**64 - 1)
-    out = bytearray()
-    while rest >= 0x80 and len(out) < 8:
-        out.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    return bytes([*out, rest])
-
-
-def encoded(counts: list[int], **changes: int) -> bytes:
-    """The format written out by hand; `changes` spoil it."""
-    body = b"".join(map(varint, counts))
-    fields = {
-        "cookie": 0x1C849313,
-        "length": len(body),
-        "offset": 0,
-        "digits": 2,
-        "lowest": 1,
-        "highest": INT64_MAX,
-        "ratio": 0x3FF0000000000000,
-        "outer": 0x1C849314,
-        "outer_length": 0,
-    } | changes
-    outer, extra = fields.pop("outer"), fields.pop("outer_length")
-    packed = zlib.compress(struct.pack(">IIIIQQQ", *fields.values()) + body)
-    return base64.b64encode(struct.pack(">II", outer, len(packed) + extra) + packed)
-
-
-def assert_same_extremes(theirs: Any, ours: HistogramCounts) -> None:
-    """In between, the package rounds the rank to the nearest, and may be one value off."""
-    if ours.in_range:
-        first, last = ours.percentile(0), ours.percentile(100)
-        assert first is not None
-        assert last is not None
-        assert (theirs.get_value_at_percentile(0), theirs.get_value_at_percentile(100)) == (first[0], last[1])
-
-
-@given(bits, st.lists(st.integers(0, DEFAULT_HIGHEST)), highest_values)
-def test_hdrhistogram_reads_what_is_written(bits: int, given_values: list[int], highest: int) -> None:
-    hdrh = pytest.importorskip("hdrh.histogram")
-    counts = filled(bits, highest, given_values)[0].read()
-    theirs = hdrh.HdrHistogram.decode(counts.to_hdr())
-    assert theirs.get_total_count() == counts.in_range
-    assert theirs.counts_len == len(counts.counts)
-    assert [theirs.get_count_at_index(i) for i in range(theirs.counts_len)] == list(counts.counts)
-    if not (counts.underflow or counts.overflow):
-        assert_same_extremes(theirs, counts)
-
-
-@given(st.sampled_from([2, 3]), st.lists(st.integers(0, DEFAULT_HIGHEST)), st.integers(2**12, INT64_MAX))
-def test_what_hdrhistogram_writes_is_read(digits: int, given_values: list[int], highest: int) -> None:
-    hdrh = pytest.importorskip("hdrh.histogram")
-    theirs = hdrh.HdrHistogram(1, highest, digits)
-    for value in given_values:
-        theirs.record_value(value)
-    ours = HistogramCounts.from_hdr(theirs.encode())
-    assert ours.bits == {2: 7, 3: 10}[digits]
-    assert [theirs.get_count_at_index(i) for i in range(theirs.counts_len)] == list(ours.counts)
-    assert ours.sum_ns is None
-    assert ours.mean_ns is None
-    assert_same_extremes(theirs, ours)
-
-
-@given(bits, highest_values, st.lists(values))
-def test_a_round_trip_keeps_the_counts(bits: int, highest: int, given_values: list[int]) -> None:
-    counts = filled(bits, highest, given_values)[0].read()
-    again = HistogramCounts.from_hdr(counts.to_hdr())
-    assert (again.bits, again.highest_ns) == (counts.bits, counts.highest_ns)
-    assert list(again.counts) == list(counts.counts)
-
-
-@pytest.mark.parametrize("count", [1, 63, 64, 2**31, 2**55 - 1, 2**55, 2**62, INT64_MAX])
-def test_counts_of_every_length(count: int) -> None:
-    counts = HistogramCounts.from_hdr(encoded([-5, count]))
-    assert counts.counts[5] == count
-    assert HistogramCounts.from_hdr(counts.to_hdr()) == counts
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"cookie": 0x1C849303}, "another cookie"),
-        ({"outer": 0x1C849304}, "another cookie"),
-        ({"outer_length": 1}, "compressed bytes"),
-        ({"length": 7}, "says 7 bytes of counts; given 1"),
-        ({"offset": 1}, "normalizing offset"),
-        ({"digits": 4}, "it has 4"),
-        ({"lowest": 1000}, "it is 1000"),
-        ({"highest": 2**63}, "it is 9223372036854775808"),
-        ({"highest": 1}, "it is 1"),
-        ({"ratio": 0}, "conversion ratio"),
-    ],
-)
-def test_an_encoding_that_cannot_be_held_is_refused(changes: dict[str, int], reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        HistogramCounts.from_hdr(encoded([1], **changes))
-
-
-def test_more_counts_than_the_range_are_refused() -> None:
-    for counts in ([-(57 * 128), 1], [-INT64_MAX], [-(2**63)], [1] * (57 * 128 + 1)):
-        with pytest.raises(ValueError, match="more counts than its range"):
-            HistogramCounts.from_hdr(encoded(counts))
-    with pytest.raises(OverflowError):
-        HistogramCounts.from_hdr(encoded([INT64_MAX, 1]))
-
-
-def test_a_bomb_does_not_unpack() -> None:
-    packed = zlib.compress(bytes(50_000_000), 9)
-    with pytest.raises(ValueError, match="another cookie"):
-        HistogramCounts.from_hdr(base64.b64encode(struct.pack(">II", 0x1C849314, len(packed)) + packed))
-
-
-@given(st.binary(max_size=200))
-def test_garbage_is_a_value_error(garbage: bytes) -> None:
-    for inner in (
-        garbage,
-        zlib.compress(garbage),
-        zlib.compress(struct.pack(">IIIIQQQ", 0x1C849313, len(garbage), 0, 2, 1, 9999, 0x3FF0000000000000) + garbage),
-    ):
-        wrapped = base64.b64encode(struct.pack(">II", 0x1C849314, len(inner)) + inner)
-        for text in (garbage, wrapped):
-            with contextlib.suppress(ValueError, OverflowError):
-                HistogramCounts.from_hdr(text)
-
-
-# ---- counters and gauges
-
-
-@given(st.lists(st.one_of(st.none(), st.integers(0, 2**62))))
-def test_a_counter_is_the_sum_of_its_additions(steps: list[int | None]) -> None:
-    counter, model = _native.Counter(), 0
-    for step in steps:
-        if step is None:
-            counter.inc()
-            model += 1
-        elif model + step <= INT64_MAX:
-            counter.add(step)
-            model += step
-        else:
-            with pytest.raises(OverflowError, match=f"it is {model} and was given {step}"):
-                counter.add(step)
-    assert counter.value == model
-
-
-def test_a_counter_refuses_what_it_cannot_add() -> None:
-    counter = _native.Counter()
-    for bad in (-1, -(2**63), -(2**70)):
-        with pytest.raises(ValueError, match=f"given {bad}"):
-            counter.add(bad)
-    for bad in (2**63, 2**70):
-        with pytest.raises(OverflowError, match=f"given {bad}"):
-            counter.add(bad)
-    with pytest.raises(TypeError):
-        counter.add(1.0)  # type: ignore[arg-type]
-    counter.add(True)
-    counter.add(np.int32(4))
-    assert counter.value == 5
-    assert repr(counter) == "Counter(5)"
-
-
-def test_threads_lose_no_addition() -> None:
-    counter, gauge, n = _native.Counter(), _native.Gauge(), 20_000
-
-    def work() -> None:
-        for _ in range(n):
-            counter.inc()
-            gauge.inc()
-            gauge.add(2)
-            gauge.dec()
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (counter.value, gauge.value) == (4 * n, 8.0 * n)
-
-
-@given(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300))
-def test_a_gauge_is_set_and_moved(start: float, delta: float) -> None:
-    gauge = _native.Gauge()
-    gauge.set(start)
-    gauge.add(delta)
-    assert gauge.value == start + delta
-    gauge.inc()
-    gauge.dec()
-    assert gauge.value == start + delta + 1 - 1
-
-
-def test_a_gauge_stays_finite() -> None:
-    gauge = _native.Gauge()
-    gauge.set(1.7e308)
-    for bad in (float("nan"), float("inf"), float("-inf")):
-        with pytest.raises(ValueError, match=f"given {bad}"):
-            gauge.set(bad)
-        with pytest.raises(ValueError, match=f"given {bad}"):
-            gauge.add(bad)
-    with pytest.raises(OverflowError, match="largest float"):
-        gauge.add(1.7e308)
-    with pytest.raises(TypeError):
-        gauge.set("1")  # type: ignore[arg-type]
-    gauge.set(-1)
-    assert gauge.value == -1.0
-    assert repr(gauge) == "Gauge(-1.0)"
-
-
-@pytest.mark.parametrize("kind", [Histogram, _native.Counter, _native.Gauge])
-def test_the_types_take_no_unknown_argument_and_no_attribute(kind: type) -> None:
-    with pytest.raises(TypeError):
-        kind(colour=1)
-    with pytest.raises(AttributeError):
-        kind().colour = 1
