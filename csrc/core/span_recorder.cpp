@@ -40,7 +40,7 @@ SpanRecorder::SpanRecorder(const SpanRecorderOptions& options)
     : options_(checked(options)),
       serial_(++SpanRegistry::get().serials),
       chunks_(chunks_for(options.capacity), options.overwrite),
-      shared_(static_cast<std::size_t>(options.capacity)),
+      shared_(static_cast<std::size_t>(options.capacity), chunks_),
       matcher_(static_cast<std::size_t>(options.capacity)) {
     SpanRegistry::get().recorders.add(
         this);  // last: others look at it from here on, and what throws above leaves no trace
@@ -100,10 +100,9 @@ void SpanRecorder::abandon_in_child() noexcept {
 
 // ---- reading
 
-std::vector<std::pair<std::uint64_t, SpanChunk*>> SpanRecorder::chunks_by_age() {
-    // Younger chunks wait for the next time. A thread may acquire two of them during the search, the first behind it
-    // and the second ahead of it, and a thread's records must come in their order.
-    const std::uint64_t end = chunks_.acquired();
+std::vector<std::pair<std::uint64_t, SpanChunk*>> SpanRecorder::chunks_by_age(std::uint64_t end) {
+    // A thread may acquire two chunks during the search, the first behind it and the second ahead of it, and a thread's
+    // records must come in their order: so only those that were acquired before.
     std::vector<std::pair<std::uint64_t, SpanChunk*>> found;
     for (std::size_t i = 0; i < chunks_.size(); ++i) {
         SpanChunk& chunk = chunks_[i];
@@ -115,9 +114,9 @@ std::vector<std::pair<std::uint64_t, SpanChunk*>> SpanRecorder::chunks_by_age() 
     return found;
 }
 
-std::vector<SpanRecorder::Unread> SpanRecorder::unread() {
+std::vector<SpanRecorder::Unread> SpanRecorder::unread(std::uint64_t end) {
     std::vector<Unread> found;
-    for (const auto& [sequence, chunk] : chunks_by_age()) {
+    for (const auto& [sequence, chunk] : chunks_by_age(end)) {
         // Each for itself, so that a flight recorder goes on in all the others. One that was overwritten since it was
         // found holds what is younger than all of these, and waits for the next time.
         if (!chunks_.pin(*chunk)) continue;
@@ -145,15 +144,25 @@ DrainedSpans SpanRecorder::read(bool take) {
     calibrate_clock();
     const std::lock_guard<std::mutex> lock(reader_);
     // Counted before it is copied: a batch has the size of its records, since a flight recorder keeps many small ones.
-    const std::vector<Unread> parts = unread();
-    const std::size_t shared = shared_.size();
-    std::size_t rows = stored_records_ + shared;
+    // The shared ones are read first: what a thread had recorded before them is then complete in its chunks.
+    const SharedSpans::Contents shared = shared_.contents();
+    const std::vector<Unread> parts = unread(shared.acquired);
+    std::size_t rows = stored_records_ + shared.records.size();
     for (const Unread& part : parts) rows += part.to - part.from;
     DrainedSpans out{RecordColumns(rows), {}};
     for (const Stored& s : stored_) out.records.append(s.records.get(), s.size, s.thread);
-    for (const Unread& part : parts) append(part, take, out.records);
-    shared_.read(shared, take, out.records);
+    auto next = shared.records.begin();
+    const auto append_shared_before = [&](std::uint64_t sequence) {
+        for (; next != shared.records.end() && next->acquired <= sequence; ++next)
+            out.records.append(&next->record, 1, next->thread);
+    };
+    for (const Unread& part : parts) {
+        append_shared_before(part.sequence);
+        append(part, take, out.records);
+    }
+    append_shared_before(shared.acquired);
     if (take) {
+        shared_.take(shared);
         drained_ += out.records.rows;
         stored_.clear();
         stored_records_ = 0;
@@ -209,7 +218,7 @@ void SpanRecorder::store_closed_chunks() {
     // this thread.
     const std::unique_lock<std::mutex> lock(reader_, std::try_to_lock);
     if (!lock.owns_lock()) return;
-    for (const auto& [sequence, chunk] : chunks_by_age()) {
+    for (const auto& [sequence, chunk] : chunks_by_age(chunks_.acquired())) {
         static_cast<void>(sequence);
         if (chunk->state.load(std::memory_order_acquire) != SpanChunk::Closed) continue;
         const std::uint32_t from = chunk->drained;

@@ -84,8 +84,9 @@ class SpanRecorder {
         std::uint32_t to;
     };
 
-    [[nodiscard]] std::vector<std::pair<std::uint64_t, SpanChunk*>> chunks_by_age();
-    [[nodiscard]] std::vector<Unread> unread();
+    // Chunks with a sequence from `end` on wait for the next time.
+    [[nodiscard]] std::vector<std::pair<std::uint64_t, SpanChunk*>> chunks_by_age(std::uint64_t end);
+    [[nodiscard]] std::vector<Unread> unread(std::uint64_t end);
     [[nodiscard]] DrainedSpans read(bool take);
     void append(const Unread& part, bool take, RecordColumns& records) noexcept;
 

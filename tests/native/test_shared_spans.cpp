@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -12,19 +13,59 @@
 using namespace inference_bench;
 
 TEST_CASE("shared records keep their thread and their order, and the oldest give way") {
-    SharedSpans shared(3);
-    for (std::int64_t value = 0; value < 5; ++value) {
+    const SpanChunks chunks(1, /*overwrite=*/true);
+    SharedSpans shared(3, chunks);
+    const auto add = [&](std::int64_t value) {
         REQUIRE(shared.add({1, 0, SpanKind::Instant, 0, 0, value}, static_cast<std::int32_t>(10 + value)));
-    }
+    };
+    for (std::int64_t value = 0; value < 5; ++value) add(value);
     CHECK(shared.size() == 3);
     CHECK(shared.overwritten() == 2);
 
-    RecordColumns columns(3);
-    shared.read(2, /*take=*/true, columns);
-    REQUIRE(columns.rows == 2);
-    CHECK(columns.value[0] == 2);
-    CHECK(columns.thread[1] == 13);
-    CHECK(shared.size() == 1);
+    const SharedSpans::Contents read = shared.contents();
+    REQUIRE(read.records.size() == 3);
+    CHECK(read.records[0].record.value == 2);
+    CHECK(read.records[1].thread == 13);
+
+    // Two that were read are overwritten before they are taken away: they count as read.
+    add(5);
+    add(6);
+    CHECK(shared.overwritten() == 4);
+    shared.take(read);
+    CHECK(shared.overwritten() == 2);
+    REQUIRE(shared.size() == 2);
+    CHECK(shared.contents().records[0].record.value == 5);
+}
+
+TEST_CASE("a thread that finds a chunk again keeps the order of its records") {
+    SpanRecorder recorder({2'000, 0, true});  // two chunks
+    recorder.start();
+    const std::uint32_t name = intern_name("finds a chunk again");
+    std::atomic<int> holding{0};
+    std::atomic<bool> end{false};
+    std::vector<std::thread> holders;
+    for (int i = 0; i < 2; ++i) {
+        holders.emplace_back([&] {
+            record_moment(SpanKind::Instant, name, 0, -1);
+            ++holding;
+            while (!end) std::this_thread::yield();
+        });
+    }
+    while (holding < 2) std::this_thread::yield();
+    for (std::int64_t value = 0; value < 10; ++value) record_moment(SpanKind::Instant, name, 0, value);
+    end = true;
+    for (std::thread& holder : holders) holder.join();
+    for (std::int64_t value = 10; value < 20; ++value) record_moment(SpanKind::Instant, name, 0, value);
+
+    for (const DrainedSpans& drained : {recorder.snapshot(), recorder.drain()}) {
+        std::vector<std::int64_t> own;
+        for (std::size_t i = 0; i < drained.records.rows; ++i) {
+            if (drained.records.value[i] >= 0) own.push_back(drained.records.value[i]);
+        }
+        std::vector<std::int64_t> expected(20);
+        std::iota(expected.begin(), expected.end(), 0);
+        CHECK(own == expected);
+    }
 }
 
 TEST_CASE("threads without a chunk and a reader: everything is accounted for") {
