@@ -27,13 +27,20 @@ def test_the_list_of_decisions_is_complete():
     assert linked(DOCS / "decisions" / "index.md") == {path.name for path in DECISIONS}
 
 
-@pytest.mark.parametrize(("number", "path"), list(enumerate(DECISIONS, 1)), ids=str)
-def test_decisions_have_one_format(number, path):
+def test_each_decision_has_a_number_of_its_own():
+    numbers = [path.name[:5] for path in DECISIONS]
+
+    assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)
+def test_decisions_have_one_format(path):
     text = path.read_text()
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    number = int(path.name[:4])
 
-    assert text.startswith(f"# {number}. ")
     assert path.name.startswith(f"{number:04d}-")
+    assert text.startswith(f"# {number}. ")
     assert headings[:2] == ["Context", "Choice"]
     assert set(headings[2:]) <= {"Cost", "Not chosen", "Measured"}
 

@@ -7,16 +7,41 @@ them calls identical builds different. docs/compare.md gives the rules and the m
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict
 from inference_bench.analysis.evidence import Evidence, evidence
 from inference_bench.analysis.holm import corrected
 from inference_bench.analysis.margin import MARGIN, AAFloor, Margin, margin_of, no_aa_floor
-from inference_bench.analysis.matching import match
+from inference_bench.analysis.matching import Matched, match
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.analysis.verdict import Terms, judge
 from inference_bench.metrics import Statistic, statistic_of
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Two sides that are compared with each other.
+
+    Attributes:
+        before: A, the baseline.
+        after: B.
+        floor: the A/A floor of this machine.
+        paired: whether equally named processes of both sides ran next to each other in time.
+        in_rounds: as in ``Comparisons``.
+        by: the only field in which their cases may differ, as ``matching.fields_of`` names it; None for all fields in
+            which the sides differ as a whole.
+    """
+
+    before: Side
+    after: Side
+    floor: AAFloor = no_aa_floor
+    paired: bool = False
+    in_rounds: bool = False
+    by: str | None = None
 
 
 def compare(
@@ -28,39 +53,65 @@ def compare(
     paired: bool = False,
     level: float = LEVEL,
 ) -> Comparisons:
-    """Compare B with A in every case that both have.
+    """Compare B with A in every case that both have; the arguments are those of ``Contest`` and ``compare_all``."""
+    (found,) = compare_all([Contest(before, after, floor, paired)], margin=margin, level=level)
+    return found
+
+
+def compare_all(contests: Sequence[Contest], *, margin: float = MARGIN, level: float = LEVEL) -> list[Comparisons]:
+    """Compare the sides of each contest; the correction for many comparisons is over those of all contests.
 
     Args:
-        before: A, the baseline.
-        after: B.
+        contests: what is compared.
         margin: changes up to this fraction count as none.
-        floor: the A/A floor of this machine.
-        paired: whether equally named processes of both sides ran next to each other in time.
         level: confidence level of the intervals.
     """
-    matched = match(before, after)
-    found = [(a, b, evidence(a, b, paired=paired)) for a, b in matched.pairs]
-    tested = sum(of is not None for _, _, of in found)
-    terms = Terms(level, strict=1 - (1 - level) / max(1, tested), paired=paired)
-    rows = [
-        _untested(a, b) if of is None else _row(a, b, of, margin_of(a, b, margin, floor, of), terms)
-        for a, b, of in found
+    matched = [match(contest.before, contest.after, contest.by) for contest in contests]
+    found = [
+        [(a, b, evidence(a, b, paired=contest.paired)) for a, b in of.pairs]
+        for contest, of in zip(contests, matched, strict=True)
     ]
+    tested = sum(of is not None for each in found for _, _, of in each)
+    strict = 1 - (1 - level) / max(1, tested)
+    rows = [
+        list(_rows(contest, each, margin, Terms(level, strict, contest.paired)))
+        for contest, each in zip(contests, found, strict=True)
+    ]
+    final = iter(corrected([row for each in rows for row in each], level))
+    return [
+        _comparisons(contest, of, tuple(islice(final, len(each))), level)
+        for contest, of, each in zip(contests, matched, rows, strict=True)
+    ]
+
+
+def _rows(
+    contest: Contest, found: Sequence[tuple[Observations, Observations, Evidence | None]], asked: float, terms: Terms
+) -> Iterator[Comparison]:
+    """Yield the rows of a contest, before the correction for many comparisons."""
+    in_turn = contest.paired or contest.in_rounds
+    for before, after, of in found:
+        if of is None:
+            yield _untested(before, after)
+        else:
+            yield _row(before, after, of, margin_of(before, after, asked, contest.floor, of, in_turn=in_turn), terms)
+
+
+def _comparisons(contest: Contest, matched: Matched, rows: tuple[Comparison, ...], level: float) -> Comparisons:
     return Comparisons(
-        before=before.name,
-        after=after.name,
-        rows=tuple(corrected(rows, level)),
+        before=contest.before.name,
+        after=contest.after.name,
+        rows=rows,
         differing=matched.differing,
         unmatched=matched.unmatched,
         regressions=matched.regressions,
-        paired=paired,
+        paired=contest.paired,
         level=level,
+        in_rounds=contest.in_rounds,
     )
 
 
 def _row(before: Observations, after: Observations, found: Evidence, margin: Margin, terms: Terms) -> Comparison:
-    limit = margin.limit
-    judgement = judge(before.metric, found, limit, terms)
+    judgement = judge(before.metric, found, margin, terms)
     low, high = judgement.interval or (None, None)
     effect = judgement.smallest_effect
     return Comparison(
@@ -76,10 +127,12 @@ def _row(before: Observations, after: Observations, found: Evidence, margin: Mar
         change=found.unscaled(found.shift.value) or 0.0,  # no negative zero
         low=None if low is None else found.unscaled(low),
         high=None if high is None else found.unscaled(high),
-        margin=found.unscaled(limit),
+        margin=found.unscaled(margin.limit),
         margin_source=margin.source,
         p=judgement.p,
         p_adjusted=judgement.p,
+        p_sign=judgement.p_sign,
+        p_sign_adjusted=judgement.p_sign,
         smallest_effect=None if effect is None else found.unscaled(effect),
         needed_runs=judgement.needed_runs,
         method=found.shift.method,
@@ -111,6 +164,8 @@ def _untested(before: Observations, after: Observations) -> Comparison:
         margin_source="",
         p=None,
         p_adjusted=None,
+        p_sign=None,
+        p_sign_adjusted=None,
         smallest_effect=None,
         needed_runs=None,
         method="",

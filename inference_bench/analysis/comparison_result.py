@@ -10,14 +10,42 @@ from inference_bench.plan import Case
 
 
 class Verdict(StrEnum):
-    """What can be said of B against A."""
+    """What can be said of B against A.
+
+    ``BETTER_OPEN`` and ``WORSE_OPEN``: the direction is certain, but the change may lie within the margin.
+    """
 
     BETTER = "better"
     WORSE = "worse"
+    BETTER_OPEN = "better_open"
+    WORSE_OPEN = "worse_open"
     SAME = "same"
     INCONCLUSIVE = "inconclusive"
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it answers the question that the margin asks."""
+        return self in (Verdict.BETTER, Verdict.WORSE, Verdict.SAME)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether only the direction is certain."""
+        return self in (Verdict.BETTER_OPEN, Verdict.WORSE_OPEN)
+
+    @property
+    def open(self) -> Verdict:
+        """The same direction with its size open."""
+        return {Verdict.BETTER: Verdict.BETTER_OPEN, Verdict.WORSE: Verdict.WORSE_OPEN}.get(self, self)
+
+    @property
+    def direction(self) -> Verdict | None:
+        """``BETTER`` or ``WORSE``, whether or not the size is open; None without a direction."""
+        directions = {Verdict.BETTER_OPEN: Verdict.BETTER, Verdict.WORSE_OPEN: Verdict.WORSE}
+        found = directions.get(self, self)
+        return found if found in (Verdict.BETTER, Verdict.WORSE) else None
+
+
+_OPEN = "by how much is open"
 _WORDS = {
     "ns": {Verdict.BETTER: "FASTER", Verdict.WORSE: "SLOWER"},
     "bytes": {Verdict.BETTER: "SMALLER", Verdict.WORSE: "LARGER"},
@@ -25,8 +53,26 @@ _WORDS = {
 
 
 def word(verdict: Verdict, unit: str | None) -> str:
-    """Return the verdict in the words of this unit: FASTER, SMALLER, BETTER …"""
-    return _WORDS.get(unit or "", {}).get(verdict, verdict.value.upper())
+    """Return the verdict in the words of this unit.
+
+    >>> word(Verdict.WORSE, "ns"), word(Verdict.BETTER_OPEN, "bytes"), word(Verdict.SAME, "fraction")
+    ('SLOWER', 'SMALLER, by how much is open', 'SAME')
+    """
+    direction = verdict.direction
+    if direction is None:
+        return verdict.value.upper()
+    found = _WORDS.get(unit or "", {}).get(direction, direction.value.upper())
+    return f"{found}, {_OPEN}" if verdict.is_open else found
+
+
+def spoken(verdict: Verdict) -> str:
+    """Return the verdict in words for a sentence.
+
+    >>> spoken(Verdict.WORSE_OPEN), spoken(Verdict.SAME)
+    ('worse by how much is open', 'same')
+    """
+    direction = verdict.direction
+    return f"{direction.value} {_OPEN}" if direction is not None and verdict.is_open else verdict.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +95,13 @@ class Comparison:
         margin: changes up to this size count as none.
         margin_source: where the margin comes from.
         p: two-sided p of a change beyond the margin; None if there is no interval.
-        p_adjusted: the same after Holm's correction over all comparisons of this table.
+        p_adjusted: the same after Holm's correction over all comparisons.
+        p_sign: two-sided p of any change, however small, beyond what instruments and drift make up by themselves.
+        p_sign_adjusted: the same, corrected for the comparisons that are not certain to lie beyond the margin.
         smallest_effect: change that is detected in four of five such comparisons; None if the spread is unknown.
         needed_runs: about how many runs of each side would settle it; None if more than ``verdict.MAX_RUNS``.
         method: how the interval was made.
-        reason: why there is no verdict; empty if there is one.
+        reason: why the verdict is not settled; empty if it is.
         grades: A's and B's grade; empty if not graded.
     """
 
@@ -73,6 +121,8 @@ class Comparison:
     margin_source: str
     p: float | None
     p_adjusted: float | None
+    p_sign: float | None
+    p_sign_adjusted: float | None
     smallest_effect: float | None
     needed_runs: int | None
     method: str
@@ -93,6 +143,7 @@ class Comparisons:
         regressions: cases that A measured and B failed to, one line each.
         paired: whether the runs are interleaved pairs.
         level: confidence level of the intervals.
+        in_rounds: whether each round of processes had one of each side, in the same order; they are not pairs.
     """
 
     before: str
@@ -103,13 +154,13 @@ class Comparisons:
     regressions: tuple[str, ...]
     paired: bool
     level: float
+    in_rounds: bool = False
 
     @property
     def is_settled(self) -> bool:
-        """Whether every comparison that further runs can settle has a verdict."""
-        of_runs = (row.replicate in ("run", "pair") for row in self.rows)
-        verdicts = (row.verdict is not Verdict.INCONCLUSIVE for row in self.rows)
-        return bool(self.rows) and all(not more or found for more, found in zip(of_runs, verdicts, strict=True))
+        """Whether every comparison that further runs can settle is settled by the margin."""
+        of_runs = [row for row in self.rows if row.replicate in ("run", "pair")]
+        return bool(self.rows) and all(row.verdict.is_settled for row in of_runs)
 
     @property
     def is_worse(self) -> bool:

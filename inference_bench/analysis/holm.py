@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from inference_bench.analysis.comparison_result import Comparison, Verdict
 from inference_bench.analysis.quantiles import tail_of
+from inference_bench.units import counted
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -23,16 +24,48 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def corrected(rows: Sequence[Comparison], level: float) -> Iterator[Comparison]:
-    """Yield the rows with adjusted p values; a difference that is not significant any more becomes inconclusive."""
-    tested = [place for place, row in enumerate(rows) if row.p is not None]
-    adjusted = dict(zip(tested, holm([rows[place].p or 0.0 for place in tested]), strict=True))
-    for place, row in enumerate(rows):
-        p, verdict, reason = adjusted.get(place), row.verdict, row.reason
-        if verdict in (Verdict.BETTER, Verdict.WORSE) and (p or 0.0) > 2 * tail_of(level):
-            reason = f"{verdict.value} by itself, but not after Holm's correction for {len(tested)} comparisons"
-            verdict = Verdict.INCONCLUSIVE
-        settled = verdict is not Verdict.INCONCLUSIVE
-        yield replace(
-            row, p_adjusted=p, verdict=verdict, reason=reason, needed_runs=None if settled else row.needed_runs
-        )
+def corrected(rows: Sequence[Comparison], level: float) -> list[Comparison]:
+    """Return the rows with adjusted p values and the verdicts that these leave.
+
+    Two claims can be made about a row: that its change lies beyond the margin, and that there is a change in this
+    direction at all. Holm's procedure decides the first. The second is tested at ``(1 - level) / others``, where
+    ``others`` counts the rows about which the first is not made.
+
+    Of ``k`` rows whose change does not lie beyond the margin, a first false claim of either kind needs a p of at most
+    ``(1 - level) / k``, because only the other rows can have left the count before. The probability of any false claim
+    is therefore at most ``1 - level``.
+    """
+    adjusted = _adjusted([row.p for row in rows])
+    allowed = 2 * tail_of(level)
+    tested = sum(p is not None for p in adjusted)
+    others = tested - sum(_is_beyond(row, p, allowed) for row, p in zip(rows, adjusted, strict=True))
+    return [_corrected(row, p, others, tested, allowed) for row, p in zip(rows, adjusted, strict=True)]
+
+
+def _adjusted(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return Holm's adjusted p values of those that are known."""
+    found = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(found) for p in p_values]
+
+
+def _is_beyond(row: Comparison, p: float | None, allowed: float) -> bool:
+    return row.verdict in (Verdict.BETTER, Verdict.WORSE) and p is not None and p <= allowed
+
+
+def _corrected(row: Comparison, p: float | None, others: int, tested: int, allowed: float) -> Comparison:
+    sign = None if row.p_sign is None else min(1.0, max(1, others) * row.p_sign)
+    verdict, reason = row.verdict, row.reason
+    if verdict.direction is not None and not _is_beyond(row, p, allowed):
+        is_certain = sign is not None and sign <= allowed
+        if verdict.is_settled or not is_certain:
+            claim = f"{verdict.direction.value}{' beyond the margin' if verdict.is_settled else ''}"
+            reason = f"{claim} by itself, but not after Holm's correction for {counted(tested, 'comparison')}"
+        verdict = verdict.direction.open if is_certain else Verdict.INCONCLUSIVE
+    return replace(
+        row,
+        p_adjusted=p,
+        p_sign_adjusted=sign,
+        verdict=verdict,
+        reason=reason,
+        needed_runs=None if verdict.is_settled else row.needed_runs,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.observations import Observations
@@ -29,16 +29,28 @@ class Margin:
     Attributes:
         limit: on the scale of the shift.
         source: where it comes from.
+        doubt: changes up to this size, on the same scale, may come from the instruments or from a drift of the machine
+            alone; an interval over runs does not cover them.
     """
 
     limit: float
     source: str
+    doubt: float = 0.0
 
 
-def margin_of(before: Observations, after: Observations, asked: float, floor: AAFloor, found: Evidence) -> Margin:
+def margin_of(
+    before: Observations,
+    after: Observations,
+    asked: float,
+    floor: AAFloor,
+    found: Evidence,
+    *,
+    in_turn: bool = False,
+) -> Margin:
     """Return the largest margin: what was asked for, the A/A floor, or twice the resolution.
 
-    A fraction is one of A's figure; where that is zero, the resolution remains.
+    A fraction is one of A's figure; where that is zero, the resolution remains. The floor of runs that were measured in
+    turn is their chance alone, which their interval covers: it does not count as doubt, nor against a margin of zero.
 
     Args:
         before: A.
@@ -46,11 +58,12 @@ def margin_of(before: Observations, after: Observations, asked: float, floor: AA
         asked: changes up to this fraction count as none.
         floor: the A/A floor of this machine.
         found: the evidence for a change.
+        in_turn: whether the processes of both sides took turns.
     """
     known = [each for each in (floor(before), floor(after)) if each is not None]
-    candidates = (
-        Margin(found.scaled(asked), "asked for"),
-        Margin(found.scaled(max(known, default=0.0)), "A/A floor"),
-        Margin(found.scaled_size(2 * found.resolution), "2 × resolution"),
-    )
-    return max(candidates, key=lambda margin: margin.limit)
+    of_floor = Margin(found.scaled(max(known, default=0.0)), "A/A floor")
+    resolution = Margin(found.scaled_size(2 * found.resolution), "2 × resolution")
+    doubts = [resolution] if in_turn else [of_floor, resolution]
+    others = [of_floor, resolution] if asked > 0 else doubts
+    largest = max([Margin(found.scaled(asked), "asked for"), *others], key=lambda margin: margin.limit)
+    return replace(largest, doubt=max(each.limit for each in doubts))

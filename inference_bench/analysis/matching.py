@@ -29,13 +29,19 @@ class Matched:
     regressions: tuple[str, ...]
 
 
-def match(before: Side, after: Side) -> Matched:
+def match(before: Side, after: Side, by: str | None = None) -> Matched:
     """Match the observations of two sides.
 
     Cases match if all their fields agree, except for those in which the two sides differ as a whole: two runs of one
     dtype each compare the dtypes.
+
+    Args:
+        before: A.
+        after: B.
+        by: the only field that may differ, if it does; None for all in which the sides differ as a whole.
     """
     differing = differing_fields(before.cases, after.cases)
+    differing = {name: values for name, values in differing.items() if by in (None, name)}
     left, right = (_by_key(side, differing) for side in (before, after))
     return Matched(
         pairs=tuple((left[key], right[key]) for key in left if key in right),

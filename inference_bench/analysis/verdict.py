@@ -9,6 +9,7 @@ from inference_bench.analysis.comparison_result import Verdict
 from inference_bench.analysis.estimates import needed_positions
 from inference_bench.analysis.evidence import Evidence
 from inference_bench.analysis.location_shift import needed_runs, smallest_effect
+from inference_bench.analysis.margin import Margin
 from inference_bench.analysis.quantiles import tail_of
 from inference_bench.metrics import METRICS, Better
 from inference_bench.units import counted
@@ -40,6 +41,7 @@ class Judgement:
         verdict: before Holm's correction.
         interval: ends of the shift's interval, or None if the runs are too few.
         p: as in ``Comparison``.
+        p_sign: as in ``Comparison``.
         smallest_effect: as in ``Comparison``.
         needed_runs: as in ``Comparison``.
         reason: as in ``Comparison``.
@@ -48,47 +50,64 @@ class Judgement:
     verdict: Verdict
     interval: tuple[float, float] | None
     p: float | None
+    p_sign: float | None
     smallest_effect: float | None
     needed_runs: int | None
     reason: str
 
 
-def judge(metric: str, found: Evidence, limit: float, terms: Terms) -> Judgement:
+def judge(metric: str, found: Evidence, margin: Margin, terms: Terms) -> Judgement:
     """Return the verdict on a shift.
 
     Args:
         metric: tag.
         found: the shift.
-        limit: the margin, on the scale of the shift.
+        margin: on the scale of the shift.
         terms: level and pairing.
     """
     shift = found.shift
     interval = shift.interval(terms.level)
-    verdict = _verdict(metric, found, interval, limit, terms)
+    verdict = _verdict(metric, found, interval, margin, terms)
     effect = smallest_effect(shift, terms.strict)
-    needed = _needed(found, limit, effect, terms)
+    needed = _needed(found, margin.limit, effect, terms)
     return Judgement(
         verdict=verdict,
         interval=interval,
-        p=None if interval is None else min(1.0, 2 * min(shift.p_above(limit), shift.p_below(-limit))),
-        smallest_effect=None if effect is None else limit + effect,
+        p=None if interval is None else _two_sided(found, margin.limit),
+        p_sign=None if interval is None or metric not in METRICS else _two_sided(found, margin.doubt),
+        smallest_effect=None if effect is None else margin.limit + effect,
         needed_runs=needed,
-        reason=_reason(metric, found, interval, needed, terms) if verdict is Verdict.INCONCLUSIVE else "",
+        reason="" if verdict.is_settled else _reason(metric, found, interval, needed, terms),
     )
 
 
-def _verdict(metric: str, found: Evidence, interval: tuple[float, float] | None, limit: float, terms: Terms) -> Verdict:
+def _two_sided(found: Evidence, limit: float) -> float:
+    """Return the p of the claim that the shift lies beyond a limit, on either side."""
+    return min(1.0, 2 * min(found.shift.p_above(limit), found.shift.p_below(-limit)))
+
+
+def _verdict(
+    metric: str, found: Evidence, interval: tuple[float, float] | None, margin: Margin, terms: Terms
+) -> Verdict:
     if interval is None:
         return Verdict.INCONCLUSIVE
-    if -limit <= interval[0] and interval[1] <= limit:
+    if -margin.limit <= interval[0] and interval[1] <= margin.limit:
         return Verdict.SAME
     if metric not in METRICS:
         return Verdict.INCONCLUSIVE
-    allowed = tail_of(terms.level)
-    above, below = found.shift.p_above(limit) <= allowed, found.shift.p_below(-limit) <= allowed
-    if not above and not below:
+    beyond = _side(found, margin.limit, terms)
+    sign = beyond or _side(found, margin.doubt, terms)
+    if sign == 0:
         return Verdict.INCONCLUSIVE
-    return Verdict.BETTER if above == (METRICS[metric].better is Better.HIGHER) else Verdict.WORSE
+    if (sign > 0) == (METRICS[metric].better is Better.HIGHER):
+        return Verdict.BETTER if beyond else Verdict.BETTER_OPEN
+    return Verdict.WORSE if beyond else Verdict.WORSE_OPEN
+
+
+def _side(found: Evidence, limit: float, terms: Terms) -> int:
+    """Return 1 if the shift is certain to lie above the limit, -1 if below its negative, else 0."""
+    allowed = tail_of(terms.level)
+    return int(found.shift.p_above(limit) <= allowed) - int(found.shift.p_below(-limit) <= allowed)
 
 
 def _needed(found: Evidence, limit: float, effect: float | None, terms: Terms) -> int | None:

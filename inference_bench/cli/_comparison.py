@@ -21,9 +21,10 @@ def add_comparison_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--margin",
         metavar="FRACTION",
-        type=values.fraction("margin"),
+        type=values.fraction("margin", or_zero=True),
         default=MARGIN,
-        help="changes up to this size count as none; the A/A floor or the clock's resolution may raise it",
+        help="changes up to this size count as none; the A/A floor or the clock's resolution may raise it. With 0 any "
+        "change that is certain counts, however small: nothing is SAME then, and WORSE is any certain worsening",
     )
     parser.add_argument(
         "--metric", metavar="NAME[,NAME]", type=values.names("metric"), default=(), help="compare only these metrics"

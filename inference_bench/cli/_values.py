@@ -46,13 +46,15 @@ def seconds(what: str) -> Callable[[str], float]:
     return read
 
 
-def fraction(what: str) -> Callable[[str], float]:
-    """Return a reader of a fraction of one."""
+def fraction(what: str, *, or_zero: bool = False) -> Callable[[str], float]:
+    """Return a reader of a fraction of one, also as ``2%``."""
 
     def read(text: str) -> float:
-        value = _real(text)
-        if not 0 < value < 1:
-            raise InvalidValueError(what, text, "a fraction between 0 and 1, such as 0.02")
+        per_cent = text.rstrip().endswith("%")
+        value = _real(text.rstrip().removesuffix("%")) / (100 if per_cent else 1)
+        if not 0 < value < 1 and not (or_zero and value == 0):
+            least = "0 or a fraction below 1" if or_zero else "a fraction between 0 and 1"
+            raise InvalidValueError(what, text, f"{least}, such as 0.02 or 2%")
         return value
 
     return read

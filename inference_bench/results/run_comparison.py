@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.comparison import Contest, compare_all
 from inference_bench.analysis.comparison_result import Comparison, Comparisons
 from inference_bench.analysis.environment_differences import Difference, environment_differences
 from inference_bench.analysis.margin import MARGIN, no_aa_floor
@@ -18,7 +18,7 @@ from inference_bench.results.comparison_sides import observe
 from inference_bench.results.discovery import open_runs
 from inference_bench.results.floor_sentence import floor_sentence
 from inference_bench.results.noise_store import Noise
-from inference_bench.results.pairing import pairing_of, read_pairing
+from inference_bench.results.pairing import PairedRuns, pairing_of, read_pairing
 from inference_bench.results.run import Run
 
 
@@ -91,7 +91,7 @@ class RunComparison:
 
     @property
     def is_settled(self) -> bool:
-        """Whether every comparison has a verdict."""
+        """Whether every comparison that further runs can settle is settled."""
         return all(found.is_settled for found in self.compared)
 
     @property
@@ -158,30 +158,28 @@ def compare_runs(sides: Sequence[RunSide], options: ComparisonOptions) -> RunCom
         options: how.
     """
     baseline, *candidates = sides
-    pairs = [_compare(baseline, candidate, options) for candidate in candidates]
+    pairings = [_pairing(baseline, candidate, options) for candidate in candidates]
+    contests = [
+        _contest(baseline, candidate, options, paired=options.paired or pairing is not None)
+        for candidate, pairing in zip(candidates, pairings, strict=True)
+    ]
+    strictest = max([LEVEL, *(pairing.level for pairing in pairings if pairing is not None)])
     return RunComparison(
-        compared=tuple(compared for compared, _ in pairs),
-        observed=tuple(observed for _, observed in pairs),
+        compared=tuple(compare_all(contests, margin=options.margin, level=options.level or strictest)),
+        observed=tuple((contest.before, contest.after) for contest in contests),
         differences=tuple(_differences(baseline, candidate) for candidate in candidates),
         noise=options.noise,
     )
 
 
-def _compare(
-    baseline: RunSide, candidate: RunSide, options: ComparisonOptions
-) -> tuple[Comparisons, tuple[Side, Side]]:
-    pairing = pairing_of(baseline.runs, candidate.runs) if options.paired is None else None
-    paired = pairing is not None if options.paired is None else options.paired
-    before, after = _observe(baseline, options, paired=paired), _observe(candidate, options, paired=paired)
-    compared = compare(
-        before,
-        after,
-        margin=options.margin,
-        floor=no_aa_floor if options.noise is None else options.noise.floor(paired=paired),
-        paired=paired,
-        level=options.level or (LEVEL if pairing is None else pairing.level),
-    )
-    return compared, (before, after)
+def _pairing(baseline: RunSide, candidate: RunSide, options: ComparisonOptions) -> PairedRuns | None:
+    return pairing_of(baseline.runs, candidate.runs) if options.paired is None else None
+
+
+def _contest(baseline: RunSide, candidate: RunSide, options: ComparisonOptions, *, paired: bool) -> Contest:
+    before, after = (_observe(side, options, paired=paired) for side in (baseline, candidate))
+    floor = no_aa_floor if options.noise is None else options.noise.floor(paired=paired)
+    return Contest(before, after, floor, paired)
 
 
 def _observe(side: RunSide, options: ComparisonOptions, *, paired: bool) -> Side:

@@ -59,7 +59,7 @@ def test_one_run_each_cannot_tell_and_says_what_it_takes():
 
 
 def test_an_interval_across_the_margin_is_inconclusive_and_names_the_runs_that_would_settle_it():
-    row = only(seen(runs(1e6, 6, 0.03)), seen(runs(1.03e6, 6, 0.03, seed=1)))
+    row = only(seen(runs(1e6, 6, 0.04)), seen(runs(1.03e6, 6, 0.04, seed=1)))
 
     assert row.verdict is Verdict.INCONCLUSIVE
     assert row.needed_runs > 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict, word
+from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict, spoken, word
 from inference_bench.analysis.matching import fields_of
 from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 TONES = {
     Verdict.BETTER: Tone.GOOD,
     Verdict.WORSE: Tone.ALARM,
+    Verdict.BETTER_OPEN: Tone.WARNING,
+    Verdict.WORSE_OPEN: Tone.WARNING,
     Verdict.SAME: Tone.PLAIN,
     Verdict.INCONCLUSIVE: Tone.WARNING,
 }
+
+_DAGGER = "†"
+_WORST_FIRST = (Verdict.WORSE, Verdict.WORSE_OPEN, Verdict.INCONCLUSIVE, Verdict.BETTER_OPEN, Verdict.BETTER)
 
 _COLUMNS = (
     Column("metric"),
@@ -38,9 +43,10 @@ _COLUMNS = (
 
 _LEGEND = (
     "change: B against A, over runs. FASTER, SLOWER …: the whole interval lies beyond the margin, also after Holm's "
-    "correction for the number of comparisons. SAME: all of it lies within. INCONCLUSIVE: neither. detectable "
-    "change: detected in four of five such comparisons. grades: how far A's and B's case can be trusted, A to F. "
-    "Rates follow from the durations shown."
+    "correction for the number of comparisons; “by how much is open”: all of it lies on this side of zero, but not "
+    "beyond the margin. SAME: all of it lies within the margin. INCONCLUSIVE: none of these. detectable change: "
+    "detected in four of five such comparisons. grades: how far A's and B's case can be trusted, A to F. Rates follow "
+    "from the durations shown."
 )
 
 
@@ -66,9 +72,9 @@ def _outcome(compared: Sequence[Comparisons]) -> Cell:
     rows = [row for found in compared for row in found.rows]
     count = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
     failed = sum(len(found.regressions) for found in compared)
-    parts = [f"{number} {verdict.value}" for verdict, number in count.items() if number]
+    parts = [f"{number} {spoken(verdict)}" for verdict, number in count.items() if number]
     parts += [f"{failed} that {'fails' if failed == 1 else 'fail'} in B alone"] if failed else []
-    worst = next((v for v in (Verdict.WORSE, Verdict.INCONCLUSIVE, Verdict.BETTER) if count[v]), Verdict.SAME)
+    worst = next((verdict for verdict in _WORST_FIRST if count[verdict]), Verdict.SAME)
     return Cell(
         f"{counted(len(rows), 'comparison')}: {', '.join(parts) or 'none'}", Tone.ALARM if failed else TONES[worst]
     )
@@ -128,7 +134,7 @@ def _cells(row: Comparison, in_phases: Container[str]) -> tuple[Cell, ...]:
         Cell(metric_text(row, in_phases)),
         Cell(format_value(row.values[0], unit)),
         Cell(format_value(row.values[1], unit)),
-        Cell(change_text(row, row.change), Tone.STRONG),
+        Cell(f"{change_text(row, row.change)}{f' {_DAGGER}' if _is_against_the_medians(row) else ''}", Tone.STRONG),
         Cell(interval_text(row), Tone.PLAIN if row.low is not None else Tone.QUIET),
         Cell(word(row.verdict, unit), TONES[row.verdict]),
         Cell(f"±{size_text(row, row.margin)}"),
@@ -169,7 +175,8 @@ def _remarks(
 ) -> Iterator[Remarks]:
     failed = (Cell(line, Tone.ALARM) for found in compared for line in found.regressions)
     yield Remarks("Fails in B but not in A", tuple(failed))
-    yield Remarks("Inconclusive", tuple(Cell(line, Tone.WARNING) for line in _reasons(compared)))
+    for heading, is_open in (("Inconclusive", False), ("By how much is open", True)):
+        yield Remarks(heading, tuple(Cell(line, Tone.WARNING) for line in _reasons(compared, is_open=is_open)))
     told = {line for found in compared for line in found.regressions}
     rest = dict.fromkeys(line for found in compared for line in found.unmatched if line not in told)
     yield Remarks("Not compared", tuple(Cell(line, Tone.WARNING) for line in rest))
@@ -186,21 +193,26 @@ def _remarks(
 
 
 def _against_the_medians(compared: Sequence[Comparisons]) -> Iterator[str]:
-    """Say it where the change has another sign than the difference of the figures shown."""
-    rows = [row for found in compared for row in found.rows if row.change * (row.values[1] - row.values[0]) < 0]
+    """Explain the mark of the rows whose change has another sign than the difference of the figures shown."""
+    rows = [row for found in compared for row in found.rows if _is_against_the_medians(row)]
     if rows:
         names = ", ".join(dict.fromkeys(title_of(row.metric) for row in rows))
         yield (
-            f"{names}: the change has another sign than the difference between A and B, which is no contradiction. A "
-            "and B are the medians of each side; the change, which the verdict is about, is the middle of the changes "
-            "from run to run (pair by pair, if interleaved)."
+            f"{_DAGGER} {names}: the change has another sign than the difference between A and B, which is no "
+            "contradiction. A and B are the medians of each side; the change, which the verdict is about, is the "
+            "middle of the changes from run to run (pair by pair, if interleaved)."
         )
 
 
-def _reasons(compared: Sequence[Comparisons]) -> Iterator[str]:
-    """Yield each reason once, with its metrics."""
+def _is_against_the_medians(row: Comparison) -> bool:
+    """Return whether the change has another sign than the difference between the figures shown."""
+    return row.change * (row.values[1] - row.values[0]) < 0
+
+
+def _reasons(compared: Sequence[Comparisons], *, is_open: bool) -> Iterator[str]:
+    """Yield each reason once, with its metrics: of the rows without a verdict, or of those whose size is open."""
     found: dict[str, dict[str, None]] = {}
-    for row in (row for one in compared for row in one.rows if row.reason):
+    for row in (row for one in compared for row in one.rows if row.reason and row.verdict.is_open == is_open):
         title = title_of(row.metric)
         point = " × ".join(map(str, row.before.parameters.values()))
         found.setdefault(row.reason, {})[" ".join(filter(None, (title, point)))] = None
