@@ -6,8 +6,8 @@ import asyncio
 import json
 import math
 import mmap
-import re
 import os
+import re
 import shutil
 import subprocess
 import sys
