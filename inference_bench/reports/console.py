@@ -35,9 +35,9 @@ def print_page(content: Page, stream: TextIO) -> None:
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     console = Console(file=stream, width=width, highlight=False)
     with console.capture() as capture:
-        for line in content.lines:
+        for line in (*content.lines, *(content.verdict.lines if content.verdict else ())):
             console.print(text_of(line))
-        for block in content.blocks:
+        for block in (*content.blocks, *filter(None, [content.overview])):
             _print_block(block, console)
         for remarks in content.remarks:
             _print_remarks(remarks, console)

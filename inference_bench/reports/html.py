@@ -11,7 +11,6 @@ from inference_bench.reports._figures.svg import draw
 from inference_bench.reports._pages import findings
 from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.environment import tables
-from inference_bench.reports._pages.overview import HEADING
 from inference_bench.reports._pages.run import page
 from inference_bench.reports._report import Report
 from inference_bench.text import one_line
@@ -58,7 +57,8 @@ def _lines(
     # The first line starts with the title.
     rest = Cell(content.lines[0].text.removeprefix(title).lstrip(" ·"), Tone.QUIET)
     lines = [*([rest] if rest.text else []), *content.lines[1:]]
-    yield f"<header><h1>{escape(title)}</h1>{_paragraphs(lines)}</header><main>"
+    verdict = _paragraphs(content.verdict.lines) if content.verdict else ""
+    yield f"<header><h1>{escape(title)}</h1>{_paragraphs(lines)}{verdict}</header><main>"
     parts = list(_parts(title, content, charts, trust, facts))
     links = "".join(f'<li><a href="#{part.anchor}">{escape(part.name)}</a></li>' for part in parts)
     yield f'<nav aria-label="Parts"><ul>{links}</ul></nav>'
@@ -83,13 +83,14 @@ def _parts(
     title: str, content: Page, charts: Iterable[Figure], trust: Page | None, facts: Sequence[Table]
 ) -> Iterator[_Part]:
     """Yield the sections in reading order: trust, summary, charts, tables, remarks, environment."""
+    shown_blocks = (*content.blocks, *filter(None, [content.overview]))
     blocks = [
         _Part(f"part-{place}", name, block.heading, _block(block))
-        for place, (name, block) in enumerate(zip(_short_names(content.blocks), content.blocks, strict=True), 1)
+        for place, (name, block) in enumerate(zip(_short_names(shown_blocks), shown_blocks, strict=True), 1)
     ]
     if trust is not None:
         yield _titled("trust", "Trust and findings", _trusted(title, trust))
-    if _is_overview(content):
+    if content.overview:
         yield blocks.pop()
     shown = "".join(_figure(number, figure) for number, figure in enumerate(charts))
     if shown:
@@ -122,10 +123,6 @@ def _short_names(blocks: Sequence[Block]) -> list[str]:
     for first, *others in headings:
         alike[first] = alike[first].intersection(others) if first in alike else set(others)
     return [" · ".join((first, *(word for word in others if word not in alike[first]))) for first, *others in headings]
-
-
-def _is_overview(content: Page) -> bool:
-    return len(content.blocks) > 1 and content.blocks[-1].heading.text == HEADING
 
 
 def _block(block: Block) -> Iterator[str]:

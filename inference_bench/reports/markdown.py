@@ -36,8 +36,8 @@ def write_page(content: Page, stream: TextIO) -> None:
 
 
 def _lines(content: Page) -> Iterator[str]:
-    yield from _paragraph(content.lines)
-    for block in content.blocks:
+    yield from _paragraph((*content.lines, *(content.verdict.lines if content.verdict else ())))
+    for block in (*content.blocks, *filter(None, [content.overview])):
         yield from _block(block)
     for remarks in content.remarks:
         yield from _remarks(remarks)

@@ -106,7 +106,7 @@ def _table(benchmark: str, rows: Sequence[Comparison]) -> Table:
         for case in cases
     )
     title = benchmark.replace("_", " ")
-    return Table(title[:1].upper() + title[1:], (*heads, *_COLUMNS), sections)
+    return Table(title[:1].upper() + title[1:], (*heads, *_COLUMNS), sections, tuple(cases))
 
 
 def varying_fields(rows: Sequence[Comparison]) -> list[str]:

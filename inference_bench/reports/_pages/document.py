@@ -64,11 +64,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A titled table; ``sections`` are groups of rows with a rule between them."""
+    """A titled table.
+
+    Attributes:
+        title: what it shows.
+        columns: from left to right.
+        sections: groups of rows with a rule between them.
+        cases: id of the case that each section shows, so that a chart can select it; empty if sections are no cases.
+    """
 
     title: str
     columns: tuple[Column, ...]
     sections: tuple[tuple[tuple[Cell, ...], ...], ...]
+    cases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", one_line(self.title))
@@ -91,6 +99,7 @@ class Table:
                 )
                 for rows in self.sections
             ),
+            self.cases,
         )
 
 
@@ -115,13 +124,55 @@ class Remarks:
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure that stands out.
+
+    Attributes:
+        label: what it is a figure of.
+        figure: the figure with its unit.
+        details: whose it is, its interval, its grade.
+    """
+
+    label: str
+    figure: Cell
+    details: tuple[Cell, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", one_line(self.label))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer that a page gives, before its evidence.
+
+    Attributes:
+        lines: sentences.
+        tiles: the main figures; only HTML shows them, elsewhere the tables are close enough.
+    """
+
+    lines: tuple[Cell, ...]
+    tiles: tuple[Tile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """A whole page."""
+    """A whole page.
+
+    Attributes:
+        lines: what the page is about.
+        blocks: the tables, case by case.
+        remarks: what weakens the figures.
+        legend: how to read the tables.
+        verdict: the answer, or None if there is none.
+        overview: models and set-ups side by side, or None if there is a single one.
+    """
 
     lines: tuple[Cell, ...]
     blocks: tuple[Block, ...]
     remarks: tuple[Remarks, ...]
     legend: str
+    verdict: Verdict | None = None
+    overview: Block | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "legend", one_line(self.legend))

@@ -90,7 +90,8 @@ def _table(track: Track, of_case: Sequence[Track]) -> Table:
         )
     title = title_of(track.metric)
     in_phases = sum(other.metric == track.metric for other in of_case) > 1
-    return Table(f"{title}, {track.phase}" if in_phases and track.phase else title, _columns(track), (tuple(rows),))
+    name = f"{title}, {track.phase}" if in_phases and track.phase else title
+    return Table(name, _columns(track), (tuple(rows),), (track.case.id,))
 
 
 def _change(track: Track, place: int) -> Cell:

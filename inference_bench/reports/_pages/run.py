@@ -35,9 +35,10 @@ def page(run: Run) -> Page:
     """Return the page of a run."""
     return Page(
         lines=tuple(_run_lines(run)),
-        blocks=(*_blocks(run.results), *filter(None, [overview(run.results)])),
+        blocks=tuple(_blocks(run.results)),
         remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
         legend=_legend(run.results),
+        overview=overview(run.results),
     )
 
 
@@ -145,7 +146,8 @@ def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
         heads = chain([_axis_cells(result.case, axes)], blanks)
         ends = chain([(_grade_cell(result.grade),)], repeat((EMPTY,)))
         sections.append(tuple(head + row + end for head, row, end in zip(heads, rows, ends, strict=False)))
-    return Table(_words(benchmark), (*axis_columns, *columns, Column("grade")), tuple(sections))
+    cases = tuple(result.case.id for result in results)
+    return Table(_words(benchmark), (*axis_columns, *columns, Column("grade")), tuple(sections), cases)
 
 
 def _words(benchmark: str) -> str:
