@@ -157,6 +157,11 @@ class Comparisons:
     in_rounds: bool = False
 
     @property
+    def in_turn(self) -> bool:
+        """Whether the processes of both sides took turns."""
+        return self.paired or self.in_rounds
+
+    @property
     def is_settled(self) -> bool:
         """Whether every comparison that further runs can settle is settled by the margin."""
         of_runs = [row for row in self.rows if row.replicate in ("run", "pair")]

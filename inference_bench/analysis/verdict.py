@@ -144,7 +144,8 @@ def _reason(
         first, second = found.runs
         is_run = found.replicate == "run"
         have = f"{first} and {second} runs" if is_run else counted(first, found.replicate)
-        return f"cannot tell from {have}: needs {_least(found, terms)}{' each' if is_run else ''}"
+        least = _least(found, terms)
+        return f"cannot tell from {have}: needs {least}{f' each (`run --runs {least}`)' if is_run else ''}"
     many = f"about {needed:,}" if needed else f"more than {MAX_RUNS:,}"
     unit = "runs of each side" if found.replicate == "run" else f"{found.replicate}s"
     return f"the interval reaches from within the margin to beyond it; {many} {unit} would settle it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
@@ -12,19 +13,25 @@ from inference_bench.metrics import QUANTILES
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+    from inference_bench.results.axis_sides import AxisSides
+    from inference_bench.results.run_comparison import RunSide
 
 
 class CompareCommand(Command):
     """Compare runs with a baseline: faster, slower, the same, or inconclusive.
 
     The first argument is the baseline, unless --baseline names it. Each argument is one side: a run's folder, a folder
-    of runs, or a quoted pattern; the processes of all its runs count together. A folder that `ab` wrote holds both
-    sides. Exits with 1 if a side is worse than the baseline beyond the margin, or fails a case that the baseline
-    passed.
+    of runs, or a quoted pattern; the processes of all its runs count together. A folder that `ab` wrote holds all
+    sides. With --by the sides are the values of an axis within the runs, such as their dtypes. Exits with 1 if a side
+    is worse than the baseline beyond the margin, or fails a case that the baseline passed.
     """
 
     examples = (
         ("benchmark_results/A benchmark_results/B", "two runs; `run --runs 6` gives enough processes for a verdict"),
+        ("benchmark_results/A --by dtype", "each dtype of a run (of `run --runs 6`) against the first"),
+        ("benchmark_results/A --by threads --baseline 2", "each number of threads against two"),
         ("--baseline 'main/*' 'branch/*'", "all runs of two folders"),
         ("benchmark_results/20261124T001500Z-3fa9c1-ab", "the interleaved pairs of `ab`"),
         ("A B --margin 0.03 --metric ttft,itl --format markdown", "for a pull request"),
@@ -33,7 +40,16 @@ class CompareCommand(Command):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the sides, the margin and the format."""
         parser.add_argument("places", metavar="RUN", nargs="+", help="a run's folder, a folder of runs, or a pattern")
-        parser.add_argument("--baseline", metavar="RUN", help="the baseline (default: the first RUN)")
+        parser.add_argument(
+            "--by",
+            metavar="AXIS",
+            help="compare the values of an axis within the runs, such as dtype, threads, model, input_length",
+        )
+        parser.add_argument(
+            "--baseline",
+            metavar="RUN|VALUE",
+            help="the baseline (default: the first RUN); with --by a value of the axis (default: the first measured)",
+        )
         add_comparison_options(parser)
         parser.add_argument(
             "--quantile",
@@ -51,17 +67,18 @@ class CompareCommand(Command):
             ComparisonOptions,
             check_same_machine,
             compare_runs,
-            read_sides,
         )
 
         check_comparison_options(args)
         if args.quantile not in QUANTILES:
             raise UnknownNameError("quantile", args.quantile, QUANTILES)
-        sides = read_sides([*([args.baseline] if args.baseline else []), *args.places], warn)
+        sides, axis = _sides(args)
         if not args.across_machines:
             check_same_machine(sides)
         noise = load_noise(str(sides[0].runs[0].record.environment.get("fingerprint", "unknown")))
         options = ComparisonOptions(args.metric, args.margin, QUANTILES[args.quantile], noise, problem=warn)
+        if axis is not None:
+            options = replace(options, paired=False, by=axis.field, in_rounds=axis.in_rounds)
         found = compare_runs(sides, options)
         unrelated = list(found.unrelated.values())
         for why in unrelated:
@@ -70,3 +87,16 @@ class CompareCommand(Command):
         if len(unrelated) == len(found.compared):
             raise UsageError(f"nothing to compare: {unrelated[0]}.")
         return 1 if found.is_worse else 0
+
+
+def _sides(args: argparse.Namespace) -> tuple[Sequence[RunSide], AxisSides | None]:
+    """Read the sides, the baseline first: those that the arguments name, or with --by the values of an axis."""
+    from inference_bench.results.axis_sides import split_by_axis
+    from inference_bench.results.discovery import open_runs
+    from inference_bench.results.run_comparison import read_sides
+
+    if args.by is None:
+        return read_sides([*([args.baseline] if args.baseline else []), *args.places], warn), None
+    runs = [run for place in args.places for run in open_runs(place, warn)]
+    axis = split_by_axis(runs, args.by, args.baseline, warn)
+    return axis.sides, axis

@@ -48,6 +48,8 @@ class ComparisonOptions:
             the runs say so.
         level: confidence level of the intervals; None for that of the pairing, else ``LEVEL``.
         problem: called with one line per case that cannot be read.
+        by: the only field in which cases may differ, as in ``Contest``.
+        in_rounds: as in ``Comparisons``.
     """
 
     metrics: Collection[str] = ()
@@ -57,6 +59,8 @@ class ComparisonOptions:
     paired: bool | None = None
     level: float | None = None
     problem: Callable[[str], None] = lambda _: None
+    by: str | None = None
+    in_rounds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +182,9 @@ def _pairing(baseline: RunSide, candidate: RunSide, options: ComparisonOptions) 
 
 def _contest(baseline: RunSide, candidate: RunSide, options: ComparisonOptions, *, paired: bool) -> Contest:
     before, after = (_observe(side, options, paired=paired) for side in (baseline, candidate))
-    floor = no_aa_floor if options.noise is None else options.noise.floor(paired=paired)
-    return Contest(before, after, floor, paired)
+    in_turn = paired or options.in_rounds
+    floor = no_aa_floor if options.noise is None else options.noise.floor(paired=in_turn)
+    return Contest(before, after, floor, paired, options.in_rounds, options.by)
 
 
 def _observe(side: RunSide, options: ComparisonOptions, *, paired: bool) -> Side:

@@ -54,7 +54,7 @@ def test_one_run_each_cannot_tell_and_says_what_it_takes():
     row = only(seen([1e6]), seen([2e6]))
 
     assert row.verdict is Verdict.INCONCLUSIVE
-    assert row.reason == "cannot tell from 1 and 1 runs: needs 4 each"
+    assert row.reason == "cannot tell from 1 and 1 runs: needs 4 each (`run --runs 4`)"
     assert (row.low, row.high, row.p, row.needed_runs) == (None, None, None, 4)
 
 

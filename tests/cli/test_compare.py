@@ -216,3 +216,22 @@ def test_a_derived_metric_is_refused_with_the_one_it_follows_from(folders):
 
 def test_a_folder_that_holds_one_run_is_that_run(folders):
     assert load_run(folders["one"].parent).record.id == load_run(folders["one"]).record.id
+
+
+def test_the_values_of_an_axis_within_a_run(folders):
+    done = compare(folders["a"], "--by", "input_length", "--baseline", "32", "--format", "json")
+
+    (found,) = json.loads(done.stdout)["comparisons"]
+    assert done.returncode in (0, 1)
+    assert (found["before"], found["after"]) == ("input_length=32", "input_length=16")
+    assert (found["paired"], found["in_rounds"]) == (False, True)
+    assert {tuple(row["runs"]) for row in found["rows"]} == {(4, 4)}
+    assert "Measured in rounds" in compare(folders["a"], "--by", "input_length").stdout
+
+
+def test_an_axis_that_cannot_be_compared_is_refused_in_a_line(folders):
+    done = compare(folders["a"], "--by", "dtype")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "expected two values or more" in done.stderr

@@ -81,7 +81,7 @@ def _outcome(compared: Sequence[Comparisons]) -> Cell:
 
 
 def _block(found: Comparisons) -> Block:
-    how = "interleaved pairs" if found.paired else "separate runs"
+    how = "interleaved pairs" if found.paired else "runs in rounds" if found.in_rounds else "separate runs"
     how += f", {100 * found.level:.4g} % intervals"
     lines = [Cell(f"A = {found.before}", Tone.QUIET), Cell(f"B = {found.after}", Tone.QUIET)]
     lines += [Cell(f"compared: {name} {a} → {b}") for name, (a, b) in found.differing.items()]
@@ -185,7 +185,14 @@ def _remarks(
         yield Remarks(heading, tuple(Cell(f"{d.name}: {d.before} → {d.after}", Tone.WARNING) for d in different))
     lines = [Cell(text) for text in remarks]
     lines += [Cell(line) for line in _against_the_medians(compared)]
-    if any(not found.paired for found in compared):
+    if any(found.in_rounds for found in compared):
+        lines.append(
+            Cell(
+                "Measured in rounds, each in the same order: a slow drift of the machine affects all sides, but the "
+                "order is not balanced, and the runs of a round are not taken for pairs. `ab` does both."
+            )
+        )
+    if any(not found.paired and not found.in_rounds for found in compared):
         lines.append(
             Cell("Not interleaved: a drift of the machine between A and B would look like a change. `ab` avoids that.")
         )

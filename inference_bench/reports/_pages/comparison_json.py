@@ -37,6 +37,7 @@ def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[s
         "before": found.before,
         "after": found.after,
         "paired": found.paired,
+        "in_rounds": found.in_rounds,
         "level": found.level,
         "compared": plain(found.differing),
         "rows": [_row(row) for row in found.rows],
