@@ -96,18 +96,20 @@ class Plan:
     Attributes:
         cases: in the order of measuring.
         groups: the same cases, grouped by the worker that they share.
-        runs: case id → fresh processes that measure it.
+        runs: case id → fresh processes that measure it, at most.
+        least_runs: case id → processes after which it may end.
         limits: when to stop sampling a case.
     """
 
     cases: tuple[Case, ...]
     groups: tuple[Group, ...]
     runs: Mapping[str, int]
+    least_runs: Mapping[str, int]
     limits: Limits
 
     @property
     def measurements(self) -> int:
-        """The number of measurements: every case times its runs."""
+        """The largest number of measurements: every case times its runs."""
         return sum(self.runs.values())
 
     def worker_runs(self) -> Iterator[tuple[int, Group]]:
@@ -150,8 +152,17 @@ def make_plan(
     found += _without_model(spec, benchmarks)
     cases = tuple(case for case, _ in found)
     alone = {case.id for case, benchmark in found if benchmark.own_process}
-    runs = {case.id: max(spec.runs if of.repeats else 1, of.processes) for case, of in found}
-    return Plan(cases=cases, groups=tuple(_groups(cases, alone)), runs=runs, limits=spec.limits)
+
+    def processes(wanted: int) -> dict[str, int]:
+        return {case.id: max(wanted if of.repeats else 1, of.processes) for case, of in found}
+
+    return Plan(
+        cases=cases,
+        groups=tuple(_groups(cases, alone)),
+        runs=processes(spec.runs),
+        least_runs=processes(spec.least_runs or spec.runs),
+        limits=spec.limits,
+    )
 
 
 def _without_model(

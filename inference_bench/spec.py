@@ -56,8 +56,9 @@ class Limits:
     Attributes:
         min_samples: never stop before this many samples of each target metric.
         warmup_iterations: iterations kept but flagged, after the cold one.
-        relative_width: wanted width of the median's 95 % interval over the median.
-        budget_ns: stop sampling after this long, with ``converged=false``.
+        relative_width: wanted width of the median's 95 % interval over the median; with several processes, of the
+            interval over their medians.
+        budget_ns: stop sampling in a process after this long, with ``converged=false``.
         max_samples: an upper bound on the samples of one metric, so that memory is bounded.
         silence_ns: a worker that sends nothing for this long counts as hung; at least the length of one iteration.
         load_ns: a load that takes longer is stopped; the time that a loader is frozen does not count.
@@ -131,7 +132,9 @@ class Spec:
         benchmarks: names of benchmarks, in the order of measuring; none with a suite.
         setups: the ways each model is loaded.
         axes: values given for benchmark axes, by axis name; an axis that is absent takes its default.
-        runs: fresh processes per case; inference is over runs.
+        runs: fresh processes per case, at most; inference is over runs.
+        least_runs: a case that is precise enough after this many processes gets no further one; None for ``runs``.
+        time_ns: once this long has passed, no case gets a further process beyond its least number; None for no limit.
         limits: when to stop sampling a case.
         suite: one of ``SUITES``, instead of benchmarks: those that each model has for it.
         overlap: one of ``OVERLAPS``: how the next workers load while another is measured.
@@ -152,10 +155,16 @@ class Spec:
     lookahead: int = 1
     park: str = "auto"
     isolation: str = "process"
+    least_runs: int | None = None
+    time_ns: int | None = None
 
     def __post_init__(self) -> None:
         if self.runs < 1:
             raise InvalidValueError("runs", self.runs, "a whole number of at least 1")
+        if self.least_runs is not None and not 1 <= self.least_runs <= self.runs:
+            raise InvalidValueError("least runs", self.least_runs, f"a whole number from 1 to runs ({self.runs})")
+        if self.time_ns is not None and self.time_ns < 1:
+            raise InvalidValueError("time", self.time_ns, "a positive whole number of nanoseconds")
         if not self.models:
             raise InvalidValueError("models", "none", "at least one", "`list models` shows them.")
         if self.overlap not in OVERLAPS:

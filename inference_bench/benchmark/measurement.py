@@ -93,6 +93,7 @@ class Measurement:
     Attributes:
         notes: sentences on what lowers the trust in this result.
         rates: derived metric → tokens (or items) per measured duration.
+        run: number of this process among those that measure the case, from 0; set before ``measure``.
         load_steps: the steps of the load; set before ``measure``.
         sampler: a running memory sampler, whose timeline becomes part of the result.
     """
@@ -110,6 +111,7 @@ class Measurement:
         self.notes: list[str] = []
         self.sampler: MemorySampler | None = None
         self.rates: dict[str, float] = {}
+        self.run = 0
         self.load_steps: Sequence[LoadStep] = ()
         self.weights = weights
         self._on_progress = on_progress
@@ -213,19 +215,20 @@ class Measurement:
         finally:
             self._on_window(opens=False)
 
-    def repetitions(self, count: int, *, is_bounded: bool = False) -> Iterator[Iteration]:
+    def repetitions(self, count: int, *, budgets: int | None = None) -> Iterator[Iteration]:
         """Yield the cold iteration, then ``count`` measured ones, for stable quantities such as memory.
 
         Args:
             count: how many at most.
-            is_bounded: end, after at least one, once all of them have taken the budget.
+            budgets: end, after at least one, once all of them have taken this many times the budget; None for no bound.
         """
+        bound_ns = None if budgets is None else budgets * self.limits.budget_ns
         began_ns = now_ns()
         yield Iteration(0, Stage.COLD, self)
         for index in range(1, 1 + count):
             yield Iteration(index, Stage.MEASURED, self)
             self.progress(index, count)
-            if is_bounded and index < count and now_ns() - began_ns >= self.limits.budget_ns:
+            if bound_ns is not None and index < count and now_ns() - began_ns >= bound_ns:
                 reason = f"time budget spent after {index} of {count} repetitions"
                 self.notes.append(reason)
                 self.decision = Decision(converged=False, reason=reason, targets={})

@@ -24,7 +24,11 @@ _INTERVAL_NS = 5 * NS_PER_MS
 """Interval of the timeline; exact peaks come from the kernel's high-water mark."""
 
 _REPETITIONS = 10
-"""Six are enough for an interval of the median; a slope needs more."""
+"""In the first process: six are enough for an interval of the median; the slope of a leak needs more."""
+_REPEATED = 2
+"""In each further process, which shows how peaks differ between processes."""
+_BUDGETS = 5
+"""A repetition is a whole generation, and yields one value of each metric: it gets the budget of five timed cases."""
 
 _BETWEEN = "between"
 """The sampler's phase between measurements: reading the device, freeing the cache."""
@@ -88,7 +92,7 @@ class MemoryUsageBenchmark(Benchmark):
         about = model.describe()
         iterations = [loaded]
         held_bytes: dict[str, list[int]] = {}
-        for iteration in measurement.repetitions(_REPETITIONS, is_bounded=True):
+        for iteration in measurement.repetitions(_REPEATED if measurement.run else _REPETITIONS, budgets=_BUDGETS):
             for phase in phases:
                 reset_device_peak(device)
                 before = read_device_memory(device)

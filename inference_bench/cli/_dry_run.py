@@ -30,8 +30,9 @@ _BYTES_PER_S = 4 * GIB
 def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
     """Yield the plan: cases by worker process, weights, limits and the output folder."""
     plan = prepared.plan
-    workers = len(list(plan.worker_runs()))
-    yield f"{_count(len(plan.cases), 'case')} in {_count(workers, 'worker process', 'es')}; nothing was measured"
+    fewest, most = len(_workers(plan, least=True)), len(_workers(plan))
+    workers = _count(most, "worker process", "es") if fewest == most else f"{fewest} to {most} worker processes"
+    yield f"{_count(len(plan.cases), 'case')} in {workers}; nothing was measured"
     for group in plan.groups:
         yield ""
         yield _setup(group)
@@ -54,9 +55,10 @@ def _setup(group: Group) -> str:
 
 def _case(case: Case, prepared: Prepared) -> tuple[str, ...]:
     parameters = " ".join(f"{name}={value}" for name, value in case.parameters.items())
-    runs = prepared.plan.runs[case.id]
+    least, most = prepared.plan.least_runs[case.id], prepared.plan.runs[case.id]
     why_not = prepared.not_applicable.get(case.id)
-    remark = f"not applicable: {why_not}" if why_not else f"{runs} times" if runs > 1 else ""
+    times = f"{least} to {most} times" if least < most else f"{most} times" if most > 1 else ""
+    remark = f"not applicable: {why_not}" if why_not else times
     return case.benchmark, parameters, case.id, remark
 
 
@@ -99,24 +101,32 @@ def _weights_of(model: type[Model], setup: Setup) -> str:
 
 def _limits(plan: Plan) -> str:
     limits = plan.limits
-    budget_s = limits.budget_ns / NS_PER_S
+    where = "over its processes " if max(plan.runs.values()) > 1 else ""
     return (
-        f"a case ends when the median's 95 % interval is at most {100 * limits.relative_width:g} % of it, after at "
-        f"least {_count(limits.min_samples, 'sample')}, or after {budget_s:g} s"
+        f"a case ends when the 95 % interval {where}reaches at most ±{50 * limits.relative_width:g} % of the median; a "
+        f"process takes {_count(limits.min_samples, 'sample')} or more, in {limits.budget_ns / NS_PER_S:g} s at most"
     )
+
+
+def _workers(plan: Plan, *, least: bool = False) -> list[Group]:
+    """Return the group of each worker process of a plan, of those that it takes at most or at least."""
+    runs = plan.least_runs if least else plan.runs
+    return [group for run, group in plan.worker_runs() if any(run < runs[case.id] for case in group.cases)]
 
 
 def _time(prepared: Prepared) -> str:
     """Return what the plan takes at least, and what comes on top of it."""
     plan = prepared.plan
-    workers = [group for _, group in plan.worker_runs()]
-    loads_s = sum(_load_s(prepared.models[group.model], group.setup) for group in workers)
+    loads = _workers(plan, least=True)
+    loads_s = sum(_load_s(prepared.models[group.model], group.setup) for group in loads)
     tried = [case for case in plan.cases if case.id not in prepared.not_applicable]
     by_items = [case for case in tried if _goes_by_items(prepared.benchmarks[case.model][case.benchmark])]
-    budgeted = sum(plan.runs[case.id] for case in tried if case not in by_items)
-    text = f"at least {loads_s:.0f} s for {_count(len(workers), 'load')}"
+    budgeted = [case for case in tried if case not in by_items]
+    budget_s = plan.limits.budget_ns / NS_PER_S
+    least_s, most_s = (sum(runs[case.id] for case in budgeted) * budget_s for runs in (plan.least_runs, plan.runs))
+    text = f"at least {loads_s:.0f} s for {_count(len(loads), 'load')}"
     if budgeted:
-        text += f", and up to {budgeted * plan.limits.budget_ns / NS_PER_S:g} s to measure"
+        text += f", and {f'{least_s:g} to ' if least_s < most_s else 'up to '}{most_s:g} s to measure"
     if by_items:
         names = ", ".join(dict.fromkeys(case.benchmark for case in by_items))
         text += f", and as long as {names} take, which no budget limits"

@@ -36,7 +36,10 @@ def add_question(parser: argparse.ArgumentParser, title: str) -> None:
     """Declare the margin, the metrics and the time."""
     group = parser.add_argument_group(title)
     add_comparison_options(group)
-    add_time(group, 1800.0)
+
+
+AB_TIME_S = 1800.0
+"""Seconds after which ``ab`` starts no further pair, unless --time says otherwise."""
 
 
 def add_time(parser: argparse._ActionsContainer, default_s: float) -> None:
@@ -146,7 +149,7 @@ def measure(first: Variant, second: Variant, question: Question, args: argparse.
             second,
             question,
             output=args.output,
-            time_ns=round(args.time * NS_PER_S),
+            time_ns=round((args.time or AB_TIME_S) * NS_PER_S),
             progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )

@@ -9,7 +9,7 @@ from inference_bench._native import now_ns
 from inference_bench.metrics import METRICS, Statistic, get_metric, is_derived
 from inference_bench.orchestration.progress import Progress
 from inference_bench.result import BenchmarkResult, Status, Summary
-from inference_bench.units import NS_PER_S, format_value
+from inference_bench.units import NS_PER_S, counted, format_value
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,7 +54,9 @@ class PlainProgress(QuietProgress):
         """Print the number of cases."""
         self._total = plan.measurements
         workers = len(list(plan.worker_runs()))
-        self._say(f"{len(plan.cases)} cases, measured {self._total} times in {workers} fresh process(es)")
+        most = "up to " if plan.least_runs != plan.runs else ""
+        processes = "1 fresh process" if workers == 1 else f"{workers} fresh processes"
+        self._say(f"{counted(len(plan.cases), 'case')}, measured in {most}{processes}")
 
     def message(self, text: str) -> None:
         """Print one line."""
@@ -64,6 +66,10 @@ class PlainProgress(QuietProgress):
         """Print the case's outcome."""
         self._ended += 1
         self._say(f"[{self._ended}/{self._total}] {case_label(result.case)}: {outcome(result)}")
+
+    def not_needed(self, case: Case, run: int) -> None:
+        """Count one measurement less."""
+        self._total -= 1
 
     def _say(self, text: str) -> None:
         elapsed_s = (now_ns() - self._began_ns) / NS_PER_S
@@ -115,6 +121,10 @@ class LiveProgress(Progress):
         self._console.print(f"{case_label(result.case)}: {outcome(result)}", markup=False)
         self._ended += 1
         self._last_end_ns = now_ns() - self._began_ns
+
+    def not_needed(self, case: Case, run: int) -> None:
+        """Count one measurement less."""
+        self._total -= 1
 
     def warn(self, text: str) -> None:
         """Print above the lines."""

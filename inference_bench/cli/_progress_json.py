@@ -70,6 +70,10 @@ class JsonProgress(Progress):
             figures=figures,
         )
 
+    def not_needed(self, case: Case, run: int) -> None:
+        """Print the case."""
+        self._say("not_needed", case=case.id, run=run)
+
     def warn(self, text: str) -> None:
         """Print it."""
         self._say("warning", text=text)

@@ -7,13 +7,14 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_bench.cli._effort import effort_of, limits_of
 from inference_bench.cli._run_options import DEFAULT_MODEL
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.device import check_device
 from inference_bench.model.discovery import find_models
 from inference_bench.model.weights.resolution import SOURCES
-from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, SURVEY_BUDGET_NS, Limits, Setup, Spec
+from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, Setup, Spec
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -28,32 +29,23 @@ def spec_of(args: argparse.Namespace) -> Spec:
         UsageError: a name or value that is refused.
     """
     suite = None if args.benchmark else args.suite
+    effort, models, setups = effort_of(args), _models(args), _setups(args)
+    time_s = args.time or effort.time_s * len(models) * len(setups)
     return Spec(
-        models=_models(args),
+        models=models,
         benchmarks=() if suite is not None else _distinct(args.benchmark or [DEFAULT_BENCHMARKS]),
-        setups=_setups(args),
+        setups=setups,
         axes=_axes(args),
-        runs=args.runs,
-        limits=Limits(
-            min_samples=args.min_samples,
-            warmup_iterations=args.warmup,
-            relative_width=args.precision,
-            budget_ns=_budget_ns(args),
-            load_ns=round(args.load_limit * NS_PER_S) or 1,
-            case_ns=round(args.case_limit * NS_PER_S) or 1,
-        ),
+        runs=effort.runs,
+        least_runs=effort.least_runs,
+        time_ns=round(time_s * NS_PER_S) or 1,
+        limits=limits_of(effort, args.load_limit, args.case_limit),
         suite=suite,
         overlap=args.overlap,
         lookahead=args.lookahead,
         park=args.park,
         isolation=args.isolation,
     )
-
-
-def _budget_ns(args: argparse.Namespace) -> int:
-    if args.budget is None:
-        return SURVEY_BUDGET_NS if args.all else Limits().budget_ns
-    return round(args.budget * NS_PER_S) or 1
 
 
 def check_output(folder: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
+from inference_bench.cli._effort import EFFORTS, STANDARD
 from inference_bench.spec import (
     ATTENTIONS,
     COMPILE_MODES,
@@ -194,37 +196,49 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_effort(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how long to measure", "a case ends when it is precise enough or out of time")
+    group = parser.add_argument_group(
+        "how long to measure",
+        "a case is measured in several short fresh processes, until the interval over them is narrow enough or the "
+        "time is spent",
+    )
+    which = group.add_mutually_exclusive_group()
+    for name, what in (
+        ("quick", "a look: one process, {budget_s:g} s per case; the interval covers that process only"),
+        ("thorough", "±{precision:.0%}: {least_runs} to {runs} processes of up to {budget_s:g} s per case"),
+    ):
+        about = what.format(**asdict(EFFORTS[name])).replace("%", "%%")
+        which.add_argument(f"--{name}", dest="effort", action="store_const", const=name, help=about)
     group.add_argument(
-        "--runs", metavar="N", type=values.whole_number("runs"), default=1, help="fresh processes per case"
+        "--runs",
+        metavar="N",
+        type=values.whole_number("runs"),
+        help=f"exactly N fresh processes per case (default: {STANDARD.least_runs} to {STANDARD.runs}; with --all: 1)",
     )
     group.add_argument(
         "--precision",
         metavar="FRACTION",
-        type=values.fraction("precision"),
-        default=_LIMITS.relative_width,
-        help="target width of the median's 95%% interval, relative to the median",
+        type=values.fraction("precision", below=0.5),
+        help="a case ends when its 95%% interval reaches at most this fraction of the median to each side; up to 0.02 "
+        f"the other limits are those of --thorough (default: {STANDARD.precision:g})",
     )
     group.add_argument(
         "--budget",
         metavar="SECONDS",
         type=values.seconds("budget"),
-        help="a case that is not precise enough by then ends as not converged "
-        f"(default: {_LIMITS.budget_ns / NS_PER_S:g}; with --all: {SURVEY_BUDGET_NS / NS_PER_S:g})",
+        help="time to measure a case in one process "
+        f"(default: {STANDARD.budget_s:g}; with --all: {SURVEY_BUDGET_NS / NS_PER_S:g})",
     )
     group.add_argument(
         "--min-samples",
         metavar="N",
         type=values.whole_number("min samples"),
-        default=_LIMITS.min_samples,
-        help="samples that a case needs before it may end",
+        help=f"samples that a process takes at least before it may end earlier (default: {STANDARD.min_samples})",
     )
     group.add_argument(
         "--warmup",
         metavar="N",
         type=values.whole_number("warm-up", 0),
-        default=_LIMITS.warmup_iterations,
-        help="iterations after the cold call that are kept but not counted",
+        help=f"iterations after the cold call that are kept but not counted (default: {STANDARD.warmup})",
     )
     for what, limit_ns in (("load", _LIMITS.load_ns), ("case", _LIMITS.case_ns)):
         group.add_argument(

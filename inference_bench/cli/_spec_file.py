@@ -27,6 +27,7 @@ _OPTIONS = {
     "weights": "--weights",
     "scale": "--scale",
     "seed": "--seed",
+    "effort": "--quick",
     "runs": "--runs",
     "overlap": "--overlap",
     "lookahead": "--lookahead",
@@ -35,9 +36,11 @@ _OPTIONS = {
     "output": "--output",
     "format": "--format",
 }
+_EFFORTS = ("quick", "thorough")
 _LIMITS = {
     "precision": "--precision",
     "budget": "--budget",
+    "time": "--time",
     "min_samples": "--min-samples",
     "warmup": "--warmup",
     "load_limit": "--load-limit",
@@ -130,6 +133,10 @@ def _options(
             if not isinstance(value, bool):
                 raise InvalidValueError(f"all of {path}", value, "true or false")
             yield from ["--all"] if value else []
+        elif name == "effort":
+            if value not in _EFFORTS:
+                raise InvalidValueError(f"effort of {path}", value, " or ".join(_EFFORTS))
+            yield f"--{value}"
         elif name in _REPEATED:
             yield from (f"{options[name]}={_word(name, item, path)}" for item in _listed(value))
         else:

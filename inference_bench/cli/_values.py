@@ -46,14 +46,14 @@ def seconds(what: str) -> Callable[[str], float]:
     return read
 
 
-def fraction(what: str, *, or_zero: bool = False) -> Callable[[str], float]:
+def fraction(what: str, *, below: float = 1, or_zero: bool = False) -> Callable[[str], float]:
     """Return a reader of a fraction of one, also as ``2%``."""
 
     def read(text: str) -> float:
         per_cent = text.rstrip().endswith("%")
         value = _real(text.rstrip().removesuffix("%")) / (100 if per_cent else 1)
-        if not 0 < value < 1 and not (or_zero and value == 0):
-            least = "0 or a fraction below 1" if or_zero else "a fraction between 0 and 1"
+        if not 0 < value < below and not (or_zero and value == 0):
+            least = f"0 or a fraction below {below:g}" if or_zero else f"a fraction between 0 and {below:g}"
             raise InvalidValueError(what, text, f"{least}, such as 0.02 or 2%")
         return value
 

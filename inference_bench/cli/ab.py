@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command, Parser
-from inference_bench.cli._interleaved import MOST_PAIRS, add_question, compare_variants
+from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, add_time, compare_variants
 from inference_bench.cli._run_options import add_run_options, never_load_ahead, read_run_options
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class AbCommand(Command):
         parser.add_argument("first", metavar="A", help="the baseline's changes, such as dtype=float32")
         parser.add_argument("second", metavar="B", help="the other side's changes, such as dtype=bfloat16")
         add_question(parser, "what to settle")
+        add_time(parser, AB_TIME_S)
         add_run_options(parser)
         never_load_ahead(parser)
         parser.set_defaults(runs=MOST_PAIRS)

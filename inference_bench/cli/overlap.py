@@ -43,6 +43,7 @@ class OverlapCommand(Command):
         )
         add_run_options(parser)
         add_loading_ahead(parser)
+        parser.set_defaults(runs=1, time=None)
 
     def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
         """Read the words, over those of a spec file if one is named."""

@@ -8,8 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command, Parser
-from inference_bench.cli._interleaved import MOST_PAIRS, add_question, compare_variants
+from inference_bench.cli._effort import STANDARD
+from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, compare_variants
 from inference_bench.cli._run_options import add_loading_ahead, add_run_options, read_run_options
 from inference_bench.errors import InvalidValueError
 from inference_bench.text import one_line
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from inference_bench.spec import Spec
 
 _AB = "--ab"
-_ONLY_WITH_AB = ("margin", "metric", "time")
+_ONLY_WITH_AB = ("margin", "metric")
 _NOT_WITH_AB = ("resume", "retry_failed", "force", "dry_run", "overlap", "lookahead", "park")
 
 
@@ -39,7 +41,8 @@ class RunCommand(Command):
         ("--dry-run", "show the cases, measure nothing"),
         ("--dtype float32,bfloat16", "compare two number formats"),
         ("--benchmark inference_speed --input-lengths 64,1024", "other prompt lengths"),
-        ("--runs 5", "five fresh processes per case, so that the intervals cover more than one process"),
+        ("--quick", "a look: one process, 2 s per case"),
+        ("--thorough", "until each median is known to ±1 %, or for half an hour"),
         ("--weights random --scale reduced", "try it out without a download"),
         ("--spec examples/specs/dtype.toml", "read the request from a file"),
         ("--format json > results.json", "for another program"),
@@ -104,6 +107,13 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         type=Path,
         help="folder of an unfinished run: measure its missing cases with its own settings",
+    )
+    group.add_argument(
+        "--time",
+        metavar="SECONDS",
+        type=values.seconds("time"),
+        help="start no further process after this time, once each case has its least number; with --ab, no further "
+        f"pair (default: {STANDARD.time_s:g} for each model and set-up; with --ab: {AB_TIME_S:g})",
     )
     group.add_argument("--retry-failed", action="store_true", help="with --resume: measure failed cases again")
     group.add_argument(

@@ -40,6 +40,17 @@ class Tally:
     _samples: list[_Columns] = field(default_factory=list)
     _scores: list[_Columns] = field(default_factory=list)
     _memory: list[_Columns] = field(default_factory=list)
+    _summaries: tuple[Summary, ...] = ()
+
+    @property
+    def is_precise(self) -> bool:
+        """Whether, by the last result, the metrics that decide it are as precise as asked for.
+
+        They are those that the stopping rule watched; without a stopping rule the first headline metric.
+        """
+        decisive = self._watched or set(self.headline[:1])
+        found = [summary for summary in self._summaries if summary.metric in decisive]
+        return bool(found) and all(self._is_narrow(summary) for summary in found)
 
     def add(
         self,
@@ -81,11 +92,12 @@ class Tally:
         """Return the result of everything collected so far."""
         samples = Samples.joined(self._samples) if self._samples else None
         scores = Scores.joined(self._scores) if self._scores else None
-        sampled = self._summaries(samples) if samples is not None else ()
+        sampled = self._sampled(samples) if samples is not None else ()
+        self._summaries = sampled + (summarise_scores(scores) if scores is not None else ())
         return BenchmarkResult(
             case=self.case,
             status=self.status,
-            summaries=sampled + (summarise_scores(scores) if scores is not None else ()),
+            summaries=self._summaries,
             samples=samples,
             scores=scores,
             memory=MemoryTimeline.joined(self._memory) if self._memory else None,
@@ -96,14 +108,20 @@ class Tally:
             headline=self.headline,
         )
 
-    def _summaries(self, samples: Samples) -> tuple[Summary, ...]:
-        watched = {metric for decision in self._decisions for metric in decision["targets"]}
+    @property
+    def _watched(self) -> set[str]:
+        return {metric for decision in self._decisions for metric in decision["targets"]}
+
+    def _sampled(self, samples: Samples) -> tuple[Summary, ...]:
+        watched = self._watched
         sampled = summarise_samples(
             samples,
             converged={metric: all(d["targets"].get(metric, True) for d in self._decisions) for metric in watched},
             stop_reasons=dict.fromkeys(np.unique(samples.metric).tolist(), self._stop_reason()),
         )
-        if watched:
+        if watched and len(self._decisions) > 1:
+            sampled = tuple(map(self._judged_over_processes, sampled))
+        elif watched:
             sampled = tuple(s if s.metric in watched else self._judged(s) for s in sampled)
         return sampled + derived_summaries(sampled, self._rates)
 
@@ -113,12 +131,33 @@ class Tally:
 
     def _judged(self, summary: Summary) -> Summary:
         """Judge a metric that the stopping rule did not watch by the criteria of the rule."""
-        width = relative_width(summary.quantiles["p50"])
         few = summary.n < self.limits.min_samples
-        if not few and width is not None and width <= self.limits.relative_width:
+        if not few and self._is_narrow(summary):
             return replace(summary, converged=True)
         reason = f"{summary.n} of {self.limits.min_samples} samples" if few else "interval wider than asked for"
         return replace(summary, converged=False, stop_reason=f"{reason}: the stopping rule watches other metrics")
+
+    def _judged_over_processes(self, summary: Summary) -> Summary:
+        """Judge a metric by its interval over processes: how each of them ended says nothing about the others."""
+        count, asked = len(self._decisions), self.limits.relative_width / 2
+        width = relative_width(summary.quantiles["p50"])
+        if self._is_narrow(summary):
+            return replace(summary, converged=True, stop_reason=f"interval over {count} processes narrow enough")
+        reach = "there is no interval" if width is None else f"the interval is ±{width / 2:.1%}"
+        return replace(
+            summary, converged=False, stop_reason=f"after {count} processes {reach}, ±{asked:.1%} was asked for"
+        )
+
+    def _is_narrow(self, summary: Summary) -> bool:
+        """Return whether an interval is as narrow as asked for, or as the clock can resolve."""
+        median = summary.quantiles.get("p50")
+        width = None if median is None else relative_width(median)
+        if width is None or median is None or median.low is None or median.high is None:
+            return False
+        clock = self.workers[0].get("clock")
+        resolution_ns = clock.get("resolution_ns", 0) if isinstance(clock, Mapping) else 0
+        is_time = summary.metric in METRICS and METRICS[summary.metric].unit == "ns"
+        return width <= self.limits.relative_width or (is_time and median.high - median.low <= 2 * resolution_ns)
 
     def _notes_on_weights(self) -> tuple[str, ...]:
         weights = self.model.get("weights")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from inference_bench.errors import PluginError
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.fetched_weights import FetchedWeights
+from inference_bench.orchestration.further_runs import FurtherRuns
+from inference_bench.orchestration.jobs import Job
 from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.planning import Prepared
 from inference_bench.plan import Case, Group
@@ -30,11 +32,18 @@ class Eligibility:
         weights: of its models.
         tallies: case id → what is known of the case so far; read anew for each answer.
         fit: says whether weights fit into memory.
+        further: says which cases need a further process.
     """
 
     def __init__(
-        self, prepared: Prepared, weights: FetchedWeights, tallies: Mapping[str, Tally], fit: MemoryFit
+        self,
+        prepared: Prepared,
+        weights: FetchedWeights,
+        tallies: Mapping[str, Tally],
+        fit: MemoryFit,
+        further: FurtherRuns,
     ) -> None:
+        self._further = further
         self._fit = fit
         self._prepared = prepared
         self._weights = weights
@@ -80,11 +89,16 @@ class Eligibility:
                 return Refusal(Status.OOM, Failure(f"not tried: {_differing(other, case)} ran out of memory"))
         return None
 
-    def first_ahead(self, group: Group) -> Case | None:
-        """Return the case for which a group's model may load ahead of its turn, or None."""
-        if self.is_alone(group) or self._weights.of(group) is None:
+    def is_needed(self, case: Case, run: int) -> bool:
+        """Return whether process number ``run`` of a case, from 0, is to be measured."""
+        return self._further.is_needed(case, run)
+
+    def first_ahead(self, job: Job) -> Case | None:
+        """Return the case for which a job's model may load ahead of its turn, or None."""
+        if self.is_alone(job.group) or self._weights.of(job.group) is None:
             return None
-        return next((case for case in group.cases if self.refusal(case) is None), None)
+        needed = (case for case in job.group.cases if self.is_needed(case, job.run))
+        return next((case for case in needed if self.refusal(case) is None), None)
 
 
 def _differing(other: Case, case: Case) -> str:

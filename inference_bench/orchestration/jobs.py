@@ -46,7 +46,7 @@ def done_cases(former: Run, plan: Plan, *, retry_failed: bool) -> dict[str, str]
     found = {}
     for result in former.results:
         case_id, status = result.case.id, result.status
-        complete = len(result.workers) >= plan.runs.get(case_id, 1) if status is Status.OK else not retry_failed
+        complete = len(result.workers) >= plan.least_runs.get(case_id, 1) if status is Status.OK else not retry_failed
         if status is Status.NOT_APPLICABLE or (complete and status is not Status.INTERRUPTED):
             found[case_id] = status.value
     return {case_id: status for case_id, status in found.items() if case_id in planned}

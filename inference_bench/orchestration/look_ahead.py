@@ -101,6 +101,12 @@ class LookAhead:
         finally:
             self._present = None
 
+    async def drop(self, job: Job) -> None:
+        """Kill the worker that loaded ahead for a job whose cases are not to be measured."""
+        loading = self._ahead.pop(job.number, None)
+        if loading is not None:
+            await loading.discard()
+
     def stop(self) -> None:
         """Kill every worker, whatever it does; who waits for one gets ``WorkerLostError``."""
         for loading in (self._present, *self._ahead.values()):
@@ -133,7 +139,7 @@ class LookAhead:
         for later in self._jobs[job.number + 1 :]:
             if len(self._ahead) >= self._room:
                 return
-            case = self._eligibility.first_ahead(later.group)
+            case = self._eligibility.first_ahead(later)
             if case is None or later.number in self._ahead:
                 continue
             until, reason = self._workers.how_far_ahead(case, self._promised)

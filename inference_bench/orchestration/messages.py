@@ -148,17 +148,19 @@ class Measure(Message):
 
     Attributes:
         benchmark_file: the file that measures it, or None for an installed benchmark.
+        run: number of the fresh process for this case, from 0.
     """
 
     kind = "measure"
     case: Case
     benchmark_file: Path | None
     limits: Limits
+    run: int = 0
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Measure:
         """Return the message with these fields."""
-        return cls(_case(plain["case"]), _path(plain["benchmark_file"]), Limits(**plain["limits"]))
+        return cls(_case(plain["case"]), _path(plain["benchmark_file"]), Limits(**plain["limits"]), plain["run"])
 
 
 @dataclass(frozen=True, slots=True)

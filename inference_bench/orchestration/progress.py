@@ -35,6 +35,9 @@ class Progress:
     def case_ended(self, result: BenchmarkResult, run: int) -> None:
         """A case has a result, over this and all earlier runs."""
 
+    def not_needed(self, case: Case, run: int) -> None:
+        """A planned process of a case is left out: the case is precise enough, or the time is spent."""
+
     def warn(self, text: str) -> None:
         """The reader should know something now."""
 
@@ -76,6 +79,10 @@ class Harmless(Progress):
     def case_ended(self, result: BenchmarkResult, run: int) -> None:
         """Pass on."""
         self._try(lambda: self._progress.case_ended(result, run))
+
+    def not_needed(self, case: Case, run: int) -> None:
+        """Pass on."""
+        self._try(lambda: self._progress.not_needed(case, run))
 
     def warn(self, text: str) -> None:
         """Pass on."""

@@ -18,6 +18,7 @@ from inference_bench.machine.interruption import Interruption
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.eligibility import Eligibility, Refusal
 from inference_bench.orchestration.fetched_weights import FetchedWeights
+from inference_bench.orchestration.further_runs import FurtherRuns
 from inference_bench.orchestration.harness_floor import FLOOR_LIMITS, floor_cases, floor_of
 from inference_bench.orchestration.jobs import Job, done_cases, jobs_of
 from inference_bench.orchestration.look_ahead import LookAhead
@@ -88,7 +89,9 @@ class Session:
             case.id: Tally(case, spec.limits, prepared.headline(case), notes=notes[:]) for case in prepared.plan.cases
         }
         self._weights = FetchedWeights(prepared)
-        self._eligibility = Eligibility(prepared, self._weights, self._tallies, MemoryFit(force=force))
+        self._further = FurtherRuns(prepared.plan, self._tallies, spec.time_ns)
+        fit = MemoryFit(force=force)
+        self._eligibility = Eligibility(prepared, self._weights, self._tallies, fit, self._further)
         cpus = sorted(os.sched_getaffinity(0))
         self._overlap = choose_overlap("off" if is_inline else spec.overlap, spec.setups, cpus)
         self._workers = Workers(spec, prepared, self._weights, folder / "logs", self._overlap)
@@ -187,6 +190,7 @@ class Session:
         """Measure job after job, yielding each result as its case ends; later jobs load meanwhile."""
         for result in self._not_fetched():
             yield result
+        self._further.begin()
         for job in self._jobs:
             if self.stopping:
                 return
@@ -194,11 +198,16 @@ class Session:
             for case in job.group.cases:
                 if self._tallies[case.id].status is Status.NOT_APPLICABLE:
                     continue  # as its first process found out
+                if not self._eligibility.is_needed(case, job.run):
+                    self._progress.not_needed(case, job.run)
+                    continue
                 refusal = self._eligibility.refusal(case)
                 if refusal is None:
                     waiting.append(case)
                 else:
                     yield self._fail(case, job, refusal)
+            if not waiting:
+                await self._ahead.drop(job)
             async with aclosing(self._measure_job(job, waiting)) as results:
                 async for result in results:
                     yield result
@@ -225,7 +234,7 @@ class Session:
                         lost_with_worker = [case]
                         self._ahead.report()
                         self._progress.case_started(case, job.run)
-                        answer = await self._measure(loading.worker, self._request(case))
+                        answer = await self._measure(loading.worker, self._request(case, job.run))
                         self._tallies[case.id].add(job.run, answer, loading.about, self._ahead.activity())
                         waiting.pop(0)
                         yield self._end(case, job)
@@ -238,8 +247,8 @@ class Session:
                 for result in self._give_up(waiting, job):
                     yield result
 
-    def _request(self, case: Case) -> Measure:
-        return Measure(case, self._prepared.benchmark_path(case), self._prepared.plan.limits)
+    def _request(self, case: Case, run: int) -> Measure:
+        return Measure(case, self._prepared.benchmark_path(case), self._prepared.plan.limits, run)
 
     async def _measure(self, worker: WorkerProcess, request: Measure) -> Measured | Failed:
         self._is_measuring = True

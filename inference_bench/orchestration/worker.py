@@ -117,6 +117,7 @@ class Worker:
             raise RuntimeError("measure before load")
         measurement = self._prepared or self._measurement(message.limits)
         self._prepared = None
+        measurement.run = message.run
         measurement.load_steps = self._steps.steps
         # What the imports and the load left behind must not be collected, or looked at, inside a timed window.
         gc.collect()

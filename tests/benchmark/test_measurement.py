@@ -75,15 +75,15 @@ def test_a_metric_that_nobody_declared_is_refused_before_anything_is_called():
         Measurement(LIMITS).time_calls("cal_time", lambda: pytest.fail("called"))
 
 
-@pytest.mark.parametrize("bounded", [True, False])
+@pytest.mark.parametrize("budgets", [None, 1, 5])
 @pytest.mark.parametrize(("budget_ns", "expected"), [(1, 1), (3600 * NS_PER_S, 5)])
-def test_repetitions_keep_to_the_budget_if_they_are_bounded(budget_ns, expected, bounded):
+def test_repetitions_keep_to_the_budget_if_they_are_bounded(budget_ns, expected, budgets):
     told = []
     measurement = Measurement(Limits(budget_ns=budget_ns), on_progress=told.append)
 
-    taken = [iteration.stage for iteration in measurement.repetitions(5, is_bounded=bounded)]
+    taken = [iteration.stage for iteration in measurement.repetitions(5, budgets=budgets)]
 
-    measured = expected if bounded else 5
+    measured = expected if budgets else 5
     assert taken == [Stage.COLD] + [Stage.MEASURED] * measured
     assert measurement.decision.converged == (measured == 5)
     assert ("time budget spent after 1 of 5 repetitions" in measurement.notes) == (measured == 1)

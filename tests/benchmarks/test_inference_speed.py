@@ -46,14 +46,14 @@ def axes_of(model):
 
 def test_a_generator_is_seen_step_by_step():
     assert axes_of(model_with("generate", longest=8192)) == {
-        "input_length": (32, 128, 512),
+        "input_length": (128, 512),
         "new_tokens": (32,),
         "view": ("steps",),
     }
 
 
 def test_an_encoder_is_seen_forward_without_being_asked():
-    assert axes_of(model_with("encode")) == {"input_length": (32, 128, 256), "view": ("forward",)}
+    assert axes_of(model_with("encode")) == {"input_length": (128, 256), "view": ("forward",)}
 
 
 def test_the_case_says_what_is_run():

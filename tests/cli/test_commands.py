@@ -197,17 +197,24 @@ def test_a_dry_run_shows_cases_workers_weights_and_folder_and_writes_nothing(tmp
             ["--benchmark", "inference_speed,memory_usage", "--dtype", "float32,bfloat16", "--runs", "3"],
             "8 cases in 12 worker processes",
         ),
-        (["--threads", "1,2", "--benchmark", "memory_usage"], "2 cases in 2 worker processes"),
+        (["--threads", "1,2", "--benchmark", "memory_usage"], "2 cases in 6 to 10 worker processes"),
+        (["--threads", "1,2", "--benchmark", "memory_usage", "--runs", "2"], "2 cases in 4 worker processes"),
         (["--input-lengths", "8,16", "--new-tokens", "4"], "input_length=16 new_tokens=4"),
-        (["--benchmark", "inference_speed", "-a", "input_length=7"], "1 case in 1 worker process;"),
+        (["--benchmark", "inference_speed", "-a", "input_length=7", "--quick"], "1 case in 1 worker process;"),
         (["--model", "null"], "null: needs none"),
-        (["--model", "null,null", "--model", "null", "--benchmark", "inference_speed"], "1 case in 1 worker"),
-        (["--benchmark", "batch_processing", "-a", "batch_size=1..16"], "5 cases in 1 worker process;"),
+        (
+            ["--model", "null,null", "--model", "null", "--benchmark", "inference_speed"],
+            "1 case in 3 to 5 worker processes",
+        ),
+        (["--benchmark", "batch_processing", "-a", "batch_size=1..16"], "5 cases in 3 to 5 worker processes;"),
         (["--all"], "smollm2_135m_instruct, cpu, float32"),
-        (["--all"], "or after 1 s\n"),
-        (["--all", "--budget", "5"], "or after 5 s\n"),
+        (["--all"], "in 1 s at most\n"),
+        (["--all", "--budget", "5"], "in 5 s at most\n"),
+        ([], "interval over its processes reaches at most ±5 % of the median"),
+        (["--quick"], "interval reaches at most ±10 % of the median"),
+        (["--thorough"], "takes 30 samples or more, in 25 s at most"),
         (["--weights", "random", "--scale", "reduced", "--seed", "3"], "RANDOM, reduced size, seed 3"),
-        (["--precision", "0.05", "--min-samples", "50"], "at most 5 % of it, after at least 50 samples"),
+        (["--precision", "0.03", "--min-samples", "50"], "at most ±3 % of the median; a process takes 50 samples"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -256,7 +263,8 @@ REFUSED = {
     "run --budget 0": ["budget: got '0', expected seconds, more than zero"],
     "run --budget nan": ["budget: got 'nan'"],
     "run --budget inf": ["budget: got 'inf'"],
-    "run --precision 1": ["precision: got '1', expected a fraction"],
+    "run --precision 1": ["precision: got '1', expected a fraction between 0 and 0.5"],
+    "run --quick --thorough": ["--thorough: not allowed with", "--quick"],
     "run --new-tokens 0": ["new tokens: got '0'"],
     "run --input-lengths 32,-1": ["input lengths: got '-1'"],
     "run --input-lengths 32,,64": ["input lengths: got '32,,64'"],
@@ -374,7 +382,7 @@ def test_the_installed_script_is_the_same(installed):
 def test_progress_for_programs_is_one_object_a_line(tmp_path):
     ended = run(
         *("run", "--model", "null", "--benchmark", "inference_speed", "--input-lengths", "16", "--new-tokens", "4"),
-        *("--budget", "0.1", "--log-json", "-o", str(tmp_path)),
+        *("--quick", "--budget", "0.1", "--log-json", "-o", str(tmp_path)),
     )
     assert ended.code == 0
     events = [json.loads(line) for line in ended.err.splitlines()]

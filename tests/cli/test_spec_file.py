@@ -136,6 +136,7 @@ def test_an_axis_comes_before_the_files(file: str, words: tuple[str, ...]) -> No
         ("models = [['null']]", ["models of", "text, a number"]),
         ("[axes]\ninput_length = []", ["input_length"]),
         ("all = true\nmodels = ['null']", ["spec file", "not allowed with"]),
+        ("effort = 'slow'", ["effort of", "'slow'", "quick or thorough"]),
         ("[limits]\nbudget = nan", ["budget", "more than zero"]),
     ],
 )

@@ -28,7 +28,7 @@ LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 10, relative_width=0.5, si
 
 def command(output, models, *words):
     request = ("--model", "good,slow", "--benchmark", "inference_speed", "--input-lengths", "8,16", "--new-tokens", "4")
-    effort = ("--threads", "1,2", "--budget", "0.1", "--precision", "0.5", "--overlap", "freeze")
+    effort = ("--threads", "1,2", "--runs", "1", "--budget", "0.1", "--precision", "0.4", "--overlap", "freeze")
     words = words or (*request, *effort, "-o", str(output))
     return [sys.executable, "-m", "inference_bench", "run", "--models-dir", str(models), "--quiet", *words]
 

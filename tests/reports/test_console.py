@@ -48,10 +48,13 @@ Cases without a complete result
  • last stderr line: Fatal [red]error[/red]
 
 Reliability
- • Scope: the intervals cover this one process only; a fresh one may differ by more (--runs).
+ • Good to ±0.5 % over this one process (widest: TTFT, inference speed 32); a fresh one may differ by more (--runs).
+ • How good is unknown, for want of an interval: peak RSS (kernel) of load, memory usage 512.
+ • Grade B. Main reason: one run: one process was measured (inference speed 32; inference speed 128; memory usage 512).
+ Effect: the intervals describe this process; the next one may differ by more. Fix: --runs 6.
  • Harness floor (null model, same path, not subtracted): TTFT 900 ns, at most 0.004 % of a median above.
  • Clock: tsc (invariant), resolution 0.4 ns, one reading costs 9.5 ns.
- • Machine: the governor is powersave
+ • Machine, before the run: the governor is powersave.
 
 [low, high] is the 95 % interval of the median (order statistics). needs N: too few samples, at least N are needed.
 cold: the case's first call. n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: how

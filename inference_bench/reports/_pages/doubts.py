@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.analysis.trust.process import PROCESS_RULES
-from inference_bench.metrics import is_derived, title_of
+from inference_bench.analysis.reach import detectable_change, reach
+from inference_bench.analysis.trust.causes import cause_named
+from inference_bench.analysis.trust.samples import observed_in
+from inference_bench.grade import Severity
+from inference_bench.metrics import METRICS, is_derived, title_of, unit_of
 from inference_bench.reports._pages.case_names import Places, first_few
 from inference_bench.reports._pages.document import Cell, Remarks, Tone
 from inference_bench.reports._pages.merging import alike
@@ -14,8 +17,9 @@ from inference_bench.result import BenchmarkResult, Summary
 from inference_bench.units import format_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from inference_bench.grade import Finding
     from inference_bench.plan import Case
     from inference_bench.results.run import Run
 
@@ -25,16 +29,13 @@ _OF_A_RUN = re.compile(r"^run \d+: ")
 """The process that a note is from; `check` and results.json keep it."""
 
 
-_OF_A_PROCESS = {rule.code for rule in PROCESS_RULES}
-"""Findings that no other line of this page reports."""
-
-
 def doubts(run: Run) -> Remarks:
     """Return what raises or lowers the trust in a run."""
     observed = [(result, summary) for result in run.results for summary in result.summaries]
     places = Places(run.results)
     lines = [
-        *_scope(observed),
+        *_scope(observed, places),
+        *_worst_finding(run.results, places),
         *_floor(run, observed),
         *_clock(run.record.clock),
         *_machine(run.record.environment.get("warnings") or ()),
@@ -44,13 +45,84 @@ def doubts(run: Run) -> Remarks:
     return Remarks("Reliability", tuple(lines))
 
 
-def _scope(observed: Iterable[Observed]) -> Iterator[Cell]:
-    scopes = {summary.scope: summary.runs for _, summary in observed}
-    if "run" in scopes:
-        text = "Scope: the intervals cover this one process only; a fresh one may differ by more (--runs)."
-        yield Cell(text, Tone.WARNING)
-    if "runs" in scopes:
-        yield Cell(f"Scope: the intervals cover fresh processes; {scopes['runs']} were measured.")
+def _scope(observed: Sequence[Observed], places: Places) -> Iterator[Cell]:
+    """Yield what the figures are good for, by the widest interval of the metrics that the cases were measured for."""
+    shown = [(result, summary) for result, summary in observed if _is_decisive(result, summary)]
+    for runs, members in _by_runs(shown):
+        yield from _good_for(runs, members, places)
+
+
+def _is_decisive(result: BenchmarkResult, summary: Summary) -> bool:
+    """Whether a case was measured for this metric: the stopping rule watched it, or else it comes first in reports."""
+    watched = observed_in(result).watched or frozenset(result.headline[:1])
+    if summary.score is not None or is_derived(summary.metric):
+        return False
+    # Runs of before both were recorded show what every model's overview shows.
+    return summary.metric in watched if watched else summary.metric in METRICS and METRICS[summary.metric].overview
+
+
+def _by_runs(observed: Iterable[Observed]) -> list[tuple[int, list[Observed]]]:
+    """Return the figures by the number of processes that their intervals cover, the fewest first."""
+    groups: dict[int, list[Observed]] = {}
+    for result, summary in observed:
+        groups.setdefault(summary.runs if summary.scope == "runs" else 1, []).append((result, summary))
+    return sorted(groups.items())
+
+
+def _good_for(runs: int, members: Sequence[Observed], places: Places) -> Iterator[Cell]:
+    known = [(reached, of) for of in members if (reached := reach(of[1].headline)) is not None]
+    if known:
+        widest, (result, summary) = max(known, key=lambda each: each[0])
+        over = "this one process" if runs == 1 else f"{runs} fresh processes"
+        text = f"Good to ±{_percent(widest)} over {over}"
+        text += f" (widest: {_figure(summary)}, {places.name(result.case)})" if len(known) > 1 else ""
+        seen = detectable_change(widest, runs)
+        if seen is None:
+            text += "; a fresh one may differ by more (--runs)."
+        else:
+            text += f"; between two such runs a change below {_percent(seen)} cannot be seen there."
+        yield Cell(text, Tone.WARNING if runs == 1 else Tone.PLAIN)
+    missing = [of for of in members if reach(of[1].headline) is None and of[1].headline.value is not None]
+    if missing:
+        names = first_few([f"{_figure(summary)}, {places.name(result.case)}" for result, summary in missing])
+        yield Cell(f"How good is unknown, for want of an interval: {names}.", Tone.WARNING)
+
+
+def _figure(summary: Summary) -> str:
+    """Return a metric's name; the phase too where the name does not imply it."""
+    return (
+        f"{title_of(summary.metric)} of {summary.phase}"
+        if unit_of(summary.metric) == "bytes"
+        else title_of(summary.metric)
+    )
+
+
+def _worst_finding(results: Sequence[BenchmarkResult], places: Places) -> Iterator[Cell]:
+    """Yield what lowers the grades of cases with a result most, once, and the names of the other findings."""
+    graded = [(result.case, result.grade) for result in results if result.grade and not result.status.is_finding]
+    found: dict[str, list[tuple[Case, Finding]]] = {}
+    for case, grade in graded:
+        for finding in grade.findings:
+            found.setdefault(finding.cause or finding.code, []).append((case, finding))
+    ordered = sorted(found.items(), key=lambda item: (-max(f.severity for _, f in item[1]), -len(item[1])))
+    if not ordered:
+        return
+    name, members = ordered[0]
+    cause = cause_named(name)
+    signs = [finding for _, finding in members if cause is None or finding.code in cause.signs]
+    worst = max(signs, key=lambda finding: finding.severity)
+    about = cause or worst
+    where = places.names(case for case, _ in members)
+    letters = "".join(sorted({grade.letter for _, grade in graded}))
+    heading = f"Grade {letters}" if len(letters) == 1 else f"Grades {letters[0]} to {letters[-1]}"
+    yield Cell(
+        f"{heading}. Main reason: {name.replace('_', ' ')}: {worst.evidence}{f' ({where})' if where else ''}. "
+        f"Effect: {about.consequence}. Fix: {about.remedy}.",
+        Tone.WARNING if worst.severity > Severity.MINOR else Tone.PLAIN,
+    )
+    others = [name.replace("_", " ") for name, _ in ordered[1:]]
+    if others:
+        yield Cell(f"Other findings, which `check` explains: {', '.join(others)}.")
 
 
 def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
@@ -102,8 +174,9 @@ def _overlap(overlap: Mapping[str, Any]) -> Iterator[Cell]:
 
 def _machine(warnings: Iterable[str]) -> Iterator[Cell]:
     """Yield the warnings of the machine's description."""
-    for warning in warnings:
-        yield Cell(f"Machine: {warning}", Tone.WARNING)
+    found = [warning.rstrip(".") for warning in warnings]
+    if found:
+        yield Cell(f"Machine, before the run: {'; '.join(found)}.", Tone.WARNING)
 
 
 def _nanoseconds(value: object) -> str:
@@ -140,11 +213,10 @@ def _outliers(observed: Iterable[Observed], places: Places) -> Iterator[Cell]:
 
 
 def _notes(results: Iterable[BenchmarkResult], places: Places) -> Iterator[Cell]:
-    """Return each kind of note and disturbance once, with the range of its figures and the cases it holds for."""
+    """Return each kind of note once, with the range of its figures and the cases it holds for."""
     found: dict[str, list[Case]] = {}
     for result in results:
-        findings = result.grade.findings if result.grade else ()
-        for note in (*result.notes, *(finding.evidence for finding in findings if finding.code in _OF_A_PROCESS)):
+        for note in result.notes:
             found.setdefault(_OF_A_RUN.sub("", note), []).append(result.case)
     for notes in alike(found):
         where = places.names(case for note in notes.members for case in found[note])
