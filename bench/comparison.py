@@ -93,8 +93,7 @@ async def _measure(wanted: Mapping[Path, tuple[float, int]], pairs: int) -> None
     while any(count > 0 for count in left.values()):
         folder = max(left, key=lambda each: left[each])
         await measure_interleaved(
-            _variant("A", 0.0, pairs),
-            _variant("B", wanted[folder][0], pairs),
+            [_variant("A", 0.0, pairs), _variant("B", wanted[folder][0], pairs)],
             Question(margin=MARGIN),
             output=folder,
             time_ns=600 * NS_PER_S,

@@ -1,4 +1,4 @@
-"""Two variants of one request, measured in turn."""
+"""Variants of one request, measured in turn."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ from inference_bench.cli._comparison import (
 )
 from inference_bench.errors import InvalidValueError
 from inference_bench.spec import SETUP_AXES
-from inference_bench.units import NS_PER_S
+from inference_bench.units import NS_PER_S, counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inference_bench.cli._revisions import Revisions
     from inference_bench.orchestration.interleaved import AbOutcome, Question, Variant
 
 MOST_PAIRS = 60
 """Pairs of ``ab`` unless --runs says otherwise."""
+_UNCHANGED = "as given"
+"""The name of a variant without changes."""
 _TEXTS = ("weights", "scale")
 
 
@@ -53,12 +57,11 @@ def add_time(parser: argparse._ActionsContainer, default_s: float) -> None:
     )
 
 
-def compare_variants(first: str, second: str, args: argparse.Namespace) -> int:
-    """Check the whole request, measure both variants in turn, print the comparison, and return the exit code.
+def compare_variants(changes: Sequence[str], args: argparse.Namespace) -> int:
+    """Check the whole request, measure the variants in turn, print the comparison, and return the exit code.
 
     Args:
-        first: what A changes in the request, in words.
-        second: what B changes.
+        changes: what each variant changes in the request, in words; the first is the baseline.
         args: the request, with the options of ``add_question``.
 
     Raises:
@@ -68,11 +71,13 @@ def compare_variants(first: str, second: str, args: argparse.Namespace) -> int:
     from inference_bench.cli._revisions import Revisions
     from inference_bench.orchestration.interleaved import Question
 
+    if len(changes) < 2:
+        raise InvalidValueError("variants", " ".join(changes), "two or more", "Such as dtype=float32 dtype=bfloat16.")
     check_comparison_options(args)
     check_output(args.output)
     question = Question(args.metric, args.margin, known_noise())
     with Revisions() as revisions:
-        outcome = measure(variant(first, args, revisions), variant(second, args, revisions), question, args)
+        outcome = measure([variant(change, args, revisions) for change in changes], question, args)
     show(outcome, args.format)
     if outcome.interrupted:
         return INTERRUPTED
@@ -99,7 +104,8 @@ def variant(change: str, args: argparse.Namespace, revisions: Revisions) -> Vari
     # Folders first, and the revision that is copied of them last: the order of the words means nothing.
     for name, value in sorted(changes.settings, key=lambda of: (of[0] == "revision", of[0] != "models_dir")):
         _apply(name, value, own, revisions)
-    return Variant(change, spec_of(own), changes.environment, tuple(own.models_dir), tuple(own.benchmarks_dir))
+    folders = tuple(own.models_dir), tuple(own.benchmarks_dir)
+    return Variant(change or _UNCHANGED, spec_of(own), changes.environment, *folders)
 
 
 def _known_names(args: argparse.Namespace) -> set[str]:
@@ -138,15 +144,14 @@ def _apply(name: str, value: str, args: argparse.Namespace, revisions: Revisions
         args.axis.append(values.axis(f"{name}={value}"))
 
 
-def measure(first: Variant, second: Variant, question: Question, args: argparse.Namespace) -> AbOutcome:
-    """Measure two variants in turn."""
+def measure(variants: Sequence[Variant], question: Question, args: argparse.Namespace) -> AbOutcome:
+    """Measure variants in turn."""
     from inference_bench.cli._progress import make_progress
     from inference_bench.orchestration.interleaved import measure_interleaved
 
     return asyncio.run(
         measure_interleaved(
-            first,
-            second,
+            variants,
             question,
             output=args.output,
             time_ns=round((args.time or AB_TIME_S) * NS_PER_S),
@@ -159,6 +164,8 @@ def measure(first: Variant, second: Variant, question: Question, args: argparse.
 def show(outcome: AbOutcome, form: str) -> None:
     """Print the comparison, and where its runs are."""
     pairs = max((max(row.runs) for row in outcome.comparison.rows), default=0)
-    remark = f"Measured in turn, A B B A …: {pairs} pairs ({outcome.stop_reason})."
+    is_two = len(outcome.runs) == 2
+    how = f"A B B A …: {counted(pairs, 'pair')}" if is_two else f"in a balanced order: {counted(pairs, 'round')}"
+    remark = f"Measured in turn, {how} ({outcome.stop_reason})."
     write_comparison(outcome.comparison, form, [remark])
     print(f"written to {outcome.folder}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``ab``: two variants, interleaved, until the comparison is settled."""
+"""``ab``: variants, interleaved, until their comparison is settled."""
 
 from __future__ import annotations
 
@@ -14,28 +14,34 @@ if TYPE_CHECKING:
 
 
 class AbCommand(Command):
-    """Measure two variants in turn, A B B A, until every comparison has a verdict.
+    """Measure two or more variants in turn, A B B A, until every comparison is settled.
 
+    The first variant is the baseline; each other one is compared with it. Three or more take turns in a balanced order.
     A variant is what it changes in the request: any axis, `model=NAME`, `weights=SOURCE`, `models_dir=DIR`,
     `revision=REF` (a branch, tag or commit of the git repository that holds the folders of --models-dir), or an
     environment variable, `env:NAME=VALUE`. Separate several changes with commas, in any order; a variable's value may
     have commas, and one that looks like a change is quoted: `env:NAME="a,b=c"`.
-    The other options are those of `run` and hold for both sides; --runs is the maximum number of pairs. Measuring
-    stops when every comparison has a verdict, or at the limit of pairs or time. Exits with 1 if B is worse than A
-    beyond the margin, or fails where A did not.
+    The other options are those of `run` and hold for all sides; --runs is the maximum number of pairs. Measuring stops
+    when the margin settles every comparison, or at the limit of pairs or time. Exits with 1 if a candidate is worse
+    than the baseline beyond the margin, or fails where the baseline did not.
     """
 
     examples = (
         ("dtype=float32 dtype=bfloat16 --benchmark inference_speed", "compare two number formats"),
+        ("dtype=float32 dtype=bfloat16 dtype=int8_dynamic", "each of two against the first"),
         ("threads=1 threads=2 --metric ttft,itl --margin 0.03", "compare thread counts by two metrics"),
         ("env:OMP_WAIT_POLICY=active env:OMP_WAIT_POLICY=passive", "compare values of an environment variable"),
         ("revision=main revision=HEAD --models-dir my_models --model mine", "compare two revisions of a model's code"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare both variants, what is to be settled, and the options of ``run``."""
-        parser.add_argument("first", metavar="A", help="the baseline's changes, such as dtype=float32")
-        parser.add_argument("second", metavar="B", help="the other side's changes, such as dtype=bfloat16")
+        """Declare the variants, what is to be settled, and the options of ``run``."""
+        parser.add_argument(
+            "variants",
+            metavar="A B [C …]",
+            nargs="+",
+            help="what each variant changes, such as dtype=float32 dtype=bfloat16; the first is the baseline",
+        )
         add_question(parser, "what to settle")
         add_time(parser, AB_TIME_S)
         add_run_options(parser)
@@ -48,4 +54,4 @@ class AbCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Measure and compare."""
-        return compare_variants(args.first, args.second, args)
+        return compare_variants(args.variants, args)

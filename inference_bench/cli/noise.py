@@ -56,7 +56,8 @@ class NoiseCommand(Command):
         check_state_folder()
         with Revisions() as revisions:
             same = _interleaved.variant("", args, revisions)
-        outcome = _interleaved.measure(same, same, Question(may_stop=False), args)
+        halves = [replace(same, name=f"{letter}, {same.name}") for letter in "AB"]
+        outcome = _interleaved.measure(halves, Question(may_stop=False), args)
         if outcome.interrupted:
             print("interrupted: nothing was added to the noise file of this machine", file=sys.stderr)
             return INTERRUPTED

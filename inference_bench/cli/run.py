@@ -46,7 +46,7 @@ class RunCommand(Command):
         ("--weights random --scale reduced", "try it out without a download"),
         ("--spec examples/specs/dtype.toml", "read the request from a file"),
         ("--format json > results.json", "for another program"),
-        ("--ab dtype=float32 dtype=bfloat16", "two variants, interleaved: the same as the command `ab`"),
+        ("--ab dtype=float32 dtype=bfloat16", "variants, interleaved: the same as the command `ab`"),
         ("--resume benchmark_results/<run>", "continue an interrupted run"),
     )
 
@@ -55,12 +55,12 @@ class RunCommand(Command):
         add_run_options(parser)
         add_loading_ahead(parser)
         _add_plan_options(parser)
-        parser.add_argument_group("two variants").add_argument(
+        parser.add_argument_group("variants").add_argument(
             _AB,
-            nargs=2,
-            metavar=("A", "B"),
-            help="measure two variants in turn, such as dtype=float32 dtype=bfloat16, until every comparison has a "
-            f"verdict; --runs is the maximum number of pairs (default: {MOST_PAIRS}); see `ab --help`",
+            nargs="+",
+            metavar="VARIANT",
+            help="measure two or more variants in turn, such as dtype=float32 dtype=bfloat16, until every comparison "
+            f"is settled; --runs is the maximum number of pairs (default: {MOST_PAIRS}); see `ab --help`",
         )
         add_question(parser, "what to settle, with --ab")
 
@@ -78,8 +78,7 @@ class RunCommand(Command):
         defaults = Parser(self).defaults()
         if args.ab is not None:
             _refuse(args, defaults, _NOT_WITH_AB, "with")
-            first, second = args.ab
-            return compare_variants(first, second, args)
+            return compare_variants(args.ab, args)
         _refuse(args, defaults, _ONLY_WITH_AB, "without")
         report = open_report(args.format)
         if args.resume is not None:

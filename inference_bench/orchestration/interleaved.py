@@ -1,14 +1,14 @@
-"""Two variants measured in turn, A B B A A B B A, each time in fresh workers, until it is settled which is faster.
+"""Variants measured in turn, A B B A A B B A, each time in fresh workers, until it is settled how they differ.
 
 The two sides of a pair are close in time: what the machine does meanwhile affects both, and cancels in their ratio.
-Both sides are ordinary runs in one folder; run ``k`` of one side is the partner of run ``k`` of the other.
+All sides are ordinary runs in one folder; run ``k`` of one side is the partner of run ``k`` of each other one.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,10 +16,12 @@ from pathlib import Path
 
 from inference_bench._native import now_ns
 from inference_bench.analysis.margin import MARGIN
+from inference_bench.orchestration.looks import look_level, looks
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
+from inference_bench.orchestration.turn_order import turn_order
 from inference_bench.result import BenchmarkResult
 from inference_bench.results.noise_store import Noise
 from inference_bench.results.pairing import write_pairing
@@ -28,20 +30,14 @@ from inference_bench.results.run_comparison import ComparisonOptions, RunCompari
 from inference_bench.results.run_folder import create_run_folder, locked
 from inference_bench.spec import Spec
 
-FIRST_LOOK = 10
-"""Pairs before the first look: fewer rarely reach a strict level."""
-_GROWTH = 2**0.5
-_POCOCK = (0.05, 0.0294, 0.0221, 0.0182, 0.0158, 0.0142, 0.0130, 0.0120, 0.0112, 0.0106)
-"""Two-sided level of each of 1, 2, … looks whose joint error is 5 % (Pocock, Biometrika 64, 1977, table 1)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One of the two sides.
+    """One of the sides.
 
     Attributes:
         name: for people.
-        spec: what to measure; its ``runs`` are the maximum number of pairs.
+        spec: what to measure; its ``runs`` are the maximum number of rounds.
         environment: variables that this side's workers inherit.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
@@ -76,40 +72,22 @@ class AbOutcome:
     """An interleaved measurement that has ended.
 
     Attributes:
-        folder: that holds both runs.
-        comparison: B against A.
-        runs: A's and B's.
-        stop_reason: why no further pair was measured.
+        folder: that holds all runs.
+        comparison: each candidate against the baseline.
+        runs: of the baseline and of each candidate.
+        stop_reason: why no further round was measured.
         interrupted: whether it was asked to stop.
     """
 
     folder: Path
     comparison: RunComparison
-    runs: tuple[Run, Run]
+    runs: tuple[Run, ...]
     stop_reason: str
     interrupted: bool
 
 
-def looks(pairs: int) -> list[int]:
-    """Return the numbers of pairs after which to look: each √2 times the one before, the last at the end.
-
-    >>> looks(40)
-    [14, 20, 28, 40]
-    """
-    found = [pairs]
-    while found[0] / _GROWTH >= FIRST_LOOK and len(found) < len(_POCOCK):
-        found.insert(0, round(found[0] / _GROWTH))
-    return found
-
-
-def look_level(count: int) -> float:
-    """Return the confidence level of each of ``count`` looks whose joint level is ``LEVEL``."""
-    return 1 - _POCOCK[count - 1]
-
-
 async def measure_interleaved(
-    first: Variant,
-    second: Variant,
+    variants: Sequence[Variant],
     question: Question,
     *,
     output: Path,
@@ -117,14 +95,13 @@ async def measure_interleaved(
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> AbOutcome:
-    """Measure two variants in turn until it is settled which is better, or pairs or time run out.
+    """Measure variants in turn until it is settled how each differs from the first, or rounds or time run out.
 
     Args:
-        first: A.
-        second: B.
+        variants: the baseline, then one or more candidates.
         question: what the comparison must settle.
-        output: where the folder of both runs is created.
-        time_ns: no further pair begins after this long.
+        output: where the folder of all runs is created.
+        time_ns: no further round begins after this long.
         progress: is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
@@ -133,7 +110,7 @@ async def measure_interleaved(
     """
     progress = Harmless(progress or Progress())
     folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-ab"
-    variants = [replace(variant, spec=_alone(variant.spec)) for variant in (first, second)]
+    variants = [replace(variant, spec=_alone(variant.spec)) for variant in variants]
     prepared = [prepare(of.spec, of.models_dirs, of.benchmarks_dirs) for of in variants]
     async with AsyncExitStack() as stack:
         turns: list[_Turn] = []
@@ -145,7 +122,7 @@ async def measure_interleaved(
             results = await stack.enter_async_context(aclosing(session.measure_plan()))
             turns.append(_Turn(variant, session, results, ready.plan.runs))
         with stopped_by_signals(*(turn.session.stop_after_case for turn in turns), enabled=handle_signals):
-            measured = _Pairs(folder, turns[0], turns[1], question, progress)
+            measured = _Rounds(folder, turns, question, progress)
             reason = await measured.measure(now_ns() + time_ns)
     progress.close()
     return measured.outcome(reason)
@@ -202,47 +179,51 @@ class _Turn:
         return self.session.folder
 
 
-class _Pairs:
-    """The pairs of two sides, and what they say so far."""
+class _Rounds:
+    """The rounds of all variants, and what they say so far; a round has one pair of each candidate."""
 
-    def __init__(self, folder: Path, first: _Turn, second: _Turn, question: Question, progress: Progress) -> None:
+    def __init__(self, folder: Path, turns: Sequence[_Turn], question: Question, progress: Progress) -> None:
         self._folder = folder
-        self._turns = first, second
+        self._turns = turns
         self._question = question
         self._progress = progress
-        self._most = max(max(turn.runs.values(), default=0) for turn in self._turns)
+        self._most = max(max(turn.runs.values(), default=0) for turn in turns)
         self._looks = looks(self._most) if question.may_stop and self._most else [self._most]
         self._level = look_level(len(self._looks))
-        self._pairs = 0
+        self._rounds = 0
 
     async def measure(self, deadline_ns: int) -> str:
-        """Measure pairs and return why no further one is measured."""
+        """Measure rounds and return why no further one is measured."""
         for turn in self._turns:
             await turn.begin()
-        reason = await self._take_pairs(deadline_ns)
+        reason = await self._take_rounds(deadline_ns)
         for turn in self._turns:
             turn.session.finish()
         return reason
 
-    async def _take_pairs(self, deadline_ns: int) -> str:
+    async def _take_rounds(self, deadline_ns: int) -> str:
         for number in range(self._most):
-            order = self._turns if number % 2 == 0 else self._turns[::-1]
+            order = [self._turns[place] for place in turn_order(len(self._turns), number)]
             names = " then ".join(turn.variant.name for turn in order)
-            self._progress.message(f"pair {number + 1} of at most {self._most}: {names}")
+            self._progress.message(f"{self._noun} {number + 1} of at most {self._most}: {names}")
             for turn in order:
                 await turn.take(number)
                 if turn.session.stopping:
                     return "interrupted"
-            self._pairs = number + 1
+            self._rounds = number + 1
             self._describe("not ended")
-            if self._question.may_stop and self._pairs in self._looks and self.compared().is_settled:
+            if self._question.may_stop and self._rounds in self._looks and self.compared().is_settled:
                 return "settled"
-            if now_ns() >= deadline_ns and self._pairs < self._most:
+            if now_ns() >= deadline_ns and self._rounds < self._most:
                 return "time spent"
-        return "settled" if self.compared().is_settled else "limit of pairs reached"
+        return "settled" if self.compared().is_settled else f"limit of {self._noun}s reached"
+
+    @property
+    def _noun(self) -> str:
+        return "pair" if len(self._turns) == 2 else "round"
 
     def compared(self) -> RunComparison:
-        """Compare B with A by the pairs measured so far."""
+        """Compare each candidate with the baseline by the rounds measured so far."""
         sides = [RunSide(turn.variant.name, (load_run(turn.folder),)) for turn in self._turns]
         of = self._question
         return compare_runs(
@@ -252,17 +233,17 @@ class _Pairs:
     def outcome(self, reason: str) -> AbOutcome:
         """Return how the measurement ended."""
         self._describe(reason)
-        runs = load_run(self._turns[0].folder), load_run(self._turns[1].folder)
+        runs = tuple(load_run(turn.folder) for turn in self._turns)
         return AbOutcome(self._folder, self.compared(), runs, reason, reason == "interrupted")
 
     def _describe(self, reason: str) -> None:
         write_pairing(
             self._folder,
-            (self._turns[0].variant.name, self._turns[1].variant.name),
-            (self._turns[0].folder.name, self._turns[1].folder.name),
+            [turn.variant.name for turn in self._turns],
+            [turn.folder.name for turn in self._turns],
             self._level,
-            order="ABBA",
-            pairs=self._pairs,
+            order="ABBA" if len(self._turns) == 2 else "Williams square, each row followed by its reverse",
+            pairs=self._rounds,
             looks=self._looks,
             stop_reason=reason,
             environments=[dict(turn.variant.environment) for turn in self._turns],

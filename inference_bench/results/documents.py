@@ -172,5 +172,5 @@ class SideEntry(TypedDict):
 class PairingDocument(TypedDict):
     """The fields of ``ab.json`` that are read; it also holds why measuring stopped, and more."""
 
-    sides: tuple[SideEntry, SideEntry]
+    sides: Sequence[SideEntry]
     level: float

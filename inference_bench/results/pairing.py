@@ -1,4 +1,4 @@
-"""The two runs of an interleaved measurement (``ab``): ``ab.json`` beside their folders names them."""
+"""The runs of an interleaved measurement (``ab``): ``ab.json`` beside their folders names them."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _ADVICE = "Measure again."
 
 @dataclass(frozen=True, slots=True)
 class PairedRuns:
-    """The two runs of an interleaved measurement.
+    """The runs of an interleaved measurement.
 
     Attributes:
-        folders: of the runs A and B.
-        names: of A and of B.
+        folders: of the baseline's run and of each candidate's.
+        names: of the baseline and of each candidate.
         level: confidence level of each interval, so that 95 % hold over all looks taken while measuring.
     """
 
-    folders: tuple[Path, Path]
-    names: tuple[str, str]
+    folders: tuple[Path, ...]
+    names: tuple[str, ...]
     level: float
 
 
-def write_pairing(folder: Path, names: tuple[str, str], runs: tuple[str, str], level: float, **facts: object) -> None:
+def write_pairing(folder: Path, names: Sequence[str], runs: Sequence[str], level: float, **facts: object) -> None:
     """Write the description of an interleaved measurement.
 
     Args:
-        folder: contains the two runs.
-        names: of A and of B.
+        folder: contains the runs.
+        names: of the baseline and of each candidate.
         runs: names of their folders.
         level: as in ``PairedRuns``.
         **facts: further facts: order, pairs, why measuring stopped.
@@ -61,21 +61,20 @@ def read_pairing(folder: Path) -> PairedRuns | None:
     if not path.is_file():
         return None
     document = read_as(PairingDocument, read_json(path, _ADVICE), path, _ADVICE)
-    first, second = document["sides"]
+    sides = document["sides"]
     # Only the name counts, so that a description cannot point outside its folder.
-    runs = [Path(side["run"]).name for side in (first, second)]
-    if not 0 < document["level"] < 1 or any(run in ("", "..") or "\0" in run for run in runs):
-        given, expected = (document["level"], *runs), "a level between 0 and 1, and names of folders"
+    runs = [Path(side["run"]).name for side in sides]
+    if not 0 < document["level"] < 1 or len(sides) < 2 or any(run in ("", "..") or "\0" in run for run in runs):
+        given, expected = (document["level"], *runs), "a level between 0 and 1, and names of two folders or more"
         raise RunFormatError(f"{path}: level and runs are {given!r}, expected {expected}. {_ADVICE}")
-    folders = folder / runs[0], folder / runs[1]
-    return PairedRuns(folders, (first["name"], second["name"]), document["level"])
+    return PairedRuns(tuple(folder / run for run in runs), tuple(side["name"] for side in sides), document["level"])
 
 
 def pairing_of(before: Sequence[Run], after: Sequence[Run]) -> PairedRuns | None:
-    """Return the interleaved measurement that consists of these two runs, or None."""
+    """Return the interleaved measurement that two of these runs are sides of, or None."""
     if len(before) != 1 or len(after) != 1 or before[0].folder is None or after[0].folder is None:
         return None
     found = read_pairing(before[0].folder.parent)
-    halves = (before[0].folder.resolve(), after[0].folder.resolve())
-    is_it = found is not None and {path.resolve() for path in found.folders} == set(halves)
+    sides = {before[0].folder.resolve(), after[0].folder.resolve()}
+    is_it = found is not None and len(sides) == 2 and sides <= {path.resolve() for path in found.folders}
     return found if is_it else None

@@ -4,10 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 
-from inference_bench.orchestration.interleaved import look_level, looks
+from inference_bench.orchestration.looks import look_level, looks
+from inference_bench.orchestration.turn_order import turn_order
 from inference_bench.results.pairing import read_pairing
 from inference_bench.results.run import load_run
 from tests.conftest import write_model
@@ -41,10 +44,14 @@ def test_run_ab_is_ab_and_pairs_every_process(measured):
 def test_the_sides_take_turns_a_b_b_a(measured):
     _, output = measured
     (folder,) = output.glob("*-ab")
-    pairing = read_pairing(folder)
 
+    assert order_of(read_pairing(folder)) == "ABBA" * 3
+
+
+def order_of(pairing):
+    """Return the letters of the sides in the order in which their processes began to measure."""
     begun = []
-    for name, place in zip("AB", pairing.folders, strict=True):
+    for name, place in zip("ABC", pairing.folders, strict=False):
         run = load_run(place)
         samples = run.samples(run.results[0])
         rows = zip(samples["start_ns"].to_pylist(), samples["run"].to_pylist(), strict=True)
@@ -52,8 +59,7 @@ def test_the_sides_take_turns_a_b_b_a(measured):
         for start_ns, number in rows:
             first[number] = min(first.get(number, start_ns), start_ns)
         begun += [(start_ns, name) for start_ns in first.values()]
-
-    assert "".join(name for _, name in sorted(begun)) == "ABBA" * 3
+    return "".join(name for _, name in sorted(begun))
 
 
 def test_compare_reads_what_ab_wrote(measured):
@@ -83,9 +89,10 @@ def test_every_format_shows_the_grades_and_the_verdicts(measured, form):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("run", "--ab"), "expected 2 arguments"),
-        (("run", "--ab", "dtype=float32"), "expected 2 arguments"),
-        (("run", "--ab", "dtype=float32", "--dry-run"), "expected 2 arguments"),
+        (("run", "--ab"), "expected at least one argument"),
+        (("run", "--ab", "dtype=float32"), "variants: got 'dtype=float32', expected two or more"),
+        (("ab", "dtype=float32"), "variants: got 'dtype=float32', expected two or more"),
+        (("ab",), "the following arguments are required: A B [C …]"),
         (("run", "--ab", "nonsense", "dtype=float32"), "NAME=VALUE"),
         (("ab", "dtype=float32", "dtype=float31"), "float31"),
         (("ab", "model=nobody", "model=null"), "nobody"),
@@ -150,3 +157,46 @@ def test_looks_grow_and_share_the_error_between_them():
     assert looks(40) == [14, 20, 28, 40]
     assert look_level(1) == pytest.approx(0.95)
     assert look_level(4) > look_level(2) > look_level(1)
+
+
+@pytest.mark.parametrize("variants", range(2, 8))
+def test_turns_are_balanced_by_position_and_by_neighbour(variants):
+    whole = 2 * len({turn_order(variants, number) for number in range(100)}) // 2
+    rounds = [turn_order(variants, number) for number in range(whole)]
+
+    neighbours = Counter(pair for order in rounds for pair in pairwise(order))
+    assert all(sorted(order) == list(range(variants)) for order in rounds)
+    assert len(neighbours) == variants * (variants - 1)
+    assert len(set(neighbours.values())) == 1
+    for first, second in zip(rounds[::2], rounds[1::2], strict=True):
+        assert {first.index(place) + second.index(place) for place in range(variants)} == {variants - 1}
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    output = tmp_path_factory.mktemp("three")
+    return command("ab", "env:SIDE=1", "env:SIDE=2", "env:SIDE=3", *NULL, *SHORT, "--output", output), output
+
+
+def test_each_of_several_candidates_is_compared_with_the_first(three):
+    done, output = three
+    (folder,) = output.glob("*-ab")
+    found = json.loads(done.stdout)["comparisons"]
+    again = json.loads(command("compare", folder, "--format", "json").stdout)["comparisons"]
+
+    assert [(each["before"], each["after"]) for each in found] == [
+        ("env:SIDE=1", "env:SIDE=2"),
+        ("env:SIDE=1", "env:SIDE=3"),
+    ]
+    assert all(each["paired"] for each in (*found, *again))
+    assert {tuple(row["runs"]) for each in found for row in each["rows"]} == {(6, 6)}
+    assert [row["p_adjusted"] for each in found for row in each["rows"]] == [
+        row["p_adjusted"] for each in again for row in each["rows"]
+    ]
+
+
+def test_three_sides_take_turns_in_a_balanced_order(three):
+    _, output = three
+    (folder,) = output.glob("*-ab")
+
+    assert order_of(read_pairing(folder)) == "ABC CBA BCA ACB CAB BAC".replace(" ", "")

@@ -10,6 +10,8 @@ from inference_bench.results.pairing import PAIRING, PairedRuns, pairing_of, rea
 from inference_bench.results.run import load_run
 from tests.stored_run import FOLDER
 
+ONE = '{"sides": [{"name": "a", "run": "a"}], "level": 0.9}'
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -24,6 +26,15 @@ def test_a_pairing_reads_as_it_was_written(folder):
     assert orjson.loads((folder / PAIRING).read_bytes())["reason"] == "settled"
 
 
+def test_a_pairing_of_more_than_two_holds_for_each_two_of_them(folder):
+    shutil.copytree(FOLDER, folder / "c")
+    write_pairing(folder, ["a", "b", "c"], ["a", "b", "c"], 0.98)
+    a, b, c = (load_run(folder / name) for name in "abc")
+
+    assert read_pairing(folder).names == ("a", "b", "c")
+    assert pairing_of([a], [c]) == pairing_of([c], [b]) == read_pairing(folder)
+
+
 def test_a_folder_without_a_pairing(tmp_path):
     assert read_pairing(tmp_path) is None
 
@@ -34,7 +45,9 @@ def test_a_pairing_cannot_point_outside_its_folder(folder):
     assert read_pairing(folder).folders == (folder / "etc", folder / "b")
 
 
-@pytest.mark.parametrize("content", ["{", "{}", '{"sides": [], "level": 0.9}', '{"sides": [{}, {}], "level": 0.9}'])
+@pytest.mark.parametrize(
+    "content", ["{", "{}", '{"sides": [], "level": 0.9}', '{"sides": [{}, {}], "level": 0.9}', ONE]
+)
 def test_a_damaged_pairing_is_named(folder, content):
     (folder / PAIRING).write_text(content)
 
