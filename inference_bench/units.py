@@ -23,7 +23,7 @@ def _three_digits(value: float) -> str:
     """Format with three significant digits, with an exponent only for a very small number.
 
     >>> _three_digits(0.00493), _three_digits(0.00000000000742)
-    ('0.00493', '7.42e-12')
+    ('0.00493', '7.4e-12')
     """
     magnitude = abs(value)
     if magnitude >= 100:
@@ -36,14 +36,14 @@ def _three_digits(value: float) -> str:
 
 
 def scientific(value: float) -> str:
-    """Format a number with an exponent, three significant digits; one that is not finite as ``nan`` or ``inf``.
+    """Format a number with an exponent, two significant digits; one that is not finite as ``nan`` or ``inf``.
 
     >>> scientific(7.42e-12), scientific(float("nan"))
-    ('7.42e-12', 'nan')
+    ('7.4e-12', 'nan')
     """
     if not math.isfinite(value):
         return f"{value}"
-    digits, _, exponent = f"{value:.2e}".partition("e")
+    digits, _, exponent = f"{value:.1e}".partition("e")
     return f"{digits}e{int(exponent)}"
 
 

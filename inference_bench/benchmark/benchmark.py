@@ -27,7 +27,7 @@ class Benchmark(ABC):
         title: heading in reports.
         axes: parameters with their default values.
         targets: tags of the metrics that the stopping rule watches.
-        headline: tags of the metrics that reports show first, in order, and the columns of the summary of models.
+        headline: tags of the metrics that reports show first, in order, and the rows of set-ups side by side.
         suites: the suites of ``spec.SUITES`` that it belongs to.
         own_process: True if each case needs its own worker from before the load (a memory pass).
         processes: fewest processes per case, for what happens only once per process.

@@ -58,7 +58,15 @@ class MemoryUsageBenchmark(Benchmark):
         Axis("new_tokens", (32,), help="tokens to generate; end-of-sequence is ignored"),
     )
     targets = ()
-    headline = ("rss_peak_hwm", "rss_peak_sampled", "rss_growth", "pss_end", "kv_cache_formula", "leak_slope")
+    headline = (
+        "rss_peak_hwm",
+        "device_allocated_peak",
+        "rss_peak_sampled",
+        "rss_growth",
+        "pss_end",
+        "kv_cache_formula",
+        "leak_slope",
+    )
     own_process = True
 
     @classmethod

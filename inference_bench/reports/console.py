@@ -57,6 +57,8 @@ def _print_block(block: Block, console: Console) -> None:
     for table in block.tables:
         console.print()
         console.print(fitted(table, console))
+    for line in block.remarks:
+        console.print(text_of(line))
 
 
 def _print_remarks(remarks: Remarks, console: Console) -> None:

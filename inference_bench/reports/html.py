@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html import escape
 from importlib.resources import files
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from inference_bench.reports._figures.svg import draw
 from inference_bench.reports._pages import findings
-from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.environment import tables
 from inference_bench.reports._pages.run import page
 from inference_bench.reports._report import Report
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """The page loads nothing: no name in it can cause a request."""
+
+_INTERVAL = re.compile(r"(?<= )\[[^\[\]]*\]$")
+"""An interval at the end of a cell is not broken."""
 
 _LONG = 1000
 """Rows that a longer table shows at first: a browser takes a minute to lay out tens of thousands."""
@@ -128,6 +132,7 @@ def _short_names(blocks: Sequence[Block]) -> list[str]:
 def _block(block: Block) -> Iterator[str]:
     yield _paragraphs(block.lines)
     yield from (_table(table) for table in block.tables)
+    yield _paragraphs(block.remarks)
 
 
 def _list(remarks: Remarks) -> str:
@@ -139,16 +144,17 @@ def _paragraphs(cells: Iterable[Cell]) -> str:
 
 
 def _table(table: Table) -> str:
-    heads = "".join(
-        f'<th scope="col"{_number(column.numeric)}><button type="button">{escape(column.heading)}</button></th>'
-        for column in table.columns
-    )
+    heads = "".join(_heading(column, is_sortable=table.is_sortable) for column in table.columns)
     bodies = "".join(f"<tbody>{''.join(_rows(table, rows))}</tbody>" for rows in table.sections)
-    title = escape(table.title)
+    title = escape(table.title or "Table")
+    note = f"<small>{escape(table.note)}</small>" if table.note else ""
+    caption = f"<caption>{escape(table.title)}{note}</caption>" if table.title or note else ""
     count = sum(map(len, table.sections))
-    size, more = ("long ", f'<button type="button">Show all {count:,} rows</button>') if count > _LONG else ("", "")
+    kind, more = ("long ", f'<button type="button">Show all {count:,} rows</button>') if count > _LONG else ("", "")
+    kind += "pinned " * bool(table.repeated) + "stacked " * (not table.is_sortable)
+    width = f' style="--figures: {len(table.columns) - 1}"' if not table.is_sortable else ""
     return (
-        f'<div class="{size}table" role="region" aria-label="{title}" tabindex="0"><table><caption>{title}</caption>'
+        f'<div class="{kind}table" role="region" aria-label="{title}" tabindex="0"><table{width}>{caption}'
         f"<thead><tr>{heads}</tr></thead>{bodies}</table>{more}</div>"
     )
 
@@ -162,15 +168,24 @@ def _rows(table: Table, rows: Iterable[tuple[Cell, ...]]) -> Iterator[str]:
             blanks += 1
         above = (*above[:blanks], *row[blanks:])
         cells = (
-            _cell(cell, is_repeated=place < blanks, is_number=column.numeric)
+            _cell(cell, is_repeated=place < blanks, is_number=column.numeric, is_head=place == 0 and table.repeated > 0)
             for place, (cell, column) in enumerate(zip(above, table.columns, strict=True))
         )
         yield f"<tr>{''.join(cells)}</tr>"
 
 
-def _cell(cell: Cell, *, is_repeated: bool, is_number: bool) -> str:
+def _heading(column: Column, *, is_sortable: bool) -> str:
+    text = escape(column.heading)
+    text = f'<button type="button">{text}</button>' if is_sortable else text
+    return f'<th scope="col"{_number(column.numeric)}>{text}</th>' if text else "<td></td>"
+
+
+def _cell(cell: Cell, *, is_repeated: bool, is_number: bool, is_head: bool) -> str:
     classes = " ".join(name for name, on in (("number", is_number), ("again", is_repeated)) if on)
-    return f'<td class="{classes}">{_text(cell)}</td>' if classes else f"<td>{_text(cell)}</td>"
+    tag, scope = ("th", ' scope="row"') if is_head else ("td", "")
+    kind = f' class="{classes}"' if classes else ""
+    below = "".join(f"<small>{_text(line)}</small>" for line in cell.below)
+    return f"<{tag}{scope}{kind}>{_text(cell)}{below}</{tag}>"
 
 
 def _number(is_number: bool) -> str:
@@ -178,7 +193,7 @@ def _number(is_number: bool) -> str:
 
 
 def _text(cell: Cell) -> str:
-    text = escape(cell.text)
+    text = _INTERVAL.sub(r'<span class="interval">\g<0></span>', escape(cell.text))
     return text if cell.tone is Tone.PLAIN else f'<span class="{cell.tone.value}">{text}</span>'
 
 

@@ -54,15 +54,19 @@ def _block(block: Block) -> Iterator[str]:
     yield from ("", f"## {_escape(block.heading.text)}", "")
     yield from _paragraph(block.lines)
     for table in block.tables:
-        yield from ("", f"### {_escape(table.title)}", "")
+        yield from ("", f"### {_escape(table.title)}", "") if table.title else ("",)
+        yield from (_escape(table.note), "") if table.note else ()
         yield from _table(table)
+    if block.remarks:
+        yield ""
+        yield from _paragraph(block.remarks)
 
 
 def _table(table: Table) -> Iterator[str]:
     yield _row(_escape(column.heading) for column in table.columns)
     yield _row("---:" if column.numeric else ":---" for column in table.columns)
     for rows in table.sections:
-        yield from (_row(_text(cell) for cell in row) for row in rows)
+        yield from (_row("<br>".join(map(_text, (cell, *cell.below))) for cell in row) for row in rows)
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -6,13 +6,15 @@ falls: what compares anything else has the sign wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from inference_bench.analysis.comparison_result import Verdict
 from inference_bench.analysis.derived_summaries import derived_summaries
+from inference_bench.analysis.interval_change import Answer
 from inference_bench.analysis.score_summaries import summarise_scores
 from inference_bench.analysis.summaries import summarise_samples
 from inference_bench.metrics import METRICS, Better, Metric, Replicate, Statistic
@@ -170,9 +172,21 @@ def test_one_figure_in_history_and_summary(metric):
     assert ("better" in cell) == ((sign > 0) == (metric.better is Better.HIGHER))
 
     other = Case("tiny", results[1].case.benchmark, Setup(dtype="bfloat16"), {})
-    table = overview([results[0], BenchmarkResult(other, Status.OK, results[1].summaries, headline=(metric.tag,))])
-    text = table.tables[0].sections[0][1][-1].text
-    assert f"×{b / a:.2f}" in text or (not track.relative and "+" in text)
+    beside = replace(results[1], case=other)
+    (section, _) = overview([results[0], beside]).tables[0].sections
+    ((_, base, cell),) = section
+    headline = results[1].summaries[0].headline
+    assert not base.below
+    if headline.low is None:
+        assert cell.text.endswith("[no interval]")
+        assert cell.below == ()
+        return
+    change = " ".join(line.text for line in cell.below)
+    answer = Answer.BETTER if (sign > 0) == (metric.better is Better.HIGHER) else Answer.WORSE
+    assert change.startswith(answer)
+    number = float(re.match(rf"{answer} [×+]?(-?[\d,.]+)", change)[1].replace(",", ""))
+    assert number == pytest.approx(b / a, rel=0.01) if "×" in change else number * sign > 0
+    assert ("×" in change) == (metric.unit != "fraction" and metric.statistic is not Statistic.SLOPE)
 
 
 def test_growth_that_is_zero_or_negative_has_no_ratio():

@@ -5,7 +5,7 @@ for (const table of document.querySelectorAll("table")) {
   const rows = bodies.flatMap((body) => [...body.rows].map((row) => ({ row, body })));
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, place) => {
-    heading.querySelector("button").addEventListener("click", () => {
+    heading.querySelector("button")?.addEventListener("click", () => {
       const next = { none: "ascending", ascending: "descending", descending: "none" };
       const order = next[heading.getAttribute("aria-sort") ?? "none"];
       for (const other of headings) other.removeAttribute("aria-sort");

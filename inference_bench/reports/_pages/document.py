@@ -6,14 +6,14 @@ reaches a terminal or a table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 class Tone(Enum):
@@ -29,10 +29,17 @@ class Tone(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A piece of text on one line."""
+    """A piece of text on one line, and in a table further lines below it.
+
+    Attributes:
+        text: the first line.
+        tone: of the first line.
+        below: the lines below it.
+    """
 
     text: str
     tone: Tone = Tone.PLAIN
+    below: tuple[Cell, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", one_line(self.text))
@@ -67,19 +74,27 @@ class Table:
     """A titled table.
 
     Attributes:
-        title: what it shows.
-        columns: from left to right.
+        title: its title; empty if the block's heading is enough.
+        columns: its columns.
         sections: groups of rows with a rule between them.
         cases: id of the case that each section shows, so that a chart can select it; empty if sections are no cases.
+        note: a line below the title, such as the parameters that all rows share.
+        repeated: number of leading columns that every part repeats if the table is too wide for a terminal and is
+            split by columns; 0 if it is never split.
+        is_sortable: False if the figures of a column are of different kinds.
     """
 
     title: str
     columns: tuple[Column, ...]
     sections: tuple[tuple[tuple[Cell, ...], ...], ...]
     cases: tuple[str, ...] = ()
+    note: str = ""
+    repeated: int = 0
+    is_sortable: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", one_line(self.title))
+        object.__setattr__(self, "note", one_line(self.note))
 
     def without(self, left_out: Iterable[int]) -> Table:
         """Return the table without the columns at these places, and without rows whose only figures were there.
@@ -88,10 +103,10 @@ class Table:
         """
         keep = [place for place in range(len(self.columns)) if place not in set(left_out)]
         figures = [place for place in keep if self.columns[place].figure]
-        return Table(
-            self.title,
-            tuple(self.columns[place] for place in keep),
-            tuple(
+        return replace(
+            self,
+            columns=tuple(self.columns[place] for place in keep),
+            sections=tuple(
                 tuple(
                     tuple(row[place] for place in keep)
                     for number, row in enumerate(rows)
@@ -99,17 +114,29 @@ class Table:
                 )
                 for rows in self.sections
             ),
-            self.cases,
         )
+
+    def parts(self, groups: Iterable[Sequence[int]]) -> Iterator[Table]:
+        """Yield the table with each group of columns, after the repeated ones."""
+        for group in groups:
+            yield self.without(set(range(self.repeated, len(self.columns))) - set(group))
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of a page, such as one model in one set-up: heading, lines, and one table per benchmark."""
+    """A part of a page, such as one model in one set-up.
+
+    Attributes:
+        heading: its heading.
+        lines: below the heading.
+        tables: one per benchmark.
+        remarks: sentences below the tables.
+    """
 
     heading: Cell
     lines: tuple[Cell, ...]
     tables: tuple[Table, ...]
+    remarks: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from inference_bench.metrics import Statistic, statistic_of
+from inference_bench.metrics import Statistic, statistic_of, unit_of
 from inference_bench.result import Estimate, Summary
 from inference_bench.units import GIB, KIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US, SMALL, scientific
 
-_STEPS = {
+Step = tuple[int, str]
+"""A unit: how many of the smallest one it has, and its name."""
+
+_STEPS: dict[str, tuple[Step, ...]] = {
     "ns": ((NS_PER_S, "s"), (NS_PER_MS, "ms"), (NS_PER_US, "µs"), (1, "ns")),
     "bytes": ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B")),
     "fraction": ((1, ""),),
@@ -21,6 +24,12 @@ _DIGITS = 3
 
 _EXTRA = 2
 """Digits that a narrow interval may add, so that differences below the third digit show."""
+
+_LONG = 100_000
+"""A figure is not written in a unit of which it has this many."""
+
+_FAR = 1000
+"""Ends of an interval that are this many times the figure decide the unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +69,38 @@ def needs(estimate: Estimate) -> str:
     return "–" if estimate.needs is None else f"needs {estimate.needs}"
 
 
+_RIGHT = frozenset({"accuracy", "accuracy_norm", "exact_match"})
+"""Shares of right answers."""
+
+
 def figure_heading(summaries: Iterable[Summary]) -> str:
-    """Return what the main figures of these summaries are: ``median``, ``mean`` …; ``figure`` if they differ."""
-    found = {
-        statistic_of(summary.metric) or (Statistic.MEAN if summary.score else Statistic.MEDIAN) for summary in summaries
-    }
-    return found.pop().value if len(found) == 1 else "figure"
+    """Return what the main figures of these summaries are: ``median``, ``share right`` …; ``figure`` if they differ."""
+    found = set(map(_statistic, summaries))
+    return found.pop() if len(found) == 1 else "figure"
 
 
-def numbers_of(summary: Summary, unit: str | None) -> Numbers:
-    """Return the format of a summary's figures."""
+def _statistic(summary: Summary) -> str:
+    if summary.metric in _RIGHT:
+        return "share right"
+    statistic = statistic_of(summary.metric) or (Statistic.MEAN if summary.score else Statistic.MEDIAN)
+    return "share" if statistic is Statistic.MEAN and unit_of(summary.metric) == "fraction" else statistic.value
+
+
+def numbers_of(summary: Summary, unit: str | None, step: Step | None = None) -> Numbers:
+    """Return the format of a summary's figures.
+
+    Args:
+        summary: the figures.
+        unit: of its metric.
+        step: the unit to write them in, if other figures decide it.
+    """
     median = summary.headline
-    reference = summary.mean if median.value is None else median.value
-    if reference == 0:  # then the ends of the interval decide the unit, which is theirs as well
-        reference = max(median.low or 0.0, median.high or 0.0, key=abs)
-    divisor, label = _step(reference, unit)
+    reference = _reference(summary)
+    divisor, label = step or _step(reference, unit)
     scaled = abs(reference) / divisor
     if divisor == 1 and unit in ("ns", "bytes"):
         return Numbers(divisor, label, 0)  # a clock tick and a byte have no halves
-    if divisor == 1 and 0 < scaled < SMALL:
+    if 0 < scaled < SMALL:
         return Numbers(divisor, label, 0, is_small=True)
     decimals = max(0, _DIGITS - 1 - _exponent(scaled))
     if median.low is not None and median.high is not None and median.high > median.low:
@@ -87,7 +109,26 @@ def numbers_of(summary: Summary, unit: str | None) -> Numbers:
     return Numbers(divisor, label, decimals)
 
 
-def _step(value: float, unit: str | None) -> tuple[int, str]:
+def common_step(summaries: Iterable[Summary], unit: str | None) -> Step:
+    """Return one unit for figures that stand side by side: that of the smallest, unless the largest gets too long."""
+    references = [abs(_reference(summary)) for summary in summaries]
+    smallest = min((reference for reference in references if reference), default=0.0)
+    step = _step(smallest, unit)
+    while (largest := max(references, default=0.0)) / step[0] >= _LONG and _step(largest, unit) != step:
+        steps = _STEPS[unit or ""]
+        step = steps[steps.index(step) - 1]
+    return step
+
+
+def _reference(summary: Summary) -> float:
+    """Return the figure that decides unit and digits: the end of an interval that is far larger than its figure."""
+    found = summary.headline
+    value = summary.mean if found.value is None else found.value
+    end = max(found.low or 0.0, found.high or 0.0, key=abs)
+    return end if abs(end) > _FAR * abs(value) else value
+
+
+def _step(value: float, unit: str | None) -> Step:
     steps = _STEPS.get(unit or "", ((1, unit or ""),))
     return next((step for step in steps if abs(value) >= step[0]), steps[-1])
 

@@ -20,8 +20,8 @@ from tests.report_parts import summary
         ("bytes", -2048.0 * 1024, 0.1, "-2.00 MiB [-1.80, -2.20]"),
         ("tokens/s", 1502.4, 0.01, "1,502 tokens/s [1,487, 1,517]"),
         (None, 0.5, 0.1, "0.500 [0.450, 0.550]"),
-        ("nats/token", 7.42e-12, 0.1, "7.42e-12 nats/token [6.68e-12, 8.16e-12]"),
-        (None, -0.0005, 0.0, "-5.00e-4 [-5.00e-4, -5.00e-4]"),
+        ("nats/token", 7.42e-12, 0.1, "7.4e-12 nats/token [6.7e-12, 8.2e-12]"),
+        (None, -0.0005, 0.0, "-5.0e-4 [-5.0e-4, -5.0e-4]"),
     ],
 )
 def test_numbers_take_the_digits_their_interval_allows(unit, value, reach, expected):
@@ -45,8 +45,8 @@ def test_the_interval_of_a_zero_is_in_the_unit_that_stands_beside_it():
         (0.0, "", "0.00"),
         (0.6, "fraction", "0.60"),
         (0.00493, "fraction", "0.00493"),
-        (-0.000049, "nats/token", "-4.90e-5 nats/token"),
-        (7.42e-12, "nats/token", "7.42e-12 nats/token"),
+        (-0.000049, "nats/token", "-4.9e-5 nats/token"),
+        (7.42e-12, "nats/token", "7.4e-12 nats/token"),
         (0.4, "ns", "0.40 ns"),
         (1502.4, "tokens/s", "1502 tokens/s"),
     ],
