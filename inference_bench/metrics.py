@@ -72,7 +72,7 @@ class Metric:
         source: where the definition comes from.
         derived_from: tag of the sampled metric that this one is a function of, or None.
         statistic: the figure that stands for many values; a slope is over the items in their order.
-        overview: whether it is a key metric: set-ups side by side have several lengths of it, and progress lines show it.
+        overview: whether it is a key metric: of several lengths side by side, and in progress lines.
         replicate: what differs between two figures of one configuration: fresh processes, or the items of a data set.
         of_time: whether it is a figure of time although its unit does not say so.
         threaded: whether the threads of the set-up are meant to work for it.

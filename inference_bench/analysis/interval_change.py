@@ -66,9 +66,7 @@ def change_of(base: Summary, other: Summary, margin: float = MARGIN) -> Change |
     if a is None or b is None or base.level != other.level:
         return None
     metric = base.metric
-    relative = (
-        unit_of(metric) != "fraction" and statistic_of(metric) is not Statistic.SLOPE and min(a.low, b.low) > 0
-    )
+    relative = unit_of(metric) != "fraction" and statistic_of(metric) is not Statistic.SLOPE and min(a.low, b.low) > 0
     size = ratio_of(a, b) if relative else difference_of(a, b)
     limits = (1 / (1 + margin), 1 + margin) if relative else (-margin * abs(a.value), margin * abs(a.value))
     return Change(_answer(metric, size, 1.0 if relative else 0.0, limits), size, relative)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from inference_bench.reports._pages.setup_rows import Row
     from inference_bench.result import BenchmarkResult, Summary
 
-HEADING = "Side by side"
-
 _COLUMNS = 6
 """More set-ups than these are rows, and the metrics columns."""
 
@@ -52,7 +50,7 @@ def overview(results: Sequence[BenchmarkResult]) -> Block | None:
     layout = _setups_as_columns if len(keys) <= _COLUMNS else _setups_as_rows
     caption = Cell("All: " + " · ".join(names.shared), Tone.WARNING if names.random else Tone.QUIET)
     return Block(
-        Cell(HEADING, Tone.STRONG),
+        Cell("Side by side", Tone.STRONG),
         (caption,) if names.shared else (),
         (layout([names.of(key) for key in keys], lines),),
         (*_failures(names, keys, shown), *_legend(names.of(keys[0]), rows, shown)),
