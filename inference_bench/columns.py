@@ -156,6 +156,13 @@ class ScoreColumns(Columns):
 CASE_ID = Column("case_id", Kind.WORD, "id of the case, the same in every row, so that a folder reads as one table")
 """First column of every file; in memory a table belongs to one case."""
 
+RUN_COLUMNS = (
+    Column("commit", Kind.WORD, "commit of the measured code, the same in every row", ""),
+    Column("changed_files", Kind.INT32, "files of the measured code that differed from it", -1),
+    Column("label", Kind.WORD, "name that the user gave to the run", ""),
+)
+"""Last columns of every file, and columns of ``results.csv``: what tells a run from others."""
+
 TABLES: Mapping[str, type[Columns]] = {"samples": SampleColumns, "memory": MemoryColumns, "scores": ScoreColumns}
 """Attribute of ``BenchmarkResult``, and name of the folder of its files → the columns."""
 
@@ -167,7 +174,7 @@ def columns_of(table: type[Columns]) -> tuple[Column, ...]:
 
 def columns_of_file(table: type[Columns]) -> tuple[Column, ...]:
     """Return the columns of the Parquet files of a table in their order."""
-    return CASE_ID, *columns_of(table)
+    return CASE_ID, *columns_of(table), *RUN_COLUMNS
 
 
 def _filled(part: Mapping[str, object], columns: Sequence[Column]) -> dict[str, NDArray[np.generic]]:

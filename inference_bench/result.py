@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.columns import MemoryColumns, SampleColumns, ScoreColumns
+from inference_bench.provenance.record import Provenance
 
 if TYPE_CHECKING:
     from inference_bench.grade import Grade
@@ -216,6 +217,7 @@ class RunRecord:
         floor: harness floor, metric tag → quantiles of the null model on the same path, nanoseconds.
         cases: one entry per planned case: id, slug, status (``pending`` until it has ended).
         finished: whether the whole plan was carried out.
+        provenance: where the run comes from: commit, command line, host, and the user's marks.
     """
 
     id: str
@@ -227,3 +229,4 @@ class RunRecord:
     floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     cases: tuple[Mapping[str, Any], ...] = ()
     finished: bool = False
+    provenance: Provenance = field(default_factory=Provenance)

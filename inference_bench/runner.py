@@ -12,6 +12,7 @@ from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, run_benchmarks
+from inference_bench.provenance.record import marked
 from inference_bench.spec import SURVEY_BUDGET_NS, Limits, Setup, Spec
 
 OUTPUT = Path("benchmark_results")
@@ -29,6 +30,9 @@ class RunnerOptions(TypedDict, total=False):
     models_dirs: Sequence[str | Path]
     benchmarks_dirs: Sequence[str | Path]
     isolation: str
+    label: str
+    note: str
+    tags: Mapping[str, str] | None
     progress: Progress | None
 
 
@@ -48,6 +52,9 @@ class BenchmarkRunner:
         models_dirs: folders with further models, ``<name>/model.py``.
         benchmarks_dirs: folders with further benchmarks, ``benchmark_<name>.py``.
         isolation: one of ``spec.ISOLATIONS``; ``inline`` measures in this process, with its limits.
+        label: name of the run, by which ``report`` and ``compare`` find it.
+        note: why it was measured.
+        tags: further facts by name, such as the number of a pull request.
         progress: receives progress events.
 
     Raises:
@@ -68,11 +75,15 @@ class BenchmarkRunner:
         models_dirs: Sequence[str | Path] = (),
         benchmarks_dirs: Sequence[str | Path] = (),
         isolation: str = "process",
+        label: str = "",
+        note: str = "",
+        tags: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._output = Path(output)
         self._models_dirs = [Path(folder) for folder in models_dirs]
         self._benchmarks_dirs = [Path(folder) for folder in benchmarks_dirs]
+        self._marks = marked(label, note, (tags or {}).items())
         self._progress = progress
         default = Setup(threads=available_cpus(), weights="any" if models is None else "auto")
         self.spec = Spec(
@@ -97,6 +108,7 @@ class BenchmarkRunner:
             output=self._output,
             models_dirs=self._models_dirs,
             benchmarks_dirs=self._benchmarks_dirs,
+            marks=self._marks,
             progress=self._progress,
         )
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SECRET_NAME = r"token(?!izer)|secret|passw|passphrase|key|credential|auth|cookie|session"
 _SECRETS = (
@@ -10,6 +14,15 @@ _SECRETS = (
     re.compile(rf"(?i)(?<=[?&;])([\w.~-]*(?:{_SECRET_NAME})[\w.~-]*=)[^&;#\s'\"]+"),  # a parameter of a URL
     re.compile(r"(?i)(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"),
 )
+_TOKEN = re.compile(
+    r"(hf_|sk-|gh[opsur]_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza|npm_|pypi-|eyJ)[\w.+/=-]{12,}"  # of known services
+    r"|(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[A-Za-z\d_-]{32,}={0,2}",  # random letters of both cases, and digits
+    re.ASCII,
+)
+_NAMED = re.compile(r"([-\w.:]+)(=|: +)((?<=: ).*|\"[^\"]*\"|'[^']*'|[^,\s]*)")
+_COUNTS = re.compile(r"[\d.,]+")
+_LONGEST_WORD = 1_000
+
 HIDDEN = "(set)"
 """Stands for a secret in files that people share."""
 
@@ -49,3 +62,32 @@ def without_secrets(text: str) -> str:
     for pattern in _SECRETS:
         text = pattern.sub(lambda found: (found.group(1) if found.re.groups else "") + HIDDEN, text)
     return text
+
+
+def without_secret_words(words: Iterable[str]) -> list[str]:
+    """Return the words of a command line without values that look like a key, token or password.
+
+    >>> without_secret_words(["run", "--token", "abc", "env:API_KEY=abc", "--model=tiny", "hf_abcdefghijklmnop"])
+    ['run', '--token', '(set)', 'env:API_KEY=(set)', '--model=tiny', '(set)']
+    """
+    shown: list[str] = []
+    name = ""  # of the option that takes the next word as its value
+    for word in words:
+        first = _NAMED.match(word)
+        if name and not word.startswith("-"):
+            text = _value(name, word)
+        elif first and first.group(2) == "=":
+            text = f"{first.group(1)}={_value(first.group(1), word[first.start(3) :])}"
+        else:
+            text = _value("", word)
+        name = word if word.startswith("-") and first is None else ""
+        shown.append(text if len(text) <= _LONGEST_WORD else text[: _LONGEST_WORD - 1] + "…")
+    return shown
+
+
+def _value(name: str, value: str) -> str:
+    """Return a value without secrets; of counts of tokens nothing is hidden."""
+    if is_secret(name) and not (name.endswith("tokens") and _COUNTS.fullmatch(value)):
+        return HIDDEN
+    named = _NAMED.sub(lambda found: found.group(1) + found.group(2) + _value(found.group(1), found.group(3)), value)
+    return without_secrets(_TOKEN.sub(HIDDEN, named))

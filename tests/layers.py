@@ -19,7 +19,7 @@ NAME = PACKAGE.name
 ORDER = (
     "errors units text grade moved _native _native_types",
     "plugins",
-    "spec metrics columns facts",
+    "spec metrics columns facts provenance",
     "plan",
     "result",
     "analysis",

@@ -119,7 +119,7 @@ def test_a_saved_run_tells_where_and_of_what_it_is(suite):
     (facts,) = (run["run"] for run in runs_in(suite, "mine.jsonl"))
 
     assert re.fullmatch("[0-9a-f]{40,64}", facts["commit"])
-    assert facts["dirty"] is False
+    assert facts["changed_files"] == 0
     assert facts["machine"] == describe_environment()["fingerprint"]
     assert facts["python"] == platform.python_version()
     assert facts["packages"]["numpy"] == np.__version__

@@ -7,6 +7,7 @@ import asyncio
 import copy
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from inference_bench.cli._comparison import (
     known_noise,
     write_comparison,
 )
+from inference_bench.cli._run_options import marks_of
 from inference_bench.errors import InvalidValueError
 from inference_bench.spec import SETUP_AXES
 from inference_bench.units import NS_PER_S, counted
@@ -105,7 +107,8 @@ def variant(change: str, args: argparse.Namespace, revisions: Revisions) -> Vari
     for name, value in sorted(changes.settings, key=lambda of: (of[0] == "revision", of[0] != "models_dir")):
         _apply(name, value, own, revisions)
     folders = tuple(own.models_dir), tuple(own.benchmarks_dir)
-    return Variant(change or _UNCHANGED, spec_of(own), changes.environment, *folders)
+    provenance = replace(marks_of(args), code=revisions.state_of([*own.models_dir, *own.benchmarks_dir]))
+    return Variant(change or _UNCHANGED, spec_of(own), changes.environment, *folders, provenance)
 
 
 def _known_names(args: argparse.Namespace) -> set[str]:

@@ -8,8 +8,13 @@ import tarfile
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError, UsageError
+from inference_bench.provenance.record import CodeState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Revisions:
@@ -20,6 +25,7 @@ class Revisions:
 
     def __enter__(self) -> Revisions:
         self._temporary = tempfile.TemporaryDirectory(prefix="inference_bench-")
+        self._states: dict[Path, CodeState] = {}
         return self
 
     def __exit__(
@@ -47,7 +53,12 @@ class Revisions:
         home = Path(self._temporary.name) / commit
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             _extract(archive, home)
+        self._states[home / inside] = CodeState(commit, changed_files=0)
         return home / inside
+
+    def state_of(self, folders: Iterable[Path]) -> CodeState | None:
+        """Return the commit that the first copy among these folders was taken from; None if none is a copy."""
+        return next((self._states[folder] for folder in folders if folder in self._states), None)
 
 
 def _extract(archive: tarfile.TarFile, home: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
 from inference_bench.cli._effort import EFFORTS, STANDARD
+from inference_bench.provenance.record import Provenance, marked
 from inference_bench.spec import (
     ATTENTIONS,
     COMPILE_MODES,
@@ -38,6 +39,16 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     _add_parameters(parser)
     _add_effort(parser)
     _add_output(parser)
+    _add_marks(parser)
+
+
+def marks_of(args: argparse.Namespace) -> Provenance:
+    """Return label, note and tags.
+
+    Raises:
+        InvalidValueError: a label or tag that is not allowed.
+    """
+    return marked(args.label or "", args.note, args.tag)
 
 
 def read_run_options(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
@@ -265,3 +276,25 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--quiet", action="store_true", help="print warnings only, no progress")
     group.add_argument("--log-json", action="store_true", help="print progress as one JSON object per line")
+
+
+def _add_marks(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "marks", "stored with the run, shown in reports, and columns of results.csv; the commit is stored anyway"
+    )
+    group.add_argument(
+        "--label",
+        metavar="NAME",
+        type=values.label,
+        help="name of the run: `report NAME` and `compare NAME …` find it by that; use each name once",
+    )
+    group.add_argument("--note", metavar="TEXT", default="", help="why it was measured; the report shows it")
+    group.add_argument(
+        "--tag",
+        metavar="KEY=VALUE",
+        action="append",
+        type=values.tag,
+        default=[],
+        help="a fact, such as pull=123, that several runs may share: `compare tag:pull=122 tag:pull=123`; may be "
+        "repeated",
+    )

@@ -35,6 +35,9 @@ _OPTIONS = {
     "isolation": "--isolation",
     "output": "--output",
     "format": "--format",
+    "label": "--label",
+    "note": "--note",
+    "tags": "--tag",
 }
 _EFFORTS = ("quick", "thorough")
 _LIMITS = {
@@ -48,7 +51,7 @@ _LIMITS = {
 }
 """Key → option; times are in seconds, as there."""
 
-_REPEATED = ("models_dirs", "benchmarks_dirs")
+_REPEATED = ("models_dirs", "benchmarks_dirs", "label", "note", "tags")
 """Keys whose option takes one value at a time; the value may contain a comma."""
 
 _INSTEAD = {"model": "all", "all": "model", "suite": "benchmark", "benchmark": "suite"}

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
+from inference_bench.provenance.record import marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,20 @@ def axis(text: str) -> tuple[str, tuple[int | str, ...]]:
         raise InvalidValueError("axis", text, "name=value or name=value,value")
     words = _words(f"axis {name}", values)
     return name, tuple(value for word in words for value in _axis_values(name, word))
+
+
+def label(text: str) -> str:
+    """Read the label of a run."""
+    if not text:
+        raise InvalidValueError("label", text, "a name")
+    return marked(label=text).label
+
+
+def tag(text: str) -> tuple[str, str]:
+    """Read ``key=value``."""
+    key, _, value = text.partition("=")
+    marked(tags=[(key, value)])
+    return key, value
 
 
 def _axis_values(name: str, word: str) -> tuple[int | str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command, Parser
 from inference_bench.cli._comparison import known_noise, write_comparison
-from inference_bench.cli._run_options import add_loading_ahead, add_run_options, read_run_options
+from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of, read_run_options
 
 if TYPE_CHECKING:
     import argparse
@@ -80,6 +80,7 @@ def _measure(args: argparse.Namespace) -> OverlapCheck | None:
             models_dirs=args.models_dir,
             benchmarks_dirs=args.benchmarks_dir,
             noise=known_noise(),
+            marks=marks_of(args),
             progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )

@@ -12,7 +12,7 @@ from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command, Parser
 from inference_bench.cli._effort import STANDARD
 from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, compare_variants
-from inference_bench.cli._run_options import add_loading_ahead, add_run_options, read_run_options
+from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of, read_run_options
 from inference_bench.errors import InvalidValueError
 from inference_bench.text import one_line
 
@@ -46,6 +46,7 @@ class RunCommand(Command):
         ("--weights random --scale reduced", "try it out without a download"),
         ("--spec examples/specs/dtype.toml", "read the request from a file"),
         ("--format json > results.json", "for another program"),
+        ("--label nightly --tag pull=123", "name the run: `report nightly`, `compare tag:pull=122 nightly`"),
         ("--ab dtype=float32 dtype=bfloat16", "variants, interleaved: the same as the command `ab`"),
         ("--resume benchmark_results/<run>", "continue an interrupted run"),
     )
@@ -146,6 +147,7 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
             models_dirs=args.models_dir,
             benchmarks_dirs=args.benchmarks_dir,
             force=args.force,
+            marks=marks_of(args),
             progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )

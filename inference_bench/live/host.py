@@ -5,18 +5,28 @@ A part of what ``inference_bench.machine`` describes: live imports nothing of th
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import sysconfig
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.units import GIB
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _PACKAGES = ("inference-bench", "torch", "transformers", "tokenizers", "safetensors", "accelerate", "numpy")
 _ROOT = Path("/")
 
 
-def describe_host(root: Path = _ROOT) -> dict[str, dict[str, object]]:
-    """Return the sections system, cpu, memory, load, python and packages.
+def describe_host(root: Path = _ROOT) -> dict[str, object]:
+    """Return the sections system, cpu, memory, load, python and packages, and the fingerprint of the hardware.
+
+    The fingerprint is made of fewer facts than a benchmark's: equal hardware shares it among live runs only.
 
     Args:
         root: folder of ``proc`` and ``sys``.
@@ -28,7 +38,6 @@ def describe_host(root: Path = _ROOT) -> dict[str, dict[str, object]]:
             "system": uname.system,
             "kernel": uname.release,
             "architecture": uname.machine,
-            "host": uname.node,
             "hypervisor": "unknown hypervisor" if "hypervisor" in cpu.get("flags", "").split() else None,
         },
         "cpu": {
@@ -50,10 +59,23 @@ def describe_host(root: Path = _ROOT) -> dict[str, dict[str, object]]:
         },
         "packages": {name: _version(name) for name in _PACKAGES},
     }
-    return {
+    known = {
         name: {fact: value for fact, value in section.items() if value is not None}
         for name, section in sections.items()
     }
+    return {**known, "fingerprint": _fingerprint(known, cpu.get("flags", ""))}
+
+
+def _fingerprint(sections: Mapping[str, Mapping[str, object]], flags: str) -> str:
+    """Return a digest of the hardware facts that survive a reboot and an update."""
+    total_bytes = sections["memory"].get("total_bytes")
+    facts = [
+        [sections["system"].get(name) for name in ("system", "architecture", "hypervisor")],
+        [sections["cpu"].get(name) for name in ("model", "logical")],
+        flags,
+        round((total_bytes if isinstance(total_bytes, int) else 0) / GIB),
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
 def _text(path: Path) -> str | None:

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from inference_bench.analysis.trust.case import judged
 from inference_bench.live.exporter import Exporter
 from inference_bench.live.host import describe_host
 from inference_bench.plan import Case
+from inference_bench.provenance.reading import describe_server
 from inference_bench.result import BenchmarkResult, RunRecord, Samples, Stage, Status
 from inference_bench.results.run_folder import create_run_folder
 from inference_bench.results.sink import open_sinks
@@ -23,6 +25,7 @@ from inference_bench.spec import Setup
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
+    from inference_bench.provenance.record import Provenance
 
 _UNCONVERGED = "live traffic has no stopping rule"
 _MOST_OPEN = 4_096
@@ -62,10 +65,19 @@ class ParquetExporter(Exporter):
         self._case = Case(model, "live", setup or Setup())
         asked_for = f"asked for: {setup.weights}" if setup else "as the server loaded them"
         self._weights = {"source": "live", "label": asked_for}
-        self._host = describe_host()
         self._keep = keep
         self._open: dict[int, _Generation] = {}
         self._open_pid = os.getpid()
+
+    @cached_property
+    def _host(self) -> dict[str, object]:
+        """The machine and the software, read when the first folder is written."""
+        return describe_host()
+
+    @cached_property
+    def _provenance(self) -> Provenance:
+        """Commit of the folder that the server runs in, command line and host."""
+        return describe_server()
 
     def export(self, batches: list[_native.SpanRecords]) -> None:
         """Write one folder with the generations that ended in these batches."""
@@ -126,6 +138,7 @@ class ParquetExporter(Exporter):
             clock=_native.clock_describe(),
             cases=cases,
             finished=True,
+            provenance=self._provenance,
         )
         sinks = open_sinks(folder)
         sinks.begin(record)

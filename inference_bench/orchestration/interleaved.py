@@ -22,6 +22,8 @@ from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
 from inference_bench.orchestration.turn_order import turn_order
+from inference_bench.provenance.reading import ProvenanceReading
+from inference_bench.provenance.record import Provenance
 from inference_bench.result import BenchmarkResult
 from inference_bench.results.noise_store import Noise
 from inference_bench.results.pairing import write_pairing
@@ -41,6 +43,7 @@ class Variant:
         environment: variables that this side's workers inherit.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
+        provenance: label, note and tags, and the commit if the folders are copies of a revision.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Variant:
     environment: Mapping[str, str] = field(default_factory=dict)
     models_dirs: tuple[Path, ...] = ()
     benchmarks_dirs: tuple[Path, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +115,16 @@ async def measure_interleaved(
     progress = Harmless(progress or Progress())
     folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-ab"
     variants = [replace(variant, spec=_alone(variant.spec)) for variant in variants]
+    readings = [ProvenanceReading(of.provenance, [*of.models_dirs, *of.benchmarks_dirs]) for of in variants]
     prepared = [prepare(of.spec, of.models_dirs, of.benchmarks_dirs) for of in variants]
     async with AsyncExitStack() as stack:
         turns: list[_Turn] = []
-        for variant, ready in zip(variants, prepared, strict=True):
+        for variant, ready, reading in zip(variants, prepared, readings, strict=True):
             run_folder = create_run_folder(folder)
             stack.enter_context(locked(run_folder))
             watcher = _Watcher(progress) if not turns else Progress()
-            session = await stack.enter_async_context(Session(variant.spec, ready, run_folder, watcher))
+            session = Session(variant.spec, ready, run_folder, watcher, reading.result())
+            await stack.enter_async_context(session)
             results = await stack.enter_async_context(aclosing(session.measure_plan()))
             turns.append(_Turn(variant, session, results, ready.plan.runs))
         with stopped_by_signals(*(turn.session.stop_after_case for turn in turns), enabled=handle_signals):

@@ -19,6 +19,7 @@ from statistics import median
 from inference_bench._native import now_ns
 from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.run import run_benchmarks
+from inference_bench.provenance.record import Provenance
 from inference_bench.results.noise_store import Noise
 from inference_bench.results.run import Run
 from inference_bench.results.run_comparison import ComparisonOptions, RunComparison, RunSide, compare_runs
@@ -100,6 +101,7 @@ async def check_overlap(
     models_dirs: Sequence[Path] = (),
     benchmarks_dirs: Sequence[Path] = (),
     noise: Noise | None = None,
+    marks: Provenance | None = None,
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> OverlapCheck | None:
@@ -112,6 +114,7 @@ async def check_overlap(
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
         noise: the A/A floors of this machine, or None if unknown.
+        marks: label, note and tags of all runs.
         progress: is told which sweep begins, and warnings.
         handle_signals: on SIGINT finish the present case and stop; main thread only.
 
@@ -133,6 +136,7 @@ async def check_overlap(
             output=folder,
             models_dirs=models_dirs,
             benchmarks_dirs=benchmarks_dirs,
+            marks=marks,
             progress=_Warner(progress),
             handle_signals=handle_signals,
         )

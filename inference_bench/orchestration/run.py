@@ -15,6 +15,8 @@ from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
+from inference_bench.provenance.reading import ProvenanceReading
+from inference_bench.provenance.record import Provenance
 from inference_bench.results.run import Run, load_run
 from inference_bench.results.run_folder import RECORD, create_run_folder, locked
 from inference_bench.results.serialization import spec_from_plain
@@ -48,6 +50,7 @@ async def run_benchmarks(
     models_dirs: Sequence[Path] = (),
     benchmarks_dirs: Sequence[Path] = (),
     force: bool = False,
+    marks: Provenance | None = None,
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> RunOutcome:
@@ -59,15 +62,18 @@ async def run_benchmarks(
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
         force: load models although their weights seem not to fit into memory.
+        marks: label, note and tags of the run, as ``marked`` returns them.
         progress: is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
+    reading = ProvenanceReading(marks or Provenance(), [*models_dirs, *benchmarks_dirs])
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
     folder = create_run_folder(output)
-    return await _carry_out(Session(spec, prepared, folder, progress or Progress(), force=force), handle_signals)
+    session = Session(spec, prepared, folder, progress or Progress(), reading.result(), force=force)
+    return await _carry_out(session, handle_signals)
 
 
 async def resume_run(
@@ -97,9 +103,11 @@ async def resume_run(
         UsageError: the run cannot be resumed; nothing was measured.
     """
     former = load_run(folder)
+    reading = ProvenanceReading(Provenance(), [*models_dirs, *benchmarks_dirs])
     spec = spec_from_plain(former.record.spec, folder / RECORD)
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
-    session = Session(spec, prepared, folder, progress or Progress(), former, retry_failed=retry_failed, force=force)
+    of = progress or Progress(), reading.result(), former
+    session = Session(spec, prepared, folder, *of, retry_failed=retry_failed, force=force)
     session.check_environment(force=force)
     return await _carry_out(session, handle_signals)
 

@@ -31,6 +31,7 @@ from inference_bench.orchestration.worker_calls import LoadFailedError, measure
 from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.orchestration.workers import Workers
 from inference_bench.plan import Case
+from inference_bench.provenance.record import Provenance, code_change
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
 from inference_bench.results.run import Run
 from inference_bench.results.sink import open_sinks
@@ -52,6 +53,7 @@ class Session:
         prepared: its plan and its plugins.
         folder: where results go.
         progress: is told what happens.
+        provenance: where the run comes from; a resumed run keeps its own.
         former: this run as an earlier process left it.
         retry_failed: whether cases that failed in it are measured again.
         force: whether models are loaded although their weights seem not to fit into memory.
@@ -67,6 +69,7 @@ class Session:
         prepared: Prepared,
         folder: Path,
         progress: Progress,
+        provenance: Provenance,
         former: Run | None = None,
         *,
         retry_failed: bool = False,
@@ -81,7 +84,7 @@ class Session:
         self._interruption = Interruption()
         self._sink = open_sinks(folder)
         done = {} if former is None else done_cases(former, prepared.plan, retry_failed=retry_failed)
-        self._record = _record_of(spec, prepared, folder, former, done)
+        self._record = _record_of(spec, prepared, folder, former, done, provenance)
         self._jobs = jobs_of(prepared.plan, done)
         is_inline = spec.isolation == "inline"
         notes = [_INLINE] if is_inline else []
@@ -283,14 +286,19 @@ class Session:
         return self._end(case, job)
 
 
-def _record_of(spec: Spec, prepared: Prepared, folder: Path, former: Run | None, done: dict[str, str]) -> RunRecord:
+def _record_of(
+    spec: Spec, prepared: Prepared, folder: Path, former: Run | None, done: dict[str, str], provenance: Provenance
+) -> RunRecord:
     """Return what is known of a run before it begins."""
     environment = describe_environment()
     environment["warnings"] = environment_warnings(environment, max(setup.threads for setup in spec.setups))
+    if former and (changed := code_change(former.record.provenance, provenance)):
+        environment["warnings"].append(f"resumed although the code has changed: {changed}")
     return RunRecord(
         id=folder.name,
         created_utc=former.record.created_utc if former else datetime.now(UTC).isoformat(timespec="seconds"),
         spec=asdict(spec),
         environment=environment,
         cases=tuple({"id": c.id, "slug": c.slug, "status": done.get(c.id, "pending")} for c in prepared.plan.cases),
+        provenance=former.record.provenance if former else provenance,
     )

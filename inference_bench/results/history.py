@@ -13,6 +13,7 @@ from inference_bench.result import Status
 
 if TYPE_CHECKING:
     from inference_bench.plan import Case
+    from inference_bench.provenance.record import CodeState
     from inference_bench.result import BenchmarkResult, Estimate
     from inference_bench.results.run import Run
 
@@ -25,11 +26,15 @@ class Point:
         run: name of the run.
         created_utc: when it began.
         figure: the median, or the score.
+        code: state of the measured code; None if unknown.
+        label: name that the user gave to the run, or empty.
     """
 
     run: str
     created_utc: str
     figure: Estimate
+    code: CodeState | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,18 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
             cases[case_id] = result.case
             for summary in result.summaries:
                 if (everything or _is_headline(summary.metric, result)) and summary.headline.value is not None:
-                    point = Point(run.record.id, run.record.created_utc, summary.headline)
+                    point = _point(run, summary.headline)
                     found.setdefault((case_id, summary.metric, summary.phase), []).append(point)
     return [
         _track(cases[case_id], metric, phase, points)
         for (case_id, metric, phase), points in found.items()
         if len(points) > 1
     ]
+
+
+def _point(run: Run, figure: Estimate) -> Point:
+    record = run.record
+    return Point(record.id, record.created_utc, figure, record.provenance.code, record.provenance.label)
 
 
 def _is_headline(metric: str, result: BenchmarkResult) -> bool:

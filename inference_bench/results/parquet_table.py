@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.columns import CASE_ID, Column, Columns, Kind, columns_of, columns_of_file
+from inference_bench.columns import CASE_ID, RUN_COLUMNS, Column, Columns, Kind, columns_of, columns_of_file
 from inference_bench.errors import RunFormatError
 from inference_bench.results.reading import ADVICE
 from inference_bench.results.schema_version import check_version
@@ -21,12 +21,22 @@ VERSION = "inference_bench.schema_version"
 """Key of the schema's metadata."""
 
 
-def to_arrow(columns: Columns, case_id: str, metadata: Mapping[str, str]) -> pa.Table:
-    """Return columns as an Arrow table; a missing value becomes null, so that no average includes it."""
+def to_arrow(
+    columns: Columns, case_id: str, metadata: Mapping[str, str], of_run: Mapping[str, str | int | None] | None = None
+) -> pa.Table:
+    """Return columns as an Arrow table; a missing value becomes null, so that no average includes it.
+
+    Args:
+        columns: of one case.
+        case_id: id of the case.
+        metadata: of the schema.
+        of_run: values of ``RUN_COLUMNS`` by name; null where it has none.
+    """
     import pyarrow as pa
 
     arrays = {each.name: _array(getattr(columns, each.name), each) for each in columns_of(type(columns))}
-    found = pa.table({CASE_ID.name: _constant(case_id, len(columns)), **arrays})
+    of_all = {each.name: _constant((of_run or {}).get(each.name), len(columns), each) for each in RUN_COLUMNS}
+    found = pa.table({CASE_ID.name: _constant(case_id, len(columns), CASE_ID), **arrays, **of_all})
     return found.replace_schema_metadata(dict(metadata))
 
 
@@ -117,8 +127,12 @@ def _array(values: NDArray[np.generic], column: Column) -> pa.Array:
     return array.dictionary_encode() if column.kind is Kind.WORD else array
 
 
-def _constant(word: str, length: int) -> pa.Array:
-    """Return one word in every row; it takes a few bytes per file."""
+def _constant(value: str | int | None, length: int, column: Column) -> pa.Array:
+    """Return one value in every row; a word takes a few bytes per file."""
     import pyarrow as pa
 
-    return pa.DictionaryArray.from_arrays(pa.array([0] * length, pa.int32()), pa.array([word], pa.string()))
+    kind = pa.type_for_alias(column.kind.stored)
+    if column.kind is not Kind.WORD:
+        return pa.repeat(pa.scalar(value, kind), length)
+    places = pa.array([None if value is None else 0] * length, pa.int32())
+    return pa.DictionaryArray.from_arrays(places, pa.array([] if value is None else [value], kind))

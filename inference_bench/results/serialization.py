@@ -11,6 +11,7 @@ from typing import Any
 from inference_bench.grade import Finding, Grade
 from inference_bench.metrics import better_of, unit_of
 from inference_bench.plan import Case
+from inference_bench.provenance.record import Provenance
 from inference_bench.result import BenchmarkResult, RunRecord, Summary
 from inference_bench.results.documents import CaseEntry, FindingEntry, RecordDocument, ResultEntry, TrustEntry
 from inference_bench.results.reading import read_as
@@ -139,6 +140,16 @@ def _grade_from_plain(data: TrustEntry | None) -> Grade | None:
         return None
     rules, reasons = data.get("rules"), data.get("reasons")
     return None if rules is None or reasons is None else Grade(data["grade"], tuple(reasons), rules)
+
+
+def run_cells(provenance: Provenance) -> dict[str, str | int | None]:
+    """Return the values of ``RUN_COLUMNS`` by name; None where unknown."""
+    code = provenance.code
+    return {
+        "commit": plain(code.commit) if code else None,
+        "changed_files": code.changed_files if code else None,
+        "label": plain(provenance.label) or None,
+    }
 
 
 def record_to_plain(record: RunRecord) -> dict[str, object]:

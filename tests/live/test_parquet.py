@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +68,13 @@ def test_a_folder_names_its_machine_and_claims_no_stopping_rule(profiler, genera
     (folder,) = tmp_path.iterdir()
     run = load_run(folder)
     environment = run.record.environment
-    assert environment["system"]["host"] == platform.node()
+    assert environment["fingerprint"]
+    provenance = run.record.provenance
+    assert provenance.host == platform.node()
+    assert provenance.argv[-1] == sys.orig_argv[-1]
+    if (Path.cwd() / ".git").exists():
+        head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        assert provenance.code.commit == head.stdout.strip()
     assert environment["cpu"]["affinity"] == sorted(os.sched_getaffinity(0))
     assert environment["python"]["version"] == platform.python_version()
     assert environment["packages"]["numpy"] == version("numpy")

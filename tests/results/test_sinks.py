@@ -314,6 +314,9 @@ def test_parquet_schema(folder, sink):
         "value": "int64",
         "loader": word,
         "interference": word,
+        "commit": word,
+        "changed_files": "int32",
+        "label": word,
     }
     types = {field.name: str(field.type) for field in run.memory(SHORT.id).schema}
     assert types == {
@@ -324,6 +327,9 @@ def test_parquet_schema(folder, sink):
         "rss_bytes": "int64",
         "cgroup_bytes": "int64",
         "probe_cost_ns": "int64",
+        "commit": word,
+        "changed_files": "int32",
+        "label": word,
     }
 
 

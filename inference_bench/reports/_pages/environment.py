@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from inference_bench.metrics import title_of, unit_of
@@ -10,6 +12,7 @@ from inference_bench.reports._pages.document import Cell, Column, Table
 from inference_bench.units import format_value
 
 if TYPE_CHECKING:
+    from inference_bench.provenance.record import Provenance
     from inference_bench.result import RunRecord
 
 
@@ -20,9 +23,25 @@ def tables(record: RunRecord) -> list[Table]:
 
 
 def _groups(record: RunRecord) -> Iterator[tuple[str, Mapping[str, object]]]:
+    yield "Provenance", _provenance(record.provenance)
     yield "Clock", record.clock
     yield "Loading ahead", record.overlap
     yield "Machine and software", record.environment
+
+
+def _provenance(provenance: Provenance) -> dict[str, object]:
+    """Return what is known of where the run comes from."""
+    states = {"measured code": provenance.code, "inference_bench": provenance.tool}
+    code = {name: _known(asdict(state)) for name, state in states.items() if state}
+    return {**code, **_known({"command": shlex.join(provenance.argv), **_others(provenance)})}
+
+
+def _others(provenance: Provenance) -> dict[str, object]:
+    return {name: getattr(provenance, name) for name in ("host", "label", "note", "tags")}
+
+
+def _known(facts: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in facts.items() if value not in (None, "", {})}
 
 
 def _floor(record: RunRecord) -> Table:

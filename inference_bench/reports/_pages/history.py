@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.analysis.change_points import LEAST
 from inference_bench.metrics import METRICS, Better, Statistic, statistic_of, title_of, unit_of
-from inference_bench.reports._pages.document import EMPTY, Block, Cell, Column, Page, Table, Tone
+from inference_bench.reports._pages.document import EMPTY, NO_FIGURE, Block, Cell, Column, Page, Table, Tone
 from inference_bench.spec import Setup
 from inference_bench.units import counted, format_value
 
@@ -15,17 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.plan import Case
-    from inference_bench.results.history import Track
+    from inference_bench.results.history import Point, Track
 
 
 def _columns(track: Track) -> tuple[Column, ...]:
     return (
         Column("run"),
-        Column("begun (UTC)"),
+        Column("begun (UTC)", spare=2),
+        *([Column("commit")] if _has_commits(track) else []),
         Column((statistic_of(track.metric) or Statistic.MEDIAN).value, numeric=True),
         Column("interval", numeric=True, spare=1),
         Column("change"),
     )
+
+
+def _has_commits(track: Track) -> bool:
+    return any(point.code for point in track.points)
 
 
 def page(tracks: Sequence[Track]) -> Page:
@@ -45,7 +50,8 @@ def page(tracks: Sequence[Track]) -> Page:
         blocks,
         (),
         "A change is a shift between all runs before and all after, of more than 1 %, significant at 95 % over all "
-        f"possible places; it needs {LEAST} runs on each side. figure and interval are those of each run.",
+        f"possible places; it needs {LEAST} runs on each side. figure and interval are those of each run."
+        + (" + behind a commit: files differed from it." if any(map(_has_commits, tracks)) else ""),
     )
 
 
@@ -81,8 +87,9 @@ def _table(track: Track, of_case: Sequence[Track]) -> Table:
         interval = "–" if figure.low is None else f"[{text(figure.low)}, {text(figure.high)}]"
         rows.append(
             (
-                Cell(point.run),
+                Cell(f"{point.run} ({point.label})" if point.label else point.run),
                 Cell(point.created_utc.replace("T", " ")[:16]),
+                *([_commit(point)] if _has_commits(track) else []),
                 Cell(text(figure.value), Tone.STRONG),
                 Cell(interval),
                 _change(track, place),
@@ -94,6 +101,12 @@ def _table(track: Track, of_case: Sequence[Track]) -> Table:
     return Table(name, _columns(track), (tuple(rows),), (track.case.id,))
 
 
+def _commit(point: Point) -> Cell:
+    """Return the commit; a plus marks files that differed from it."""
+    code = point.code
+    return NO_FIGURE if code is None else Cell(code.short + "+" * bool(code.changed_files))
+
+
 def _change(track: Track, place: int) -> Cell:
     if place not in track.changes:
         return EMPTY
@@ -101,7 +114,18 @@ def _change(track: Track, place: int) -> Cell:
     better = METRICS[track.metric].better if track.metric in METRICS else Better.LOWER
     improves = (change < 0) == (better is Better.LOWER)
     size = f"{change:+.1%}" if track.relative else _signed(change, unit_of(track.metric) or "")
-    return Cell(f"{size} from here on: {'better' if improves else 'WORSE'}", Tone.GOOD if improves else Tone.ALARM)
+    where = _between(track.points[place - 1], track.points[place])
+    return Cell(
+        f"{size} from here on: {'better' if improves else 'WORSE'}{where}", Tone.GOOD if improves else Tone.ALARM
+    )
+
+
+def _between(before: Point, after: Point) -> str:
+    """Return the commits around a change, in words; empty if one is unknown or both are the same."""
+    cells = _commit(before).text, _commit(after).text
+    if before.code is None or after.code is None or before.code == after.code:
+        return ""
+    return f" (between {cells[0]} and {cells[1]})"
 
 
 def _signed(change: float, unit: str) -> str:

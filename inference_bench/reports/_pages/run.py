@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from inference_bench.grade import Grade
     from inference_bench.plan import Case
+    from inference_bench.provenance.record import Provenance
     from inference_bench.results.run import Run
 
 RANDOM = "RANDOM WEIGHTS, NOT TRAINED"
@@ -45,8 +46,20 @@ def page(run: Run) -> Page:
 def _run_lines(run: Run) -> Iterator[Cell]:
     created = run.record.created_utc.replace("T", " ")[:19]
     yield Cell(" · ".join((f"Run {run.record.id}", f"{created} UTC", *_machine(run.record.environment))), Tone.QUIET)
+    yield from provenance_lines(run.record.provenance)
     if not run.record.finished:
         yield Cell("This run is unfinished: some planned cases were not measured.", Tone.WARNING)
+
+
+def provenance_lines(provenance: Provenance) -> Iterator[Cell]:
+    """Yield the commit and the user's marks, and their note, where there are any."""
+    tags = (f"{name} {value}" for name, value in provenance.tags.items())
+    marks = [*([f"label {provenance.label}"] if provenance.label else []), *tags]
+    code = [provenance.code.text] if provenance.code else []
+    if code or marks:
+        yield Cell(" · ".join((*code, *marks)), Tone.QUIET)
+    if provenance.note:
+        yield Cell(f"note: {provenance.note}", Tone.QUIET)
 
 
 def _machine(environment: Mapping[str, Mapping[str, object]]) -> Iterator[str]:

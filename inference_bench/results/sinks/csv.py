@@ -6,20 +6,21 @@ import csv
 import io
 from typing import TYPE_CHECKING, TextIO
 
+from inference_bench.columns import RUN_COLUMNS
 from inference_bench.metrics import QUANTILES, better_of, unit_of
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord, Summary
 from inference_bench.results.atomic_file import write_atomically
 from inference_bench.results.run import load_run
 from inference_bench.results.run_folder import RECORD, SUMMARIES
-from inference_bench.results.serialization import plain
+from inference_bench.results.serialization import plain, run_cells
 from inference_bench.results.sink import Sink
 from inference_bench.text import one_line, spreadsheet_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-AXIS_PREFIX = "axis_"
-"""Distinguishes an axis named ``n`` or ``threads`` from the column of that name."""
+AXIS_PREFIX, TAG_PREFIX = "axis_", "tag_"
+"""Distinguish an axis or a tag named ``n`` or ``threads`` from the column of that name."""
 
 _CASE = (
     "schema_version",
@@ -49,6 +50,7 @@ _TRUST = (
     "stop_reason",
 )
 _GRADE = ("grade",)
+_RUN = tuple(column.name for column in RUN_COLUMNS)
 _TEXT = ("notes", "failure")
 
 
@@ -88,9 +90,12 @@ def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, objec
 def write_table(stream: TextIO, table: Iterable[Mapping[str, object]]) -> None:
     """Write rows under the union of their columns; a missing cell is empty."""
     table = list(table)
-    axes = dict.fromkeys(name for row in table for name in row if name.startswith(AXIS_PREFIX))
+    axes, tags = (
+        dict.fromkeys(name for row in table for name in row if name.startswith(prefix))
+        for prefix in (AXIS_PREFIX, TAG_PREFIX)
+    )
     quantiles = [name for quantile in QUANTILES for name in _quantile_columns(quantile)]
-    columns = [*_CASE, *_WEIGHTS, *axes, *_METRIC, *_SCORE, *quantiles, *_TRUST, *_GRADE, *_TEXT]
+    columns = [*_CASE, *_WEIGHTS, *axes, *_METRIC, *_SCORE, *quantiles, *_TRUST, *_GRADE, *_RUN, *tags, *_TEXT]
     writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
@@ -117,6 +122,8 @@ def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, object]
         "trained": plain(weights.get("trained")),
         **{AXIS_PREFIX + one_line(name): plain(value) for name, value in case.parameters.items()},
         "status": result.status.value,
+        **run_cells(record.provenance),
+        **{TAG_PREFIX + one_line(name): plain(value) for name, value in record.provenance.tags.items()},
     }
 
 

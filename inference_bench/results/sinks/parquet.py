@@ -9,7 +9,7 @@ from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
 from inference_bench.results.atomic_file import write_atomically
 from inference_bench.results.parquet_table import VERSION, encode, to_arrow
 from inference_bench.results.run_folder import table_file
-from inference_bench.results.serialization import case_to_plain, plain
+from inference_bench.results.serialization import case_to_plain, plain, run_cells
 from inference_bench.results.sink import Sink
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ class ParquetSink(Sink):
 
     def write(self, result: BenchmarkResult, record: RunRecord) -> None:
         """Write each table that the case has; a file without data any more is deleted at the end of the run."""
-        metadata = _metadata(result.case, record)
+        metadata, of_run = _metadata(result.case, record), run_cells(record.provenance)
         for name in TABLES:
             path, columns = self.folder / table_file(name, result.case), getattr(result, name)
             if columns is None:
                 self._stale.add(path)
             else:
-                write_atomically(path, encode(to_arrow(columns, result.case.id, metadata)))
+                write_atomically(path, encode(to_arrow(columns, result.case.id, metadata, of_run)))
                 self._stale.discard(path)
 
     def finish(self, record: RunRecord) -> None:

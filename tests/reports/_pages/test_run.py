@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from inference_bench.provenance.record import CodeState, Provenance
 from inference_bench.result import BenchmarkResult, Failure, Status
 from tests.report_parts import RANDOM, RECORD, case, render, speed, summary, words
 from tests.reports.conftest import PEOPLE
@@ -40,6 +41,16 @@ def test_unfinished_run_names_what_is_missing(name):
 
     assert "some planned cases were not measured" in text
     assert "tiny-missing" in text
+
+
+def test_the_head_tells_commit_and_marks(name):
+    code = CodeState("1a2b3c4" + "0" * 33, "main", "repository", 2)
+    provenance = Provenance(code, label="nightly", note="is *this* faster?", tags={"pull": "123"})
+    text = words(render(name, speed(), record=replace(RECORD, provenance=provenance)))
+
+    assert "commit 1a2b3c4 (2 files changed) · label nightly · pull 123" in text
+    assert "is" in text and "faster?" in text
+    assert "commit" not in words(render(name, speed()))
 
 
 def test_a_failed_case_keeps_the_figures_of_its_earlier_runs(name):
