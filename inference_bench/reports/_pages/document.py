@@ -101,7 +101,8 @@ class Table:
 
         The first row of a section stays: it names the case.
         """
-        keep = [place for place in range(len(self.columns)) if place not in set(left_out)]
+        hidden = set(left_out)
+        keep = [place for place in range(len(self.columns)) if place not in hidden]
         figures = [place for place in keep if self.columns[place].figure]
         return replace(
             self,

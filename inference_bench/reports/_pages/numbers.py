@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 from inference_bench.metrics import Statistic, statistic_of, unit_of
-from inference_bench.result import Estimate, Summary
+from inference_bench.result import BenchmarkResult, Estimate, Summary
 from inference_bench.units import GIB, KIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US, SMALL, scientific
 
 Step = tuple[int, str]
@@ -47,7 +47,7 @@ class Numbers:
         if value is None:
             return "–"
         scaled = value / self.divisor
-        return scientific(scaled) if self.is_small and value else f"{scaled:,.{self.decimals}f}"
+        return scientific(scaled) if self.is_small and value else f"{scaled:,.{self.decimals if value else 0}f}"
 
     def with_unit(self, value: float | None) -> str:
         """Return a figure with its unit."""
@@ -135,3 +135,9 @@ def _step(value: float, unit: str | None) -> Step:
 
 def _exponent(scaled: float) -> int:
     return floor(log10(scaled)) if scaled > 0 else _DIGITS - 1
+
+
+def level_of(results: Iterable[BenchmarkResult]) -> str:
+    """Return the confidence levels of the intervals, as per cent; empty if there is no summary."""
+    levels = sorted({summary.level for result in results for summary in result.summaries})
+    return " / ".join(f"{100 * level:.4g} %" for level in levels)

@@ -9,8 +9,9 @@ from inference_bench.plan import NO_MODEL
 from inference_bench.reports._pages.case_names import first_few
 from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Table, Tone
 from inference_bench.reports._pages.findings import TONES
+from inference_bench.reports._pages.parameters import benchmark_words, constants, parameters_words
 from inference_bench.reports._pages.setup_cells import cells_of, note_of
-from inference_bench.reports._pages.setup_rows import constants, parameter_words, rows_of
+from inference_bench.reports._pages.setup_rows import rows_of
 from inference_bench.reports._pages.setups import Key, Names, key_of, setups_of
 from inference_bench.result import Status
 
@@ -125,11 +126,9 @@ def _failures(names: Names, keys: Sequence[Key], results: Sequence[BenchmarkResu
 def _legend(baseline: str, rows: Sequence[Row], results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
     yield from (Cell(text, Tone.QUIET) for text in _explanations(baseline, rows))
     for benchmark in dict.fromkeys(row.benchmark for row in rows):
-        fixed = constants([result for result in results if result.case.benchmark == benchmark])
+        fixed = constants([result.case for result in results if result.case.benchmark == benchmark])
         if fixed:
-            words = ", ".join(parameter_words(name, value) for name, value in fixed.items())
-            name = benchmark.replace("_", " ")
-            yield Cell(f"{name[:1].upper()}{name[1:]}: {words}", Tone.QUIET)
+            yield Cell(f"{benchmark_words(benchmark)}: {parameters_words(fixed)}", Tone.QUIET)
 
 
 def _explanations(baseline: str, rows: Sequence[Row]) -> Iterator[str]:

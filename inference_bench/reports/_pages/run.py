@@ -1,35 +1,31 @@
 """The page of a run: one block per model and set-up, one table per benchmark, then remarks.
 
-Nothing here knows a metric or a benchmark by name. The shape of a table follows from its summaries: where a metric
-appears in several phases (memory), phases are rows and metrics are columns; otherwise each metric is a row.
+Nothing here knows a metric or a benchmark by name.
 """
 
 from __future__ import annotations
 
-from itertools import chain, repeat
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.metrics import METRICS, title_of, unit_of
 from inference_bench.reports._pages.case_names import Places
-from inference_bench.reports._pages.document import EMPTY, NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.case_tables import case_table
+from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Tone
 from inference_bench.reports._pages.doubts import doubts
-from inference_bench.reports._pages.findings import TONES
-from inference_bench.reports._pages.numbers import Numbers, figure_heading, numbers_of
+from inference_bench.reports._pages.numbers import figure_heading, level_of
 from inference_bench.reports._pages.overview import overview
-from inference_bench.result import BenchmarkResult, Status, Summary
+from inference_bench.reports._pages.parameters import benchmark_words
+from inference_bench.result import BenchmarkResult, Status
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from inference_bench.grade import Grade
     from inference_bench.plan import Case
     from inference_bench.provenance.record import Provenance
     from inference_bench.results.run import Run
 
 RANDOM = "RANDOM WEIGHTS, NOT TRAINED"
-
-Row = tuple[Cell, ...]
 
 
 def page(run: Run) -> Page:
@@ -84,7 +80,7 @@ def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
         for result in members:
             benchmarks.setdefault(result.case.benchmark, []).append(result)
         lines = [*_weights_lines(members), *chain.from_iterable(map(_inapplicable, benchmarks.values()))]
-        tables = (_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
+        tables = (case_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
         yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables))
 
 
@@ -93,7 +89,7 @@ def _inapplicable(results: Sequence[BenchmarkResult]) -> list[Cell]:
     if any(result.status is not Status.NOT_APPLICABLE for result in results):
         return []
     causes = dict.fromkeys(result.failure.cause for result in results if result.failure)
-    return [Cell(f"{_words(results[0].case.benchmark)}: not applicable: {'; '.join(causes)}", Tone.QUIET)]
+    return [Cell(f"{benchmark_words(results[0].case.benchmark)}: not applicable: {'; '.join(causes)}", Tone.QUIET)]
 
 
 def _heading(results: Sequence[BenchmarkResult]) -> str:
@@ -143,133 +139,6 @@ def _weights_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
     yield Cell(f"weights: {label}" + (f" · sha256 {str(digest)[:12]}" if digest else ""), Tone.QUIET)
 
 
-def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
-    by_phase = any(len({s.phase for s in group}) > 1 for result in results for group in _by_metric(result).values())
-    axes = list(dict.fromkeys(name for result in results for name in result.case.parameters))
-    axis_columns = tuple(Column(name.replace("_", " "), numeric=True) for name in axes)
-    metrics = _headline_first(dict.fromkeys(s.metric for result in results for s in result.summaries), results)
-    with_phase = not METRICS.keys() >= set(metrics)  # a known metric's formula implies its phase
-    columns = _phase_columns(metrics) if by_phase else tuple(_metric_columns(results, with_phase))
-    sections = []
-    for result in results:
-        rows = list(_phase_rows(result, metrics) if by_phase else _metric_rows(result, metrics, with_phase))
-        if result.status is not Status.OK:
-            rows.append(_status_row(result, len(columns)))
-        blanks = repeat(tuple(EMPTY for _ in axes))
-        heads = chain([_axis_cells(result.case, axes)], blanks)
-        ends = chain([(_grade_cell(result.grade),)], repeat((EMPTY,)))
-        sections.append(tuple(head + row + end for head, row, end in zip(heads, rows, ends, strict=False)))
-    cases = tuple(result.case.id for result in results)
-    return Table(_words(benchmark), (*axis_columns, *columns, Column("grade")), tuple(sections), cases)
-
-
-def _words(benchmark: str) -> str:
-    words = benchmark.replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
-def _by_metric(result: BenchmarkResult) -> dict[str, list[Summary]]:
-    found: dict[str, list[Summary]] = {}
-    for summary in result.summaries:
-        found.setdefault(summary.metric, []).append(summary)
-    return found
-
-
-def _axis_cells(case: Case, axes: Sequence[str]) -> Row:
-    return tuple(Cell(str(case.parameters.get(name, "–"))) for name in axes)
-
-
-def _status_row(result: BenchmarkResult, width: int) -> Row:
-    tone = Tone.ALARM if result.status.is_finding else Tone.QUIET
-    return (Cell(result.status.value.replace("_", " ").upper(), tone), *[EMPTY] * (width - 1))
-
-
-def _metric_columns(results: Sequence[BenchmarkResult], with_phase: bool) -> Iterator[Column]:
-    yield Column("metric")
-    if with_phase:
-        yield Column("phase")
-    yield Column("unit")
-    yield Column(figure_heading(s for result in results for s in result.summaries), numeric=True)
-    yield Column(f"{_level(results)} interval".lstrip(), numeric=True)
-    yield Column("p90", numeric=True, spare=4)
-    yield Column("p99", numeric=True, spare=2)
-    yield Column("cold", numeric=True, spare=3)
-    yield Column("n", numeric=True, spare=1)
-    yield Column("conv.")
-
-
-def _headline_first(metrics: Iterable[str], results: Iterable[BenchmarkResult]) -> list[str]:
-    """Return the headline metrics in the benchmark's order, then the others as they come."""
-    headline = dict.fromkeys(tag for result in results for tag in result.headline)
-    known = list(metrics)
-    return [*(tag for tag in headline if tag in known), *(tag for tag in known if tag not in headline)]
-
-
-def _metric_rows(result: BenchmarkResult, metrics: Sequence[str], with_phase: bool) -> Iterator[Row]:
-    for summary in sorted(result.summaries, key=lambda summary: metrics.index(summary.metric)):
-        numbers, median = numbers_of(summary, unit_of(summary.metric)), summary.headline
-        yield (
-            Cell(title_of(summary.metric)),
-            *([Cell(summary.phase, Tone.QUIET)] if with_phase else []),
-            Cell(numbers.unit),
-            Cell(numbers.quantile(median), Tone.STRONG if median.value is not None else Tone.QUIET),
-            Cell(numbers.interval(median), Tone.PLAIN if median.low is not None else Tone.QUIET),
-            *(_quantile_cell(summary, numbers, name) for name in ("p90", "p99")),
-            Cell(numbers.text(summary.cold)),
-            _n_cell(summary),
-            _converged_cell([summary]),
-        )
-
-
-def _quantile_cell(summary: Summary, numbers: Numbers, name: str) -> Cell:
-    estimate = summary.quantiles.get(name)
-    if estimate is None:
-        return NO_FIGURE
-    return Cell(numbers.quantile(estimate), Tone.QUIET if estimate.value is None else Tone.PLAIN)
-
-
-def _phase_columns(metrics: Sequence[str]) -> tuple[Column, ...]:
-    # A narrow screen keeps the metrics of the table of all models, and of the others the first ones.
-    spare = [0 if metric in METRICS and METRICS[metric].overview else 1 + place for place, metric in enumerate(metrics)]
-    figures = (
-        Column(title_of(metric), numeric=True, spare=n, figure=True) for metric, n in zip(metrics, spare, strict=True)
-    )
-    return Column("phase"), *figures, Column("n", numeric=True), Column("conv.")
-
-
-def _phase_rows(result: BenchmarkResult, metrics: Sequence[str]) -> Iterator[Row]:
-    for phase in dict.fromkeys(summary.phase for summary in result.summaries):
-        found = {summary.metric: summary for summary in result.summaries if summary.phase == phase}
-        figures = (_figure(found[metric]) if metric in found else NO_FIGURE for metric in metrics)
-        smallest = min(found.values(), key=lambda summary: summary.n)
-        yield Cell(phase or "whole"), *figures, _n_cell(smallest), _converged_cell(list(found.values()))
-
-
-def _figure(summary: Summary) -> Cell:
-    """Put a median and its interval in one cell."""
-    numbers, median = numbers_of(summary, unit_of(summary.metric)), summary.headline
-    if median.value is None:
-        return Cell(numbers.quantile(median), Tone.QUIET)
-    interval = "" if median.low is None and median.high is None else f" {numbers.interval(median)}"
-    is_ratio = "/" in numbers.unit  # then the metric's name implies the unit, which would only widen the column
-    return Cell((numbers.text(median.value) if is_ratio else numbers.with_unit(median.value)) + interval)
-
-
-def _n_cell(summary: Summary) -> Cell:
-    """Return the number of samples, and of independent samples that they are worth if they are autocorrelated."""
-    if summary.effective_n < 0.9 * summary.n:
-        return Cell(f"{summary.n:,} (≈{summary.effective_n:,.0f})")
-    return Cell(f"{summary.n:,}")
-
-
-def _converged_cell(summaries: Sequence[Summary]) -> Cell:
-    return Cell("✓", Tone.GOOD) if all(summary.converged for summary in summaries) else Cell("NO", Tone.WARNING)
-
-
-def _grade_cell(grade: Grade | None) -> Cell:
-    return NO_FIGURE if grade is None else Cell(grade.letter, TONES[grade.letter])
-
-
 def _failures(run: Run) -> Remarks:
     places = Places(run.results)
     failed = [result for result in run.results if result.failure is not None or result.status is not Status.OK]
@@ -301,21 +170,16 @@ def _unmeasured(run: Run) -> Remarks:
     return Remarks("Planned but not measured", tuple(Cell(name, Tone.WARNING) for name in names))
 
 
-def _level(results: Sequence[BenchmarkResult]) -> str:
-    levels = sorted({summary.level for result in results for summary in result.summaries})
-    return " / ".join(f"{100 * level:.4g} %" for level in levels)
-
-
 def _legend(results: Sequence[BenchmarkResult]) -> str:
     """Return how to read a row."""
-    if not _level(results):
+    if not level_of(results):
         return ""
     summaries = [summary for result in results for summary in result.summaries]
     estimates = [summary.headline for summary in summaries]
     methods = dict.fromkeys(estimate.method.split(",")[0] for estimate in estimates if estimate.method)
     named = " / ".join(methods) or "none here"
     return (
-        f"[low, high] is the {_level(results)} interval of the {figure_heading(summaries)} ({named}). "
+        f"[low, high] is the {level_of(results)} interval of the {figure_heading(summaries)} ({named}). "
         "needs N: too few samples, at least N are needed. cold: the case's first call. "
         "n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: how far the case can be "
         "trusted, A to F; `check` explains it. More quantiles: results.csv."

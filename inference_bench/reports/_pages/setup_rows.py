@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from inference_bench.metrics import METRICS, Quantity, quantity_of, title_of
+from inference_bench.reports._pages.parameters import constants, parameter_words
 from inference_bench.reports._pages.setups import Key, key_of
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ _NOT_OF_A_LENGTH = frozenset({"load_time"})
 
 _MOST = 3
 """A key metric has a row for each of this many points; of more, one stands for all."""
-
-_WORDS = {_LENGTH: "{:,} tokens", "new_tokens": "{:,} new tokens", "batch_size": "batch {}", "items": "{:,} items"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +74,10 @@ def rows_of(results: Sequence[BenchmarkResult]) -> list[Row]:
     ]
 
 
-def parameter_words(name: str, value: object) -> str:
-    """Return a parameter so that it is understood without further words: ``128 tokens``."""
-    form = _WORDS.get(name) if isinstance(value, int) else None
-    return form.format(value) if form else f"{name.replace('_', ' ')} {value}"
-
-
-def constants(results: Sequence[BenchmarkResult]) -> dict[str, int | str]:
-    """Return the parameters that have one value in all of these results."""
-    cases = [result.case.parameters for result in results]
-    names = dict.fromkeys(name for parameters in cases for name in parameters)
-    return {
-        name: cases[0][name]
-        for name in names
-        if all(name in parameters and parameters[name] == cases[0].get(name) for parameters in cases)
-    }
-
-
 def _of_metric(tag: str, results: Sequence[BenchmarkResult]) -> Iterator[Row]:
     found = [(result, each) for result in results for each in result.summaries if each.metric == tag]
     known = [(result, each) for result, each in found if each.headline.value is not None]
-    fixed = constants(results)
+    fixed = constants([result.case for result in results])
     for name, members in _by_phase(tag, known):
         is_load = bool(members) and members[0][1].phase == LOAD and quantity_of(tag) is Quantity.MEMORY
         if is_load:
