@@ -32,6 +32,10 @@ _FAR = 1000
 """Ends of an interval that are this many times the figure decide the unit."""
 
 
+ROUNDING = 1e-9
+"""An interval that is narrower than this fraction of its figure comes from equal values, and needs no further digits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """The format of one summary's figures: all in the unit and with the decimals of its median."""
@@ -103,8 +107,9 @@ def numbers_of(summary: Summary, unit: str | None, step: Step | None = None) -> 
     if 0 < scaled < SMALL:
         return Numbers(divisor, label, 0, is_small=True)
     decimals = max(0, _DIGITS - 1 - _exponent(scaled))
-    if median.low is not None and median.high is not None and median.high > median.low:
-        wanted = ceil(-log10((median.high - median.low) / 2 / divisor))
+    width = 0.0 if median.low is None or median.high is None else median.high - median.low
+    if width > ROUNDING * abs(reference):
+        wanted = ceil(-log10(width / 2 / divisor))
         decimals = min(max(decimals, wanted), decimals + _EXTRA)
     return Numbers(divisor, label, decimals)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from inference_bench.analysis.interval_change import Answer, change_of
 from inference_bench.metrics import METRICS, Quantity, Replicate, Statistic, quantity_of, statistic_of, unit_of
 from inference_bench.reports._pages.document import Cell, Tone
-from inference_bench.reports._pages.numbers import common_step, figure_heading, numbers_of
+from inference_bench.reports._pages.numbers import ROUNDING, common_step, figure_heading, numbers_of
 from inference_bench.units import SMALL, counted, scientific
 
 if TYPE_CHECKING:
@@ -124,5 +124,5 @@ def _ratios(size: Interval) -> Iterator[str]:
     exponent = floor(log10(size.value))
     decimals = 2 if exponent in (-1, 0) else max(0, 2 - exponent)
     width = size.high - size.low
-    wanted = ceil(-log10(width)) if width > 0 else decimals
+    wanted = ceil(-log10(width)) if width > ROUNDING * size.value else decimals
     yield from (f"{end:,.{min(max(decimals, wanted), decimals + _EXTRA)}f}" for end in ends)
