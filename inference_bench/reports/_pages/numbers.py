@@ -33,7 +33,7 @@ _FAR = 1000
 
 
 ROUNDING = 1e-9
-"""An interval that is narrower than this fraction of its figure comes from equal values, and needs no further digits."""
+"""An interval that is narrower than this fraction of its figure comes from equal values: no digits are added for it."""
 
 
 @dataclass(frozen=True, slots=True)
