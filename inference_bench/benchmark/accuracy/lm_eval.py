@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar
 
-from inference_bench.benchmark.accuracy.item import Score
+from inference_bench.benchmark.accuracy.item import Score, check_finite
 from inference_bench.benchmark.accuracy.task import Progress, Task
-from inference_bench.errors import InvalidValueError, TaskError
+from inference_bench.errors import InvalidValueError, TaskError, UnscorableError
 from inference_bench.machine.subprocesses import last_line, run_python
 
 if TYPE_CHECKING:
-    from inference_bench.model.interfaces import TextScorer
+    from inference_bench.model.interfaces import Likelihood, TextScorer
+
+T = TypeVar("T")
 
 _METRICS = {"acc": "accuracy", "acc_norm": "accuracy_norm"}
 """Harness metric → our tag. Any other metric keeps its name."""
@@ -34,6 +36,7 @@ _NEW_TOKENS = 256
 class _Sample(TypedDict):
     """The harness's log of one document; it also has one value per metric, under that metric's name."""
 
+    doc_id: int
     metrics: list[str]
     filter: str
     filtered_resps: list[object]
@@ -41,9 +44,15 @@ class _Sample(TypedDict):
 
 
 class _Request(Protocol):
-    """One request of the harness; its arguments depend on the request type."""
+    """One request of the harness, of a document of a task; its arguments depend on the request type."""
 
     args: tuple[Any, ...]
+    task_name: str
+    doc_id: int
+
+
+_Unscorable = dict[tuple[str, int], UnscorableError]
+"""Task and document → why the model cannot score it."""
 
 
 class HarnessTask(Task):
@@ -65,28 +74,36 @@ class HarnessTask(Task):
         if task.endswith(".yaml") and not Path(task).is_file():
             raise InvalidValueError("task", f"lm_eval:{task}", "a .yaml file that exists")
 
-    def scores(self, scorer: TextScorer, limit: int, progress: Progress) -> Iterator[tuple[str, Score]]:
+    def scores(
+        self, scorer: TextScorer, limit: int, progress: Progress
+    ) -> Iterator[tuple[str, Score | UnscorableError]]:
         """Let the harness run the first ``limit`` documents, as with its own ``--limit``.
 
         Metrics that are not a mean over documents, such as a corpus BLEU, are omitted.
         """
         evaluator = import_module("lm_eval.evaluator")
+        unscorable: _Unscorable = {}
         found = evaluator.simple_evaluate(
-            model=_language_model(scorer, progress),
+            model=_language_model(scorer, progress, unscorable),
             tasks=[self._loaded_name(progress)],
             limit=limit,
             bootstrap_iters=0,
             log_samples=True,
         )
         several = len(found["samples"]) > 1
-        yielded = False
+        judged = yielded = False
         for task, samples in found["samples"].items():
             for sample in samples:
                 item = f"{task} {sample['doc_id']}" if several else str(sample["doc_id"])
+                error = unscorable.get((task, sample["doc_id"]))
+                if error is not None:
+                    yield item, error
+                    continue
+                judged = True
                 for score in _scores(sample):
                     yield item, score
                     yielded = True
-        if not yielded:
+        if judged and not yielded:
             raise TaskError(f"lm_eval task {self._task}: none of its metrics is a mean over documents.")
 
     def _loaded_name(self, progress: Progress) -> str:
@@ -122,29 +139,41 @@ def _scores(sample: _Sample) -> Iterator[Score]:
             yield Score(tag, float(value), detail=detail)
 
 
-def _language_model(scorer: TextScorer, progress: Progress) -> object:
-    """Return the scorer with the harness's model interface."""
+def _language_model(scorer: TextScorer, progress: Progress, unscorable: _Unscorable) -> object:
+    """Return the scorer with the harness's model interface.
+
+    A request that the model cannot score gets a finite answer of no meaning, since the harness takes no other, and its
+    document is entered into ``unscorable``.
+    """
     base = import_module("lm_eval.api.model").LM
 
     class LoadedModel(base):  # type: ignore[misc, valid-type]
         """The loaded model, as the harness sees it."""
 
         def loglikelihood(self, requests: Sequence[_Request]) -> list[tuple[float, bool]]:
-            """Answer requests of (context, continuation); requests in a row with one context share its cache."""
+            """Answer requests of (context, continuation); those of one document with one context share its cache."""
             answers: list[tuple[float, bool]] = []
-            for context, group in groupby((request.args for request in requests), key=lambda pair: pair[0]):
-                found = scorer.log_likelihoods(context, [continuation for _, continuation in group])
-                answers += [(likelihood.log_likelihood, likelihood.greedy) for likelihood in found]
+            for (*document, context), group in groupby(requests, lambda of: (of.task_name, of.doc_id, of.args[0])):
+                continuations = [request.args[1] for request in group]
+                try:
+                    found = scorer.log_likelihoods(context, continuations)
+                    check_finite(" ".join(map(str, document)), found)
+                    answers += [(likelihood.log_likelihood, likelihood.greedy) for likelihood in found]
+                except UnscorableError as error:
+                    unscorable[document[0], document[1]] = error
+                    answers += [(0.0, False)] * len(continuations)
                 progress(len(answers), len(requests))
             return answers
 
         def loglikelihood_rolling(self, requests: Sequence[_Request]) -> list[float]:
             """Answer requests of (text,)."""
-            answers: list[float] = []
-            for request in requests:
-                answers.append(scorer.text_likelihood(request.args[0]).log_likelihood)
-                progress(len(answers), len(requests))
-            return answers
+
+            def answer(request: _Request) -> float:
+                likelihood: Likelihood = scorer.text_likelihood(request.args[0])
+                check_finite(f"{request.task_name} {request.doc_id}", [likelihood])
+                return likelihood.log_likelihood
+
+            return self._each(requests, answer, 0.0)
 
         def generate_until(self, requests: Sequence[_Request]) -> list[str]:
             """Answer requests of (prompt, options) greedily.
@@ -152,14 +181,26 @@ def _language_model(scorer: TextScorer, progress: Progress) -> object:
             Raises:
                 TaskError: the task needs sampling instead of greedy decoding.
             """
-            answers: list[str] = []
-            for request in requests:
+
+            def answer(request: _Request) -> str:
                 prompt, options = request.args
                 if options.get("do_sample") and options.get("temperature", 1) > 0:
                     raise TaskError("this lm_eval task samples its answers; only greedy decoding is supported.")
                 until = options.get("until") or []
                 stop = [until] if isinstance(until, str) else until
-                answers.append(scorer.complete(prompt, stop, options.get("max_gen_toks", _NEW_TOKENS)))
+                return scorer.complete(prompt, stop, options.get("max_gen_toks", _NEW_TOKENS))
+
+            return self._each(requests, answer, "")
+
+        @staticmethod
+        def _each(requests: Sequence[_Request], answer: Callable[[_Request], T], instead: T) -> list[T]:
+            answers: list[T] = []
+            for request in requests:
+                try:
+                    answers.append(answer(request))
+                except UnscorableError as error:
+                    unscorable[request.task_name, request.doc_id] = error
+                    answers.append(instead)
                 progress(len(answers), len(requests))
             return answers
 
