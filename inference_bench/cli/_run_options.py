@@ -173,8 +173,8 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--weights",
         metavar="SOURCE",
-        help="auto (cache, hub, then package), cache, hub, package, random, any (auto, then random), or the path of a "
-        "folder (default: auto; with --all: any)",
+        help="auto (cache, hub, then package), cache, hub, package, random, any (auto, then random), the path of a "
+        "folder or a .gguf file, or owner/name@revision of the hub (default: auto; with --all: any)",
     )
     group.add_argument(
         "--scale",

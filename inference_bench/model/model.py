@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ABILITIES = ("generate", "score", "encode")
 """What a model can do: generate text, compute likelihoods of text, turn text into a vector."""
 
-_ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 4}
+ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 4}
 """Bytes per parameter. ``int8_dynamic`` is loaded as float32 and then quantised, so this is its peak."""
 
 
@@ -113,9 +113,9 @@ class Model(ABC):
         Raises:
             UnknownNameError: no such dtype.
         """
-        if dtype not in _ELEMENT_BYTES:
-            raise UnknownNameError("dtype", dtype, _ELEMENT_BYTES)
-        return cls.parameters * _ELEMENT_BYTES[dtype]
+        if dtype not in ELEMENT_BYTES:
+            raise UnknownNameError("dtype", dtype, ELEMENT_BYTES)
+        return cls.parameters * ELEMENT_BYTES[dtype]
 
     @classmethod
     def require(cls, ability: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inference_bench.machine.device import free_bytes
 from inference_bench.model.model import Model
+from inference_bench.model.weights.size import loaded_bytes
 from inference_bench.spec import Setup
 from inference_bench.units import format_bytes
 
@@ -28,7 +29,7 @@ class MemoryFit:
             return ""
         if setup.device not in self._free:
             self._free[setup.device] = free_bytes(setup.device)
-        free, needs = self._free[setup.device], model.memory_bytes(setup.dtype)
+        free, needs = self._free[setup.device], loaded_bytes(model, setup)
         if free is None or needs <= free:
             return ""
         place = "memory" if setup.device == "cpu" else f"memory on {setup.device}"

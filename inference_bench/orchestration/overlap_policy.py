@@ -9,6 +9,7 @@ from enum import StrEnum
 from inference_bench.errors import UnknownNameError
 from inference_bench.machine.device import free_bytes
 from inference_bench.model.model import Model
+from inference_bench.model.weights.size import loaded_bytes
 from inference_bench.spec import OVERLAPS, Setup
 from inference_bench.units import format_bytes
 
@@ -104,7 +105,7 @@ def _busy_threads(setup: Setup) -> int:
 
 def needs_of(model: type[Model], setup: Setup, scale: str) -> Needs:
     """Estimate the memory of a worker once this model is loaded; the weights of a reduced model are negligible."""
-    weights = round(model.memory_bytes(setup.dtype) * _WORKING_SHARE) if scale == "full" else 0
+    weights = round(loaded_bytes(model, setup) * _WORKING_SHARE) if scale == "full" else 0
     return Needs(_FRAMEWORK_BYTES + weights, 0 if setup.device == "cpu" else _CONTEXT_BYTES + weights)
 
 

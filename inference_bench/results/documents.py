@@ -52,6 +52,8 @@ class WeightsEntry(TypedDict, total=False):
     trained: bool | None
     scale: str | None
     digest: str | None
+    revision: str
+    commit: str
 
 
 class ModelEntry(TypedDict, total=False):

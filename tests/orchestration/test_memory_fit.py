@@ -14,6 +14,7 @@ from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import DTYPES, Limits, Setup, Spec
 from inference_bench.units import GIB, NS_PER_S
+from tests.stored_weights import weights_folder
 
 
 class Large(Model):
@@ -99,3 +100,14 @@ def test_a_model_larger_than_memory(tmp_path, setup, force, status, words):
 
     assert (large.status, null.status) == (status, Status.OK)
     assert all(word in large.failure.cause for word in words), large.failure.cause
+
+
+def test_files_are_judged_by_their_own_size(free, tmp_path):
+    folder = weights_folder(tmp_path / "small")  # four numbers
+    assert MemoryFit().shortage(Large, Setup(weights=str(folder))) == ""
+
+    free["cpu"] = 15
+    small = type("Small", (Large,), {"name": "small", "parameters": 1})
+    assert "the weights of small need 16 B as float32, 15 B of memory are free" in MemoryFit().shortage(
+        small, Setup(weights=str(folder))
+    )

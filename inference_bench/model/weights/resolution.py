@@ -12,8 +12,8 @@ from inference_bench.model.model import Model
 from inference_bench.model.weights.cache import CacheEntry, Progress, cache_dir, find, store
 from inference_bench.model.weights.files import check_folder, combined_digest, file_sha256, weights_files
 from inference_bench.model.weights.identity import differing_sizes
-from inference_bench.model.weights.origins import GgufFile, Origin, origins_of
-from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.model.weights.origins import GgufFile, Hub, Origin, origins_of
+from inference_bench.model.weights.references import HubWeights, ResolvedWeights, hub_reference
 from inference_bench.spec import Setup
 
 SOURCES = ("auto", "cache", "hub", "package", "random", "any")
@@ -37,7 +37,10 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
             progress(f"{error.args[0].partition(':')[0]}: using random weights of reduced size instead")
             return _random(setup.seed, "reduced")
     if setup.weights not in SOURCES:
-        return _local(model, setup.weights, progress)
+        named = hub_reference(setup.weights)
+        return (
+            _local(model, setup.weights, progress) if named is None else _of_hub(model, named, setup.weights, progress)
+        )
     origins = _wanted(model, setup.weights)
     for origin in origins:
         if entry := _cached(origin, replaceable=setup.weights == origin.source):
@@ -47,6 +50,25 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
             f"no weights for {model.name} in the cache {cache_dir()}. Run once with --weights auto and a network."
         )
     return _fetched(model, origins, progress)
+
+
+def _of_hub(model: type[Model], weights: HubWeights, given: str, progress: Progress) -> ResolvedWeights:
+    """Return weights of a repository that the user names, as they are in the cache or else on the hub."""
+    origin = Hub(weights, given)
+    entry = _cached(origin, replaceable=True)
+    resolved = _fetched(model, [origin], progress) if entry is None else _resolved(entry, "cache")
+    assert resolved.path is not None
+    _refuse_other_sizes(model, given, resolved.path)
+    return replace(resolved, source="hub") if entry is None else resolved
+
+
+def _refuse_other_sizes(model: type[Model], given: str, folder: Path) -> None:
+    """Refuse weights of other sizes, whose figures would go under the model's name."""
+    if other := differing_sizes(model, folder):
+        sizes = ", ".join(f"{key} {value}" for key, value in other)
+        raise WeightsError(
+            f"{given} is not {model.name}: {sizes}. With --weights {folder} it is measured under a name of its own."
+        )
 
 
 def _random(seed: int, scale: str) -> ResolvedWeights:
@@ -59,12 +81,7 @@ def _local(model: type[Model], given: str, progress: Progress) -> ResolvedWeight
     if path.is_file() and path.suffix == ".gguf":
         origin = GgufFile(path)
         entry = _cached(origin, replaceable=True) or _store(origin, progress)
-        if other := differing_sizes(model, entry.path):
-            sizes = ", ".join(f"{key} {value}" for key, value in other)
-            raise WeightsError(
-                f"{path.name} is not {model.name}: {sizes}. With --weights {entry.path} it is measured under a name of "
-                "its own."
-            )
+        _refuse_other_sizes(model, path.name, entry.path)
         return _resolved(entry, "local")
     if path.is_dir():
         check_folder(path)
@@ -72,7 +89,7 @@ def _local(model: type[Model], given: str, progress: Progress) -> ResolvedWeight
         digests = {name: file_sha256(path / name) for name in weights_files(path)}
         return ResolvedWeights("local", f"local {path.name}", True, path, combined_digest(digests))
     if os.sep in given or path.exists():
-        expected = "a folder with config.json and *.safetensors, or a .gguf file"
+        expected = "a folder with config.json and *.safetensors, a .gguf file, or owner/name@revision of the hub"
         raise InvalidValueError("weights", given, expected, f"Or one of: {', '.join(SOURCES)}.")
     raise UnknownNameError("weights source", given, SOURCES)
 
@@ -119,4 +136,6 @@ def _store(origin: Origin, progress: Progress) -> CacheEntry:
 
 
 def _resolved(entry: CacheEntry, source: str) -> ResolvedWeights:
-    return ResolvedWeights(source, entry.label, True, entry.path, entry.digest)
+    return ResolvedWeights(
+        source, entry.label, True, entry.path, entry.digest, revision=entry.revision, commit=entry.commit
+    )

@@ -179,6 +179,49 @@ def test_the_hub_is_asked_once_and_then_the_cache(hub: type[FakeHub]) -> None:
     assert len(hub.asked) == asked
 
 
+def test_the_commit_that_a_branch_meant_is_kept(hub: type[FakeHub]) -> None:
+    model = model_of(hub=HubWeights("owner/tiny"))
+    fetched, cached = resolve_weights(model, Setup(), print), resolve_weights(model, Setup(), print)
+    assert [(of.source, of.revision, of.commit) for of in (fetched, cached)] == [
+        ("hub", "main", COMMIT),
+        ("cache", "main", COMMIT),
+    ]
+
+
+def test_a_named_repository_and_revision(hub: type[FakeHub], monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = Setup(weights="owner/tiny@v1.0/beta")
+    fetched = resolve_weights(model_of(), setup, print)
+    assert (fetched.source, fetched.label) == ("hub", f"hub owner/tiny@{COMMIT[:8]}")
+    assert (fetched.revision, fetched.commit) == ("v1.0/beta", COMMIT)
+    assert hub.asked[0].startswith("/api/models/owner/tiny/revision/v1.0%2Fbeta?")
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    cached = resolve_weights(model_of(), setup, pytest.fail)
+    assert (cached.source, cached.commit, cached.digest) == ("cache", COMMIT, fetched.digest)
+    with pytest.raises(WeightsError, match="HF_HUB_OFFLINE is set"):
+        resolve_weights(model_of(), Setup(weights="owner/tiny@other"), print)
+
+
+def test_a_named_repository_of_other_sizes_does_not_go_under_the_models_name(
+    hub: type[FakeHub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "files", {**hub.files, "config.json": b'{"model_type": "llama", "hidden_size": 8}'})
+    model = type("Sized", (model_of(),), {"architecture": {"model_type": "llama", "hidden_size": 16}})
+    with pytest.raises(WeightsError, match=r"owner/tiny@main is not tiny: hidden_size 8\. With --weights /"):
+        resolve_weights(model, Setup(weights="owner/tiny@main"), print)
+
+
+def test_an_entry_that_was_stored_before_commits_were_kept(hub: type[FakeHub]) -> None:
+    model = model_of(hub=HubWeights("owner/tiny"))
+    path = resolve_weights(model, Setup(), print).path
+    assert path is not None
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["revision"], manifest["commit"]
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    found = resolve_weights(model, Setup(), print)
+    assert (found.source, found.revision, found.commit) == ("cache", "", "")
+
+
 def test_a_hub_file_that_is_not_the_stated_one_is_not_used(hub: type[FakeHub]) -> None:
     hub.stated_sha256 = "0" * 64
     with pytest.raises(WeightsError, match=r"model\.safetensors has sha256 \w{12}…, expected 0{12}…"):
