@@ -48,7 +48,8 @@ def benchmark(function: Callable[..., object]) -> type[FunctionBenchmark]:
     Raises:
         PluginError: it is a generator function, or takes more than the model and the case.
     """
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    forms = function, inspect.unwrap(function)
+    if any(map(inspect.isgeneratorfunction, forms)) or any(map(inspect.isasyncgenfunction, forms)):
         raise PluginError(
             f"@benchmark {function.__name__}: a call of a generator function runs nothing of it. Time a function "
             "that takes all items."
@@ -60,11 +61,6 @@ def benchmark(function: Callable[..., object]) -> type[FunctionBenchmark]:
         raise PluginError(
             f"@benchmark {function.__name__}({names}): expected no argument, the model, or the model and the "
             "case. Subclass Benchmark for more."
-        )
-    if inspect.isgeneratorfunction(inspect.unwrap(function)) or inspect.isasyncgenfunction(inspect.unwrap(function)):
-        raise PluginError(
-            f"@benchmark {function.__name__}: a generator function, whose call runs none of its body. Consume it in a "
-            "function of its own."
         )
     title = function.__name__.replace("_", " ")
     members = {

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from inference_bench._native import TickRecorder
+from inference_bench.benchmark.gpu_calls import finish_on_gpu
 from inference_bench.benchmark.lazy_results import refuse_lazy_result
 from inference_bench.errors import UsageError
 
@@ -28,7 +29,8 @@ def time_function(
 ) -> object:
     """Time calls until the median is precise, and return the result of the last.
 
-    A coroutine function is awaited, every time on one event loop that is already running.
+    A coroutine function is awaited, every time on one event loop that is already running. Each call ends when the GPU
+    has finished, if torch has used one.
 
     Args:
         measurement: takes the samples.
@@ -64,9 +66,13 @@ async def _time_awaits(
     returned: object = None
     for iteration in measurement.iterations((metric,)):
         recorder.clear()
+        finish_on_gpu()  # what an earlier call has left there
         tick()
         returned = await function(*args)
+        waited = finish_on_gpu()
         tick()
+        if waited:
+            measurement.note_gpu()
         start_ns, end_ns = recorder.nanoseconds().tolist()
         iteration.record(metric, end_ns - start_ns, start_ns=start_ns)
         refuse_lazy_result(function, returned)

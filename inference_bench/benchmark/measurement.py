@@ -14,8 +14,10 @@ import orjson
 
 from inference_bench._native import clock_describe, loop, now_ns
 from inference_bench.analysis.stopping import Decision, StoppingRule
+from inference_bench.benchmark.gpu_calls import GPU_NOTE, finishing
 from inference_bench.benchmark.lazy_results import refuse_lazy_result
 from inference_bench.errors import InvalidValueError
+from inference_bench.machine.device_work import device_synchronisation
 from inference_bench.machine.interference import Interference
 from inference_bench.metrics import get_metric
 from inference_bench.result import Stage
@@ -161,7 +163,8 @@ class Measurement:
     def time_calls(self, metric: str, call: Callable[..., R], args: tuple[object, ...] = ()) -> R:
         """Time a callable call by call until the median is precise; the loop around it is native.
 
-        Short calls are timed in blocks of about a millisecond. Interference counters and the stopping rule are
+        Each call ends when the GPU has finished, if torch has used one (``gpu_calls``). Short calls are timed in
+        blocks of about a millisecond. Interference counters and the stopping rule are
         evaluated once per block, which spreads their cost over many calls.
 
         Args:
@@ -179,7 +182,8 @@ class Measurement:
         calls, length = 0, 1
         returned: Any = None
         for iteration in self.iterations((metric,)):
-            times = loop(call, length, args=args)
+            timed = self._until_finished(call) if iteration.stage is not Stage.COLD else finishing(call)
+            times = loop(timed, length, args=args)
             returned = times.returned
             if iteration.stage is Stage.COLD:
                 refuse_lazy_result(call, returned)
@@ -194,6 +198,20 @@ class Measurement:
                 length = self._next_block(times.duration_ns, self.limits.max_samples - self._rule.most)
         answer: R = returned
         return answer
+
+    def _until_finished(self, call: Callable[..., R]) -> Callable[..., R]:
+        """Return the call as it is timed: up to the end of its work on a GPU, if torch has used one."""
+        synchronise = device_synchronisation()
+        if synchronise is None:
+            return call
+        synchronise()  # of what an earlier call has left there
+        self.note_gpu()
+        return finishing(call)
+
+    def note_gpu(self) -> None:
+        """Note that the wait for the GPU is part of each call."""
+        if GPU_NOTE not in self.notes:
+            self.notes.append(GPU_NOTE)
 
     @staticmethod
     def _next_block(durations_ns: Sequence[int], most: int) -> int:
