@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TypeVar
 
 from inference_bench._native import Pacer, now_ns
@@ -71,19 +72,26 @@ class Load:
     seed: int = 0
 
 
-async def send(server: TextServer, load: Load) -> list[Served]:
+async def send(server: TextServer, load: Load, on_answer: Callable[[int], None] = lambda _: None) -> list[Served]:
     """Send all requests, wait for the answers, and return them in schedule order.
+
+    Args:
+        server: answers them.
+        load: what is sent.
+        on_answer: called with the number of answers, after each.
 
     Raises:
         Exception: the first exception of a request; the others are cancelled.
     """
     prompt = server.prompt(load.input_length)
+    answers = count(1)
 
     async def request(scheduled_ns: int | None = None) -> Served:
         dispatched_ns = now_ns()
         served = Served(dispatched_ns if scheduled_ns is None else scheduled_ns, dispatched_ns)
         async for _ in server.stream(prompt, load.new_tokens):
             served.token_ns.append(now_ns())
+        on_answer(next(answers))
         return served
 
     if load.scenario == "poisson":
@@ -120,7 +128,7 @@ async def _paced(pacer: Pacer, request: Callable[[int], Awaitable[Served]]) -> l
     return await _all(sent)
 
 
-async def _clients(count: int, requests: int, request: Callable[[], Awaitable[Served]]) -> list[Served]:
+async def _clients(clients: int, requests: int, request: Callable[[], Awaitable[Served]]) -> list[Served]:
     left = requests
 
     async def client() -> list[Served]:
@@ -131,7 +139,7 @@ async def _clients(count: int, requests: int, request: Callable[[], Awaitable[Se
             served.append(await request())
         return served
 
-    answers = await _all(client() for _ in range(count))
+    answers = await _all(client() for _ in range(clients))
     return sorted((served for client in answers for served in client), key=lambda served: served.scheduled_ns)
 
 

@@ -117,7 +117,9 @@ async def _measure(server: TextServer, case: Case, measurement: Measurement) -> 
         alone = await send(server, Load("single_stream", 1 + _WARMUPS, load.input_length, load.new_tokens))
         rate = _rate(case) or _AUTO_LOAD * NS_PER_S / median(served.latency_ns for served in alone[1:])
         with measurement.window():
-            served = await send(server, replace(load, rate=rate))
+            served = await send(
+                server, replace(load, rate=rate), lambda answers: measurement.progress(answers, load.requests)
+            )
     finally:
         await server.close()
     for iteration, request in zip(measurement.repetitions(load.requests), [alone[0], *served], strict=True):

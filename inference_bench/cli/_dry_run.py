@@ -8,6 +8,7 @@ from inference_bench.cli._columns import aligned
 from inference_bench.errors import PluginError, WeightsError
 from inference_bench.model.weights.cache import cache_dir, find
 from inference_bench.model.weights.origins import origins_of
+from inference_bench.model.weights.size import loaded_bytes
 from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.units import GIB, NS_PER_S
 
@@ -126,11 +127,12 @@ def _time(prepared: Prepared) -> str:
     least_s, most_s = (sum(runs[case.id] for case in budgeted) * budget_s for runs in (plan.least_runs, plan.runs))
     text = f"at least {loads_s:.0f} s for {_count(len(loads), 'load')}"
     if budgeted:
-        text += f", and {f'{least_s:g} to ' if least_s < most_s else 'up to '}{most_s:g} s to measure"
+        span = f"{least_s:g} to " if least_s < most_s else "up to "
+        text += f"; {span}{most_s:g} s to sample, and each case's first iterations on top"
     if by_items:
         names = ", ".join(dict.fromkeys(case.benchmark for case in by_items))
-        text += f", and as long as {names} take, which no budget limits"
-    return text
+        text += f"; as long as {names} take: --budget does not end them"
+    return f"{text}; --case-limit ends a case after {plan.limits.case_ns / NS_PER_S:g} s"
 
 
 def _load_s(model: type[Model] | PluginError, setup: Setup) -> float:
@@ -139,7 +141,7 @@ def _load_s(model: type[Model] | PluginError, setup: Setup) -> float:
         return 0.0
     if not model.needs_weights:
         return _BOOT_S
-    weights_bytes = model.memory_bytes(setup.dtype) if setup.scale == "full" else 0
+    weights_bytes = loaded_bytes(model, setup) if setup.scale == "full" else 0
     return _BOOT_S + _FRAMEWORK_S + weights_bytes / _BYTES_PER_S
 
 
