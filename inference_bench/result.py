@@ -202,6 +202,18 @@ class BenchmarkResult:
     grade: Grade | None = None
     headline: tuple[str, ...] = ()
 
+    @property
+    def random_weights(self) -> str:
+        """``random`` or ``random, reduced`` if that is what was measured; empty for any other weights.
+
+        A case does not tell with ``--weights any``, so figures of a case are the same only if this is, too.
+        """
+        weights: Mapping[str, Any] = self.model.get("weights") or {}
+        if weights.get("source", self.case.setup.weights) != "random":
+            return ""
+        reduced = weights.get("scale", self.case.setup.scale) == "reduced"
+        return "random, reduced" if reduced else "random"
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:

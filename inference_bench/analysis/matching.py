@@ -33,7 +33,7 @@ def match(before: Side, after: Side, by: str | None = None) -> Matched:
     """Match the observations of two sides.
 
     Cases match if all their fields agree, except for those in which the two sides differ as a whole: two runs of one
-    dtype each compare the dtypes.
+    dtype each compare the dtypes. Random weights match only random ones of the same scale.
 
     Args:
         before: A.
@@ -78,7 +78,7 @@ def _key(case: Case, differing: Mapping[str, object]) -> Key:
 
 
 def _by_key(side: Side, differing: Mapping[str, object]) -> dict[Key, Observations]:
-    return {(*_key(of.case, differing), of.metric, of.phase): of for of in side.observations}
+    return {(*_key(of.case, differing), of.random_weights, of.metric, of.phase): of for of in side.observations}
 
 
 def _failed(side: Side, differing: Mapping[str, object]) -> set[Key]:
@@ -91,8 +91,9 @@ def _lacking(
     """Name what only this side measured, one line per case; cases that failed on the other side are named elsewhere."""
     found: dict[str, list[str]] = {}
     for key, of in mine.items():
-        if key not in others and key[:-2] not in failed_there:
-            found.setdefault(of.case.slug, []).append(" ".join(filter(None, (of.metric, of.phase))))
+        if key not in others and key[:-3] not in failed_there:
+            weights = f" with {of.random_weights} weights" if of.random_weights else ""
+            found.setdefault(of.case.slug + weights, []).append(" ".join(filter(None, (of.metric, of.phase))))
     for slug, metrics in found.items():
         yield f"only in {name}: {slug} ({', '.join(metrics)})"
 

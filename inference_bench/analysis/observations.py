@@ -24,6 +24,7 @@ class Observations:
         scores: item → score and weight, of a scored metric, in the order of the items.
         resolution: smallest difference that the instrument can measure, in the metric's unit.
         grade: the worst grade of the case's runs; empty if not graded.
+        random_weights: as in ``BenchmarkResult``; figures of random weights never pair with those of others.
     """
 
     case: Case
@@ -33,6 +34,7 @@ class Observations:
     scores: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     resolution: float = 0.0
     grade: str = ""
+    random_weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)

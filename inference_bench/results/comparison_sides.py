@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _PAGE_BYTES = 4096
 """Page size of machines whose runs were stored before the environment named it."""
 
-Slot = tuple[str, str, str]
-"""Case id, metric and phase."""
+Slot = tuple[str, str, str, str]
+"""Case id, random weights (see ``BenchmarkResult``), metric and phase."""
 
 Items = dict[str, tuple[float, float]]
 """Item → score and weight, in order."""
@@ -96,8 +96,8 @@ class _Reading:
     def side(self, name: str) -> Side:
         """Return everything read."""
         for slot, of_processes in self.scores.items():
-            if is_measured_anew(slot[1]):
-                self.values[slot] = dict(_figures(slot[1], of_processes))
+            if is_measured_anew(metric := slot[2]):
+                self.values[slot] = dict(_figures(metric, of_processes))
         slots = {**self.values, **self.scores}
         return Side(name, tuple(map(self._observations, slots)), tuple(self.failures.values()), tuple(self._left_out()))
 
@@ -113,7 +113,7 @@ class _Reading:
             if value is None:
                 self.short.setdefault(result.case.slug, {})[metric] = None
             else:
-                slot = result.case.id, metric, phase
+                slot = result.case.id, result.random_weights, metric, phase
                 self.values.setdefault(slot, {})[session, process] = value
                 self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), _resolution(metric, run))
 
@@ -122,7 +122,7 @@ class _Reading:
             if not _is_usable(metric, score, weight):
                 self.problem(f"{run.folder}: {task} {item}: {metric} is {score} (weight {weight}): left out")
             elif self._is_wanted(metric):
-                slot = result.case.id, metric, task
+                slot = result.case.id, result.random_weights, metric, task
                 self.scores.setdefault(slot, {}).setdefault((session, process), {})[item] = score, weight
                 self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), _resolution(metric, run))
 
@@ -130,7 +130,7 @@ class _Reading:
         return not self.metrics or metric in self.metrics
 
     def _observations(self, slot: Slot) -> Observations:
-        case_id, metric, phase = slot
+        case_id, random_weights, metric, phase = slot
         return Observations(
             case=self.cases[case_id],
             metric=metric,
@@ -139,6 +139,7 @@ class _Reading:
             scores=_scores(metric, self.scores.get(slot, {})),
             resolution=self.resolutions.get(slot, 0.0),
             grade=self.grades[case_id],
+            random_weights=random_weights,
         )
 
 

@@ -48,6 +48,7 @@ class Track:
         points: in order of time.
         changes: position of the first run after a change → the change.
         relative: whether a change is a fraction, or in the metric's unit: a slope or a growth may be zero or negative.
+        random_weights: as in ``BenchmarkResult``.
     """
 
     case: Case
@@ -56,6 +57,7 @@ class Track:
     points: tuple[Point, ...]
     changes: dict[int, float]
     relative: bool = True
+    random_weights: str = ""
 
 
 def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
@@ -66,7 +68,7 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
         everything: all metrics; otherwise the headline metrics of each benchmark, and for old runs, which name none,
             those of the table of all models.
     """
-    found: dict[tuple[str, str, str], list[Point]] = {}
+    found: dict[tuple[str, str, str, str], list[Point]] = {}
     cases: dict[str, Case] = {}
     for run in sorted(runs, key=lambda run: (run.record.created_utc, run.record.id)):
         for result in run.results:
@@ -76,11 +78,11 @@ def history(runs: Iterable[Run], *, everything: bool = False) -> list[Track]:
             cases[case_id] = result.case
             for summary in result.summaries:
                 if (everything or _is_headline(summary.metric, result)) and summary.headline.value is not None:
-                    point = _point(run, summary.headline)
-                    found.setdefault((case_id, summary.metric, summary.phase), []).append(point)
+                    key = case_id, result.random_weights, summary.metric, summary.phase
+                    found.setdefault(key, []).append(_point(run, summary.headline))
     return [
-        _track(cases[case_id], metric, phase, points)
-        for (case_id, metric, phase), points in found.items()
+        _track(cases[case_id], random_weights, metric, phase, points)
+        for (case_id, random_weights, metric, phase), points in found.items()
         if len(points) > 1
     ]
 
@@ -96,12 +98,12 @@ def _is_headline(metric: str, result: BenchmarkResult) -> bool:
     return metric in METRICS and METRICS[metric].overview
 
 
-def _track(case: Case, metric: str, phase: str, points: Sequence[Point]) -> Track:
+def _track(case: Case, random_weights: str, metric: str, phase: str, points: Sequence[Point]) -> Track:
     values = [point.figure.value or 0.0 for point in points]
     if min(values) > 0 and statistic_of(metric) is not Statistic.SLOPE:
-        return Track(case, metric, phase, tuple(points), changes(values))
+        return Track(case, metric, phase, tuple(points), changes(values), random_weights=random_weights)
     # Differences, in units of the largest figure, take the place of logarithms; the margin is a share of it.
     largest = max(map(abs, values)) or 1.0
     found = changes([math.exp(value / largest) for value in values])
     differences = {place: math.log1p(change) * largest for place, change in found.items()}
-    return Track(case, metric, phase, tuple(points), differences, relative=False)
+    return Track(case, metric, phase, tuple(points), differences, relative=False, random_weights=random_weights)

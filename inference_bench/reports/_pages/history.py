@@ -14,7 +14,6 @@ from inference_bench.units import counted, format_value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference_bench.plan import Case
     from inference_bench.results.history import Point, Track
 
 
@@ -37,7 +36,7 @@ def page(tracks: Sequence[Track]) -> Page:
     """Return the page of a history."""
     of_case: dict[str, list[Track]] = {}
     for track in tracks:
-        of_case.setdefault(_heading(track.case), []).append(track)
+        of_case.setdefault(_heading(track), []).append(track)
     blocks = tuple(
         Block(Cell(heading, Tone.STRONG), (), tuple(_table(track, of_one) for track in of_one))
         for heading, of_one in of_case.items()
@@ -59,8 +58,9 @@ def _tone(count: int) -> Tone:
     return Tone.WARNING if count else Tone.PLAIN
 
 
-def _heading(case: Case) -> str:
+def _heading(track: Track) -> str:
     """Return the name of a case, with what differs from the default set-up."""
+    case = track.case
     setup, usual = asdict(case.setup), asdict(Setup())
     words = [
         case.model,
@@ -71,6 +71,7 @@ def _heading(case: Case) -> str:
     ]
     rest = ("attention", "compile", "weights", "scale", "seed")
     words += [f"{name} {setup[name]}" for name in rest if setup[name] != usual[name]]
+    words += [f"{track.random_weights.upper()} weights"] if case.setup.weights == "any" and track.random_weights else []
     words += [f"{name.replace('_', ' ')} {value}" for name, value in case.parameters.items()]
     return " · ".join(words)
 

@@ -21,7 +21,8 @@ class Declared(Bare):
 
 def tensors(**of: tuple[str, list[int], int]) -> bytes:
     """Return a file of tensors: name → dtype, shape, bytes."""
-    header, end = {"__metadata__": {"format": "pt"}}, 0
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    end = 0
     for name, (dtype, shape, size) in of.items():
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [end, end + size]}
         end += size
