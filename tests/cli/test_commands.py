@@ -216,12 +216,11 @@ def test_a_dry_run_shows_cases_workers_weights_and_folder_and_writes_nothing(tmp
         (["--thorough"], "takes 30 samples or more, in 25 s at most"),
         (
             ["--model", "null", "--benchmark", "inference_speed,memory_usage", "--budget", "5", "--runs", "2"],
-            " loads; up to 20 s to sample, and each case's first iterations on top; --case-limit ends a case after "
-            "14400 s\n",
+            "; up to 20 s to sample, and each case's first iterations on top; --case-limit ends a case after 14400 s\n",
         ),
         (
             ["--benchmark", "accuracy,serving_load,agreement", "--case-limit", "60"],
-            " load; as long as accuracy, serving_load, agreement take: --budget does not end them; --case-limit ends "
+            "; as long as accuracy, serving_load, agreement take: --budget does not end them; --case-limit ends "
             "a case after 60 s\n",
         ),
         (["--weights", "random", "--scale", "reduced", "--seed", "3"], "RANDOM, reduced size, seed 3"),

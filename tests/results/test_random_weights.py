@@ -10,6 +10,7 @@ import pytest
 
 from inference_bench.analysis.comparison import compare
 from inference_bench.reports._pages.history import page
+from inference_bench.reports._pages.setups import Names, key_of
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.history import history
 from inference_bench.results.run import Run
@@ -77,6 +78,20 @@ def test_a_history_has_a_track_for_each_kind(tmp_path: Path) -> None:
     }
     headings = [block.heading.text for block in page(tracks).blocks]
     assert [heading.endswith("RANDOM, REDUCED weights · input length 32") for heading in headings] == [False, True]
+
+
+def test_a_setup_whose_cases_have_both_kinds_says_so() -> None:
+    """A run with ``any`` that was resumed when the weights were no longer there."""
+    kinds = [
+        replace(
+            make_result({"ttft": [[1, 2, 3]]}, case=make_case(setup=Setup(weights="any"), input_length=length)),
+            model={"title": "Example", "weights": SOURCES[source]},
+        )
+        for length, source in ((16, "cache"), (32, "reduced"))
+    ]
+    names = Names([key_of(kinds[0])], kinds)
+    assert "random weights in some cases" in names.shared
+    assert names.random
 
 
 @pytest.mark.parametrize(("setup", "kind"), [(Setup(), ""), (Setup(weights="random"), "random")])

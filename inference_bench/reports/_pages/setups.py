@@ -68,6 +68,8 @@ def _facts(key: Key, results: Sequence[BenchmarkResult]) -> dict[str, str]:
     weights: Mapping[str, Any] = about.get("weights") or {}
     found = {"model": str(about.get("title") or model), "slug": model}
     found |= {each.name: str(getattr(setup, each.name)) for each in fields(Setup) if each.name not in _BY_WEIGHTS}
+    if len({result.random_weights for result in results if result.model}) > 1:  # a run with ``any``, resumed
+        return found | {"weights": "random weights in some cases", "label": ""}
     source = str(weights.get("source") or setup.weights)
     if source == "random":
         scale = weights.get("scale") or setup.scale
