@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from inference_bench import testing
@@ -120,4 +122,15 @@ def test_a_missing_results_file_is_named(folder):
     (folder / "results.json").unlink()
 
     with pytest.raises(RunFormatError, match=r"results\.json: No such file"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize("name", ["samples", "memory", "scores"])
+@pytest.mark.parametrize("path", ["/etc/passwd", "../other/samples/x.parquet", "samples/../../x.parquet", "a\0b"])
+def test_a_file_outside_of_the_folder_is_never_read(folder, name, path):
+    document = json.loads((folder / "results.json").read_bytes())
+    document["results"][0][name] = path
+    (folder / "results.json").write_text(json.dumps(document))
+
+    with pytest.raises(RunFormatError, match=rf"{name} is .*, expected a path inside of the folder"):
         load_run(folder)
