@@ -58,14 +58,16 @@ def case_table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
     cases = tuple(result.case.id for result in results)
     title, note = benchmark_words(benchmark), parameters_words(shared)
     table = Table(title, (*axis_columns, *columns, Column("grade")), tuple(sections), cases, note)
-    return table.without(_silent(table, is_scored=all(s.score for result in results for s in result.summaries)))
+    return table.without(_silent(table, [summary for result in results for summary in result.summaries]))
 
 
-def _silent(table: Table, *, is_scored: bool) -> Iterator[int]:
+def _silent(table: Table, summaries: Sequence[Summary]) -> Iterator[int]:
     """Yield the places of the columns that can only be empty, or say nothing: scores need no check mark."""
+    is_scored = all(summary.score for summary in summaries)
     for place, column in enumerate(table.columns):
         says_nothing = all(row[place].text in _SILENT for rows in table.sections for row in rows)
-        if (column.heading in _DROPPABLE and says_nothing) or (column.heading == "conv." and is_scored):
+        is_droppable = column.heading in _DROPPABLE or not summaries
+        if (is_droppable and says_nothing) or (column.heading == "conv." and is_scored):
             yield place
 
 

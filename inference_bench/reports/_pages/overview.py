@@ -139,8 +139,6 @@ def _explanations(baseline: str, rows: Sequence[Row]) -> Iterator[str]:
     )
     if any(not _has_interval(summary) for summary in summaries):
         yield "[n = N], [n ≈ N], [no interval]: too few (independent) samples for an interval, so no change is stated."
-    if any(summary.scope == "run" and _has_interval(summary) for summary in summaries):
-        yield "Intervals cover one process; a fresh one may differ by more (--runs)."
     if any(row.name.partition(",")[0].endswith("while serving") for row in rows):
         yield "While serving: the largest of all phases after the load."
     if any(row.chosen for row in rows):

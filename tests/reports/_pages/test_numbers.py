@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inference_bench.reports._pages.numbers import numbers_of
+from inference_bench.reports._pages.numbers import common_step, numbers_of
 from inference_bench.result import Estimate
 from inference_bench.units import format_value
 from tests.report_parts import summary
@@ -53,3 +53,38 @@ def test_the_interval_of_a_zero_is_in_the_unit_that_stands_beside_it():
 )
 def test_a_small_figure_is_not_written_as_zero(value, unit, expected):
     assert format_value(value, unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("unit", "medians", "expected"),
+    [
+        ("bytes", (939 * 2.0**20, 1198 * 2.0**20), "MiB"),
+        ("ns", (900e3, 1.2e6), "µs"),
+        ("ns", (900e3, 90e9), "ms"),
+        ("bytes", (0.0, 3 * 2.0**20), "MiB"),
+        ("tokens/s", (3.0, 3e6), "tokens/s"),
+        ("fraction", (0.1, 0.9), ""),
+        ("bytes", (), "B"),
+    ],
+)
+def test_figures_side_by_side_have_one_unit(unit, medians, expected):
+    assert common_step([summary(median=median) for median in medians], unit)[1] == expected
+
+
+def test_a_far_end_decides_the_unit():
+    found = replace(summary("rss_growth"), quantiles={"p50": Estimate(512.0, 0.0, 131_072.0, "order statistics")})
+    numbers = numbers_of(found, "bytes")
+
+    assert f"{numbers.with_unit(512.0)} {numbers.interval(found.headline)}" == "512 B [0, 131,072]"
+    found = replace(found, quantiles={"p50": Estimate(16.0, 0.0, 131_072.0, "order statistics")})
+    numbers = numbers_of(found, "bytes")
+    assert f"{numbers.with_unit(16.0)} {numbers.interval(found.headline)}" == "0 KiB [0, 128]"
+
+
+def test_equal_values_add_no_digits():
+    found = replace(
+        summary("kv_cache_formula"), quantiles={"p50": Estimate(262144.0, 262143.99999999997, 262144.0, "t")}
+    )
+    numbers = numbers_of(found, "bytes")
+
+    assert numbers.interval(found.headline) == "[256, 256]"
