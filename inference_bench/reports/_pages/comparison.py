@@ -9,6 +9,7 @@ from inference_bench.analysis.matching import fields_of
 from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.findings import TONES as GRADE_TONES
+from inference_bench.reports._pages.parameters import benchmark_words, constants, parameters_words
 from inference_bench.units import counted, format_value
 
 if TYPE_CHECKING:
@@ -105,15 +106,15 @@ def _table(benchmark: str, rows: Sequence[Comparison]) -> Table:
         )
         for case in cases
     )
-    title = benchmark.replace("_", " ")
-    return Table(title[:1].upper() + title[1:], (*heads, *_COLUMNS), sections, tuple(cases))
+    note = parameters_words(constants([row.before for row in rows]))
+    return Table(benchmark_words(benchmark), (*heads, *_COLUMNS), sections, tuple(cases), note)
 
 
 def varying_fields(rows: Sequence[Comparison]) -> list[str]:
-    """Return the fields that distinguish the cases of a table, and all parameters of the benchmark."""
+    """Return the fields that distinguish the cases of a table."""
     fields = [fields_of(row.before) for row in rows]
     names = dict.fromkeys(name for one in fields for name in one)
-    return [name for name in names if name.startswith("axis ") or len({one.get(name) for one in fields}) > 1]
+    return [name for name in names if len({one.get(name) for one in fields}) > 1]
 
 
 def metrics_in_phases(rows: Sequence[Comparison]) -> set[str]:

@@ -58,3 +58,11 @@ def test_an_open_size_is_told_with_its_reason_in_every_format(form, monkeypatch)
     assert "1 worse by how much is open" in text
     assert "By how much is open" in text
     assert "within the margin to beyond it" in text
+
+
+def test_what_all_cases_share_is_said_once():
+    one = compared(BEFORE, AFTER)
+    (table,) = page([one], [()]).blocks[0].tables
+
+    assert table.note == "32 tokens"
+    assert table.columns[0].heading == "metric"
