@@ -70,6 +70,7 @@ class ReportCommand(Command):
 
 def _history(args: argparse.Namespace) -> int:
     from inference_bench.errors import RunFormatError
+    from inference_bench.reports._figures.of_history import figures
     from inference_bench.reports._pages.history import page
     from inference_bench.reports._render import check_format, render
     from inference_bench.results.discovery import open_runs
@@ -82,5 +83,5 @@ def _history(args: argparse.Namespace) -> int:
         raise RunFormatError(
             f"{', '.join(map(str, args.folders))}: no two runs have a case in common, which a history needs."
         )
-    render(page(tracks), args.format, sys.stdout)
+    render(page(tracks), args.format, sys.stdout, lambda: figures(tracks))
     return 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.comparison_result import Comparison, Comparisons, word
+from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict, word
 from inference_bench.analysis.matching import fields_of
 from inference_bench.metrics import unit_of
-from inference_bench.reports._figures.figure import Figure, Series
+from inference_bench.reports._figures import axes
+from inference_bench.reports._figures.figure import NEUTRAL, Figure, Mark, Point, Series, Shape
 from inference_bench.reports._pages.comparison import (
     change_text,
     interval_text,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _MOST_ROWS = 30
+_COLOURS = {Verdict.BETTER: "good", Verdict.WORSE: "alarm", Verdict.SAME: "c0"}
+"""Colour of a change by its verdict; without one it is neutral."""
 
 
 def figures(compared: Sequence[Comparisons]) -> list[Figure]:
@@ -63,19 +66,47 @@ def _figure(title: str, rows: Sequence[Comparison], drawn: Sequence[Comparison],
     differing = [name for name in varying_fields(rows) if len({one.get(name) for one in fields}) > 1]
     in_phases = metrics_in_phases(rows)
     names = tuple(", ".join((*_point(row, differing), metric_text(row, in_phases))) for row in drawn)
-    ends = [(row.change, row.low or 0.0, row.high or 0.0) for row in drawn]
-    values, low, high = (tuple(end / scale.divisor for end in column) for column in zip(*ends, strict=True))
-    margins = tuple(row.margin / scale.divisor for row in drawn)
+    margins, changes = _margins(drawn, scale), _changes(drawn, names, scale)
     left_out = sum(_scale(row) == scale or row.low is None for row in rows) - len(drawn)
+    values = [value for one in changes for point in one.points for value in (point.x, *(point.x_ends or ()))]
+    values += [value for point in margins.points for value in (point.x, point.start)]
     return Figure(
         title=title,
-        kind="effects",
-        x_label=f"change of B against A, {scale.label}",
-        y_label="",
-        series=(Series("change and interval", names, values, low, high), Series("margin", names, margins)),
+        x=axes.numbers(f"change of B against A, {scale.label}", values),
+        y=axes.names(names),
+        series=(margins, *changes),
         data=_table(title, names, drawn),
-        note=f"Not drawn: {left_out} more, which are in the table above." if left_out else "",
+        marks=(Mark(0.0, ""),),
+        note="Grey: the margin within which a change counts as none."
+        + (f" Not drawn: {left_out} more, which are in the table." if left_out else ""),
     )
+
+
+def _margins(rows: Sequence[Comparison], scale: _Scale) -> Series:
+    points = tuple(
+        Point(row.margin / scale.divisor, place, start=-row.margin / scale.divisor) for place, row in enumerate(rows)
+    )
+    return Series("", NEUTRAL, Shape.BARS, points, is_pale=True)
+
+
+def _changes(rows: Sequence[Comparison], names: Sequence[str], scale: _Scale) -> list[Series]:
+    found: dict[str, list[Point]] = {}
+    for place, (row, name) in enumerate(zip(rows, names, strict=True)):
+        low, high = row.low or 0.0, row.high or 0.0
+        text = f"{name}: {change_text(row, row.change)} {interval_text(row)} · {_count(row)} · {_word(row)}"
+        ends = (low / scale.divisor, high / scale.divisor)
+        point = Point(row.change / scale.divisor, place, ends, text=text, cases=(row.before.id,))
+        found.setdefault(_COLOURS.get(row.verdict, NEUTRAL), []).append(point)
+    return [Series("", colour, Shape.POINTS, tuple(points)) for colour, points in found.items()]
+
+
+def _count(row: Comparison) -> str:
+    runs = row.runs[0] if row.runs[0] == row.runs[1] else f"{row.runs[0]} and {row.runs[1]}"
+    return f"n = {runs} {row.replicate}s"
+
+
+def _word(row: Comparison) -> str:
+    return word(row.verdict, unit_of(row.metric))
 
 
 def _point(row: Comparison, differing: Sequence[str]) -> Iterator[str]:
@@ -99,8 +130,8 @@ def _table(title: str, names: Sequence[str], rows: Sequence[Comparison]) -> Tabl
             Cell(change_text(row, row.change)),
             Cell(interval_text(row)),
             Cell(f"±{size_text(row, row.margin)}"),
-            Cell(word(row.verdict, unit_of(row.metric))),
+            Cell(_word(row)),
         )
         for name, row in zip(names, rows, strict=True)
     )
-    return Table(title, columns, (cells,))
+    return Table(title, columns, tuple((row,) for row in cells), tuple(row.before.id for row in rows))

@@ -36,10 +36,10 @@ def page(tracks: Sequence[Track]) -> Page:
     """Return the page of a history."""
     of_case: dict[str, list[Track]] = {}
     for track in tracks:
-        of_case.setdefault(_heading(track), []).append(track)
+        of_case.setdefault(heading(track), []).append(track)
     blocks = tuple(
-        Block(Cell(heading, Tone.STRONG), (), tuple(_table(track, of_one) for track in of_one))
-        for heading, of_one in of_case.items()
+        Block(Cell(name, Tone.STRONG), (), tuple(table(track, of_one) for track in of_one))
+        for name, of_one in of_case.items()
     )
     count = sum(len(track.changes) for track in tracks)
     runs = len({point.run for track in tracks for point in track.points})
@@ -58,7 +58,7 @@ def _tone(count: int) -> Tone:
     return Tone.WARNING if count else Tone.PLAIN
 
 
-def _heading(track: Track) -> str:
+def heading(track: Track) -> str:
     """Return the name of a case, with what differs from the default set-up."""
     case = track.case
     setup, usual = asdict(case.setup), asdict(Setup())
@@ -76,7 +76,8 @@ def _heading(track: Track) -> str:
     return " · ".join(words)
 
 
-def _table(track: Track, of_case: Sequence[Track]) -> Table:
+def table(track: Track, of_case: Sequence[Track]) -> Table:
+    """Return one row per run; the title names the phase if others of these tracks have the same metric."""
     unit = unit_of(track.metric)
 
     def text(value: float | None) -> str:
@@ -90,7 +91,7 @@ def _table(track: Track, of_case: Sequence[Track]) -> Table:
             (
                 Cell(f"{point.run} ({point.label})" if point.label else point.run),
                 Cell(point.created_utc.replace("T", " ")[:16]),
-                *([_commit(point)] if _has_commits(track) else []),
+                *([commit(point)] if _has_commits(track) else []),
                 Cell(text(figure.value), Tone.STRONG),
                 Cell(interval),
                 _change(track, place),
@@ -102,7 +103,7 @@ def _table(track: Track, of_case: Sequence[Track]) -> Table:
     return Table(name, _columns(track), (tuple(rows),), (track.case.id,))
 
 
-def _commit(point: Point) -> Cell:
+def commit(point: Point) -> Cell:
     """Return the commit; a plus marks files that differed from it."""
     code = point.code
     return NO_FIGURE if code is None else Cell(code.short + "+" * bool(code.changed_files))
@@ -111,22 +112,27 @@ def _commit(point: Point) -> Cell:
 def _change(track: Track, place: int) -> Cell:
     if place not in track.changes:
         return EMPTY
-    change = track.changes[place]
-    better = METRICS[track.metric].better if track.metric in METRICS else Better.LOWER
-    improves = (change < 0) == (better is Better.LOWER)
-    size = f"{change:+.1%}" if track.relative else _signed(change, unit_of(track.metric) or "")
     where = _between(track.points[place - 1], track.points[place])
-    return Cell(
-        f"{size} from here on: {'better' if improves else 'WORSE'}{where}", Tone.GOOD if improves else Tone.ALARM
-    )
+    return Cell(f"{change_text(track, place)}{where}", Tone.GOOD if _improves(track, place) else Tone.ALARM)
+
+
+def change_text(track: Track, place: int) -> str:
+    """Return the change that begins at a run, and whether it is for the better."""
+    change = track.changes[place]
+    size = f"{change:+.1%}" if track.relative else _signed(change, unit_of(track.metric) or "")
+    return f"{size} from here on: {'better' if _improves(track, place) else 'WORSE'}"
 
 
 def _between(before: Point, after: Point) -> str:
     """Return the commits around a change, in words; empty if one is unknown or both are the same."""
-    cells = _commit(before).text, _commit(after).text
     if before.code is None or after.code is None or before.code == after.code:
         return ""
-    return f" (between {cells[0]} and {cells[1]})"
+    return f" (between {commit(before).text} and {commit(after).text})"
+
+
+def _improves(track: Track, place: int) -> bool:
+    better = METRICS[track.metric].better if track.metric in METRICS else Better.LOWER
+    return (track.changes[place] < 0) == (better is Better.LOWER)
 
 
 def _signed(change: float, unit: str) -> str:

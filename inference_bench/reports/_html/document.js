@@ -40,3 +40,6 @@ function figure(text) {
   const found = /^[±+]?(-?[\d,]*\.?\d+)\s*(\S*)/.exec(text);
   return found ? Number(found[1].replaceAll(",", "")) * (scales[found[2]] ?? 1) : null;
 }
+
+// Paper has no button that opens what is closed.
+addEventListener("beforeprint", () => document.querySelectorAll(".block details").forEach((part) => (part.open = true)));
