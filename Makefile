@@ -8,7 +8,7 @@ ARGS ?=
 BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find csrc -name '*.[ch]pp')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench docs sanitize build wheel clean
+.PHONY: help run test lint format bench docs sanitize build wheel charts clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ build: $(VENV)/.run ## make the virtual environment and install the package into
 
 wheel: $(VENV)/.run ## build a wheel into dist/
 	@$(PIP) wheel --no-deps --wheel-dir dist .
+
+charts: ## rebuild the chart library that HTML reports embed (needs npm)
+	@cd web && npm ci --silent --no-audit --no-fund && npm run --silent build
 
 clean: ## remove the virtual environment and everything built; results and the weights cache stay
 	@rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -23,7 +23,8 @@ from inference_bench.reports._figures.observed import (
     varying,
     words,
 )
-from inference_bench.reports._figures.setups import Key, Setups
+from inference_bench.reports._figures.setups import Setups
+from inference_bench.reports._pages.setups import Key
 
 if TYPE_CHECKING:
     from inference_bench.results.run import Run
@@ -96,7 +97,8 @@ def _figure(chart: _Chart, curves: dict[_Curve, list[Seen]], setups: Setups) -> 
     if chart.benchmark != "inference_speed":
         title += f", {chart.benchmark.replace('_', ' ')}"
     places = sorted({point.x for one in series for point in one.points})
-    values = [value for one in series for point in one.points for value in (point.y, *(point.y_ends or ()))]
+    points = [point for one in series for point in one.points]
+    values = axes.within_reach([p.y for p in points], [end for p in points for end in p.y_ends or ()])
     knees = dict(_knees(drawn, setups)) if chart.metric == THROUGHPUT else {}
     rows = [(_name(curve, setups, 2), f"{_place(one, chart.parameter):g}", one) for curve, of in drawn for one in of]
     unsure = any(not point.is_sure for one in series for point in one.points)

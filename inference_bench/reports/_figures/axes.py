@@ -39,7 +39,8 @@ def within_reach(values: Sequence[float], ends: Iterable[float]) -> list[float]:
     """Return values and the ends of their intervals, but no end so far away that the values would be one spot."""
     low, high = min(values), max(values)
     reach = _FARTHEST * max(high - low, abs(high) / 2)
-    return [*values, *(min(high + reach, max(low - reach, end)) for end in ends)]
+    least = 0.0 if low >= 0 else low - reach
+    return [*values, *(min(high + reach, max(least, low - reach, end)) for end in ends)]
 
 
 def numbers(

@@ -22,7 +22,8 @@ from inference_bench.reports._figures.observed import (
     unit_for,
     words,
 )
-from inference_bench.reports._figures.setups import Key, Setups
+from inference_bench.reports._figures.setups import Setups
+from inference_bench.reports._pages.setups import Key
 
 if TYPE_CHECKING:
     from inference_bench.result import BenchmarkResult

@@ -25,8 +25,8 @@ _WHOLE = ("total", "compile")
 def figures(run: Run, setups: Setups) -> Iterator[Figure]:
     """Yield one chart of the steps of loading."""
     steps: dict[str, dict[str, Seen]] = {}
-    for one in seen(run.results, "load_time"):
-        steps.setdefault(one.result.case.id, {})[one.summary.phase] = one
+    for each in seen(run.results, "load_time"):
+        steps.setdefault(each.result.case.id, {})[each.summary.phase] = each
     if not steps:
         return
     drawn = list(steps.values())[:_MOST_ROWS]
@@ -39,7 +39,8 @@ def figures(run: Run, setups: Setups) -> Iterator[Figure]:
     for number, phase in enumerate(phases):
         points = []
         for row, of_case in enumerate(drawn):
-            if (one := of_case.get(phase)) is not None:
+            if phase in of_case:
+                one = of_case[phase]
                 end = starts[row] + _seconds(one)
                 points.append(Point(end, row, start=starts[row], text=says(one, setups), cases=(one.result.case.id,)))
                 starts[row] = end

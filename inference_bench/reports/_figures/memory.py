@@ -23,9 +23,10 @@ from inference_bench.reports._figures.observed import (
     unit_for,
     words,
 )
-from inference_bench.reports._figures.setups import Key, Setups, key_of
+from inference_bench.reports._figures.setups import Setups
 from inference_bench.reports._figures.thinning import MOST_POINTS, extremes
 from inference_bench.reports._pages.document import Cell, Column, Table
+from inference_bench.reports._pages.setups import Key, key_of
 from inference_bench.units import MIB, NS_PER_S
 
 if TYPE_CHECKING:
@@ -68,14 +69,15 @@ def by_phase(run: Run, setups: Setups) -> Iterator[Figure]:
             rows.append((setups.name(key), phase, one))
     title = "Memory by phase, one scale"
     values = [value for one in series for p in one.points for value in (p.x, *(p.x_ends or ()))]
-    lanes = "" if in_rows else "From the top: " + ", ".join(dict.fromkeys(p for k in keys for p in of_setups[k])) + ". "
+    order = ", ".join(dict.fromkeys(phase for key in keys for phase in of_setups[key]))
+    where = "" if in_rows else f"From the top: {order}. "
     yield Figure(
         title,
         axes.numbers(f"{title_of(found[0].summary.metric)} [{unit.name}], shorter is less", values),
         axes.names(names, headings),
         series,
         table(title, rows, "phase"),
-        note=f"{lanes}Pale: the load, which needs its peak for a moment only. {left_out(len(of_setups), len(keys))}",
+        note=f"{where}Pale: the load, which needs its peak for a moment only. {left_out(len(of_setups), len(keys))}",
     )
 
 
@@ -131,7 +133,7 @@ def over_time(run: Run, setups: Setups) -> Iterator[Figure]:
     of_setups: dict[tuple[tuple[str, ...], Key], _Timeline] = {}
     for result in run.results:
         if (run.files.get(result.case.id) or {}).get("memory") and (timeline := _read(run, result)):
-            of_setups[timeline.phase_set, key_of(result.case)] = timeline
+            of_setups[timeline.phase_set, key_of(result)] = timeline
     for phases in dict.fromkeys(phases for phases, _ in of_setups):
         lines = [timeline for (its, _), timeline in of_setups.items() if its == phases]
         yield _over_time(lines, setups)
@@ -157,7 +159,7 @@ def _over_time(lines: Sequence[_Timeline], setups: Setups) -> Figure:
 
 
 def _curve(line: _Timeline, setups: Setups) -> Series:
-    key = key_of(line.result.case)
+    key = key_of(line.result)
     keep = extremes(line.sizes, MOST_POINTS)
     points = tuple(
         Point(float(line.seconds[at]), float(line.sizes[at] / MIB), cases=(line.result.case.id,)) for at in keep
@@ -210,7 +212,7 @@ def _phase_rows(line: _Timeline, setups: Setups) -> Iterator[tuple[Cell, ...]]:
         where.setdefault("" if phase == "between" else phase, []).append((begin, end))
     for phase, found in where.items():
         yield (
-            Cell(setups.name(key_of(line.result.case))),
+            Cell(setups.name(key_of(line.result))),
             Cell(phase or "none"),
             Cell(f"{len(found):,}"),
             Cell(f"{line.seconds[found[0][0]]:.3f} s"),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from inference_bench.metrics import METRICS, Quantity, Statistic, quantity_of, statistic_of, title_of, unit_of
 from inference_bench.reports._figures.figure import Ends
-from inference_bench.reports._figures.setups import Key, Setups, key_of
+from inference_bench.reports._figures.setups import Setups
 from inference_bench.reports._pages.document import Cell, Column, Table
 from inference_bench.reports._pages.numbers import figure_heading, numbers_of
+from inference_bench.reports._pages.setups import Key, key_of
 from inference_bench.units import GIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US, counted
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Seen:
     @property
     def key(self) -> Key:
         """Its set-up."""
-        return key_of(self.result.case)
+        return key_of(self.result)
 
     @property
     def parameters(self) -> Parameters:

@@ -31,14 +31,15 @@ _COLOURS = {Verdict.BETTER: "good", Verdict.WORSE: "alarm", Verdict.SAME: "c0"}
 
 def figures(compared: Sequence[Comparisons]) -> list[Figure]:
     """Return one chart per candidate and benchmark that has intervals."""
-    return [figure for found in compared for figure in _of_candidate(found)]
+    several = len(compared) > 1
+    return [figure for found in compared for figure in _of_candidate(found, f": {found.after}" if several else "")]
 
 
-def _of_candidate(found: Comparisons) -> Iterator[Figure]:
+def _of_candidate(found: Comparisons, name_of_b: str) -> Iterator[Figure]:
     for benchmark in dict.fromkeys(row.before.benchmark for row in found.rows):
         rows = [row for row in found.rows if row.before.benchmark == benchmark]
         drawn = [row for row in rows if row.low is not None and row.high is not None]
-        title = f"Change of {benchmark.replace('_', ' ')} from A, {found.before}, to B, {found.after}"
+        title = f"Change of {benchmark.replace('_', ' ')}{name_of_b}"
         for scale in dict.fromkeys(map(_scale, drawn)):
             of_scale = [row for row in drawn if _scale(row) == scale]
             name = title if scale.label == "%" else f"{title}, in {scale.label}"
@@ -68,7 +69,8 @@ def _figure(title: str, rows: Sequence[Comparison], drawn: Sequence[Comparison],
     names = tuple(", ".join((*_point(row, differing), metric_text(row, in_phases))) for row in drawn)
     margins, changes = _margins(drawn, scale), _changes(drawn, names, scale)
     left_out = sum(_scale(row) == scale or row.low is None for row in rows) - len(drawn)
-    values = [value for one in changes for point in one.points for value in (point.x, *(point.x_ends or ()))]
+    points = [point for one in changes for point in one.points]
+    values = axes.within_reach([0.0, *(p.x for p in points)], [end for p in points for end in p.x_ends or ()])
     values += [value for point in margins.points for value in (point.x, point.start)]
     return Figure(
         title=title,

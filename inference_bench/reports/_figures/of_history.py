@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._figures import axes
 from inference_bench.reports._figures.figure import Axis, Figure, Mark, Point, Series, Shape
-from inference_bench.reports._pages.history import change_text, heading, table
+from inference_bench.reports._pages.history import change_text, commit, heading, table
 from inference_bench.units import MIB, NS_PER_MS, format_value
 
 if TYPE_CHECKING:
@@ -29,9 +29,10 @@ def _figure(track: Track, tracks: Sequence[Track]) -> Figure:
     divisor, name = _SCALES.get(unit, (1, unit))
     points = tuple(_points(track, divisor))
     cases = {other.case.id for other in tracks}
-    what = f"{title_of(track.metric)}{f', {track.phase}' if track.phase else ''}"
-    title = f"{what} over time" + (f": {heading(track)}" if len(cases) > 1 else "")
-    values = [value for point in points for value in (point.y, *(point.y_ends or ()))]
+    phases = {other.phase for other in tracks if (other.case, other.metric) == (track.case, track.metric)}
+    what = f"{title_of(track.metric)}{f', {track.phase}' if len(phases) > 1 and track.phase else ''}"
+    title = f"{what[:1].upper()}{what[1:]} over time" + (f": {heading(track)}" if len(cases) > 1 else "")
+    values = axes.within_reach([p.y for p in points], [end for p in points for end in p.y_ends or ()])
     axis = axes.around(f"{title_of(track.metric)}{f' [{name}]' if name else ''}", values, span=0.05)
     marks = [Mark(float(place), change_text(track, place)) for place in sorted(track.changes)]
     return Figure(
@@ -46,10 +47,13 @@ def _figure(track: Track, tracks: Sequence[Track]) -> Figure:
 
 
 def _runs(track: Track) -> Axis:
-    """Return an axis of runs in the order of time, with the first date, the last, and one between."""
+    """Return an axis of runs in the order of time, with the first date, the last, and one between; times of one day."""
     last = len(track.points) - 1
-    ticks = tuple((float(at), track.points[at].created_utc[5:10]) for at in sorted({0, last // 2, last}))
-    return Axis("run, by date", -0.5, last + 0.5, ticks)
+    chosen = sorted({0, last // 2, last})
+    is_of_a_day = len({point.created_utc[:10] for point in track.points}) == 1
+    written = slice(11, 16) if is_of_a_day else slice(0, 10)
+    ticks = tuple((float(at), track.points[at].created_utc[written]) for at in chosen)
+    return Axis("run, by time (UTC)" if is_of_a_day else "run, by date", -0.5, last + 0.5, ticks)
 
 
 def _points(track: Track, divisor: float) -> list[Point]:
@@ -57,11 +61,14 @@ def _points(track: Track, divisor: float) -> list[Point]:
     found = []
     for place, point in enumerate(track.points):
         figure = point.figure
-        known = figure.low is not None and figure.high is not None
-        ends = (figure.low / divisor, figure.high / divisor) if known else None
-        interval = f"[{format_value(figure.low, unit)}, {format_value(figure.high, unit)}]" if known else "no interval"
+        ends, interval = None, "no interval"
+        if figure.low is not None and figure.high is not None:
+            ends = (figure.low / divisor, figure.high / divisor)
+            interval = f"[{format_value(figure.low, unit)}, {format_value(figure.high, unit)}]"
         when = point.created_utc.replace("T", " ")[:16]
-        text = f"run {point.run}, {when}: {format_value(figure.value or 0.0, unit)} {interval}"
+        name = f"{point.run} ({point.label})" if point.label else point.run
+        of_commit = f" · commit {commit(point).text}" if point.code is not None else ""
+        text = f"run {name}, {when}: {format_value(figure.value or 0.0, unit)} {interval}{of_commit}"
         if place in track.changes:
             text += f" · {change_text(track, place)}"
         found.append(
@@ -69,7 +76,7 @@ def _points(track: Track, divisor: float) -> list[Point]:
                 float(place),
                 (figure.value or 0.0) / divisor,
                 y_ends=ends,
-                is_sure=known,
+                is_sure=ends is not None,
                 text=text,
                 cases=(track.case.id,),
             )

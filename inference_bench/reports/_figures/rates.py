@@ -23,7 +23,8 @@ from inference_bench.reports._figures.observed import (
     varying,
     words,
 )
-from inference_bench.reports._figures.setups import Key, Setups
+from inference_bench.reports._figures.setups import Setups
+from inference_bench.reports._pages.setups import Key
 
 if TYPE_CHECKING:
     from inference_bench.result import BenchmarkResult

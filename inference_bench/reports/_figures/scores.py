@@ -20,7 +20,8 @@ from inference_bench.reports._figures.observed import (
     varying,
     words,
 )
-from inference_bench.reports._figures.setups import Key, Setups
+from inference_bench.reports._figures.setups import Setups
+from inference_bench.reports._pages.setups import Key
 
 if TYPE_CHECKING:
     from inference_bench.results.run import Run

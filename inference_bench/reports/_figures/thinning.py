@@ -21,4 +21,4 @@ def extremes(values: np.ndarray, most: int = MOST_POINTS) -> list[int]:
 
 def evenly(count: int, most: int = MOST_POINTS) -> list[int]:
     """Return evenly spaced places among ``count``, with the first and the last."""
-    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int)).tolist()
+    return [int(at) for at in np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))]

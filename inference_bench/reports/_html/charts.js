@@ -76,7 +76,7 @@
     const names = figure.y.names.map((name, place) => ({ name, y: place - (figure.above ? 0.25 : 0), heading: figure.y.headings.includes(place) }));
     const named = (heading) => Plot.text(names.filter((each) => each.heading === heading), {
       y: "y", text: "name", frameAnchor: "left", textAnchor: "start", dx: -figure.left, fontWeight: heading ? 600 : 400,
-      lineWidth: width / 12, textOverflow: "ellipsis",
+      lineWidth: (width - 16) / (heading ? 13 : 12), textOverflow: "ellipsis",
     });
     const axis = (ticks) => ({ ticks: ticks.map(([value]) => value), tickFormat: (value) => new Map(ticks).get(value), tickSize: 0, label: null });
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from html import escape
-from itertools import zip_longest
+from itertools import repeat
 
 from inference_bench.reports._html.text import text_of
 from inference_bench.reports._pages.document import Cell, Column, Table
@@ -35,8 +35,7 @@ def table_of(table: Table, cases: Cases, *, is_titled: bool = True) -> str:
     heads = "".join(_heading(column, is_sortable=table.is_sortable) for column in table.columns)
     bodies = "".join(
         f"<tbody>{''.join(_rows(table, rows, f' data-case={_quoted(cases.number(case))}' if case else ''))}</tbody>"
-        for rows, case in zip_longest(table.sections, table.cases, fillvalue="")
-        if rows
+        for rows, case in zip(table.sections, table.cases or repeat(""), strict=False)
     )
     count = sum(map(len, table.sections))
     kind, more = ("long ", f'<button type="button">Show all {count:,} rows</button>') if count > _LONG else ("", "")
@@ -44,7 +43,8 @@ def table_of(table: Table, cases: Cases, *, is_titled: bool = True) -> str:
     width = f' style="--figures: {len(table.columns) - 1}"' if not table.is_sortable else ""
     return (
         f'<div class="{kind}table" role="group" aria-label="{escape(table.title or "Table")}" tabindex="0">'
-        f"<table{width}>{_caption(table, is_titled=is_titled)}<thead><tr>{heads}</tr></thead>{bodies}</table>{more}</div>"
+        f"<table{width}>{_caption(table, is_titled=is_titled)}<thead><tr>{heads}</tr></thead>{bodies}</table>"
+        f"{more}</div>"
     )
 
 

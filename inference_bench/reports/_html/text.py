@@ -8,7 +8,6 @@ from html import escape
 
 from inference_bench.reports._pages.document import Cell, Remarks, Tone
 
-
 _INTERVAL = re.compile(r"(?<= )\[[^\[\]]*\]$")
 """An interval at the end of a cell is not broken."""
 

@@ -15,6 +15,7 @@ from inference_bench.reports._pages.doubts import doubts
 from inference_bench.reports._pages.numbers import figure_heading, level_of
 from inference_bench.reports._pages.overview import overview
 from inference_bench.reports._pages.parameters import benchmark_words
+from inference_bench.reports._pages.verdict import verdict
 from inference_bench.result import BenchmarkResult, Status
 from inference_bench.units import counted
 
@@ -35,6 +36,7 @@ def page(run: Run) -> Page:
         blocks=tuple(_blocks(run.results)),
         remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
         legend=_legend(run.results),
+        verdict=verdict(run.results),
         overview=overview(run.results),
     )
 
