@@ -31,6 +31,9 @@ _OF_A_PROMPT = (_LENGTH, "new_tokens")
 _NOT_OF_A_LENGTH = frozenset({"load_time"})
 """Times to which the length of the prompt adds nothing, or only in the first call."""
 
+_OF_A_FUNCTION = "call_time"
+"""The metric whose rows name their benchmark, which is the function."""
+
 _MOST = 3
 """A key metric has a row for each of this many points; of more, one stands for all."""
 
@@ -69,7 +72,9 @@ def rows_of(results: Sequence[BenchmarkResult]) -> list[Row]:
     rows = [row for name, tag in headlines for row in _of_metric(tag, of_benchmark[name])]
     count = Counter(row.name for row in rows)
     return [
-        row if count[row.name] == 1 else replace(row, name=f"{row.name}, {row.benchmark.replace('_', ' ')}")
+        row
+        if count[row.name] == 1 and row.tag != _OF_A_FUNCTION
+        else replace(row, name=f"{row.name}, {row.benchmark.replace('_', ' ')}")
         for row in rows
     ]
 

@@ -215,6 +215,15 @@ def test_every_benchmark_has_its_headline_metrics():
     assert found["call, tokenise"][3] == "–"
 
 
+def test_a_function_is_named():
+    calls = [
+        BenchmarkResult(Case("tiny", "tokenise", Setup(dtype=dtype)), Status.OK, (summary("call_time", ""),))
+        for dtype in DTYPES
+    ]
+
+    assert "call, tokenise" in rows(*(replace(each, headline=("call_time",)) for each in calls))
+
+
 def test_one_unit_for_a_row():
     cells = rows(result("float32", summary(median=900e3)), result("bfloat16", summary(median=1.2e6)))[
         "TTFT, 128 tokens"
