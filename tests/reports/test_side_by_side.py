@@ -26,7 +26,6 @@ def test_markdown_puts_the_lines_of_a_cell_below_each_other():
 
 
 def test_html_names_its_rows_and_sorts_none():
-    pytest.importorskip("matplotlib")
     text = render("html", *pair("tiny", "tiny"))
     (table,) = re.findall(r'<div class="[^"]*stacked.*?</table>', text, re.DOTALL)
 
