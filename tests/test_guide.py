@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "docs" / "guide.md"
-QUICK = "--min-samples 1 --warmup 0"
+QUICK = "--quick --min-samples 1 --warmup 0"
 """For commands that measure; what they show is not a figure to rely on."""
 
 RUN_ID = r"benchmark_results/\d{8}T\d{6}Z-[0-9a-f]{6}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.analysis.reach import detectable_change, reach
 from inference_bench.analysis.trust.causes import cause_named
 from inference_bench.analysis.trust.samples import observed_in
 from inference_bench.grade import Severity
@@ -70,17 +69,19 @@ def _by_runs(observed: Iterable[Observed]) -> list[tuple[int, list[Observed]]]:
 
 
 def _good_for(runs: int, members: Sequence[Observed], places: Places) -> Iterator[Cell]:
+    from inference_bench.analysis.reach import detectable_change, reach
+
     known = [(reached, of) for of in members if (reached := reach(of[1].headline)) is not None]
     if known:
         widest, (result, summary) = max(known, key=lambda each: each[0])
         over = "this one process" if runs == 1 else f"{runs} fresh processes"
-        text = f"Good to ±{_percent(widest)} over {over}"
+        text = f"Good to ±{_two_digits(widest)} over {over}"
         text += f" (widest: {_figure(summary)}, {places.name(result.case)})" if len(known) > 1 else ""
         seen = detectable_change(widest, runs)
         if seen is None:
             text += "; a fresh one may differ by more (--runs)."
         else:
-            text += f"; between two such runs a change below {_percent(seen)} cannot be seen there."
+            text += f"; between two such runs a change below {_two_digits(seen)} cannot be seen there."
         yield Cell(text, Tone.WARNING if runs == 1 else Tone.PLAIN)
     missing = [of for of in members if reach(of[1].headline) is None and of[1].headline.value is not None]
     if missing:
@@ -226,3 +227,7 @@ def _notes(results: Iterable[BenchmarkResult], places: Places) -> Iterator[Cell]
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1g} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def _two_digits(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:,.0f} %"

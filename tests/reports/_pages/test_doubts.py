@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from inference_bench.analysis.trust.grade import graded
+from inference_bench.grade import Finding, Severity
+from inference_bench.result import Estimate
 from tests.report_parts import RECORD, render, speed, summary, words
 
 
@@ -12,11 +15,46 @@ def test_unconverged_is_marked_and_explained(name):
     assert "Not converged: budget of 30 s spent: inference speed 32 (TTFT)." in text
 
 
-def test_scope_of_several_runs(name):
-    text = words(render(name, speed(summaries=(summary(runs=5, scope="runs"),))))
+def test_what_the_figures_are_good_for(name):
+    wide = summary(runs=5, scope="runs", quantiles={"p50": Estimate(21.3e6, 20.0e6, 22.0e6)})
+    text = words(render(name, speed(), speed(128, summaries=(wide,))))
 
-    assert "5 runs" in text
-    assert "the intervals cover fresh processes; 5 were measured" in text
+    # 1.3 of 21.3 ms, and 0.1 of 21.3 ms in the only process of the other case.
+    assert "Good to ±6.1 % over 5 fresh processes; between two such runs a change below 9.9 % cannot be seen there." in text
+    assert "Good to ±0.5 % over this one process; a fresh one may differ by more (--runs)." in text
+
+
+def test_the_widest_interval_is_named(name):
+    wide = summary(quantiles={"p50": Estimate(21.3e6, 20.0e6, 22.0e6)})
+
+    assert "Good to ±6.1 % over this one process (widest: TTFT, inference speed 128)" in words(
+        render(name, speed(), speed(128, summaries=(wide,)))
+    )
+
+
+def test_a_figure_without_an_interval_is_named(name):
+    bare = summary(quantiles={"p50": Estimate(21.3e6, None, None, needs=6)})
+
+    text = words(render(name, speed(), speed(128, summaries=(bare,))))
+    assert "How good is unknown, for want of an interval: TTFT, inference speed 128." in text
+
+
+def test_the_main_reason_of_a_grade_is_given_once_with_a_sign_of_its_cause(name):
+    grades = [
+        graded(
+            [
+                Finding("not_converged", Severity.SERIOUS, "it rambled", "c", "r"),
+                Finding("contention", Severity.SERIOUS, "some task waited", "c", "r"),
+                Finding("page_faults", Severity.MINOR, "many", "c", "r"),
+            ]
+        ),
+        graded([Finding("virtual", Severity.MINOR, "a guest", "c", "r")]),
+    ]
+    text = words(render(name, *(speed(length, grade=of) for length, of in zip((32, 128), grades, strict=True))))
+
+    assert "Grades B to C. Main reason: busy machine: some task waited (inference speed 32). Effect: samples" in text
+    assert "Other findings, which check explains: page faults, virtual." in text.replace("`", "")
+    assert "it rambled" not in text
 
 
 def test_floor_is_set_against_the_smallest_median(name):
