@@ -20,7 +20,7 @@ def test_what_the_figures_are_good_for(name):
     text = words(render(name, speed(), speed(128, summaries=(wide,))))
 
     # 1.3 of 21.3 ms, and 0.1 of 21.3 ms in the only process of the other case.
-    assert "Good to ±6.1 % over 5 fresh processes; between two such runs a change below 9.9 % cannot be seen there." in text
+    assert "Good to ±6.1 % over 5 fresh processes; between two such runs a change below 9.9 % cannot be seen" in text
     assert "Good to ±0.5 % over this one process; a fresh one may differ by more (--runs)." in text
 
 
