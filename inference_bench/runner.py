@@ -13,9 +13,8 @@ from inference_bench.model.discovery import find_models
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.provenance.record import marked
+from inference_bench.results.run_folder import default_output
 from inference_bench.spec import SURVEY_BUDGET_NS, Limits, Setup, Spec
-
-OUTPUT = Path("benchmark_results")
 
 
 class RunnerOptions(TypedDict, total=False):
@@ -26,7 +25,7 @@ class RunnerOptions(TypedDict, total=False):
     axes: Mapping[str, Sequence[int | str]] | None
     runs: int
     limits: Limits | None
-    output: str | Path
+    output: str | Path | None
     models_dirs: Sequence[str | Path]
     benchmarks_dirs: Sequence[str | Path]
     isolation: str
@@ -48,7 +47,8 @@ class BenchmarkRunner:
         axes: values of benchmark parameters, by name.
         runs: fresh processes per case.
         limits: when to stop sampling a case. The default is 25 s per case, or 1 s with all models.
-        output: folder that each run's folder is created in.
+        output: folder that each run's folder is created in; None for the one that ``INFERENCE_BENCH_OUTPUT`` names, or
+            ``benchmark_results``.
         models_dirs: folders with further models, ``<name>/model.py``.
         benchmarks_dirs: folders with further benchmarks, ``benchmark_<name>.py``.
         isolation: one of ``spec.ISOLATIONS``; ``inline`` measures in this process, with its limits.
@@ -71,7 +71,7 @@ class BenchmarkRunner:
         axes: Mapping[str, Sequence[int | str]] | None = None,
         runs: int = 1,
         limits: Limits | None = None,
-        output: str | Path = OUTPUT,
+        output: str | Path | None = None,
         models_dirs: Sequence[str | Path] = (),
         benchmarks_dirs: Sequence[str | Path] = (),
         isolation: str = "process",
@@ -80,7 +80,7 @@ class BenchmarkRunner:
         tags: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self._output = Path(output)
+        self._output = Path(output) if output is not None else default_output()
         self._models_dirs = [Path(folder) for folder in models_dirs]
         self._benchmarks_dirs = [Path(folder) for folder in benchmarks_dirs]
         self._marks = marked(label, note, (tags or {}).items())

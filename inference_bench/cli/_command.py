@@ -96,7 +96,8 @@ class Parser(argparse.ArgumentParser):
 
     def _positionals_usage(self) -> list[str]:
         names = [(action, str(action.metavar)) for action in self._get_positional_actions()]
-        return [f"[{name}]" if action.nargs == "?" else name for action, name in names]
+        shown = {"?": "[{0}]", "*": "[{0} ...]", "+": "{0} [{0} ...]"}
+        return [shown.get(str(action.nargs), "{0}").format(name) for action, name in names]
 
     def _refuse_unknown_options(self, words: Sequence[str]) -> None:
         """Report a misspelt option before argparse reports an error that only follows from it."""

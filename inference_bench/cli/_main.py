@@ -48,7 +48,7 @@ examples:
   {program} run                    speed and memory of the default model
   {program} run --dry-run          show the plan, measure nothing
   {program} list                   models, benchmarks, metrics …
-  {program} report RUN             show a stored run; RUN is a folder in benchmark_results
+  {program} report                 show the newest run again; `report --help` names others
   {program} new model NAME         write a model to start from; it runs as it is
 
 exit codes:

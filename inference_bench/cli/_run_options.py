@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli import _values as values
 from inference_bench.cli._effort import EFFORTS, STANDARD
 from inference_bench.provenance.record import Provenance, marked
+from inference_bench.results.run_folder import default_output
 from inference_bench.spec import (
     ATTENTIONS,
     COMPILE_MODES,
@@ -268,8 +269,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="DIR",
         type=Path,
-        default=Path("benchmark_results"),
-        help="parent folder; each run writes a new folder in it",
+        default=default_output(),
+        help="parent folder; each run writes a new folder in it; INFERENCE_BENCH_OUTPUT sets the default",
     )
     group.add_argument(
         "--format", metavar="NAME", default="console", help="of the report: console, markdown, html, json or csv"

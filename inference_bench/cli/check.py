@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
+from inference_bench.cli._messages import warn
+from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
 from inference_bench.errors import UnknownNameError
 from inference_bench.metrics import QUANTILES
+from inference_bench.provenance.record import LATEST
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
@@ -28,15 +30,16 @@ class CheckCommand(Command):
     """
 
     examples = (
-        ("benchmark_results/20261123T201530Z-3fa9c1", "grades and findings"),
-        ("RUN --at-least B", "as a gate"),
-        ("RUN --rejudge", "by the present rules, after an upgrade"),
-        ("RUN --format json", "for another program"),
+        ("", "grades and findings of the newest run"),
+        ("latest --at-least B", "as a gate"),
+        ("benchmark_results/20261123T201530Z-3fa9c1 --rejudge", "by the present rules, after an upgrade"),
+        ("nightly --format json", "for another program"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the run, the worst grade allowed, whose rules count, and the format."""
-        parser.add_argument("folder", metavar="RUN", type=Path, help="a run's folder")
+        parser.add_argument("word", metavar="RUN", nargs="?", default=LATEST, help=ONE_RUN)
+        add_results_option(parser)
         parser.add_argument(
             "--at-least", metavar="GRADE", default="D", help=f"worst grade allowed: {', '.join(GRADES)}"
         )
@@ -64,7 +67,10 @@ class CheckCommand(Command):
         if args.quantile and args.quantile not in QUANTILES:
             raise UnknownNameError("quantile", args.quantile, QUANTILES)
         check_format(args.format, "json")
-        stored = load_run(args.folder)
+        (folder,) = selected_runs([args.word], args)
+        stored = load_run(folder)
+        if stored.is_in_progress:
+            warn(f"{folder} is in progress: {stored.progress}.")
         judged = _rejudged(stored) if args.rejudge else stored
         run = _with_quantile(judged, args.quantile)
         if args.format == "json":

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from inference_bench.cli._command import Command
 from inference_bench.cli._comparison import add_comparison_options, check_comparison_options, write_comparison
 from inference_bench.cli._messages import warn
+from inference_bench.cli._selected import add_results_option
 from inference_bench.errors import UnknownNameError, UsageError
 from inference_bench.metrics import QUANTILES
+from inference_bench.provenance.record import LATEST
+from inference_bench.results.selectors import SELECTORS
 
 if TYPE_CHECKING:
     import argparse
@@ -22,16 +25,21 @@ if TYPE_CHECKING:
 class CompareCommand(Command):
     """Compare runs with a baseline: faster, slower, the same, or inconclusive.
 
-    The first argument is the baseline, unless --baseline names it. Each argument is one side: a run's folder, a folder
-    of runs, or a quoted pattern; the processes of all its runs count together. A folder that `ab` wrote holds all
+    The first argument is the baseline, unless --baseline names it. Each argument is one side: a run, a folder of runs,
+    or a quoted pattern; the processes of all its runs count together. A folder that `ab` wrote holds all
     sides. With --by the sides are the values of an axis within the runs, such as their dtypes. Exits with 1 if a side
     is worse than the baseline beyond the margin, or fails a case that the baseline passed.
     """
 
     examples = (
-        ("benchmark_results/A benchmark_results/B", "two runs; `run --runs 6` gives enough processes for a verdict"),
-        ("benchmark_results/A --by dtype", "each dtype of a run (of `run --runs 6`) against the first"),
-        ("benchmark_results/A --by threads --baseline 2", "each number of threads against two"),
+        ("latest~1 latest", "the newest run with the one before; `run --runs 6` gives enough processes for a verdict"),
+        ("tag:pull=122 tag:pull=123", "all runs with one tag against all with another"),
+        (
+            "commit:1a2b3c4 benchmark_results/20261123T201530Z-3fa9c1",
+            "the runs of a commit against a run by its folder",
+        ),
+        ("latest --by dtype", "each dtype of a run (of `run --runs 6`) against the first"),
+        ("nightly --by threads --baseline 2", "each number of threads against two"),
         ("--baseline 'main/*' 'branch/*'", "all runs of two folders"),
         ("benchmark_results/20261124T001500Z-3fa9c1-ab", "the interleaved pairs of `ab`"),
         ("A B --margin 0.03 --metric ttft,itl --format markdown", "for a pull request"),
@@ -39,7 +47,13 @@ class CompareCommand(Command):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the sides, the margin and the format."""
-        parser.add_argument("places", metavar="RUN", nargs="+", help="a run's folder, a folder of runs, or a pattern")
+        parser.add_argument(
+            "places",
+            metavar="RUN",
+            nargs="*",
+            help=f"{SELECTORS}, a folder with all its runs, or a pattern; with --by the default is {LATEST}",
+        )
+        add_results_option(parser)
         parser.add_argument(
             "--by",
             metavar="AXIS",
@@ -96,7 +110,7 @@ def _sides(args: argparse.Namespace) -> tuple[Sequence[RunSide], AxisSides | Non
     from inference_bench.results.run_comparison import read_sides
 
     if args.by is None:
-        return read_sides([*([args.baseline] if args.baseline else []), *args.places], warn), None
-    runs = [run for place in args.places for run in open_runs(place, warn)]
+        return read_sides([*([args.baseline] if args.baseline else []), *args.places], warn, args.results), None
+    runs = [run for place in args.places or [LATEST] for run in open_runs(place, warn, args.results)]
     axis = split_by_axis(runs, args.by, args.baseline, warn)
     return axis.sides, axis

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
+from inference_bench.cli._selected import add_results_option
+from inference_bench.provenance.record import LATEST
+from inference_bench.results.selectors import SELECTORS
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +26,8 @@ class QueryCommand(Command):
     """
 
     examples = (
-        ("\"SELECT model, p50 / 1e6 AS ms FROM summaries WHERE metric = 'ttft'\"", "over all of benchmark_results"),
+        ("\"SELECT model, p50 / 1e6 AS ms FROM summaries WHERE metric = 'ttft'\"", "of the newest run"),
+        ('"SELECT commit, label, p50 FROM summaries" benchmark_results', "of all runs"),
         ('"DESCRIBE samples"', "the columns of a table"),
         (
             "\"SELECT * FROM samples WHERE stage = 'measured'\" RUN --format parquet > samples.parquet",
@@ -34,7 +38,13 @@ class QueryCommand(Command):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the query, where the runs are, and the format."""
         parser.add_argument("sql", metavar="SQL", help="the query")
-        parser.add_argument("places", metavar="RUN", nargs="*", help="runs or folders of runs (benchmark_results)")
+        parser.add_argument(
+            "places",
+            metavar="RUN",
+            nargs="*",
+            help=f"{SELECTORS}, or a folder with all its runs (default: {LATEST})",
+        )
+        add_results_option(parser)
         parser.add_argument("--format", metavar="NAME", default="table", help=", ".join(_WRITERS))
 
     def run(self, args: argparse.Namespace) -> int:
@@ -49,7 +59,9 @@ class QueryCommand(Command):
             raise UsageError(
                 "--format parquet writes bytes to a terminal: add > FILE.parquet, or choose another format."
             )
-        tables = load_runs(*(args.places or ["benchmark_results"]))
+        tables = load_runs(*(args.places or [LATEST]), root=args.results)
+        if not args.places:
+            print(f"of the newest run; `query SQL {args.results}` covers all runs", file=sys.stderr)
         answer = query(args.sql, tables)
         for problem in tables.problems:
             warn(problem)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
+from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
 from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -25,21 +25,24 @@ class ReportCommand(Command):
     """
 
     examples = (
-        ("benchmark_results/20261123T201530Z-3fa9c1", "the table that `run` printed"),
-        ("RUN --format markdown", "for a pull request"),
-        ("benchmark_results --history", "each metric over time"),
-        ("RUN --format html > report.html", "one page with charts, for a review"),
+        ("", "the newest run: the table that `run` printed"),
+        ("latest~1", "the run before it"),
+        ("nightly --format markdown", "the run that `run --label nightly` measured, for a pull request"),
+        ("benchmark_results/20261123T201530Z-3fa9c1", "a run by its folder"),
+        ("commit:1a2b3c4 --format html > report.html", "one page with charts, for a review"),
+        ("--history", "each metric over time, over all runs"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the folder and the format."""
         parser.add_argument(
-            "folders",
+            "words",
             metavar="RUN",
-            nargs="+",
-            type=Path,
-            help="a run's folder, or several, one after the other; with --history a folder of runs",
+            nargs="*",
+            help=f"one, or several to show one after the other: {ONE_RUN}; with --history the runs of a folder or of a "
+            "selector (default: all)",
         )
+        add_results_option(parser)
         parser.add_argument(
             "--history",
             action="store_true",
@@ -55,14 +58,14 @@ class ReportCommand(Command):
         from inference_bench.results.run import load_run
 
         report = open_report(args.format)
-        if len(args.folders) > 1 and args.format not in _MANY:
+        if len(args.words) > 1 and args.format not in _MANY:
             raise InvalidValueError(
                 "runs",
-                len(args.folders),
+                len(args.words),
                 f"one for {args.format}",
                 f"{' and '.join(_MANY)} take several; so does compare.",
             )
-        runs = [load_run(folder) for folder in args.folders]
+        runs = [load_run(folder) for folder in selected_runs(args.words, args)]
         for run in runs:
             report.render(run, sys.stdout)
         return 1 if any(result.status.is_finding for run in runs for result in run.results) else 0
@@ -77,11 +80,10 @@ def _history(args: argparse.Namespace) -> int:
     from inference_bench.results.history import history
 
     check_format(args.format)
-    runs = [run for folder in args.folders for run in open_runs(folder, warn)]
+    places = args.words or [str(args.results)]
+    runs = [run for place in places for run in open_runs(place, warn, args.results)]
     tracks = history(runs) or history(runs, everything=True)
     if not tracks:
-        raise RunFormatError(
-            f"{', '.join(map(str, args.folders))}: no two runs have a case in common, which a history needs."
-        )
+        raise RunFormatError(f"{', '.join(places)}: no two runs have a case in common, which a history needs.")
     render(page(tracks), args.format, sys.stdout, lambda: figures(tracks))
     return 0

@@ -48,7 +48,7 @@ class RunCommand(Command):
         ("--format json > results.json", "for another program"),
         ("--label nightly --tag pull=123", "name the run: `report nightly`, `compare tag:pull=122 nightly`"),
         ("--ab dtype=float32 dtype=bfloat16", "variants, interleaved: the same as the command `ab`"),
-        ("--resume benchmark_results/<run>", "continue an interrupted run"),
+        ("--resume latest", "continue an interrupted run"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -105,8 +105,8 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--resume",
         metavar="RUN",
-        type=Path,
-        help="folder of an unfinished run: measure its missing cases with its own settings",
+        help="an unfinished run: measure its missing cases with its own settings; its folder, latest, a label, or the "
+        "beginning of its id",
     )
     group.add_argument(
         "--time",
@@ -157,10 +157,12 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
 def _resume(args: argparse.Namespace) -> RunOutcome:
     from inference_bench.cli._progress import make_progress
     from inference_bench.orchestration.run import resume_run
+    from inference_bench.results.run_folder import default_output
+    from inference_bench.results.selectors import select_run
 
     return asyncio.run(
         resume_run(
-            args.resume,
+            select_run(args.resume, default_output()),
             models_dirs=args.models_dir,
             benchmarks_dirs=args.benchmarks_dir,
             retry_failed=args.retry_failed,

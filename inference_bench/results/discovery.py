@@ -1,4 +1,4 @@
-"""Find and open runs by folder or pattern."""
+"""Find and open runs by folder, pattern or selector."""
 
 from __future__ import annotations
 
@@ -9,22 +9,44 @@ from pathlib import Path
 
 from inference_bench.errors import RunFormatError
 from inference_bench.results.run import Run, load_run
-from inference_bench.results.run_folder import RECORD
+from inference_bench.results.run_folder import RECORD, default_output
+from inference_bench.results.selectors import RunArchive, is_path
+
+Place = str | os.PathLike[str]
 
 
-def find_runs(place: str | os.PathLike[str]) -> list[Path]:
-    """Return the run folders of an argument: a run, a folder that contains runs, or a pattern of either.
+def find_folders(place: Place, root: Path | None = None) -> list[Path]:
+    """Return the folders that an argument names: of runs, or folders that contain runs.
+
+    Args:
+        place: a run, a folder of runs, a pattern of either, or a selector such as ``latest``.
+        root: folder of the runs that a selector names; None for that of ``run``.
+
+    Raises:
+        RunFormatError: a selector that names nothing, or not one thing.
+    """
+    text = os.fspath(place)
+    if is_path(text) and Path(text).exists():
+        return [Path(text)]
+    if has_magic(text):
+        return sorted(map(Path, glob(text)))
+    return [Path(text)] if is_path(text) else RunArchive(root or default_output()).select(text)
+
+
+def find_runs(place: Place, root: Path | None = None) -> list[Path]:
+    """Return the run folders of an argument, as of ``find_folders``.
 
     Raises:
         RunFormatError: there is none.
     """
-    text = os.fspath(place)
-    places = sorted(map(Path, glob(text))) if has_magic(text) and not Path(text).exists() else [Path(text)]
+    places = find_folders(place, root)
     found = [folder for path in places for folder in _runs_in(path)]
     if not found:
         exists = any(path.exists() for path in places)
         problem = f"no run in it, no {RECORD} at any depth" if exists else "no such folder"
-        raise RunFormatError(f"{text}: {problem}; expected a folder that `python -m inference_bench run` wrote.")
+        raise RunFormatError(
+            f"{os.fspath(place)}: {problem}; expected a folder that `python -m inference_bench run` wrote."
+        )
     return found
 
 
@@ -32,18 +54,27 @@ def _runs_in(path: Path) -> list[Path]:
     return [path] if (path / RECORD).is_file() else sorted(file.parent for file in path.rglob(RECORD))
 
 
-def open_runs(place: str | os.PathLike[str], problem: Callable[[str], None]) -> list[Run]:
-    """Read all runs of an argument; ``problem`` is called with a line for each unreadable run, which is skipped.
+def open_runs(place: Place, problem: Callable[[str], None], root: Path | None = None) -> list[Run]:
+    """Read all runs of an argument.
+
+    Args:
+        place: as of ``find_folders``.
+        problem: called with a line for each unreadable run, which is skipped, and each run in progress.
+        root: folder of the runs that a selector names; None for that of ``run``.
 
     Raises:
         RunFormatError: none is readable.
     """
     runs = []
-    for folder in find_runs(place):
+    for folder in find_runs(place, root):
         try:
-            runs.append(load_run(folder))
+            run = load_run(folder)
         except RunFormatError as error:
             problem(str(error))
+            continue
+        if run.is_in_progress:
+            problem(f"{folder} is in progress: {run.progress}.")
+        runs.append(run)
     if not runs:
         raise RunFormatError(f"{os.fspath(place)}: no readable run.")
     return runs

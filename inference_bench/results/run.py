@@ -13,7 +13,7 @@ from inference_bench.result import BenchmarkResult, RunRecord
 from inference_bench.results.documents import ResultEntry, ResultsDocument
 from inference_bench.results.parquet_table import read_table
 from inference_bench.results.reading import ADVICE, read_as, read_json
-from inference_bench.results.run_folder import RECORD, RESULTS
+from inference_bench.results.run_folder import RECORD, RESULTS, is_in_progress
 from inference_bench.results.schema_version import check_version
 from inference_bench.results.serialization import record_from_plain, result_from_plain
 from inference_bench.units import counted
@@ -37,12 +37,20 @@ class Run:
         results: one per case that ended, in the order of measuring, without samples, memory and scores.
         folder: where it was read from, or None.
         files: case id → ``samples``, ``memory`` and ``scores`` → path relative to ``folder``, or None.
+        is_in_progress: whether a process was writing it when it was read.
     """
 
     record: RunRecord
     results: tuple[BenchmarkResult, ...]
     folder: Path | None = None
     files: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    is_in_progress: bool = False
+
+    @property
+    def progress(self) -> str:
+        """How much of the plan has been measured: ``7 of 30 cases``."""
+        ended = sum(case.get("status") != "pending" for case in self.record.cases)
+        return f"{ended} of {counted(len(self.record.cases), 'case')}"
 
     def samples(self, case: str | BenchmarkResult) -> pa.Table:
         """Read the raw samples of a case, given its id or its result.
@@ -94,6 +102,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     folder = _only_run(Path(path))
     if not (folder / RECORD).is_file():
         raise RunFormatError(_not_a_run(folder))
+    in_progress = is_in_progress(folder)  # before the files: what has ended meanwhile is complete
     record = record_from_plain(_read(folder / RECORD), folder / RECORD)
     entries = read_as(ResultsDocument, _read(folder / RESULTS), folder / RESULTS)["results"]
     return Run(
@@ -101,6 +110,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         results=tuple(judged(result_from_plain(entry), record) for entry in entries),
         folder=folder,
         files=dict(_files(entry, folder / RESULTS) for entry in entries),
+        is_in_progress=in_progress and not record.finished,
     )
 
 

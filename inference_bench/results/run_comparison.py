@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from glob import has_magic
 from pathlib import Path
 
 from inference_bench.analysis.comparison import Contest, compare_all
@@ -15,11 +15,12 @@ from inference_bench.analysis.observations import Side
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.errors import UsageError
 from inference_bench.results.comparison_sides import observe
-from inference_bench.results.discovery import open_runs
+from inference_bench.results.discovery import find_folders, open_runs
 from inference_bench.results.floor_sentence import floor_sentence
 from inference_bench.results.noise_store import Noise
 from inference_bench.results.pairing import PairedRuns, pairing_of, read_pairing
 from inference_bench.results.run import Run
+from inference_bench.results.selectors import is_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +121,39 @@ def _why_nothing(before: Side, after: Side) -> str:
     return f"{before.name} and {after.name} have no case with a metric in common"
 
 
-def read_sides(places: Sequence[str], problem: Callable[[str], None]) -> list[RunSide]:
+def read_sides(places: Sequence[str], problem: Callable[[str], None], root: Path | None = None) -> list[RunSide]:
     """Read the sides that the arguments name; a single one names a folder that an interleaved measurement wrote.
 
     Args:
-        places: each a run's folder, a folder of runs, or a pattern.
-        problem: called with one line per run that cannot be read.
+        places: each a run's folder, a folder of runs, a pattern, or a selector.
+        problem: called with one line per run that cannot be read, or is in progress.
+        root: folder of the runs that a selector names; None for that of ``run``.
 
     Raises:
-        UsageError: there is one side only.
+        UsageError: there is one side only, or none.
         RunFormatError: a side has no readable run.
     """
-    named: list[tuple[str, str | os.PathLike[str]]] = [(place, place) for place in places]
+    if not places:
+        raise UsageError(
+            "no run to compare: expected two, such as `compare latest~1 latest` (the run before the newest as the "
+            "baseline, and the newest), a folder that `ab` wrote, or one run with --by AXIS."
+        )
     if len(places) == 1:
-        pairing = read_pairing(Path(places[0]))
+        folders = find_folders(places[0], root)
+        pairing = read_pairing(folders[0]) if len(folders) == 1 else None
         if pairing is None:
             raise UsageError(f"one side only ({places[0]}): expected two or more, or a folder that `ab` wrote.")
-        named = list(zip(pairing.names, pairing.folders, strict=True))
-    return [RunSide(name, tuple(open_runs(place, problem))) for name, place in named]
+        sides = zip(pairing.names, pairing.folders, strict=True)
+        return [RunSide(name, tuple(open_runs(folder, problem))) for name, folder in sides]
+    return [_side(place, tuple(open_runs(place, problem, root))) for place in places]
+
+
+def _side(place: str, runs: tuple[Run, ...]) -> RunSide:
+    """Return a side; one that a selector named bears its run's id, because ``latest`` is another run tomorrow."""
+    if is_path(place) or has_magic(place):
+        return RunSide(place, runs)
+    which = runs[0].record.id if len(runs) == 1 else f"{len(runs)} runs"
+    return RunSide(which if which.startswith(place) else f"{place} ({which})", runs)
 
 
 def check_same_machine(sides: Sequence[RunSide]) -> None:

@@ -16,8 +16,10 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.columns import TABLES
@@ -25,7 +27,6 @@ from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from inference_bench.plan import Case
     from inference_bench.result import BenchmarkResult
@@ -34,9 +35,15 @@ RECORD = "run.json"
 RESULTS = "results.json"
 SUMMARIES = "results.csv"
 _LOCK = ".lock"
+_ATTEMPTS, _PAUSE_S = 10, 0.02
 
 _STEM_LENGTH = 100
 """Characters of a file name that name the case for people; with the id and a suffix it stays far below 255 bytes."""
+
+
+def default_output() -> Path:
+    """Return the folder of all runs: the one that ``INFERENCE_BENCH_OUTPUT`` names, else ``benchmark_results``."""
+    return Path(os.environ.get("INFERENCE_BENCH_OUTPUT") or "benchmark_results")
 
 
 def create_run_folder(root: Path, now: datetime | None = None) -> Path:
@@ -78,16 +85,37 @@ def locked(folder: Path) -> Iterator[None]:
     """
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _takes_lock(descriptor):
             advice = "Wait until it has ended, or stop it."
-            raise InvalidValueError(
-                "run's folder", str(folder), "one that no other process writes into", advice
-            ) from None
+            raise InvalidValueError("run's folder", str(folder), "one that no other process writes into", advice)
         yield
     finally:
         os.close(descriptor)
+
+
+def _takes_lock(descriptor: int) -> bool:
+    """Lock an open file if possible; who only looks whether it is locked (``is_in_progress``) holds it for a moment."""
+    for _ in range(_ATTEMPTS):
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_PAUSE_S)
+    return False
+
+
+def is_in_progress(folder: Path) -> bool:
+    """Return whether a process is writing into the folder of a run."""
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDONLY)
+    except OSError:  # a run of live profiling, or a copy without hidden files
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def table_file(table: str, case: Case) -> str:

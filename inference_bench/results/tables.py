@@ -13,6 +13,7 @@ from inference_bench.results.run import Run
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -26,7 +27,8 @@ class RunTables:
     Every row has a ``run_id``. Times are integer nanoseconds, sizes integer bytes, as in the files (docs/results.md).
 
     Attributes:
-        problems: runs and files that could not be read, one line each; a table adds its own when it is read.
+        problems: runs and files that could not be read, and runs in progress, one line each; a table adds its own when
+            it is read.
     """
 
     def __init__(self, runs: Sequence[Run], problems: Sequence[str] = ()) -> None:
@@ -93,10 +95,14 @@ class RunTables:
                 yield table.add_column(0, "run_id", run_id).replace_schema_metadata()
 
 
-def load_runs(*places: str | os.PathLike[str]) -> RunTables:
-    """Return the tables of all runs in folders or patterns of folders; each table is read on first use.
+def load_runs(*places: str | os.PathLike[str], root: Path | None = None) -> RunTables:
+    """Return the tables of all runs that the places name; each table is read on first use.
 
     >>> load_runs("benchmark_results").summaries.to_pandas()  # doctest: +SKIP
+
+    Args:
+        places: folders, patterns of folders, or selectors such as ``latest``, a label or ``tag:pull=123``.
+        root: folder of the runs that a selector names; None for that of ``run``.
 
     Raises:
         InvalidValueError: no folder was given.
@@ -105,7 +111,7 @@ def load_runs(*places: str | os.PathLike[str]) -> RunTables:
     if not places:
         raise InvalidValueError("runs", "no folder", "at least one", "Try load_runs('benchmark_results').")
     problems: list[str] = []
-    runs = {run.record.id: run for place in places for run in open_runs(place, problems.append)}
+    runs = {run.record.id: run for place in places for run in open_runs(place, problems.append, root)}
     return RunTables(list(runs.values()), problems)
 
 

@@ -45,7 +45,9 @@ def _run_lines(run: Run) -> Iterator[Cell]:
     created = run.record.created_utc.replace("T", " ")[:19]
     yield Cell(" · ".join((f"Run {run.record.id}", f"{created} UTC", *_machine(run.record.environment))), Tone.QUIET)
     yield from provenance_lines(run.record.provenance)
-    if not run.record.finished:
+    if run.is_in_progress:
+        yield Cell(f"This run is in progress: {run.progress}.", Tone.WARNING)
+    elif not run.record.finished:
         yield Cell("This run is unfinished: some planned cases were not measured.", Tone.WARNING)
 
 

@@ -1,0 +1,38 @@
+"""What the commands that read runs share: how a RUN is named, and in which folder it is looked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_bench.provenance.record import LATEST
+from inference_bench.results.run_folder import default_output
+from inference_bench.results.selectors import SELECTORS, select_run
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+ONE_RUN = f"{SELECTORS}; of a folder of runs the newest (default: {LATEST})"
+"""Help of an argument that is one run."""
+
+
+def add_results_option(parser: argparse._ActionsContainer) -> None:
+    """Declare the folder of runs."""
+    parser.add_argument(
+        "--results",
+        metavar="DIR",
+        type=Path,
+        default=default_output(),
+        help=f"folder of the runs that {LATEST}, labels, tags, commits and ids name; INFERENCE_BENCH_OUTPUT sets the "
+        "default",
+    )
+
+
+def selected_runs(words: Sequence[str], args: argparse.Namespace) -> list[Path]:
+    """Return the folder of the run that each word names, or of the newest run if there are no words.
+
+    Raises:
+        RunFormatError: a word names no run, or several.
+    """
+    return [select_run(word, args.results) for word in words or [LATEST]]
