@@ -76,6 +76,7 @@ class Metric:
         replicate: what differs between two figures of one configuration: fresh processes, or the items of a data set.
         of_time: whether it is a figure of time although its unit does not say so.
         threaded: whether the threads of the set-up are meant to work for it.
+        noun: what it is called in a sentence; empty for its title.
     """
 
     tag: str
@@ -90,6 +91,7 @@ class Metric:
     replicate: Replicate = Replicate.PROCESS
     of_time: bool = False
     threaded: bool = True
+    noun: str = ""
 
     @property
     def quantity(self) -> Quantity:
@@ -113,9 +115,10 @@ _ALL = (
         "t[1] - t[0]: prefill of the prompt and the first token",
         _MLPERF,
         overview=True,
+        noun="prefill",
     ),
     Metric("tpot", "TPOT", "ns", Better.LOWER, "(t[n] - t[1]) / (n - 1), one per generation", _MLPERF),
-    Metric("itl", "ITL", "ns", Better.LOWER, "t[i] - t[i-1] for i = 2..n, one per decode step", _FIELD),
+    Metric("itl", "ITL", "ns", Better.LOWER, "t[i] - t[i-1] for i = 2..n, one per decode step", _FIELD, noun="decode"),
     Metric("e2e", "end to end", "ns", Better.LOWER, "t[n] - t[0]", _MLPERF),
     Metric(
         "prefill_rate",
@@ -161,6 +164,7 @@ _ALL = (
         "kernel high-water mark of the resident set, reset where the phase begins",
         _LINUX + ", VmHWM and clear_refs",
         overview=True,
+        noun="memory",
     ),
     Metric(
         "rss_growth",
@@ -247,6 +251,7 @@ _ALL = (
         "duration of one step, each in a fresh process; total: boot + load + first_call, without the time between them",
         _OWN,
         overview=True,
+        noun="loading",
     ),
     Metric(
         "weights_cached",
@@ -529,6 +534,11 @@ def quantity_of(metric: str) -> Quantity | None:
 def title_of(metric: str) -> str:
     """Return a metric's heading for people, or its tag for a metric this version does not know."""
     return METRICS[metric].title if metric in METRICS else metric
+
+
+def noun_of(metric: str) -> str:
+    """Return what a metric is called in a sentence, or its tag for a metric this version does not know."""
+    return (METRICS[metric].noun if metric in METRICS else "") or title_of(metric)
 
 
 def is_derived(metric: str) -> bool:

@@ -14,6 +14,7 @@ from itertools import islice
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict
 from inference_bench.analysis.evidence import Evidence, evidence
 from inference_bench.analysis.holm import corrected
+from inference_bench.analysis.location_shift import MeanShift
 from inference_bench.analysis.margin import MARGIN, AAFloor, Margin, margin_of, no_aa_floor
 from inference_bench.analysis.matching import Matched, match
 from inference_bench.analysis.observations import Observations, Side
@@ -138,6 +139,7 @@ def _row(before: Observations, after: Observations, found: Evidence, margin: Mar
         method=found.shift.method,
         reason=judgement.reason,
         grades=(before.grade, after.grade),
+        flipped=found.shift.flipped if isinstance(found.shift, MeanShift) else None,
     )
 
 

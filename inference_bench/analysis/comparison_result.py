@@ -103,6 +103,7 @@ class Comparison:
         method: how the interval was made.
         reason: why the verdict is not settled; empty if it is.
         grades: A's and B's grade; empty if not graded.
+        flipped: answers that are right on one side only, of a metric whose items are right or wrong; None of another.
     """
 
     before: Case
@@ -128,6 +129,7 @@ class Comparison:
     method: str
     reason: str = ""
     grades: tuple[str, str] = ("", "")
+    flipped: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,11 @@ class MeanShift:
     falls: int | None
     method: str
 
+    @property
+    def flipped(self) -> int | None:
+        """Items that went from 0 to 1 or back, if every score is 0 or 1; else None."""
+        return None if self.rises is None or self.falls is None else self.rises + self.falls
+
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
         """Return both ends, or None for a single item."""
         if self.freedom < 1:

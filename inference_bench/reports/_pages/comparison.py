@@ -8,12 +8,14 @@ from inference_bench.analysis.comparison_result import Comparison, Comparisons, 
 from inference_bench.analysis.matching import fields_of
 from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.document import Verdict as Answer
 from inference_bench.reports._pages.findings import TONES as GRADE_TONES
 from inference_bench.reports._pages.parameters import benchmark_words, constants, parameters_words
+from inference_bench.reports._pages.verdict_sentence import sentence
 from inference_bench.units import counted, format_value
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from inference_bench.analysis.environment_differences import Difference
 
@@ -27,7 +29,14 @@ TONES = {
 }
 
 _DAGGER = "†"
-_WORST_FIRST = (Verdict.WORSE, Verdict.WORSE_OPEN, Verdict.INCONCLUSIVE, Verdict.BETTER_OPEN, Verdict.BETTER)
+_BY_CONCERN = (
+    Verdict.SAME,
+    Verdict.BETTER,
+    Verdict.BETTER_OPEN,
+    Verdict.INCONCLUSIVE,
+    Verdict.WORSE_OPEN,
+    Verdict.WORSE,
+)
 
 _COLUMNS = (
     Column("metric"),
@@ -62,11 +71,22 @@ def page(
         remarks: further sentences on its reliability, such as about the A/A floor.
     """
     return Page(
-        lines=(_outcome(compared),),
+        lines=(Cell(f"{', '.join(found.after for found in compared)} against {compared[0].before}"),),
         blocks=tuple(_block(found) for found in compared),
         remarks=tuple(block for block in _remarks(compared, differences, remarks) if block.lines),
         legend=_LEGEND,
+        verdict=Answer((*(_sentence(found) for found in compared), _outcome(compared))),
     )
+
+
+def _sentence(found: Comparisons) -> Cell:
+    tone = Tone.ALARM if found.regressions else TONES[_worst([row.verdict for row in found.rows])]
+    return Cell(sentence(found), tone)
+
+
+def _worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that needs attention most."""
+    return max(verdicts, key=_BY_CONCERN.index, default=Verdict.SAME)
 
 
 def _outcome(compared: Sequence[Comparisons]) -> Cell:
@@ -75,10 +95,7 @@ def _outcome(compared: Sequence[Comparisons]) -> Cell:
     failed = sum(len(found.regressions) for found in compared)
     parts = [f"{number} {spoken(verdict)}" for verdict, number in count.items() if number]
     parts += [f"{failed} that {'fails' if failed == 1 else 'fail'} in B alone"] if failed else []
-    worst = next((verdict for verdict in _WORST_FIRST if count[verdict]), Verdict.SAME)
-    return Cell(
-        f"{counted(len(rows), 'comparison')}: {', '.join(parts) or 'none'}", Tone.ALARM if failed else TONES[worst]
-    )
+    return Cell(f"{counted(len(rows), 'comparison')}: {', '.join(parts) or 'none'}", Tone.QUIET)
 
 
 def _block(found: Comparisons) -> Block:

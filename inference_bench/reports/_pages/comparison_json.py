@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, word
 from inference_bench.metrics import better_of, unit_of
+from inference_bench.reports._pages.verdict_sentence import sentence
 from inference_bench.results.serialization import case_to_plain, plain, to_json
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[s
     return {
         "before": found.before,
         "after": found.after,
+        "sentence": sentence(found),
         "paired": found.paired,
         "in_rounds": found.in_rounds,
         "level": found.level,
