@@ -490,6 +490,9 @@ _ALL = (
 
 METRICS: dict[str, Metric] = {metric.tag: metric for metric in _ALL}
 
+MAIN_METRICS = frozenset(metric.derived_from or metric.tag for metric in _ALL if metric.overview)
+"""The measured metrics that the table of all models has, or that figures there follow from."""
+
 QUANTILES: dict[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 """The quantiles of a summary: name → probability."""
 

@@ -7,6 +7,7 @@ away.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -43,6 +44,14 @@ def drift_floor(sessions: Sequence[Pairs]) -> float:
     between = [abs(float(a - b)) for a, b in combinations(medians, 2)]
     within = [_halves(pairs) for pairs in sessions if len(pairs) > 1]
     return max(_quantile([*between, *within]), max((pair_floor(pairs) for pairs in sessions), default=0.0))
+
+
+def pair_spread(sessions: Sequence[Pairs]) -> tuple[float, int]:
+    """Return the standard deviation of the shift within a pair (as a logarithm), pooled, and its degrees of freedom."""
+    differences = [np.log(pairs[:, 1] / pairs[:, 0]) for pairs in sessions if len(pairs) > 1]
+    freedom = sum(len(of) - 1 for of in differences)
+    squares = sum(float(((of - of.mean()) ** 2).sum()) for of in differences)
+    return (math.sqrt(squares / freedom), freedom) if freedom else (0.0, 0)
 
 
 def _halves(pairs: Pairs) -> float:

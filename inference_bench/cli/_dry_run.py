@@ -10,22 +10,17 @@ from inference_bench.model.weights.cache import cache_dir, find
 from inference_bench.model.weights.origins import origins_of
 from inference_bench.model.weights.size import loaded_bytes
 from inference_bench.orchestration.memory_fit import MemoryFit
-from inference_bench.units import GIB, NS_PER_S
+from inference_bench.orchestration.plan_time import goes_by_items, loads_s
+from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from inference_bench.benchmark.benchmark import Benchmark
     from inference_bench.model.model import Model
     from inference_bench.orchestration.planning import Prepared
     from inference_bench.plan import Case, Group, Plan
     from inference_bench.spec import Setup
-
-_BOOT_S = 0.2
-_FRAMEWORK_S = 1.5
-"""To import torch and transformers: measured 1.5 to 6 s."""
-_BYTES_PER_S = 4 * GIB
 
 
 def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
@@ -119,13 +114,12 @@ def _time(prepared: Prepared) -> str:
     """Return what the plan takes at least, and what comes on top of it."""
     plan = prepared.plan
     loads = _workers(plan, least=True)
-    loads_s = sum(_load_s(prepared.models[group.model], group.setup) for group in loads)
     tried = [case for case in plan.cases if case.id not in prepared.not_applicable]
-    by_items = [case for case in tried if _goes_by_items(prepared.benchmarks[case.model][case.benchmark])]
+    by_items = [case for case in tried if goes_by_items(prepared.benchmarks[case.model][case.benchmark])]
     budgeted = [case for case in tried if case not in by_items]
     budget_s = plan.limits.budget_ns / NS_PER_S
     least_s, most_s = (sum(runs[case.id] for case in budgeted) * budget_s for runs in (plan.least_runs, plan.runs))
-    text = f"at least {loads_s:.0f} s for {_count(len(loads), 'load')}"
+    text = f"at least {loads_s(prepared, loads):.0f} s for {_count(len(loads), 'load')}"
     if budgeted:
         span = f"{least_s:g} to " if least_s < most_s else "up to "
         text += f"; {span}{most_s:g} s to sample, and each case's first iterations on top"
@@ -135,6 +129,7 @@ def _time(prepared: Prepared) -> str:
     return f"{text}; --case-limit ends a case after {plan.limits.case_ns / NS_PER_S:g} s"
 
 
+<<<<<<< HEAD
 def _load_s(model: type[Model] | PluginError, setup: Setup) -> float:
     """Return the seconds that a load takes at least, on a fast machine with the files in memory."""
     if isinstance(model, PluginError):
@@ -149,5 +144,7 @@ def _goes_by_items(benchmark: type[Benchmark] | PluginError) -> bool:
     return isinstance(benchmark, type) and not benchmark.targets and not benchmark.own_process
 
 
+=======
+>>>>>>> f542800 (wip)
 def _count(number: int, noun: str, ending: str = "s") -> str:
     return f"{number} {noun}{'' if number == 1 else ending}"

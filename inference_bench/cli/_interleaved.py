@@ -23,6 +23,7 @@ from inference_bench.cli._comparison import (
 from inference_bench.cli._run_options import marks_of
 from inference_bench.errors import InvalidValueError
 from inference_bench.spec import SETUP_AXES
+from inference_bench.text import one_line
 from inference_bench.units import NS_PER_S, counted
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ def add_question(parser: argparse.ArgumentParser, title: str) -> None:
     """Declare the margin, the metrics and the time."""
     group = parser.add_argument_group(title)
     add_comparison_options(group)
+    group.add_argument(
+        "--detect",
+        metavar="FRACTION",
+        type=values.fraction("detect"),
+        help="a change of this size, such as 2%%, should be detected in four of five cases, the margin included: say first "
+        "how many pairs that takes by this machine's A/A floor, stop once it is reached, and refuse what --runs or "
+        "--time do not allow",
+    )
 
 
 AB_TIME_S = 1800.0
@@ -77,9 +86,14 @@ def compare_variants(changes: Sequence[str], args: argparse.Namespace) -> int:
         raise InvalidValueError("variants", " ".join(changes), "two or more", "Such as dtype=float32 dtype=bfloat16.")
     check_comparison_options(args)
     check_output(args.output)
-    question = Question(args.metric, args.margin, known_noise())
+    if args.detect is not None and args.detect <= args.margin:
+        raise InvalidValueError("detect", args.detect, f"more than the margin ({args.margin})", "Or add --margin 0.")
+    question = Question(args.metric, args.margin, known_noise(), detect=args.detect)
     with Revisions() as revisions:
-        outcome = measure([variant(change, args, revisions) for change in changes], question, args)
+        variants = [variant(change, args, revisions) for change in changes]
+        if args.dry_run:
+            return _show_plan(variants, question, args)
+        outcome = measure(variants, question, args)
     show(outcome, args.format)
     if outcome.interrupted:
         return INTERRUPTED
@@ -147,6 +161,31 @@ def _apply(name: str, value: str, args: argparse.Namespace, revisions: Revisions
         args.axis.append(values.axis(f"{name}={value}"))
 
 
+def _show_plan(variants: Sequence[Variant], question: Question, args: argparse.Namespace) -> int:
+    """Print the plan of each variant, how many pairs there may be, and what --detect takes; measure nothing."""
+    from inference_bench.cli._dry_run import broken_plugins, plan_lines
+    from inference_bench.orchestration.detection import plan_ahead
+    from inference_bench.orchestration.planning import prepare
+
+    prepared = [prepare(of.spec, of.models_dirs, of.benchmarks_dirs) for of in variants]
+    for of, ready in zip(variants, prepared, strict=True):
+        print(f"{of.name}: one process of each case per pair")
+        print("\n".join(f"  {line}" if line else "" for line in plan_lines(ready, args.output)), end="\n\n")
+    print(f"measured in turn: at most {counted(args.runs, 'pair')}; none begins after {_time_s(args):g} s")
+    target = question.target(variants, round(_time_s(args) * NS_PER_S))
+    plan = None if target is None else plan_ahead(target, question.noise, prepared)
+    if plan is not None:
+        print(plan.sentence + (f": not possible: {plan.hopeless}" if plan.hopeless else ""))
+    broken = [problem for ready in prepared for problem in broken_plugins(ready)]
+    for problem in broken:
+        print(f"error: {one_line(str(problem))}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _time_s(args: argparse.Namespace) -> float:
+    return float(args.time or AB_TIME_S)
+
+
 def measure(variants: Sequence[Variant], question: Question, args: argparse.Namespace) -> AbOutcome:
     """Measure variants in turn."""
     from inference_bench.cli._progress import make_progress
@@ -157,7 +196,7 @@ def measure(variants: Sequence[Variant], question: Question, args: argparse.Name
             variants,
             question,
             output=args.output,
-            time_ns=round((args.time or AB_TIME_S) * NS_PER_S),
+            time_ns=round(_time_s(args) * NS_PER_S),
             progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )

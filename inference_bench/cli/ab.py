@@ -29,6 +29,7 @@ class AbCommand(Command):
     examples = (
         ("dtype=float32 dtype=bfloat16 --benchmark inference_speed", "compare two number formats"),
         ("dtype=float32 dtype=bfloat16 dtype=int8_dynamic", "each of two against the first"),
+        ("dtype=float32 dtype=bfloat16 --detect 2% --dry-run", "how many pairs would show a change of 2 %"),
         ("threads=1 threads=2 --metric ttft,itl --margin 0.03", "compare thread counts by two metrics"),
         ("env:OMP_WAIT_POLICY=active env:OMP_WAIT_POLICY=passive", "compare values of an environment variable"),
         ("revision=main revision=HEAD --models-dir my_models --model mine", "compare two revisions of a model's code"),
@@ -43,6 +44,7 @@ class AbCommand(Command):
             help="what each variant changes, such as dtype=float32 dtype=bfloat16; the first is the baseline",
         )
         add_question(parser, "what to settle")
+        parser.add_argument("--dry-run", action="store_true", help="show the plan; measure and write nothing")
         add_time(parser, AB_TIME_S)
         add_run_options(parser)
         never_load_ahead(parser)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from inference_bench.spec import Spec
 
 _AB = "--ab"
-_ONLY_WITH_AB = ("margin", "metric")
-_NOT_WITH_AB = ("resume", "retry_failed", "force", "dry_run", "overlap", "lookahead", "park")
+_ONLY_WITH_AB = ("margin", "metric", "detect")
+_NOT_WITH_AB = ("resume", "retry_failed", "force", "overlap", "lookahead", "park")
 
 
 class RunCommand(Command):

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from inference_bench._native import now_ns
 from inference_bench.analysis.margin import MARGIN
+from inference_bench.errors import UsageError
+from inference_bench.orchestration.detection import PILOT, DetectionPlan, Target, is_reached, plan_ahead, plan_on
 from inference_bench.orchestration.looks import look_level, looks
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Harmless, Progress
@@ -31,6 +33,7 @@ from inference_bench.results.run import Run, load_run
 from inference_bench.results.run_comparison import ComparisonOptions, RunComparison, RunSide, compare_runs
 from inference_bench.results.run_folder import create_run_folder, locked
 from inference_bench.spec import Spec
+from inference_bench.units import NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,23 @@ class Question:
         metrics: tags; all if empty.
         margin: changes up to this fraction count as no change.
         noise: the A/A floors of this machine, or None if unknown.
-        may_stop: whether to look meanwhile, and stop once every comparison has a verdict.
+        may_stop: whether to look meanwhile, and stop once every comparison is settled.
+        detect: stop, too, once a change of this fraction would have been detected, or cannot be; None not to.
     """
 
     metrics: Collection[str] = ()
     margin: float = MARGIN
     noise: Noise | None = None
     may_stop: bool = True
+    detect: float | None = None
+
+    def target(self, variants: Sequence[Variant], time_ns: int) -> Target | None:
+        """Return what is to be detected, and what may be spent on it; None if nothing is asked for."""
+        if self.detect is None:
+            return None
+        most = max(variant.spec.runs for variant in variants)
+        level = look_level(len(looks(most)))
+        return Target(self.detect, self.metrics, self.margin, level, most, time_ns / NS_PER_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +123,16 @@ async def measure_interleaved(
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
     Raises:
-        UsageError: something asked for does not exist or is not allowed; nothing was measured.
+        UsageError: something asked for does not exist, is not allowed, or cannot be detected; nothing was measured.
     """
     progress = Harmless(progress or Progress())
     folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-ab"
     variants = [replace(variant, spec=_alone(variant.spec)) for variant in variants]
     readings = [ProvenanceReading(of.provenance, [*of.models_dirs, *of.benchmarks_dirs]) for of in variants]
     prepared = [prepare(of.spec, of.models_dirs, of.benchmarks_dirs) for of in variants]
+    target = question.target(variants, time_ns)
+    if target is not None:
+        progress.message(_announced(plan_ahead(target, question.noise, prepared)))
     async with AsyncExitStack() as stack:
         turns: list[_Turn] = []
         for variant, ready, reading in zip(variants, prepared, readings, strict=True):
@@ -128,10 +144,21 @@ async def measure_interleaved(
             results = await stack.enter_async_context(aclosing(session.measure_plan()))
             turns.append(_Turn(variant, session, results, ready.plan.runs))
         with stopped_by_signals(*(turn.session.stop_after_case for turn in turns), enabled=handle_signals):
-            measured = _Rounds(folder, turns, question, progress)
+            measured = _Rounds(folder, turns, question, progress, target)
             reason = await measured.measure(now_ns() + time_ns)
     progress.close()
     return measured.outcome(reason)
+
+
+def _announced(plan: DetectionPlan) -> str:
+    """Return what a plan takes.
+
+    Raises:
+        UsageError: more than the limits allow.
+    """
+    if plan.hopeless:
+        raise UsageError(f"--detect: {plan.sentence}: {plan.hopeless}. Nothing was measured.")
+    return plan.sentence
 
 
 def _alone(spec: Spec) -> Spec:
@@ -188,8 +215,11 @@ class _Turn:
 class _Rounds:
     """The rounds of all variants, and what they say so far; a round has one pair of each candidate."""
 
-    def __init__(self, folder: Path, turns: Sequence[_Turn], question: Question, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, turns: Sequence[_Turn], question: Question, progress: Progress, target: Target | None
+    ) -> None:
         self._folder = folder
+        self._target = target
         self._turns = turns
         self._question = question
         self._progress = progress
@@ -208,6 +238,7 @@ class _Rounds:
         return reason
 
     async def _take_rounds(self, deadline_ns: int) -> str:
+        began_ns = now_ns()
         for number in range(self._most):
             order = [self._turns[place] for place in turn_order(len(self._turns), number)]
             names = " then ".join(turn.variant.name for turn in order)
@@ -220,9 +251,24 @@ class _Rounds:
             self._describe("not ended")
             if self._question.may_stop and self._rounds in self._looks and self.compared().is_settled:
                 return "settled"
+            if reason := self._detected((now_ns() - began_ns) / NS_PER_S / self._rounds):
+                return reason
             if now_ns() >= deadline_ns and self._rounds < self._most:
                 return "time spent"
         return "settled" if self.compared().is_settled else f"limit of {self._noun}s reached"
+
+    def _detected(self, round_s: float) -> str:
+        """Return why it makes no sense to measure further for what is to be detected; empty if it does."""
+        if self._target is None or self._rounds < PILOT:
+            return ""
+        compared = self.compared()
+        if is_reached(self._target, compared):
+            return f"a change of {100 * self._target.change:.3g} % would have been detected"
+        plan = plan_on(self._target, compared, round_s)
+        if plan.hopeless:
+            return f"hopeless: {plan.hopeless}"
+        self._progress.message(plan.sentence)
+        return ""
 
     @property
     def _noun(self) -> str:

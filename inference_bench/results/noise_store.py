@@ -14,7 +14,7 @@ from typing import TypedDict
 import numpy as np
 
 from inference_bench.analysis.margin import AAFloor
-from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor
+from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor, pair_spread
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.results.atomic_file import write_atomically
@@ -86,6 +86,20 @@ class Noise:
             return self.floor_of(slot, observations.case.id, paired=paired) if slot in self.cases else None
 
         return look_up
+
+    def spread_of(self, slot: Slot, case_id: str = "") -> tuple[float, int]:
+        """Return by how much a case's change scatters from pair to pair; if it was not measured, the slot's largest.
+
+        Returns:
+            The standard deviation of the logarithms of the ratios, pooled over the measurements, and its degrees of
+            freedom; these are 0 where no measurement has two pairs.
+
+        Raises:
+            KeyError: the slot was not measured.
+        """
+        cases = self.cases[slot]
+        found = [cases[case_id]] if case_id in cases else list(cases.values())
+        return max(map(pair_spread, found))
 
     def floor_of(self, slot: Slot, case_id: str = "", *, paired: bool) -> float:
         """Return the floor of a case as a fraction; if it was not measured, the largest of the slot's cases.

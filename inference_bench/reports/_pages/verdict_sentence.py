@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict
-from inference_bench.metrics import METRICS, Quantity, noun_of, quantity_of, title_of
+from inference_bench.metrics import MAIN_METRICS, METRICS, Quantity, noun_of, quantity_of, title_of
 from inference_bench.reports._pages.change_words import change_words, direction_words
 from inference_bench.units import counted
 
@@ -167,12 +167,11 @@ def _groups(rows: Rows) -> Iterator[_Group]:
 
 
 def _main(rows: Rows) -> Rows:
-    """Return the rows of a benchmark's metrics that are in the table of all models, or that figures there follow from.
+    """Return the rows of a benchmark's main metrics; if there are none, all rows.
 
-    If there are none, all rows; of the steps of a load only the total; a whole generation only without its parts.
+    Of the steps of a load the total counts only, and a whole generation only without its parts.
     """
-    overview = {metric.derived_from or tag for tag, metric in METRICS.items() if metric.overview}
-    main = [row for row in rows if row.metric in overview] or rows
+    main = [row for row in rows if row.metric in MAIN_METRICS] or rows
     totals = {row.metric for row in main if row.phase == _TOTAL}
     metrics = {row.metric for row in main}
     if {"ttft", "itl"} <= metrics:
