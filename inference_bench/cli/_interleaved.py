@@ -47,9 +47,9 @@ def add_question(parser: argparse.ArgumentParser, title: str) -> None:
         "--detect",
         metavar="FRACTION",
         type=values.fraction("detect"),
-        help="a change of this size, such as 2%%, should be detected in four of five cases, the margin included: say first "
-        "how many pairs that takes by this machine's A/A floor, stop once it is reached, and refuse what --runs or "
-        "--time do not allow",
+        help="a change of this size, such as 2%%, is to be detected in four of five cases, the margin included: say "
+        "first how many pairs that takes by this machine's A/A floor, refuse what --runs or --time do not allow, and "
+        "stop once it is reached",
     )
 
 
@@ -169,13 +169,13 @@ def _show_plan(variants: Sequence[Variant], question: Question, args: argparse.N
 
     prepared = [prepare(of.spec, of.models_dirs, of.benchmarks_dirs) for of in variants]
     for of, ready in zip(variants, prepared, strict=True):
-        print(f"{of.name}: one process of each case per pair")
+        print(f"{of.name}:")
         print("\n".join(f"  {line}" if line else "" for line in plan_lines(ready, args.output)), end="\n\n")
     print(f"measured in turn: at most {counted(args.runs, 'pair')}; none begins after {_time_s(args):g} s")
     target = question.target(variants, round(_time_s(args) * NS_PER_S))
     plan = None if target is None else plan_ahead(target, question.noise, prepared)
     if plan is not None:
-        print(plan.sentence + (f": not possible: {plan.hopeless}" if plan.hopeless else ""))
+        print(plan.sentence)
     broken = [problem for ready in prepared for problem in broken_plugins(ready)]
     for problem in broken:
         print(f"error: {one_line(str(problem))}", file=sys.stderr)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from inference_bench.analysis.comparison_result import Comparison
 from inference_bench.analysis.evidence import evidence
+from inference_bench.analysis.location_shift import needed_runs
 from inference_bench.analysis.matching import match
 from inference_bench.analysis.observations import Side
 from inference_bench.analysis.power import Forecast, Spread, forecast
@@ -73,18 +74,19 @@ class DetectionPlan:
 
     @property
     def sentence(self) -> str:
-        """How many pairs and minutes it takes, or why that is not known yet."""
-        change = f"a change of {_percent(self.target.change)}"
-        if self.found is None:
+        """How many pairs and how much time it takes, or why that is not known yet, or not possible."""
+        change = f"to detect a change of {_percent(self.target.change)}"
+        if self.hopeless:
+            return f"{change} is not possible: {self.hopeless}"
+        if self.found is None or self.found.pairs is None:
             why = f"the A/A floor of {', '.join(self.unknown)} is not known on this machine (`noise` measures it)"
-            return f"to detect {change}: {why}: the first {PILOT} pairs tell how many it takes"
-        if self.found.pairs is None:
-            return f"to detect {change}: more pairs than can be planned ({self.found.hardest}, {self.source})"
-        minutes = self.found.pairs * self.pair_s / 60
-        return (
-            f"to detect {change} in four of five cases: about {counted(self.found.pairs, 'pair')}, {minutes:.2g} "
-            f"minutes at {self.pair_s:.2g} s per pair; {self.found.hardest} needs most ({self.source})"
-        )
+            return f"{change}: {why}: the first {PILOT} pairs tell how many it takes"
+        return f"{change} in four of five cases takes about {self._cost(self.found)}"
+
+    def _cost(self, found: Forecast) -> str:
+        pairs = found.pairs or 0
+        cost = f"{counted(pairs, 'pair')}, {_duration(pairs * self.pair_s)} at {self.pair_s:.2g} s per pair"
+        return f"{cost}; {found.hardest} needs most ({self.source})"
 
     @property
     def hopeless(self) -> str:
@@ -94,16 +96,18 @@ class DetectionPlan:
             return ""
         if found.margin >= target.change:
             return (
-                f"the margin of {found.hardest} is {_percent(found.margin)}, not below {_percent(target.change)}: "
-                "lower it with --margin; with --margin 0 the A/A floor does not raise it"
+                f"the margin of {found.hardest} is {_percent(found.margin)}; lower it with --margin (with --margin 0 "
+                "the A/A floor does not raise it)"
             )
         if found.fewest is None or found.fewest > target.most:
+            told = f"it takes about {self._cost(found)}; " if found.pairs is not None else ""
             needed = "" if found.pairs is None else f"; --runs {found.pairs} would allow it"
-            return f"--runs allows {counted(target.most, 'pair')}, which detect {_percent(found.reach)}{needed}"
+            return f"{told}--runs allows {target.most:,}, which detect {_percent(found.reach)}{needed}"
         if found.fewest * self.pair_s > target.time_s and found.pairs is not None:
+            needed_s = math.ceil(found.pairs * self.pair_s)
             return (
-                f"--time allows {target.time_s / self.pair_s:.0f} of about {counted(found.pairs, 'pair')}; "
-                f"--time {math.ceil(found.pairs * self.pair_s)} would allow it"
+                f"it takes about {self._cost(found)}; --time allows {target.time_s / self.pair_s:.0f} of them, "
+                f"--time {needed_s} all"
             )
         return ""
 
@@ -153,8 +157,12 @@ def plan_on(target: Target, compared: RunComparison, pair_s: float) -> Detection
 
 def is_reached(target: Target, compared: RunComparison) -> bool:
     """Return whether the change would have been detected in every figure that is wanted."""
-    effects = [row.smallest_effect for row in _wanted(target, compared)]
-    return bool(effects) and all(effect is not None and effect <= target.change for effect in effects)
+    rows = list(_wanted(target, compared))
+    least = needed_runs(target.strict(sum(row.p is not None for row in compared.rows)), paired=True)
+    return bool(rows) and all(
+        row.smallest_effect is not None and row.smallest_effect <= target.change and row.runs[0] >= least
+        for row in rows
+    )
 
 
 def _wanted(target: Target, compared: RunComparison) -> Iterator[Comparison]:
@@ -195,3 +203,7 @@ def _measured_spreads(before: Side, after: Side, rows: Sequence[Comparison]) -> 
 
 def _percent(fraction: float) -> str:
     return f"{100 * fraction:.3g} %"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"

@@ -157,7 +157,7 @@ def _announced(plan: DetectionPlan) -> str:
         UsageError: more than the limits allow.
     """
     if plan.hopeless:
-        raise UsageError(f"--detect: {plan.sentence}: {plan.hopeless}. Nothing was measured.")
+        raise UsageError(f"--detect: {plan.sentence}. Nothing was measured.")
     return plan.sentence
 
 
@@ -227,6 +227,7 @@ class _Rounds:
         self._looks = looks(self._most) if question.may_stop and self._most else [self._most]
         self._level = look_level(len(self._looks))
         self._rounds = 0
+        self._told: int | None = None
 
     async def measure(self, deadline_ns: int) -> str:
         """Measure rounds and return why no further one is measured."""
@@ -266,8 +267,10 @@ class _Rounds:
             return f"a change of {100 * self._target.change:.3g} % would have been detected"
         plan = plan_on(self._target, compared, round_s)
         if plan.hopeless:
-            return f"hopeless: {plan.hopeless}"
-        self._progress.message(plan.sentence)
+            return plan.sentence
+        if plan.found is not None and plan.found.pairs != self._told:
+            self._progress.message(plan.sentence)
+        self._told = None if plan.found is None else plan.found.pairs
         return ""
 
     @property
