@@ -8,7 +8,6 @@ from inference_bench.cli._columns import aligned
 from inference_bench.errors import PluginError, WeightsError
 from inference_bench.model.weights.cache import cache_dir, find
 from inference_bench.model.weights.origins import origins_of
-from inference_bench.model.weights.size import loaded_bytes
 from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.plan_time import goes_by_items, loads_s
 from inference_bench.units import NS_PER_S
@@ -129,22 +128,5 @@ def _time(prepared: Prepared) -> str:
     return f"{text}; --case-limit ends a case after {plan.limits.case_ns / NS_PER_S:g} s"
 
 
-<<<<<<< HEAD
-def _load_s(model: type[Model] | PluginError, setup: Setup) -> float:
-    """Return the seconds that a load takes at least, on a fast machine with the files in memory."""
-    if isinstance(model, PluginError):
-        return 0.0
-    if not model.needs_weights:
-        return _BOOT_S
-    weights_bytes = loaded_bytes(model, setup) if setup.scale == "full" else 0
-    return _BOOT_S + _FRAMEWORK_S + weights_bytes / _BYTES_PER_S
-
-
-def _goes_by_items(benchmark: type[Benchmark] | PluginError) -> bool:
-    return isinstance(benchmark, type) and not benchmark.targets and not benchmark.own_process
-
-
-=======
->>>>>>> f542800 (wip)
 def _count(number: int, noun: str, ending: str = "s") -> str:
     return f"{number} {noun}{'' if number == 1 else ending}"

@@ -30,16 +30,35 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "smollm2_135m_instruct"
 _LIMITS = Limits()
+RUNS = f"{STANDARD.least_runs} to {STANDARD.runs}; with --all: 1"
+_PAGES = "console, markdown, html or json"
+_REPORTS = "console, markdown, html, json or csv"
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Declare what to measure, how to load it, how long to measure, and where results go."""
+    _add_run_options(parser, f"exactly N fresh processes per case (default: {RUNS})", _REPORTS, inline=True)
+
+
+def add_paired_run_options(parser: argparse.ArgumentParser, runs: str, default: int | None = None) -> None:
+    """Declare the options of ``run`` that a command has which compares fresh processes.
+
+    Args:
+        parser: of the command.
+        runs: what --runs is for.
+        default: of --runs; None if the command leaves it to the effort.
+    """
+    _add_run_options(parser, runs, _PAGES, inline=False)
+    parser.set_defaults(isolation="process", runs=default)
+
+
+def _add_run_options(parser: argparse.ArgumentParser, runs: str, formats: str, *, inline: bool) -> None:
     _add_subject(parser)
-    _add_setup(parser)
+    _add_setup(parser, inline=inline)
     _add_weights(parser)
     _add_parameters(parser)
-    _add_effort(parser)
-    _add_output(parser)
+    _add_effort(parser, runs)
+    _add_output(parser, formats)
     _add_marks(parser)
 
 
@@ -129,7 +148,7 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def _add_setup(parser: argparse.ArgumentParser) -> None:
+def _add_setup(parser: argparse.ArgumentParser, *, inline: bool) -> None:
     group = parser.add_argument_group("how to load it", "with several values, each combination is measured")
     group.add_argument(
         "--device",
@@ -161,12 +180,13 @@ def _add_setup(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="mode of torch.compile: " + ", ".join(COMPILE_MODES),
     )
-    group.add_argument(
-        "--isolation",
-        metavar="WHERE",
-        default="process",
-        help="process: each run of a model in a fresh process; inline: in this process, for debuggers",
-    )
+    if inline:
+        group.add_argument(
+            "--isolation",
+            metavar="WHERE",
+            default="process",
+            help="process: each run of a model in a fresh process; inline: in this process, for debuggers",
+        )
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
@@ -207,7 +227,7 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_effort(parser: argparse.ArgumentParser) -> None:
+def _add_effort(parser: argparse.ArgumentParser, runs: str) -> None:
     group = parser.add_argument_group(
         "how long to measure",
         "a case is measured in several short fresh processes, until the interval over them is narrow enough or the "
@@ -224,7 +244,7 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
         "--runs",
         metavar="N",
         type=values.whole_number("runs"),
-        help=f"exactly N fresh processes per case (default: {STANDARD.least_runs} to {STANDARD.runs}; with --all: 1)",
+        help=runs,
     )
     group.add_argument(
         "--precision",
@@ -262,7 +282,7 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def _add_output(parser: argparse.ArgumentParser) -> None:
+def _add_output(parser: argparse.ArgumentParser, formats: str) -> None:
     group = parser.add_argument_group("results")
     group.add_argument(
         "-o",
@@ -272,9 +292,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         default=default_output(),
         help="parent folder; each run writes a new folder in it; INFERENCE_BENCH_OUTPUT sets the default",
     )
-    group.add_argument(
-        "--format", metavar="NAME", default="console", help="of the report: console, markdown, html, json or csv"
-    )
+    group.add_argument("--format", metavar="NAME", default="console", help=f"of the report: {formats}")
     group.add_argument("--quiet", action="store_true", help="print warnings only, no progress")
     group.add_argument("--log-json", action="store_true", help="print progress as one JSON object per line")
 

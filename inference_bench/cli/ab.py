@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command, Parser
 from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, add_time, compare_variants
-from inference_bench.cli._run_options import add_run_options, never_load_ahead, read_run_options
+from inference_bench.cli._run_options import add_paired_run_options, never_load_ahead, read_run_options
 
 if TYPE_CHECKING:
     import argparse
@@ -46,9 +46,8 @@ class AbCommand(Command):
         add_question(parser, "what to settle")
         parser.add_argument("--dry-run", action="store_true", help="show the plan; measure and write nothing")
         add_time(parser, AB_TIME_S)
-        add_run_options(parser)
+        add_paired_run_options(parser, "pairs at most", MOST_PAIRS)
         never_load_ahead(parser)
-        parser.set_defaults(runs=MOST_PAIRS)
 
     def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
         """Read the words, over those of a spec file if one is named."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli import _interleaved
 from inference_bench.cli._command import INTERRUPTED, Command, Parser
 from inference_bench.cli._messages import warn
-from inference_bench.cli._run_options import add_run_options, never_load_ahead, read_run_options
+from inference_bench.cli._run_options import add_paired_run_options, never_load_ahead, read_run_options
 from inference_bench.errors import InferenceBenchError
 
 if TYPE_CHECKING:
@@ -35,9 +35,8 @@ class NoiseCommand(Command):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the time, and the options of ``run``."""
         _interleaved.add_time(parser, 3600.0)
-        add_run_options(parser)
+        add_paired_run_options(parser, "pairs", 10)
         never_load_ahead(parser)
-        parser.set_defaults(runs=10)
 
     def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
         """Read the words, over those of a spec file if one is named."""

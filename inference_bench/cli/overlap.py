@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command, Parser
 from inference_bench.cli._comparison import known_noise, write_comparison
-from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of, read_run_options
+from inference_bench.cli._run_options import RUNS, add_loading_ahead, add_paired_run_options, marks_of, read_run_options
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +41,7 @@ class OverlapCommand(Command):
             default=6,
             help="sweeps with loading ahead, and as many without; fewer than 6 give no interval",
         )
-        add_run_options(parser)
+        add_paired_run_options(parser, f"fresh processes per case in each sweep (default: {RUNS})")
         add_loading_ahead(parser)
         parser.set_defaults(runs=1, time=None)
 

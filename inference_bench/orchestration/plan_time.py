@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from inference_bench.errors import PluginError
+from inference_bench.model.weights.size import loaded_bytes
 from inference_bench.units import GIB, NS_PER_S
 
 if TYPE_CHECKING:
@@ -49,5 +50,5 @@ def _load_s(model: type[Model] | PluginError, setup: Setup) -> float:
         return 0.0
     if not model.needs_weights:
         return _BOOT_S
-    weights_bytes = model.memory_bytes(setup.dtype) if setup.scale == "full" else 0
+    weights_bytes = loaded_bytes(model, setup) if setup.scale == "full" else 0
     return _BOOT_S + _FRAMEWORK_S + weights_bytes / _BYTES_PER_S

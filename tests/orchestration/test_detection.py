@@ -45,7 +45,8 @@ def sides(case, spread, n=10, change=0.0, metrics=("ttft", "itl")):
 
 
 def floor(tmp_path, prepared, spread, **options):
-    add_noise(*sides(prepared[0].plan.cases[0], spread, **options), "machine", tmp_path)
+    before, after = sides(prepared[0].plan.cases[0], spread, **options)
+    add_noise(before, after, "machine", tmp_path)
     return load_noise("machine", tmp_path)
 
 
@@ -163,7 +164,8 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path):
 
 def test_what_cannot_be_detected_is_refused_before_anything_is_measured(tmp_path, prepared):
     fingerprint = str(describe_environment()["fingerprint"])
-    add_noise(*sides(prepared[0].plan.cases[0], 0.2), fingerprint, tmp_path / "inference_bench")
+    before, after = sides(prepared[0].plan.cases[0], 0.2)
+    add_noise(before, after, fingerprint, tmp_path / "inference_bench")
     done = command(tmp_path, *NULL, "--detect", "2%", "--margin", "0", "--runs", "8", "--output", tmp_path / "out")
 
     assert (done.returncode, done.stdout) == (2, "")
