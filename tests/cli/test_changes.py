@@ -86,7 +86,10 @@ def test_a_revision_is_of_all_folders_wherever_it_stands(change, tmp_path, monke
         def copy_of(self, folder, revision):
             return Path(f"{folder}@{revision}")
 
+        def state_of(self, folders):
+            return None
+
     monkeypatch.setattr("inference_bench.cli._request.spec_of", lambda args: args)
-    args = argparse.Namespace(axis=[], models_dir=[Path("a")], benchmarks_dir=[])
+    args = argparse.Namespace(axis=[], models_dir=[Path("a")], benchmarks_dir=[], label=None, note="", tag=[])
 
     assert variant(change, args, Copies()).models_dirs == (Path("a@main"), Path("b@main"))
