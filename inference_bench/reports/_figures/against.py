@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from inference_bench.reports._figures.observed import (
     words,
 )
 from inference_bench.reports._figures.setups import Setups
+from inference_bench.reports._figures.thinning import evenly
 from inference_bench.reports._pages.setups import Key
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def figures(run: Run, setups: Setups) -> Iterator[Figure]:
             for one in seen(run.results, chart.metric)
             if one.result.case.benchmark == chart.benchmark and _place(one, chart.parameter) is not None
         ]
-        curves = _curves(found, chart.parameter)
+        curves = _curves(found, chart.parameter, is_single=len(setups) == 1)
         if any(len(points) > 1 for points in curves.values()):
             yield _figure(chart, curves, setups)
 
@@ -76,16 +78,22 @@ def _place(one: Seen, parameter: str) -> float | None:
     return place if place > 0 else None
 
 
-def _curves(found: Sequence[Seen], parameter: str) -> dict[_Curve, list[Seen]]:
+def _curves(found: Sequence[Seen], parameter: str, *, is_single: bool) -> dict[_Curve, list[Seen]]:
+    """Return the points of each curve; of several set-ups one curve each, with the parameters that most have."""
     differing = [name for name in varying(one.parameters for one in found) if name != parameter]
     curves: dict[_Curve, list[Seen]] = {}
     for one in found:
         curves.setdefault((one.key, only(one.parameters, differing)), []).append(one)
+    if not is_single and curves:
+        count = Counter(others for _, others in curves)
+        most = max(reversed(count), key=lambda others: count[others])  # of equals the last, which is the largest
+        curves = {curve: points for curve, points in curves.items() if curve[1] == most}
     return {curve: sorted(points, key=lambda one: _place(one, parameter) or 0.0) for curve, points in curves.items()}
 
 
 def _figure(chart: _Chart, curves: dict[_Curve, list[Seen]], setups: Setups) -> Figure:
-    drawn = list(curves.items())[:MOST_SERIES]
+    thinned = {curve: [points[at] for at in evenly(len(points))] for curve, points in curves.items()}
+    drawn = list(thinned.items())[:MOST_SERIES]
     unit = unit_for(chart.metric, [one for _, points in drawn for one in points])
     colours = _colours([curve for curve, _ in drawn], setups)
     series = [
@@ -94,6 +102,8 @@ def _figure(chart: _Chart, curves: dict[_Curve, list[Seen]], setups: Setups) -> 
     ]
     parameter = chart.parameter.replace("_", " ")
     title = f"{_title(chart.metric)} against {parameter}"
+    if len(setups) > 1 and drawn[0][0][1]:
+        title += f", {words(drawn[0][0][1])}"
     if chart.benchmark != "inference_speed":
         title += f", {chart.benchmark.replace('_', ' ')}"
     places = sorted({point.x for one in series for point in one.points})
@@ -129,8 +139,7 @@ def _title(metric: str) -> str:
 
 def _name(curve: _Curve, setups: Setups, count: int) -> str:
     key, others = curve
-    parts = [setups.name(key)] if len(setups) > 1 or not others else []
-    return ", ".join([*parts, *([words(others)] if others else [])]) if count > 1 else setups.name(key)
+    return words(others) if len(setups) == 1 and others and count > 1 else setups.name(key)
 
 
 def _colours(curves: Sequence[_Curve], setups: Setups) -> list[str]:

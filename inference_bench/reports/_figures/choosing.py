@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.pareto import front
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MEMORY = ("device_reserved_peak", "rss_peak_hwm", "rss_peak_sampled")
 """Memory of a set-up: the first that was measured."""
 
+
+_MOST_NAMES = 10
+"""Set-ups above which only those on the front have their name beside them; the others say it under the pointer."""
 
 _SPAN = 0.15
 """Least share of the largest figure that an axis covers."""
@@ -74,7 +77,12 @@ def speed_of(results: Sequence[BenchmarkResult]) -> Quality | None:
     timed = [tag for tag in tags if quantity_of(tag) is Quantity.TIME and unit_of(tag) != "fraction"]
     rates = [tag for tag in timed if METRICS[tag].better is Better.HIGHER] or timed
     known = [found for tag in rates if (found := _quality(tag, seen(results, tag)))]
-    return max(known, key=lambda one: (len(one.figures), METRICS[one.metric].overview), default=None)
+    order = list(METRICS)
+    return max(
+        known,
+        key=lambda one: (len(one.figures), METRICS[one.metric].overview, -order.index(one.metric)),
+        default=None,
+    )
 
 
 def outputs_of(results: Sequence[BenchmarkResult]) -> list[Quality]:
@@ -125,6 +133,8 @@ def _figure(speed: Quality, other: Quality, keys: Sequence[Key], setups: Setups)
     points = [one.points[0] for one in series]
     signs = [1 if one.rises else -1 for one in (speed, other)]
     best = front([(signs[0] * point.x, signs[1] * point.y) for point in points])
+    if len(keys) > _MOST_NAMES:
+        series = [one if place in best else _unnamed(one) for place, one in enumerate(series)]
     title = f"Speed against {_what(other)}"
     on_it = ", ".join(setups.name(keys[place]) for place in best)
     return Figure(
@@ -137,6 +147,10 @@ def _figure(speed: Quality, other: Quality, keys: Sequence[Key], setups: Setups)
         "Crosses: intervals; hollow: without one.",
         front=tuple((points[place].x, points[place].y) for place in best),
     )
+
+
+def _unnamed(series: Series) -> Series:
+    return replace(series, points=tuple(replace(point, label="") for point in series.points))
 
 
 def _what(other: Quality) -> str:

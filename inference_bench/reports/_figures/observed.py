@@ -11,11 +11,15 @@ from inference_bench.reports._figures.figure import Ends
 from inference_bench.reports._figures.setups import Setups
 from inference_bench.reports._pages.document import Cell, Column, Table
 from inference_bench.reports._pages.numbers import figure_heading, numbers_of
+from inference_bench.reports._pages.parameters import parameters_words
 from inference_bench.reports._pages.setups import Key, key_of
 from inference_bench.units import GIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US, counted
 
 if TYPE_CHECKING:
     from inference_bench.result import BenchmarkResult, Summary
+
+_MOST_ROWS = 200
+"""Rows of the table below a chart."""
 
 LOAD = "load"
 _IMPLIED = ("prefill", "decode")
@@ -148,8 +152,8 @@ def serving(found: Iterable[Seen]) -> list[Seen]:
 
 
 def words(parameters: Iterable[tuple[str, object]]) -> str:
-    """Return parameters as words: ``input length 128``."""
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in parameters)
+    """Return parameters as words: ``128 tokens, batch 4``."""
+    return parameters_words(dict(parameters))
 
 
 def varying(found: Iterable[Parameters]) -> list[str]:
@@ -207,12 +211,14 @@ def table(title: str, rows: Iterable[tuple[str, str, Seen]], point: str = "") ->
     figure = Column(figure_heading(one.summary for _, _, one in found), numeric=True)
     columns = (*heads, figure, Column("interval", numeric=True), Column("n", numeric=True))
     cells = []
-    for name, place, one in found:
+    shown = found[:_MOST_ROWS]
+    for name, place, one in shown:
         numbers = numbers_of(one.summary, unit_of(one.summary.metric))
         figures = (numbers.with_unit(one.value), numbers.interval(one.summary.headline), f"{one.summary.n:,}")
         cells.append(tuple(map(Cell, (name, *([place] if point else []), *figures))))
-    ids = tuple(one.result.case.id for _, _, one in found)
-    return Table(title, columns, tuple((row,) for row in cells), ids)
+    ids = tuple(one.result.case.id for _, _, one in shown)
+    note = f"the first {len(shown)} of {len(found):,}; the tables of cases have all" if len(found) > len(shown) else ""
+    return Table(title, columns, tuple((row,) for row in cells), ids, note)
 
 
 def left_out(count: int, drawn: int) -> str:

@@ -151,5 +151,5 @@ def _texts(figure: Figure, at: _Places) -> Iterator[str]:
         is_heading = place in figure.y.headings
         y = at.y(place) + 4 - (0.5 * at.row if at.sizes.names_above else 0)
         yield _text(0, y, shortened(name, WIDTH), kind="strong" if is_heading else "")
-    yield _text(WIDTH, at.sizes.height - 4, figure.x.label, "end", "quiet")
-    yield _text(0, 13, figure.y.label, kind="quiet")
+    yield _text(WIDTH, at.sizes.height - 4, shortened(figure.x.label, WIDTH), "end", "quiet")
+    yield _text(0, 13, shortened(figure.y.label, WIDTH), kind="quiet")

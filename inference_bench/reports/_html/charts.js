@@ -79,11 +79,12 @@
       lineWidth: (width - 16) / (heading ? 13 : 12), textOverflow: "ellipsis",
     });
     const axis = (ticks) => ({ ticks: ticks.map(([value]) => value), tickFormat: (value) => new Map(ticks).get(value), tickSize: 0, label: null });
+    const cut = { lineWidth: width / 12, textOverflow: "ellipsis" };
     return [
       Plot.axisX({ ...axis(figure.x.ticks), anchor: "bottom", tickPadding: 6 }),
       figure.y.names.length ? [named(true), named(false)] : Plot.axisY({ ...axis(figure.y.ticks), anchor: "left", tickPadding: 5 }),
-      Plot.text([figure.x.label], { frameAnchor: "bottom-right", dx: figure.right, dy: figure.bottom - 3, fill: COLOUR("quiet") }),
-      Plot.text([figure.y.label], { frameAnchor: "top-left", dx: -figure.left, dy: 3 - figure.top, fill: COLOUR("quiet") }),
+      Plot.text([figure.x.label], { frameAnchor: "bottom-right", dx: figure.right, dy: figure.bottom - 3, fill: COLOUR("quiet"), ...cut }),
+      Plot.text([figure.y.label], { frameAnchor: "top-left", dx: -figure.left, dy: 3 - figure.top, fill: COLOUR("quiet"), ...cut }),
     ];
   }
 
@@ -117,12 +118,12 @@
   chip.setAttribute("role", "status");
   document.body.append(chip);
 
-  function select(cases, name) {
+  async function select(cases, name) {
     const wanted = new Set(cases.map(String));
     const is = Boolean(wanted.size);
     const section = document.querySelector("#cases");
     if (!section) return;
-    section.classList.toggle("selected", is);
+    if (is) await Promise.all([...section.querySelectorAll(".long")].map(whole));
     for (const row of section.querySelectorAll("tr[data-case]")) row.hidden = is && !wanted.has(row.dataset.case);
     for (const part of section.querySelectorAll("details, .block")) {
       const rows = [...part.querySelectorAll("tr[data-case]")];

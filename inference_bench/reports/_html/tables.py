@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import gzip
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from itertools import repeat
+from itertools import accumulate, repeat
 
 from inference_bench.reports._html.text import text_of
 from inference_bench.reports._pages.document import Cell, Column, Table
 
 _LONG = 1000
-"""Rows that a longer table shows at first: a browser takes a minute to lay out tens of thousands."""
+"""Rows that a longer table has at first; the others are packed until they are asked for.
+
+A browser takes seconds to build tens of thousands of rows, and the rows of ten thousand cases are 24 MB.
+"""
 
 
 class Cases:
@@ -33,18 +38,36 @@ def table_of(table: Table, cases: Cases, *, is_titled: bool = True) -> str:
         is_titled: whether its title is to be seen, and not only to be read aloud.
     """
     heads = "".join(_heading(column, is_sortable=table.is_sortable) for column in table.columns)
-    bodies = "".join(
+    bodies = [
         f"<tbody>{''.join(_rows(table, rows, f' data-case={_quoted(cases.number(case))}' if case else ''))}</tbody>"
         for rows, case in zip(table.sections, table.cases or repeat(""), strict=False)
-    )
-    count = sum(map(len, table.sections))
-    kind, more = ("long ", f'<button type="button">Show all {count:,} rows</button>') if count > _LONG else ("", "")
-    kind += "pinned " * bool(table.repeated) + "stacked " * (not table.is_sortable)
+    ]
+    shown = _shown(table)
+    kind = "long " * (shown < len(bodies)) + "pinned " * bool(table.repeated) + "stacked " * (not table.is_sortable)
     width = f' style="--figures: {len(table.columns) - 1}"' if not table.is_sortable else ""
     return (
         f'<div class="{kind}table" role="group" aria-label="{escape(table.title or "Table")}" tabindex="0">'
-        f"<table{width}>{_caption(table, is_titled=is_titled)}<thead><tr>{heads}</tr></thead>{bodies}</table>"
-        f"{more}</div>"
+        f"<table{width}>{_caption(table, is_titled=is_titled)}<thead><tr>{heads}</tr></thead>"
+        f"{''.join(bodies[:shown])}</table>{_rest(table, bodies[shown:])}</div>"
+    )
+
+
+def _shown(table: Table) -> int:
+    """Return how many sections a table has at first: whole ones with as many rows as are allowed, at least one."""
+    rows = accumulate(map(len, table.sections))
+    return max(1, sum(count <= _LONG for count in rows))
+
+
+def _rest(table: Table, bodies: Sequence[str]) -> str:
+    """Return the other rows, packed, with the button that shows them, and a sentence for readers without scripts."""
+    if not bodies:
+        return ""
+    count = sum(map(len, table.sections))
+    packed = b64encode(gzip.compress("".join(bodies).encode(), mtime=0)).decode()
+    return (
+        f'<script type="text/plain" class="rest">{packed}</script>'
+        f'<button type="button">Show all {count:,} rows</button>'
+        f'<p class="unscripted">{count:,} rows in all: the files of the run have the others.</p>'
     )
 
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 
 from inference_bench.analysis.trust.case import judged
+from inference_bench.plan import Case
 from inference_bench.reports._figures.figure import Shape
 from inference_bench.reports._figures.of_run import figures
 from inference_bench.result import BenchmarkResult, Status
 from inference_bench.results.run import Run, load_run
+from inference_bench.spec import Setup
 from tests.report_parts import RECORD, case, memory, speed, summary
 from tests.reports.html_parts import measured
 
@@ -152,7 +154,7 @@ def test_legends_name_only_what_differs(run):
     found = figures(run)
 
     assert figure(found, "TTFT against").legend == []
-    assert [s.name for s in figure(found, "Distribution of TTFT").legend] == ["input length 16", "input length 64"]
+    assert [s.name for s in figure(found, "Distribution of TTFT").legend] == ["16 tokens", "64 tokens"]
 
 
 def test_shares_stand_by_task():
@@ -202,3 +204,38 @@ def test_a_missing_file_costs_its_chart_only(run, tmp_path):
 
 def test_a_run_stored_before_headlines_were_recorded_has_charts():
     assert [figure.title for figure in figures(made(speed(32), speed(64), memory()))]
+
+
+def test_of_several_lengths_each_set_up_has_one_line_along_batch_sizes():
+    def of(dtype, length, size):
+        rate = summary("output_throughput", "", 10.0 * size)
+        measured_case = Case(
+            "tiny", "batch_processing", Setup(dtype=dtype), {"batch_size": size, "input_length": length}
+        )
+        return BenchmarkResult(measured_case, Status.OK, (rate,), headline=("output_throughput",))
+
+    results = [of(d, length, size) for d in ("float32", "bfloat16") for length in (32, 128) for size in (1, 4)]
+    found = figure(figures(made(*results)), "Generated against batch size")
+
+    assert found.title == "Generated against batch size, 128 tokens, batch processing"
+    assert [(s.name, [p.x for p in s.points]) for s in found.series] == [("float32", [1, 4]), ("bfloat16", [1, 4])]
+
+
+def test_a_function_without_rates_has_bars_of_its_call_time():
+    def of(threads, value):
+        call = summary("call_time", "", value)
+        return BenchmarkResult(case(benchmark="work", threads=threads), Status.OK, (call,), headline=("call_time",))
+
+    found = figure(figures(made(of(1, 2e6), of(2, 1e6))), "Call, work")
+
+    assert [point.x for point in points(found)] == [2.0, 1.0]
+    assert found.x.label == "call [ms], shorter is faster"
+
+
+def test_of_many_set_ups_only_those_on_the_front_have_a_name_beside_them():
+    results = [each for n in range(12) for each in setup("float32", 30.0 + n, 0.9 - 0.01 * (n != 11))]
+    many = [replace(r, case=replace(r.case, model=f"m{place // 2}")) for place, r in enumerate(results)]
+    found = figure(figures(made(*many)), "Speed against same")
+
+    assert [point.label for point in points(found) if point.label] == ["m11"]
+    assert all(point.text for point in points(found))
