@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import groupby, product
 from typing import Protocol
 
@@ -43,6 +43,9 @@ class BenchmarkInfo(Protocol):
         """Whether a second process can give a different result."""
 
 
+_SETUP_FIELDS = tuple(each.name for each in fields(Setup))
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One point of the product: model × benchmark × setup × parameters."""
@@ -69,8 +72,9 @@ class Case:
     @property
     def id(self) -> str:
         """Twelve hex digits of a digest over everything that defines the case; equal across runs and machines."""
-        fields = [self.model, self.benchmark, *map(str, astuple(self.setup)), *map(repr, self.parameters.items())]
-        return hashlib.sha256("\0".join(fields).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        setup = (str(getattr(self.setup, name)) for name in _SETUP_FIELDS)
+        words = [self.model, self.benchmark, *setup, *map(repr, self.parameters.items())]
+        return hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def integer(self, name: str) -> int:
         """Return an integer parameter."""

@@ -111,7 +111,9 @@ def _block(found: Comparisons) -> Block:
 def _table(benchmark: str, rows: Sequence[Comparison]) -> Table:
     varying = varying_fields(rows)
     heads = tuple(Column(name.removeprefix("axis ").replace("_", " "), numeric=name != "model") for name in varying)
-    cases = dict.fromkeys(row.before.id for row in rows)
+    of_case: dict[str, list[Comparison]] = {}
+    for row in rows:
+        of_case.setdefault(row.before.id, []).append(row)
     in_phases = metrics_in_phases(rows)
     sections = tuple(
         tuple(
@@ -119,12 +121,12 @@ def _table(benchmark: str, rows: Sequence[Comparison]) -> Table:
                 *(Cell(str(fields_of(row.before).get(name, "–")) if place == 0 else "") for name in varying),
                 *_cells(row, in_phases),
             )
-            for place, row in enumerate(row for row in rows if row.before.id == case)
+            for place, row in enumerate(members)
         )
-        for case in cases
+        for members in of_case.values()
     )
     note = parameters_words(constants([row.before for row in rows]))
-    return Table(benchmark_words(benchmark), (*heads, *_COLUMNS), sections, tuple(cases), note)
+    return Table(benchmark_words(benchmark), (*heads, *_COLUMNS), sections, tuple(of_case), note)
 
 
 def varying_fields(rows: Sequence[Comparison]) -> list[str]:
