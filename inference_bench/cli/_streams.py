@@ -5,10 +5,15 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO, cast
 
+from inference_bench.results.atomic_file import write_atomically
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from typing_extensions import Buffer
 
 
@@ -26,6 +31,21 @@ def open_missing() -> None:
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+@contextmanager
+def output_to(path: Path | None) -> Iterator[TextIO]:
+    """Yield standard output, or a stream whose text becomes the content of a file when the block ends, atomically.
+
+    Raises:
+        InferenceBenchError: the file cannot be written.
+    """
+    if path is None:
+        yield sys.stdout
+        return
+    text = io.StringIO(newline="")
+    yield text
+    write_atomically(path, text.getvalue().encode())
 
 
 class Forgiving:

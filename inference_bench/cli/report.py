@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
 from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
+from inference_bench.cli._streams import output_to
 from inference_bench.errors import InvalidValueError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
+    from inference_bench.cli._watched_run import Display
+    from inference_bench.reports._report import Report
+    from inference_bench.results.run import Run
 
 _MANY = ("console", "markdown")
 """Formats in which one report can follow another."""
@@ -30,6 +38,8 @@ class ReportCommand(Command):
         ("nightly --format markdown", "the run that `run --label nightly` measured, for a pull request"),
         ("benchmark_results/20261123T201530Z-3fa9c1", "a run by its folder"),
         ("commit:1a2b3c4 --format html > report.html", "one page with charts, for a review"),
+        ("--watch", "the newest run while it is measured: anew each time a case ends"),
+        ("--watch --format html --output report.html", "the same as a page: reload it in the browser"),
         ("--history", "each metric over time, over all runs"),
     )
 
@@ -48,10 +58,24 @@ class ReportCommand(Command):
             action="store_true",
             help="show each metric over time, over all runs, with changes marked",
         )
+        parser.add_argument(
+            "--watch",
+            action="store_true",
+            help="follow a run that is being measured, until it has ended or its process is gone; without a terminal, "
+            "one line per case; a run that has ended is shown once",
+        )
         parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html, json or csv")
+        parser.add_argument(
+            "-o",
+            "--output",
+            metavar="FILE",
+            type=Path,
+            help="write the report to this file instead of the standard output; it is whole at every instant",
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """Read the runs and render them."""
+        _check_output(args)
         if args.history:
             return _history(args)
         from inference_bench.reports._report import open_report
@@ -65,10 +89,59 @@ class ReportCommand(Command):
                 f"one for {args.format}",
                 f"{' and '.join(_MANY)} take several; so does compare.",
             )
-        runs = [load_run(folder) for folder in selected_runs(args.words, args)]
-        for run in runs:
-            report.render(run, sys.stdout)
-        return 1 if any(result.status.is_finding for run in runs for result in run.results) else 0
+        folders = selected_runs(args.words, args)
+        if args.watch:
+            return _watch(folders, report, args)
+        runs = [load_run(folder) for folder in folders]
+        with output_to(args.output) as stream:
+            for run in runs:
+                report.render(run, stream)
+        return _exit_code(runs)
+
+
+def _exit_code(runs: Sequence[Run]) -> int:
+    return 1 if any(result.status.is_finding for run in runs for result in run.results) else 0
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """Refuse a file that cannot be written, and formats that cannot be watched, before anything is read."""
+    if args.output is not None and (args.output.is_dir() or not args.output.absolute().parent.is_dir()):
+        raise InvalidValueError("output", str(args.output), "a file in a folder that exists")
+    if args.watch and args.history:
+        raise InvalidValueError("--watch", "--history", "one of the two", "A history is of runs that have ended.")
+    if args.watch and args.output is None and args.format != "console":
+        raise InvalidValueError(
+            f"--watch with --format {args.format}",
+            "no --output",
+            "--output FILE",
+            "The file is written anew each time.",
+        )
+
+
+def _display(report: Report, args: argparse.Namespace) -> AbstractContextManager[Display]:
+    from inference_bench.cli._watched_run import FileDisplay, LineDisplay, TerminalDisplay
+
+    if args.output is not None:
+        return nullcontext(FileDisplay(report, args.output))
+    return TerminalDisplay(sys.stdout).drawing() if sys.stdout.isatty() else nullcontext(LineDisplay(sys.stdout))
+
+
+def _watch(folders: Sequence[Path], report: Report, args: argparse.Namespace) -> int:
+    """Show a run until it has ended, or Ctrl-C ends the watching."""
+    from inference_bench.cli._watched_run import how_it_ended, watch_run
+
+    if len(folders) > 1:
+        raise InvalidValueError("runs", len(folders), "one with --watch")
+    try:
+        with _display(report, args) as display:
+            run = watch_run(folders[0], display)
+    except KeyboardInterrupt:
+        print("no longer watching; the run goes on", file=sys.stderr)
+        return 0
+    if args.output is None:
+        report.render(run, sys.stdout)
+    print(how_it_ended(run), file=sys.stderr)
+    return _exit_code([run])
 
 
 def _history(args: argparse.Namespace) -> int:
@@ -85,5 +158,6 @@ def _history(args: argparse.Namespace) -> int:
     tracks = history(runs) or history(runs, everything=True)
     if not tracks:
         raise RunFormatError(f"{', '.join(places)}: no two runs have a case in common, which a history needs.")
-    render(page(tracks), args.format, sys.stdout, lambda: figures(tracks))
+    with output_to(args.output) as stream:
+        render(page(tracks), args.format, stream, lambda: figures(tracks))
     return 0

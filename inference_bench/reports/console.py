@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -16,6 +16,8 @@ from inference_bench.reports._pages.run import page
 from inference_bench.reports._report import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inference_bench.results.run import Run
 
 _PIPE_WIDTH = 120
@@ -35,36 +37,36 @@ def print_page(content: Page, stream: TextIO) -> None:
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     console = Console(file=stream, width=width, highlight=False)
     with console.capture() as capture:
-        for line in (*content.lines, *(content.verdict.lines if content.verdict else ())):
-            console.print(text_of(line))
-        for block in (*content.blocks, *filter(None, [content.overview])):
-            _print_block(block, console)
-        for remarks in content.remarks:
-            _print_remarks(remarks, console)
-        if content.legend:
-            console.print()
-            console.print(Text(content.legend, style="dim"))
+        for part in parts_of(content, console):
+            console.print(part)
     encoding = stream.encoding or "utf-8"
     text = re.sub(" +$", "", capture.get(), flags=re.MULTILINE)
     stream.write(text.encode(encoding, "replace").decode(encoding))  # a Latin-1 terminal has no ✓
 
 
-def _print_block(block: Block, console: Console) -> None:
-    console.print()
-    console.print(text_of(block.heading))
-    for line in block.lines:
-        console.print(text_of(line))
+def parts_of(content: Page, console: Console) -> Iterator[RenderableType]:
+    """Yield the parts of a page, from top to bottom, as wide as the console."""
+    for line in (*content.lines, *(content.verdict.lines if content.verdict else ())):
+        yield text_of(line)
+    for block in (*content.blocks, *filter(None, [content.overview])):
+        yield from _block(block, console)
+    for remarks in content.remarks:
+        yield from _remarks(remarks)
+    if content.legend:
+        yield from ("", Text(content.legend, style="dim"))
+
+
+def _block(block: Block, console: Console) -> Iterator[RenderableType]:
+    yield from ("", text_of(block.heading))
+    yield from map(text_of, block.lines)
     for table in block.tables:
-        console.print()
-        console.print(fitted(table, console))
-    for line in block.remarks:
-        console.print(text_of(line))
+        yield from ("", fitted(table, console))
+    yield from map(text_of, block.remarks)
 
 
-def _print_remarks(remarks: Remarks, console: Console) -> None:
-    console.print()
-    console.print(Text(remarks.heading, style="bold"))
+def _remarks(remarks: Remarks) -> Iterator[RenderableType]:
+    yield from ("", Text(remarks.heading, style="bold"))
     for line in remarks.lines:
         text = Text("• ")
         text.append_text(text_of(line))
-        console.print(Padding(text, (0, 0, 0, 1)))
+        yield Padding(text, (0, 0, 0, 1))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inference_bench.analysis.trust.case import judged
 from inference_bench.columns import TABLES
 from inference_bench.errors import RunFormatError
-from inference_bench.result import BenchmarkResult, RunRecord
+from inference_bench.result import BenchmarkResult, RunRecord, Status
 from inference_bench.results.documents import ResultEntry, ResultsDocument
 from inference_bench.results.parquet_table import read_table
 from inference_bench.results.reading import ADVICE, read_as, read_json
@@ -50,7 +50,12 @@ class Run:
     def progress(self) -> str:
         """How much of the plan has been measured: ``7 of 30 cases``."""
         ended = sum(case.get("status") != "pending" for case in self.record.cases)
-        return f"{ended} of {counted(len(self.record.cases), 'case')}"
+        cases = f"{ended} of {counted(len(self.record.cases), 'case')}"
+        most = self.record.spec.get("runs")
+        fewest = min((len(result.workers) for result in self.results if result.status is Status.OK), default=0)
+        if self.record.finished or ended < len(self.record.cases) or not isinstance(most, int) or most < 2:
+            return cases
+        return f"{cases}, in {fewest} of at most {most} processes each"
 
     def samples(self, case: str | BenchmarkResult) -> pa.Table:
         """Read the raw samples of a case, given its id or its result.
