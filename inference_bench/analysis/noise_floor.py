@@ -13,8 +13,10 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from inference_bench.analysis.location_shift import paired_shift
+from inference_bench.analysis.robust_scale import qn_scale
 
 QUANTILE = 0.95
 _ASSIGNMENTS = 1000
@@ -52,6 +54,23 @@ def pair_spread(sessions: Sequence[Pairs]) -> tuple[float, int]:
     freedom = sum(len(of) - 1 for of in differences)
     squares = sum(float(((of - of.mean()) ** 2).sum()) for of in differences)
     return (math.sqrt(squares / freedom), freedom) if freedom else (0.0, 0)
+
+
+def run_spread(sessions: Sequence[Pairs], processes: tuple[int, int]) -> float:
+    """Return the standard deviation (of a logarithm) of the difference between two separate runs of the same.
+
+    It is the larger of two. 95 % of the drifts stay below ``drift_floor``, which is 1.96 standard deviations if they
+    are normal. The median of m processes has at most sqrt(π / (2 m)) times their standard deviation; the sessions
+    compare medians of more processes than a run has.
+
+    Args:
+        sessions: A/A measurements.
+        processes: of the one run and of the other.
+    """
+    logs = [np.log(pairs / np.median(pairs)).ravel() for pairs in sessions]
+    of_process = max(map(qn_scale, logs), default=0.0)
+    of_medians = of_process * math.sqrt(math.pi / 2 * sum(1 / count for count in processes))
+    return max(drift_floor(sessions) / float(ndtri((1 + QUANTILE) / 2)), of_medians)
 
 
 def _halves(pairs: Pairs) -> float:

@@ -52,7 +52,8 @@ examples:
   {program} new model NAME         write a model to start from; it runs as it is
 
 exit codes:
-  0 success · 1 a case failed or a plugin is broken · 2 the request cannot be carried out · 130 interrupted
+  0 success · 1 a case failed, a side is worse, or a plugin is broken · 2 the request cannot be carried out ·
+  3 one new run is SUSPECT (compare, run --gate) · 130 interrupted
 """
 
 

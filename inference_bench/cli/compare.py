@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.cli._comparison import add_comparison_options, check_comparison_options, write_comparison
+from inference_bench.cli._judgement import judge_lines, judge_side, write_judgement
 from inference_bench.cli._messages import warn
 from inference_bench.cli._selected import add_results_option
 from inference_bench.errors import UnknownNameError, UsageError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from inference_bench.results.axis_sides import AxisSides
     from inference_bench.results.run_comparison import RunSide
+    from inference_bench.results.run_judgement import RunJudgement
 
 
 class CompareCommand(Command):
@@ -29,6 +31,11 @@ class CompareCommand(Command):
     or a quoted pattern; the processes of all its runs count together. A folder that `ab` wrote holds all
     sides. With --by the sides are the values of an axis within the runs, such as their dtypes. Exits with 1 if a side
     is worse than the baseline beyond the margin, or fails a case that the baseline passed.
+
+    One run per commit: if the baseline is several old runs and the other side one new run, the new run is judged by
+    what the spread of the old ones predicts: OK, SUSPECT or SLOWER (LARGER … by the unit). That takes 8 old runs of
+    the same machine, or the A/A floor that `noise` measures; the first line says that it was done. Exits with 1 if
+    anything is SLOWER or fails, with 3 if anything is SUSPECT. Two or one .jsonl of `pytest --ib-save` do as well.
     """
 
     examples = (
@@ -41,6 +48,7 @@ class CompareCommand(Command):
         ("latest --by dtype", "each dtype of a run (of `run --runs 6`) against the first"),
         ("nightly --by threads --baseline 2", "each number of threads against two"),
         ("--baseline 'main/*' 'branch/*'", "all runs of two folders"),
+        ("history benchmark_results/NEW", "one new run by the old runs in a folder: a gate with one run per commit"),
         ("benchmark_results/20261124T001500Z-3fa9c1-ab", "the interleaved pairs of `ab`"),
         ("A B --margin 0.03 --metric ttft,itl --format markdown", "for a pull request"),
     )
@@ -86,7 +94,16 @@ class CompareCommand(Command):
         check_comparison_options(args)
         if args.quantile not in QUANTILES:
             raise UnknownNameError("quantile", args.quantile, QUANTILES)
+        places = [*([args.baseline] if args.baseline else []), *args.places]
+        lines = judge_lines(places, args) if args.by is None else None
+        if lines is not None:
+            return _show(lines, args.format)
         sides, axis = _sides(args)
+        judged = judge_side(sides, args) if axis is None else None
+        if judged is not None and judged.has_verdict:
+            return _show(judged, args.format)
+        if judged is not None:
+            warn(f"one new run cannot be judged: {judged.lacks}. Compared by the processes of each side instead")
         if not args.across_machines:
             check_same_machine(sides)
         noise = load_noise(str(sides[0].runs[0].record.environment.get("fingerprint", "unknown")))
@@ -101,6 +118,11 @@ class CompareCommand(Command):
         if len(unrelated) == len(found.compared):
             raise UsageError(f"nothing to compare: {unrelated[0]}.")
         return 1 if found.is_worse else 0
+
+
+def _show(judged: RunJudgement, form: str) -> int:
+    write_judgement(judged, form)
+    return judged.exit_code
 
 
 def _sides(args: argparse.Namespace) -> tuple[Sequence[RunSide], AxisSides | None]:

@@ -57,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--ib-fail",
         type=float,
         metavar="FRACTION",
-        help="with --ib-compare: fail if a test is SLOWER by more than this, such as 0.05",
+        help="with --ib-compare: fail a test that is SLOWER or SUSPECT, by more than this, such as 0.05",
     )
 
 

@@ -99,12 +99,15 @@ class TimingSession:
         yield from self.baseline.comparable(self._workers()).notes
         if self.baseline.fraction is None:
             return
+        from inference_bench.analysis.prediction_interval import FEWEST_RUNS
+
         compared = [each for each in self._all() if each.change is not None]
         lacking = [f"{each.name} ({each.earlier} earlier)" for each in compared if not each.judged]
         failed = sum(bool(each.failure) for each in compared)
-        yield f"--ib-fail judged {len(compared) - len(lacking)} of {len(compared)} timed functions: {failed} SLOWER."
+        judged = len(compared) - len(lacking)
+        yield f"--ib-fail judged {judged} of {len(compared)} timed functions: {failed} failed as SLOWER or SUSPECT."
         if lacking:
-            yield f"NOT JUDGED, for a verdict needs 8 earlier runs: {', '.join(lacking)}."
+            yield f"NOT JUDGED, for a verdict needs {FEWEST_RUNS} earlier runs: {', '.join(lacking)}."
 
     def _all(self) -> Iterator[TimedFunction]:
         for functions in self._timed.values():

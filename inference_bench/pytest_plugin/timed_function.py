@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inference_bench.units import format_value
+from inference_bench.units import counted, format_value
 
 if TYPE_CHECKING:
     from inference_bench.analysis.prediction_interval import Prediction
@@ -79,23 +79,25 @@ def _plain(value: float | None) -> float | None:
 
 def describe_change(found: Prediction) -> str:
     """Return the change as the table shows it."""
-    from inference_bench.analysis.prediction_interval import FEWEST_RUNS, Judgement
+    from inference_bench.analysis.prediction_interval import FEWEST_RUNS, Judgement, judgement_word
 
-    text = f"{found.ratio - 1:+.1%} against {found.n} run{'s'[: found.n > 1]}"
+    text = f"{found.change:+.1%} against {counted(found.n, 'run')}, {judgement_word(found.judgement, 'ns')}"
     if found.judgement is Judgement.UNKNOWN:
-        return f"{text}, cannot tell (needs {FEWEST_RUNS})"
-    if found.judgement is Judgement.WITHIN:
-        return f"{text}, within them"
-    return f"{text}, {found.judgement} than {'all' if found.beyond == found.n else f'{found.beyond} of them'}"
+        return f"{text} (needs {FEWEST_RUNS})"
+    if found.judgement in (Judgement.WORSE, Judgement.BETTER):
+        return f"{text} than all"
+    return f"{text} ({found.as_bad} as slow)" if found.judgement is Judgement.SUSPECT and found.as_bad else text
 
 
 def describe_failure(timed: TimedFunction, found: Prediction, fraction: float) -> str:
     """Return why ``--ib-fail`` fails the test."""
+    from inference_bench.analysis.prediction_interval import judgement_word
+
     # The change comes first: pytest cuts its summary lines at the terminal's width.
     return (
-        f"SLOWER by {found.ratio - 1:.1%}: {_time(timed.median_ns)} against {_time(found.middle_ns)}, the median of "
-        f"{found.n} earlier runs; unchanged code takes at most {_time(found.high_ns)}, and --ib-fail allows "
-        f"{fraction:.1%} ({timed.name})"
+        f"{judgement_word(found.judgement, 'ns')}, {found.change:+.1%}: {_time(timed.median_ns)} against "
+        f"{_time(found.middle)}, the median of {found.n} earlier runs; unchanged code takes at most "
+        f"{_time(found.high)}, and --ib-fail allows {fraction:.1%} ({timed.name})"
     )
 
 

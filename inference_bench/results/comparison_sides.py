@@ -107,7 +107,7 @@ class _Reading:
             yield f"{slug}: {why}: {', '.join(map(title_of, metrics))}"
 
     def _add_values(self, run: Run, result: BenchmarkResult, session: str) -> None:
-        for metric, phase, process, value in _process_values(run, result, self.p):
+        for metric, phase, process, value in process_values(run, result, self.p):
             if not self._is_wanted(metric):
                 continue
             if value is None:
@@ -115,16 +115,16 @@ class _Reading:
             else:
                 slot = result.case.id, result.random_weights, metric, phase
                 self.values.setdefault(slot, {})[session, process] = value
-                self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), _resolution(metric, run))
+                self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), resolution_of(metric, run))
 
     def _add_scores(self, run: Run, result: BenchmarkResult, session: str) -> None:
-        for process, metric, task, item, score, weight in _items(run, result):
+        for process, metric, task, item, score, weight in items_of(run, result):
             if not _is_usable(metric, score, weight):
                 self.problem(f"{run.folder}: {task} {item}: {metric} is {score} (weight {weight}): left out")
             elif self._is_wanted(metric):
                 slot = result.case.id, result.random_weights, metric, task
                 self.scores.setdefault(slot, {}).setdefault((session, process), {})[item] = score, weight
-                self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), _resolution(metric, run))
+                self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), resolution_of(metric, run))
 
     def _is_wanted(self, metric: str) -> bool:
         return not self.metrics or metric in self.metrics
@@ -148,7 +148,7 @@ def _cause(result: BenchmarkResult) -> str:
     return f"{result.status.value}{cause}"
 
 
-def _resolution(metric: str, run: Run) -> float:
+def resolution_of(metric: str, run: Run) -> float:
     """Return the smallest difference that the instrument can tell: a clock tick, or a page of resident memory."""
     unit = unit_of(metric)
     if unit == "bytes":
@@ -157,7 +157,7 @@ def _resolution(metric: str, run: Run) -> float:
     return float(run.record.clock.get("resolution_ns", 0.0)) if unit == "ns" else 0.0
 
 
-def _process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tuple[str, str, int, float | None]]:
+def process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tuple[str, str, int, float | None]]:
     """Yield metric, phase, run number and quantile; None where the samples are too few for it."""
     if (run.files.get(result.case.id) or {}).get("samples") is None:
         return
@@ -173,7 +173,7 @@ def _process_values(run: Run, result: BenchmarkResult, p: float) -> Iterator[tup
                 yield tag, name, number, quantile(np.sort(value[rows]), p) if suffice else None
 
 
-def _items(run: Run, result: BenchmarkResult) -> Iterator[tuple[int, str, str, str, float, float]]:
+def items_of(run: Run, result: BenchmarkResult) -> Iterator[tuple[int, str, str, str, float, float]]:
     """Yield run number, metric, task, item, score and weight, run by run."""
     if (run.files.get(result.case.id) or {}).get("scores") is None:
         return

@@ -14,7 +14,7 @@ from typing import TypedDict
 import numpy as np
 
 from inference_bench.analysis.margin import AAFloor
-from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor, pair_spread
+from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor, pair_spread, run_spread
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.results.atomic_file import write_atomically
@@ -113,6 +113,20 @@ class Noise:
 
         cases = self.cases[slot]
         return of_sessions(cases[case_id]) if case_id in cases else max(map(of_sessions, cases.values()))
+
+    def run_spread(self, slot: Slot, case_id: str, processes: tuple[int, int]) -> float | None:
+        """Return the standard deviation of the difference between two separate runs of a case, as a logarithm.
+
+        Of a case that was not measured it is the largest of the slot's cases; None if the slot was not measured.
+
+        Args:
+            slot: benchmark, metric and phase.
+            case_id: of the case.
+            processes: of the one run and of the other.
+        """
+        cases = self.cases.get(slot, {})
+        measured = [cases[case_id]] if case_id in cases else list(cases.values())
+        return max((run_spread(sessions, processes) for sessions in measured), default=None)
 
 
 def state_folder() -> Path | None:

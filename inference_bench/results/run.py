@@ -57,6 +57,10 @@ class Run:
             return cases
         return f"{cases}, in {fewest} of at most {most} processes each"
 
+    def result_of(self, case_id: str) -> BenchmarkResult | None:
+        """Return the result of a case; None if the run has none."""
+        return next((result for result in self.results if result.case.id == case_id), None)
+
     def samples(self, case: str | BenchmarkResult) -> pa.Table:
         """Read the raw samples of a case, given its id or its result.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,40 +27,13 @@ class TimedRun:
         medians_ns: the name of each timed function → its median.
         machine: fingerprint of the machine; None if the line does not tell.
         workers: processes that timed at the same time; None if the line does not tell.
+        utc: when it began, ISO 8601; empty if the line does not tell.
     """
 
     medians_ns: Mapping[str, float]
     machine: str | None = None
     workers: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ComparableRuns:
-    """The earlier runs that a new run can be compared with.
-
-    Attributes:
-        runs: in the order of the file.
-        notes: a sentence about those that were left out or whose machine is unknown.
-    """
-
-    runs: Sequence[TimedRun]
-    notes: Sequence[str]
-
-    def medians_ns(self, name: str) -> list[float]:
-        """Return the medians of one timed function, oldest first."""
-        return [run.medians_ns[name] for run in self.runs if name in run.medians_ns]
-
-
-def comparable_runs(runs: Sequence[TimedRun], machine: str, workers: int) -> ComparableRuns:
-    """Return the runs of the same machine and as many processes; an unknown machine counts as the same."""
-    own = [run for run in runs if run.machine in (None, machine)]
-    chosen = [run for run in own if run.workers in (None, workers)]
-    counts = (
-        (len(runs) - len(own), "of another machine: not compared"),
-        (len(own) - len(chosen), f"timed in another number of processes than {workers}: not compared"),
-        (sum(run.machine is None for run in chosen), "of an unknown machine: compared as if of this one"),
-    )
-    return ComparableRuns(chosen, [f"{count} earlier run{'s'[: count > 1]} {text}." for count, text in counts if count])
+    utc: str = ""
 
 
 def read_history(path: Path) -> list[TimedRun]:
@@ -87,10 +60,12 @@ def _run(line: bytes, where: str) -> TimedRun:
     if not isinstance(facts, dict):
         raise RunFormatError(f"{where}: {_RUN!r} is not an object. Remove the line.")
     medians_ns = {name: _median(value, f"{where}, {name!r}") for name, value in found.items()}
-    machine, workers = facts.get("machine"), facts.get("workers")
-    if not isinstance(machine, str | None) or not isinstance(workers, int | None):
-        raise RunFormatError(f"{where}: 'machine' must be a text and 'workers' a whole number. Remove the line.")
-    return TimedRun(medians_ns, machine, workers)
+    machine, workers, utc = facts.get("machine"), facts.get("workers"), facts.get("utc", "")
+    if not isinstance(machine, str | None) or not isinstance(workers, int | None) or not isinstance(utc, str):
+        raise RunFormatError(
+            f"{where}: 'machine' and 'utc' must be texts and 'workers' a whole number. Remove the line."
+        )
+    return TimedRun(medians_ns, machine, workers, utc)
 
 
 def _median(value: object, where: str) -> float:

@@ -171,7 +171,7 @@ def test_a_baseline_that_failed_is_told_and_the_rest_compared(folders, broken):
 
 def test_scores_that_are_no_numbers_are_left_out_and_told(folders, monkeypatch):
     items = [(0, "accuracy", "task", "1", 1.0, 1.0), (0, "accuracy", "task", "2", math.nan, 1.0)]
-    monkeypatch.setattr("inference_bench.results.comparison_sides._items", lambda run, result: iter(items))
+    monkeypatch.setattr("inference_bench.results.comparison_sides.items_of", lambda run, result: iter(items))
     problems = []
 
     side = observe("A", [load_run(folders["one"])], metrics=("accuracy",), problem=problems.append)
@@ -182,7 +182,7 @@ def test_scores_that_are_no_numbers_are_left_out_and_told(folders, monkeypatch):
 
 def test_the_resolution_of_memory_is_the_page_of_the_machine_that_measured(folders, monkeypatch):
     rows = [("rss_growth", "load", 0, 1.0)]
-    monkeypatch.setattr("inference_bench.results.comparison_sides._process_values", lambda run, result, p: iter(rows))
+    monkeypatch.setattr("inference_bench.results.comparison_sides.process_values", lambda run, result, p: iter(rows))
     run = load_run(folders["one"])
     large = replace(run, record=replace(run.record, environment={"memory": {"page_bytes": 65536}}))
     unnamed = replace(run, record=replace(run.record, environment={}))

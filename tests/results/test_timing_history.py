@@ -12,7 +12,6 @@ from inference_bench.results.timing_history import (
     TimedRun,
     append_run,
     check_writable,
-    comparable_runs,
     read_history,
 )
 
@@ -25,11 +24,11 @@ def path(tmp_path):
 
 
 def test_what_is_appended_is_read(path):
-    append_run(path, {"t.py::a": 12.5}, {"machine": "m1", "workers": 1, "commit": None})
+    append_run(path, {"t.py::a": 12.5}, {"machine": "m1", "workers": 1, "commit": None, "utc": "2026-01-01T00:00:00"})
     append_run(path, {"t.py::a": 13.0, "t.py::b": 2.0}, {"machine": "m2", "workers": 4})
 
     assert read_history(path) == [
-        TimedRun({"t.py::a": 12.5}, "m1", 1),
+        TimedRun({"t.py::a": 12.5}, "m1", 1, "2026-01-01T00:00:00"),
         TimedRun({"t.py::a": 13.0, "t.py::b": 2.0}, "m2", 4),
     ]
 
@@ -54,7 +53,10 @@ def test_a_line_after_one_without_its_end_is_a_line_of_its_own(path):
         *(b"[]", b"1", b'"x"', b"null", b"\xff\xfe", b"[" * 100_000, b"garbage", GOOD + GOOD),
         *(b'{"t.py::a": ' + value + b"}" for value in (b"NaN", b"Infinity", b"-1", b"0", b"true", b"null", b'"1"')),
         *(b'{"t.py::a": ' + value + b"}" for value in (b"1" + b"0" * 400, b"1" * 5000, b"1e999", b"[1]", b"{}")),
-        *(b'{"run": ' + value + b"}" for value in (b"1", b"null", b'{"machine": 1}', b'{"workers": "2"}')),
+        *(
+            b'{"run": ' + value + b"}"
+            for value in (b"1", b"null", b'{"machine": 1}', b'{"workers": "2"}', b'{"utc": 1}')
+        ),
     ],
 )
 def test_a_bad_line_is_an_error_with_its_number(path, line):
@@ -80,19 +82,6 @@ def test_a_check_leaves_nothing_behind(path):
     path.write_bytes(GOOD)
     check_writable(path)
     assert path.read_bytes() == GOOD
-
-
-def test_only_runs_of_this_machine_and_as_many_processes_are_comparable():
-    runs = [TimedRun({"a": 1.0}, "m1", 1), TimedRun({"a": 2.0}, "m2", 1), TimedRun({"a": 3.0}, "m1", 8)]
-    old = TimedRun({"a": 4.0})
-
-    found = comparable_runs([*runs, old], "m1", 1)
-
-    assert found.medians_ns("a") == [1.0, 4.0]
-    assert found.medians_ns("b") == []
-    assert "1 earlier run of another machine: not compared." in found.notes
-    assert any("another number of processes" in note for note in found.notes)
-    assert any("unknown machine" in note for note in found.notes)
 
 
 def test_nothing_that_is_no_number_is_written(path):
