@@ -70,6 +70,7 @@ def by_phase(run: Run, setups: Setups) -> Iterator[Figure]:
     title = "Memory by phase, one scale"
     values = [value for one in series for p in one.points for value in (p.x, *(p.x_ends or ()))]
     order = ", ".join(dict.fromkeys(phase for key in keys for phase in of_setups[key]))
+    hollow = "Hollow: without an interval. " if any(not p.is_sure for one in series for p in one.points) else ""
     where = "" if in_rows else f"From the top: {order}. "
     yield Figure(
         title,
@@ -77,7 +78,8 @@ def by_phase(run: Run, setups: Setups) -> Iterator[Figure]:
         axes.names(names, headings),
         series,
         table(title, rows, "phase"),
-        note=f"{where}Pale: the load, which needs its peak for a moment only. {left_out(len(of_setups), len(keys))}",
+        note=f"{where}Pale: the load, which needs its peak for a moment only. {hollow}"
+        + left_out(len(of_setups), len(keys)),
     )
 
 

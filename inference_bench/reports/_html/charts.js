@@ -3,6 +3,7 @@
 // leaves only its cases in the tables. The drawing below stays where this script does not run.
 {
   const COLOUR = (name) => `var(--${name})`;
+  const HALO = { fill: COLOUR("ink"), stroke: COLOUR("paper"), strokeWidth: 3 }; // readable on lines
   const SYMBOLS = ["circle", "square", "diamond", "triangle"];
   const symbol = (name) => SYMBOLS[(/^[cs]\d$/.test(name) ? Number(name[1]) : 0) % SYMBOLS.length];
   const digits = (value) => Number(value.toPrecision(3)).toLocaleString("en");
@@ -45,7 +46,7 @@
     const bars = of("bars");
     const labels = points.filter((point) => point.labelled).map((point, place) => Plot.text([point], {
       x: "x", y: "y", text: () => figure.labels[place].text, dx: figure.labels[place].dx, dy: figure.labels[place].dy,
-      textAnchor: figure.labels[place].left ? "end" : "start", lineAnchor: "bottom",
+      textAnchor: figure.labels[place].left ? "end" : "start", lineAnchor: "bottom", ...HALO,
     }));
     return [
       Plot.gridX(figure.x.ticks.map(([value]) => value), { strokeOpacity: 0.15 }),
@@ -75,7 +76,7 @@
   function textsOf(figure, width) {
     const names = figure.y.names.map((name, place) => ({ name, y: place - (figure.above ? 0.25 : 0), heading: figure.y.headings.includes(place) }));
     const named = (heading) => Plot.text(names.filter((each) => each.heading === heading), {
-      y: "y", text: "name", frameAnchor: "left", textAnchor: "start", dx: -figure.left, fontWeight: heading ? 600 : 400,
+      y: "y", text: "name", frameAnchor: "left", textAnchor: "start", dx: -figure.left, fontWeight: heading ? 600 : 400, ...HALO,
       lineWidth: (width - 16) / (heading ? 13 : 12), textOverflow: "ellipsis",
     });
     const axis = (ticks) => ({ ticks: ticks.map(([value]) => value), tickFormat: (value) => new Map(ticks).get(value), tickSize: 0, label: null });
