@@ -126,8 +126,8 @@ class _Timeline:
 
     @property
     def phase_set(self) -> tuple[str, ...]:
-        """The phases, in the order in which they first occur."""
-        return tuple(phase for phase in dict.fromkeys(map(str, self.phases)) if phase and phase != "between")
+        """The phases of the case; the readings may have missed one that lasted for less than the sampler's interval."""
+        return tuple(dict.fromkeys(summary.phase for summary in self.result.summaries))
 
 
 def over_time(run: Run, setups: Setups) -> Iterator[Figure]:

@@ -239,3 +239,15 @@ def test_of_many_set_ups_only_those_on_the_front_have_a_name_beside_them():
 
     assert [point.label for point in points(found) if point.label] == ["m11"]
     assert all(point.text for point in points(found))
+
+
+def test_a_phase_that_the_sampler_missed_makes_no_chart_of_its_own(run, tmp_path):
+    import pyarrow.parquet as pq
+
+    folder = tmp_path / "copy"
+    shutil.copytree(run.folder, folder)
+    first = sorted((folder / "memory").iterdir())[0]
+    table = pq.read_table(first)
+    pq.write_table(table.filter([phase != "prefill" for phase in table.column("phase").to_pylist()]), first)
+
+    assert len([f for f in figures(load_run(folder)) if f.title.startswith("Memory over time")]) == 1
