@@ -43,7 +43,9 @@ def test_runs_come_by_time_with_their_own_figures(folder):
     assert len(page([track]).blocks) == 1
 
 
-@pytest.mark.parametrize(("form", "word"), [("console", "TTFT"), ("markdown", "### TTFT"), ("html", "<caption>TTFT")])
+@pytest.mark.parametrize(
+    ("form", "word"), [("console", "TTFT"), ("markdown", "### TTFT"), ("html", "TTFT</span></caption>")]
+)
 def test_the_command_in_every_format(folder, form, word):
     ended = report(folder, "--format", form)
 
