@@ -27,17 +27,21 @@ def change_words(noun: str, rows: Sequence[Comparison]) -> str:
 
 def direction_words(noun: str, row: Comparison) -> str:
     """Return a change of open size, such as ``prefill slower (by how much is open)``."""
-    return f"{_phrase(noun, row)} (by how much is open)"
+    return _phrase(noun, row, remark="by how much is open")
 
 
-def _phrase(noun: str, row: Comparison, size: str = "") -> str:
+def _phrase(noun: str, row: Comparison, size: str = "", remark: str = "") -> str:
+    """Return the direction of a change; that of a time or of memory says by itself whether it is better."""
     unit, rises = unit_of(row.metric), row.change > 0
     if unit == "ns":
-        return f"{noun} {size}{'slower' if rises else 'faster'}"
-    if unit == "bytes":
-        return f"{size}{'more' if rises else 'less'} {noun}"
-    direction = (row.verdict.direction or Verdict.INCONCLUSIVE).value
-    return f"{noun} {size}{'higher' if rises else 'lower'} ({direction})"
+        phrase, remarks = f"{noun} {size}{'slower' if rises else 'faster'}", [remark]
+    elif unit == "bytes":
+        phrase, remarks = f"{size}{'more' if rises else 'less'} {noun}", [remark]
+    else:
+        direction = (row.verdict.direction or Verdict.INCONCLUSIVE).value
+        phrase, remarks = f"{noun} {size}{'higher' if rises else 'lower'}", [direction, remark]
+    told = ", ".join(filter(None, remarks))
+    return f"{phrase} ({told})" if told else phrase
 
 
 def _sizes(rows: Sequence[Comparison]) -> str:

@@ -245,3 +245,18 @@ def test_json_has_the_sentence():
 
     (compared,) = json.loads(stream.getvalue())["comparisons"]
     assert compared["sentence"] == sentence(found(better()))
+
+
+def test_too_few_runs_are_told_with_what_is_open():
+    few = still_open("itl", low=None, high=None, needed_runs=8, replicate="run")
+
+    assert sentence(found(better(), few)).endswith(", open until 8 runs of each side: decode")
+    assert sentence(found(better(), few, still_open("e2e", benchmark="other"))).endswith(
+        ", open: decode and end to end"
+    )
+
+
+def test_a_direction_and_an_open_size_share_their_brackets():
+    text = sentence(found(row("perplexity", 0.02, Verdict.WORSE_OPEN)))
+
+    assert text == "bfloat16: perplexity higher (worse, by how much is open)"
