@@ -230,4 +230,6 @@ def _percent(share: float) -> str:
 
 
 def _two_digits(share: float) -> str:
+    if share < 0.0001:
+        return "0.01 %"  # finer than any clock and any machine
     return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:,.0f} %"
