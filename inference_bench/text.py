@@ -14,8 +14,10 @@ _SECRETS = (
     re.compile(rf"(?i)(?<=[?&;])([\w.~-]*(?:{_SECRET_NAME})[\w.~-]*=)[^&;#\s'\"]+"),  # a parameter of a URL
     re.compile(r"(?i)(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"),
 )
+_OF_SERVICES = r"(hf_|sk-|gh[opsur]_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza|npm_|pypi-|eyJ)[\w.+/=-]{12,}"
+_SERVICE_TOKEN = re.compile(rf"(?<![\w-]){_OF_SERVICES}", re.ASCII)
 _TOKEN = re.compile(
-    r"(hf_|sk-|gh[opsur]_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza|npm_|pypi-|eyJ)[\w.+/=-]{12,}"  # of known services
+    rf"{_OF_SERVICES}"
     r"|(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[A-Za-z\d_-]{32,}={0,2}",  # random letters of both cases, and digits
     re.ASCII,
 )
@@ -62,6 +64,15 @@ def without_secrets(text: str) -> str:
     for pattern in _SECRETS:
         text = pattern.sub(lambda found: (found.group(1) if found.re.groups else "") + HIDDEN, text)
     return text
+
+
+def without_tokens(text: str) -> str:
+    """Return text without the secrets of URLs and headers, and without tokens of known services.
+
+    >>> without_tokens("hf_abcdefghijklmnop failed for disk-intensive-workloads")
+    '(set) failed for disk-intensive-workloads'
+    """
+    return without_secrets(_SERVICE_TOKEN.sub(HIDDEN, text))
 
 
 def without_secret_words(words: Iterable[str]) -> list[str]:

@@ -29,6 +29,7 @@ ORDER = (
     "benchmarks",
     "results",
     "reports",
+    "dossier",
     "orchestration",
     "live",
     "runner scaffold pytest_plugin testing",
@@ -37,7 +38,7 @@ ORDER = (
     "__main__",
 )
 MEASURING = frozenset({"machine", "model", "benchmark", "benchmarks"})
-OUTPUT = frozenset({"results", "reports"})
+OUTPUT = frozenset({"results", "reports", "dossier"})
 
 FLOORS = {room: floor for floor, rooms in enumerate(ORDER) for room in rooms.split()}
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_bench.analysis.derived_summaries import derived_summaries
-from inference_bench.analysis.estimates import relative_width
-from inference_bench.analysis.score_summaries import summarise_scores
-from inference_bench.analysis.summaries import summarise_samples
+from inference_bench.analysis.case_summaries import CaseFacts, case_summaries, is_narrow
+from inference_bench.analysis.stopping import Decision
 from inference_bench.metrics import METRICS
-from inference_bench.orchestration.messages import Columns, DecisionFacts, Failed, Measured
+from inference_bench.orchestration.messages import Columns, Failed, Measured
 from inference_bench.orchestration.stretches import Activity
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary
@@ -35,7 +33,7 @@ class Tally:
     model: Mapping[str, object] = field(default_factory=dict)
     workers: list[Mapping[str, object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    _decisions: list[DecisionFacts] = field(default_factory=list)
+    _decisions: list[Decision] = field(default_factory=list)
     _rates: dict[str, float] = field(default_factory=dict)
     _samples: list[_Columns] = field(default_factory=list)
     _scores: list[_Columns] = field(default_factory=list)
@@ -48,9 +46,10 @@ class Tally:
 
         They are those that the stopping rule watched; without a stopping rule the first headline metric.
         """
-        decisive = self._watched or set(self.headline[:1])
+        facts = self._facts
+        decisive = facts.watched or set(self.headline[:1])
         found = [summary for summary in self._summaries if summary.metric in decisive]
-        return bool(found) and all(self._is_narrow(summary) for summary in found)
+        return bool(found) and all(is_narrow(summary, facts) for summary in found)
 
     def add(
         self,
@@ -78,8 +77,9 @@ class Tally:
             self._scores.append(_with_run(run, answer.scores))
         if answer.memory:
             self._memory.append(_with_run(run, answer.memory))
-        self._decisions.append(answer.decision)
-        self.workers.append({"run": run, **answer.worker, "decision": answer.decision})
+        self._decisions.append(Decision(**answer.decision))
+        rates = {"rates": dict(answer.rates)} if answer.rates else {}
+        self.workers.append({"run": run, **answer.worker, "decision": answer.decision, **rates})
         for note in answer.notes:
             self._note(note if run == 0 else f"run {run + 1}: {note}")
 
@@ -92,8 +92,7 @@ class Tally:
         """Return the result of everything collected so far."""
         samples = Samples.joined(self._samples) if self._samples else None
         scores = Scores.joined(self._scores) if self._scores else None
-        sampled = self._sampled(samples) if samples is not None else ()
-        self._summaries = sampled + (summarise_scores(scores) if scores is not None else ())
+        self._summaries = case_summaries(samples, scores, self._facts)
         return BenchmarkResult(
             case=self.case,
             status=self.status,
@@ -109,55 +108,10 @@ class Tally:
         )
 
     @property
-    def _watched(self) -> set[str]:
-        return {metric for decision in self._decisions for metric in decision["targets"]}
-
-    def _sampled(self, samples: Samples) -> tuple[Summary, ...]:
-        watched = self._watched
-        sampled = summarise_samples(
-            samples,
-            converged={metric: all(d["targets"].get(metric, True) for d in self._decisions) for metric in watched},
-            stop_reasons=dict.fromkeys(np.unique(samples.metric).tolist(), self._stop_reason()),
-        )
-        if watched and len(self._decisions) > 1:
-            sampled = tuple(map(self._judged_over_processes, sampled))
-        elif watched:
-            sampled = tuple(s if s.metric in watched else self._judged(s) for s in sampled)
-        return sampled + derived_summaries(sampled, self._rates)
-
-    def _stop_reason(self) -> str:
-        """Return why the first run that did not converge stopped sampling, else why the first run did."""
-        return min(self._decisions, key=lambda decision: decision["converged"])["reason"]
-
-    def _judged(self, summary: Summary) -> Summary:
-        """Judge a metric that the stopping rule did not watch by the criteria of the rule."""
-        few = summary.n < self.limits.min_samples
-        if not few and self._is_narrow(summary):
-            return replace(summary, converged=True)
-        reason = f"{summary.n} of {self.limits.min_samples} samples" if few else "interval wider than asked for"
-        return replace(summary, converged=False, stop_reason=f"{reason}: the stopping rule watches other metrics")
-
-    def _judged_over_processes(self, summary: Summary) -> Summary:
-        """Judge a metric by its interval over processes: how each of them ended says nothing about the others."""
-        count, asked = len(self._decisions), self.limits.relative_width / 2
-        width = relative_width(summary.quantiles["p50"])
-        if self._is_narrow(summary):
-            return replace(summary, converged=True, stop_reason=f"interval over {count} processes narrow enough")
-        reach = "there is no interval" if width is None else f"the interval is ±{width / 2:.1%}"
-        return replace(
-            summary, converged=False, stop_reason=f"after {count} processes {reach}, ±{asked:.1%} was asked for"
-        )
-
-    def _is_narrow(self, summary: Summary) -> bool:
-        """Return whether an interval is as narrow as asked for, or as the clock can resolve."""
-        median = summary.quantiles.get("p50")
-        width = None if median is None else relative_width(median)
-        if width is None or median is None or median.low is None or median.high is None:
-            return False
-        clock = self.workers[0].get("clock")
+    def _facts(self) -> CaseFacts:
+        clock = self.workers[0].get("clock") if self.workers else None
         resolution_ns = clock.get("resolution_ns", 0) if isinstance(clock, Mapping) else 0
-        is_time = summary.metric in METRICS and METRICS[summary.metric].unit == "ns"
-        return width <= self.limits.relative_width or (is_time and median.high - median.low <= 2 * resolution_ns)
+        return CaseFacts(self.limits, self._decisions, self._rates, resolution_ns)
 
     def _notes_on_weights(self) -> tuple[str, ...]:
         weights = self.model.get("weights")

@@ -64,6 +64,12 @@ def describe_server() -> Provenance:
     return _described(basis, (), lambda top, _: read_head(top))
 
 
+def describe_tool() -> CodeState | None:
+    """Return the commit of this package, or None if unknown; starts no git."""
+    own = find_repository(_PACKAGE)
+    return read_head(own) if own is not None and own == _PACKAGE.parent else _installed_commit()
+
+
 def _described(
     basis: Provenance, folders: Sequence[Path], describe: Callable[[Path, Sequence[Path]], CodeState | None]
 ) -> Provenance:

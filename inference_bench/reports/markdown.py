@@ -38,11 +38,11 @@ def write_page(content: Page, stream: TextIO) -> None:
 def _lines(content: Page) -> Iterator[str]:
     yield from _paragraph((*content.lines, *(content.verdict.lines if content.verdict else ())))
     for block in (*content.blocks, *filter(None, [content.overview])):
-        yield from _block(block)
+        yield from block_lines(block)
     for remarks in content.remarks:
         yield from _remarks(remarks)
     if content.legend:
-        yield from ("", _escape(content.legend))
+        yield from ("", escaped(content.legend))
 
 
 def _paragraph(cells: Iterable[Cell]) -> Iterator[str]:
@@ -50,12 +50,13 @@ def _paragraph(cells: Iterable[Cell]) -> Iterator[str]:
         yield _text(cell) + "  "  # two spaces: a line break within the paragraph
 
 
-def _block(block: Block) -> Iterator[str]:
-    yield from ("", f"## {_escape(block.heading.text)}", "")
+def block_lines(block: Block) -> Iterator[str]:
+    """Yield the lines of a part of a page."""
+    yield from ("", f"## {escaped(block.heading.text)}", "")
     yield from _paragraph(block.lines)
     for table in block.tables:
-        yield from ("", f"### {_escape(table.title)}", "") if table.title else ("",)
-        yield from (_escape(table.note), "") if table.note else ()
+        yield from ("", f"### {escaped(table.title)}", "") if table.title else ("",)
+        yield from (escaped(table.note), "") if table.note else ()
         yield from _table(table)
     if block.remarks:
         yield ""
@@ -63,7 +64,7 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield _row(_escape(column.heading) for column in table.columns)
+    yield _row(escaped(column.heading) for column in table.columns)
     yield _row("---:" if column.numeric else ":---" for column in table.columns)
     for rows in table.sections:
         yield from (_row("<br>".join(map(_text, (cell, *cell.below))) for cell in row) for row in rows)
@@ -74,14 +75,15 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _remarks(remarks: Remarks) -> Iterator[str]:
-    yield from ("", f"### {_escape(remarks.heading)}", "")
+    yield from ("", f"### {escaped(remarks.heading)}", "")
     yield from (f"- {_text(cell)}" for cell in remarks.lines)
 
 
 def _text(cell: Cell) -> str:
-    text = _escape(cell.text)
+    text = escaped(cell.text)
     return f"**{text}**" if text and cell.tone in _LOUD else text
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text with everything escaped that Markdown or HTML would interpret."""
     return _ACTIVE.sub(lambda found: "\\" + found.group(), text).translate(_HTML)

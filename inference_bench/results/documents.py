@@ -93,6 +93,7 @@ class WorkerEntry(TypedDict, total=False):
     clock: ClockEntry | None
     versions: Mapping[str, str | None] | None
     decision: DecisionEntry | None
+    rates: Mapping[str, float]
     load_steps: Sequence[Mapping[str, str | int]]
 
 

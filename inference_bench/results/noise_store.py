@@ -173,8 +173,17 @@ def load_noise(fingerprint: str, folder: Path | None = None) -> Noise | None:
         RunFormatError: the file is damaged or from a newer version.
     """
     path = noise_file(fingerprint, folder)
-    sessions = [] if path is None else _sessions(path)
-    if path is None or not sessions:
+    return None if path is None else read_noise(path)
+
+
+def read_noise(path: Path) -> Noise | None:
+    """Return the noise in a file, or None if there is none.
+
+    Raises:
+        RunFormatError: the file is damaged or from a newer version.
+    """
+    sessions = _sessions(path)
+    if not sessions:
         return None
     cases: dict[Slot, dict[str, tuple[Pairs, ...]]] = {}
     for session in sessions:

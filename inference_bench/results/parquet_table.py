@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference_bench.columns import CASE_ID, RUN_COLUMNS, Column, Columns, Kind, columns_of, columns_of_file
 from inference_bench.errors import RunFormatError
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+C = TypeVar("C", bound=Columns)
+
 VERSION = "inference_bench.schema_version"
 """Key of the schema's metadata."""
+CASE, CASE_ID_KEY = b"inference_bench.case", b"inference_bench.case_id"
+"""Keys of the case and its id in the schema's metadata."""
 
 
 def to_arrow(
@@ -75,6 +79,21 @@ def read_table(path: Path, columns: type[Columns]) -> pa.Table:
     for column in columns_of_file(columns):
         table = _with_declared(path, table, column)
     return table
+
+
+def from_arrow(table: pa.Table, kind: type[C]) -> C:
+    """Return the columns of a table that was read; a null becomes the missing value of its column."""
+    columns: dict[str, Any] = {each.name: _values(table.column(each.name), each) for each in columns_of(kind)}
+    return kind(**columns)
+
+
+def _values(cells: pa.ChunkedArray, column: Column) -> NDArray[np.generic]:
+    import pyarrow as pa
+
+    plain = cells.cast(cells.type.value_type) if pa.types.is_dictionary(cells.type) else cells
+    filled = plain if column.missing is None else plain.fill_null(column.missing)
+    found: NDArray[np.generic] = filled.to_numpy().astype(column.kind.dtype)
+    return found
 
 
 def _with_declared(path: Path, table: pa.Table, column: Column) -> pa.Table:

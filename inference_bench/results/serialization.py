@@ -76,16 +76,16 @@ def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
         "case": case_to_plain(result.case),
         "status": result.status.value,
         "model": plain(result.model),
-        "summaries": [_summary_to_plain(summary) for summary in result.summaries],
+        "summaries": [summary_to_plain(summary) for summary in result.summaries],
         "notes": plain(result.notes),
         "workers": plain(result.workers),
         "failure": plain(result.failure),
-        "trust": _grade_to_plain(result.grade),
+        "trust": grade_to_plain(result.grade),
         "headline": list(result.headline),
     }
 
 
-def _grade_to_plain(grade: Grade | None) -> dict[str, object]:
+def grade_to_plain(grade: Grade | None) -> dict[str, object]:
     """Return a grade with the version of its rules; ``findings`` names what ``reasons`` explains."""
     if grade is None:
         return {"grade": None, "rules": None, "findings": [], "reasons": []}
@@ -109,7 +109,8 @@ def finding_to_plain(finding: Finding) -> FindingEntry:
     }
 
 
-def _summary_to_plain(summary: Summary) -> dict[str, object]:
+def summary_to_plain(summary: Summary) -> dict[str, object]:
+    """Return a summary with the unit and direction of its metric."""
     return {
         "metric": summary.metric,
         "phase": summary.phase,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inference_bench.columns import TABLES
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, RunRecord
 from inference_bench.results.atomic_file import write_atomically
-from inference_bench.results.parquet_table import VERSION, encode, to_arrow
+from inference_bench.results.parquet_table import CASE, CASE_ID_KEY, VERSION, encode, to_arrow
 from inference_bench.results.run_folder import table_file
 from inference_bench.results.serialization import case_to_plain, plain, run_cells
 from inference_bench.results.sink import Sink
@@ -51,7 +51,7 @@ def _metadata(case: Case, record: RunRecord) -> dict[str, str]:
     return {
         VERSION: str(SCHEMA_VERSION),
         "inference_bench.run_id": plain(record.id),
-        "inference_bench.case_id": case.id,
-        "inference_bench.case": orjson.dumps(case_to_plain(case)).decode(),
+        CASE_ID_KEY.decode(): case.id,
+        CASE.decode(): orjson.dumps(case_to_plain(case)).decode(),
         "inference_bench.clock": orjson.dumps(plain(record.clock)).decode(),
     }
