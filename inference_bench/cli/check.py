@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
 from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
-from inference_bench.errors import UnknownNameError
+from inference_bench.errors import UnknownNameError, UsageError
 from inference_bench.metrics import QUANTILES
-from inference_bench.provenance.record import LATEST
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ GRADES = ("A", "B", "C", "D", "F")
 class CheckCommand(Command):
     """Show how far a run can be trusted: a grade per case, and findings with their evidence, effect and fix.
 
-    Nothing is measured again. Exits with 1 if a case's grade is worse than --at-least.
+    Nothing is measured again. Exits with 1 if a case's grade is worse than --at-least. With --dossier the digests of
+    a dossier are checked and its figures recomputed from the raw columns; exits with 1 if one does not match.
     """
 
     examples = (
@@ -34,11 +35,12 @@ class CheckCommand(Command):
         ("latest --at-least B", "as a gate"),
         ("benchmark_results/20261123T201530Z-3fa9c1 --rejudge", "by the present rules, after an upgrade"),
         ("nightly --format json", "for another program"),
+        ("--dossier speedup.zip", "is what somebody sent unchanged, and do its figures follow from its samples?"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the run, the worst grade allowed, whose rules count, and the format."""
-        parser.add_argument("word", metavar="RUN", nargs="?", default=LATEST, help=ONE_RUN)
+        parser.add_argument("word", metavar="RUN", nargs="?", help=ONE_RUN)
         add_results_option(parser)
         parser.add_argument(
             "--at-least", metavar="GRADE", default="D", help=f"worst grade allowed: {', '.join(GRADES)}"
@@ -51,6 +53,9 @@ class CheckCommand(Command):
         )
         parser.add_argument(
             "--rejudge", action="store_true", help="replace the stored grades by those of this version's rules"
+        )
+        parser.add_argument(
+            "--dossier", metavar="PLACE", type=Path, help="check what `report --dossier` wrote: a folder or zip"
         )
         parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html or json")
 
@@ -67,7 +72,9 @@ class CheckCommand(Command):
         if args.quantile and args.quantile not in QUANTILES:
             raise UnknownNameError("quantile", args.quantile, QUANTILES)
         check_format(args.format, "json")
-        (folder,) = selected_runs([args.word], args)
+        if args.dossier:
+            return _check_dossier(args)
+        (folder,) = selected_runs([args.word] if args.word else [], args)
         stored = load_run(folder)
         if stored.is_in_progress:
             warn(f"{folder} is in progress: {stored.progress}.")
@@ -79,6 +86,21 @@ class CheckCommand(Command):
             render(page(run, list(_on_rules(stored, judged))), args.format, sys.stdout)
         grades = [run_grade(run.record), *(result.grade for result in run.results if result.grade is not None)]
         return 1 if any(grade.letter > args.at_least for grade in grades) else 0
+
+
+def _check_dossier(args: argparse.Namespace) -> int:
+    from inference_bench.dossier.checking import check_dossier
+    from inference_bench.dossier.page import page, write_json
+    from inference_bench.reports._render import render
+
+    if args.word is not None:
+        raise UsageError(f"got both {args.word!r} and --dossier, expected one of them.")
+    found = check_dossier(args.dossier)
+    if args.format == "json":
+        write_json(args.dossier, found, sys.stdout)
+    else:
+        render(page(args.dossier, found), args.format, sys.stdout)
+    return 1 if found.mismatches else 0
 
 
 def _rejudged(run: Run) -> Run:

@@ -11,7 +11,8 @@ from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
 from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
 from inference_bench.cli._streams import output_to
-from inference_bench.errors import InvalidValueError
+from inference_bench.errors import InvalidValueError, UsageError
+from inference_bench.provenance.record import LATEST
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +28,7 @@ _MANY = ("console", "markdown")
 
 
 class ReportCommand(Command):
-    """Show a stored run.
+    """Show a stored run, or pack runs so that others can check them.
 
     Nothing is measured: the figures are those in the run's folder. Exits with 1 if a case of it failed.
     """
@@ -41,6 +42,7 @@ class ReportCommand(Command):
         ("--watch", "the newest run while it is measured: anew each time a case ends"),
         ("--watch --format html --output report.html", "the same as a page: reload it in the browser"),
         ("--history", "each metric over time, over all runs"),
+        ("before after --dossier speedup.zip", "two runs, their comparison and all evidence, for others to check"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -72,12 +74,25 @@ class ReportCommand(Command):
             type=Path,
             help="write the report to this file instead of the standard output; it is whole at every instant",
         )
+        dossier = parser.add_argument_group("dossier")
+        dossier.add_argument(
+            "--dossier",
+            metavar="DIR|FILE.zip",
+            type=Path,
+            help="write the runs, their raw samples, report, comparison, commands and digests there, for others to "
+            "check with `check --dossier`; the first RUN is the baseline; RUN may be a folder of runs, or of `ab`",
+        )
+        dossier.add_argument(
+            "--with-host", action="store_true", help="keep the host's name, which is left out otherwise"
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """Read the runs and render them."""
         _check_output(args)
         if args.history:
             return _history(args)
+        if args.dossier:
+            return _dossier(args)
         from inference_bench.reports._report import open_report
         from inference_bench.results.run import load_run
 
@@ -104,7 +119,14 @@ def _exit_code(runs: Sequence[Run]) -> int:
 
 
 def _check_output(args: argparse.Namespace) -> None:
-    """Refuse a file that cannot be written, and formats that cannot be watched, before anything is read."""
+    """Refuse a file that cannot be written, and what does not go together, before anything is read."""
+    other = next((name for name in ("history", "watch", "output") if getattr(args, name)), "")
+    if args.dossier and other:
+        raise UsageError(
+            f"got --dossier and --{other}, expected one of them: a dossier holds whole runs and their report."
+        )
+    if args.with_host and not args.dossier:
+        raise UsageError("--with-host goes with --dossier only, which leaves the host's name out.")
     if args.output is not None and (args.output.is_dir() or not args.output.absolute().parent.is_dir()):
         raise InvalidValueError("output", str(args.output), "a file in a folder that exists")
     if args.watch and args.history:
@@ -142,6 +164,17 @@ def _watch(folders: Sequence[Path], report: Report, args: argparse.Namespace) ->
         report.render(run, sys.stdout)
     print(how_it_ended(run), file=sys.stderr)
     return _exit_code([run])
+
+
+def _dossier(args: argparse.Namespace) -> int:
+    from inference_bench.dossier.writing import check_target, write_dossier
+    from inference_bench.results.discovery import find_runs
+
+    check_target(args.dossier)
+    folders = [folder for word in args.words or [LATEST] for folder in find_runs(word, args.results)]
+    digest = write_dossier(folders, args.dossier, with_host=args.with_host)
+    print(f"written to {args.dossier}\nSHA-256 of MANIFEST.json: {digest}")
+    return 0
 
 
 def _history(args: argparse.Namespace) -> int:

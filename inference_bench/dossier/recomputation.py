@@ -71,7 +71,7 @@ class Findings:
             if _is_same(one, other):
                 self.matched += 1
             else:
-                self.mismatches.append(Mismatch(place, ".".join(filter(None, [name, path])), one, other))
+                self.mismatches.append(Mismatch(place, " ".join(filter(None, [name, path])), one, other))
 
 
 def _leaves(stored: Any, recomputed: Any, path: str = "") -> Iterator[tuple[str, object, object]]:
