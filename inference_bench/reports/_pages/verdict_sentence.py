@@ -134,15 +134,13 @@ def _open(groups: Sequence[_Group]) -> Iterator[str]:
             names.append(f"{_with_flips(group)}{group.where(rows)}")
     if names:
         rows = [row for group in groups for row in group.of(Verdict.INCONCLUSIVE)]
-        yield f"open{_runs_needed(rows)}: {_joined(names)}"
+        yield f"open{_lack(rows)}: {_joined(names)}"
 
 
-def _runs_needed(rows: Rows) -> str:
-    """Return how many runs the open rows need at least if that alone keeps them open; empty otherwise."""
-    lacking = [row.needed_runs or 0 for row in rows if row.low is None and row.replicate in ("run", "pair")]
-    if not lacking or len(lacking) < len(rows):
-        return ""
-    return f" until {max(lacking)} {'runs of each side' if rows[0].replicate == 'run' else 'pairs'}"
+def _lack(rows: Rows) -> str:
+    """Say so if all open rows have too few runs for an interval; the reasons below the tables name the number."""
+    is_short = all(row.low is None and row.replicate in ("run", "pair") for row in rows)
+    return f" for lack of {'runs' if rows[0].replicate == 'run' else 'pairs'}" if is_short else ""
 
 
 def _joined(names: Sequence[str]) -> str:

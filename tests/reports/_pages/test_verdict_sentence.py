@@ -250,7 +250,7 @@ def test_json_has_the_sentence():
 def test_too_few_runs_are_told_with_what_is_open():
     few = still_open("itl", low=None, high=None, needed_runs=8, replicate="run")
 
-    assert sentence(found(better(), few)).endswith(", open until 8 runs of each side: decode")
+    assert sentence(found(better(), few)).endswith(", open for lack of runs: decode")
     assert sentence(found(better(), few, still_open("e2e", benchmark="other"))).endswith(
         ", open: decode and end to end"
     )
