@@ -36,18 +36,16 @@ def judge_side(sides: Sequence[RunSide], args: argparse.Namespace) -> RunJudgeme
     new, history = sides[1].runs[0], sides[0].runs
     if sum(run.record.id != new.record.id for run in history) < 2:
         return None
-    return judge(new, history, args)
+    found = judge(new, history, args)
+    check_history(found)
+    return found
 
 
 def judge(new: Run, history: Iterable[Run], args: argparse.Namespace) -> RunJudgement:
-    """Judge one new run.
-
-    Raises:
-        UsageError: no old run can be compared with it.
-    """
+    """Judge one new run by old ones."""
     from inference_bench.results.run_figures import figures_of_run
 
-    figures = [figures_of_run(run, args.metric, args.quantile) for run in (new, *history)]
+    figures = [figures_of_run(run, args.metric, getattr(args, "quantile", "p50")) for run in (new, *history)]
     return _judged(figures[0], figures[1:], args)
 
 
@@ -72,7 +70,9 @@ def judge_lines(places: Sequence[str], args: argparse.Namespace) -> RunJudgement
         raise UsageError(f"{places[-1]}: no run in it, expected one line or more that `pytest --ib-save` wrote.")
     history = files[0] if len(files) == 2 else files[0][:-1]
     new = figures_of_line(files[-1][-1], len(files[-1]) if len(files) == 1 else 0)
-    return _judged(new, [figures_of_line(line, number) for number, line in enumerate(history, 1)], args)
+    found = _judged(new, [figures_of_line(line, number) for number, line in enumerate(history, 1)], args)
+    check_history(found)
+    return found
 
 
 def _judged(new: RunFigures, history: Sequence[RunFigures], args: argparse.Namespace) -> RunJudgement:
@@ -80,12 +80,20 @@ def _judged(new: RunFigures, history: Sequence[RunFigures], args: argparse.Names
     from inference_bench.results.run_judgement import JudgeOptions, judge_run
 
     noise = load_noise(new.machine or "unknown")
-    options = JudgeOptions(args.metric, args.margin, args.quantile, noise, args.across_machines, warn)
-    found = judge_run(new, history, options)
+    # Not all commands that judge have all options.
+    quantile, across = getattr(args, "quantile", "p50"), getattr(args, "across_machines", False)
+    return judge_run(new, history, JudgeOptions(args.metric, args.margin, quantile, noise, across, warn))
+
+
+def check_history(found: RunJudgement) -> None:
+    """Refuse a history without any run that the new one can be compared with.
+
+    Raises:
+        UsageError: there is none.
+    """
     if not found.earlier:
         notes = " ".join(found.notes) or "The history is empty."
         raise UsageError(f"nothing to judge the new run by: {notes} Expected earlier runs of this machine.")
-    return found
 
 
 def write_judgement(found: RunJudgement, form: str, remarks: Sequence[str] = ()) -> None:

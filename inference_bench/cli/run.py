@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command, Parser
 from inference_bench.cli._effort import STANDARD
+from inference_bench.cli._gate import add_gate_options, open_gate
 from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, compare_variants
 from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of, read_run_options
 from inference_bench.errors import InvalidValueError
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from inference_bench.spec import Spec
 
 _AB = "--ab"
-_ONLY_WITH_AB = ("margin", "metric", "detect")
-_NOT_WITH_AB = ("resume", "retry_failed", "force", "overlap", "lookahead", "park")
+_ONLY_WITH_AB = ("detect",)
+_ONLY_WITH_AB_OR_GATE = ("margin", "metric")
+_NOT_WITH_AB = ("resume", "retry_failed", "force", "overlap", "lookahead", "park", "gate", "confirm")
 
 
 class RunCommand(Command):
@@ -33,6 +35,8 @@ class RunCommand(Command):
 
     Every combination of model, set-up and benchmark parameter is a case. Each model loads in a process of its own.
     Results are written as each case ends; the tables go to standard output, progress to standard error.
+
+    Exits with 1 if a case fails; with --gate also if anything is SLOWER than in the old runs, with 3 if it is SUSPECT.
     """
 
     examples = (
@@ -48,6 +52,8 @@ class RunCommand(Command):
         ("--format json > results.json", "for another program"),
         ("--label nightly --tag pull=123", "name the run: `report nightly`, `compare tag:pull=122 nightly`"),
         ("--ab dtype=float32 dtype=bfloat16", "variants, interleaved: the same as the command `ab`"),
+        ("--gate benchmark_results --runs 5", "judge the run by the earlier ones: a gate with one run per commit"),
+        ("--gate main_runs --confirm --models-dir m --model mine", "measure old and new code in turn if suspect"),
         ("--resume latest", "continue an interrupted run"),
     )
 
@@ -63,7 +69,8 @@ class RunCommand(Command):
             help="measure two or more variants in turn, such as dtype=float32 dtype=bfloat16, until every comparison "
             f"is settled; --runs is the maximum number of pairs (default: {MOST_PAIRS}); see `ab --help`",
         )
-        add_question(parser, "what to settle, with --ab")
+        add_question(parser, "what to settle, with --ab or --gate")
+        add_gate_options(parser)
 
     def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
         """Read the words, over those of a spec file if one is named."""
@@ -81,6 +88,9 @@ class RunCommand(Command):
             _refuse(args, defaults, _NOT_WITH_AB, "with")
             return compare_variants(args.ab, args)
         _refuse(args, defaults, _ONLY_WITH_AB, "without")
+        gate = open_gate(args)
+        if gate is None:
+            _refuse(args, defaults, _ONLY_WITH_AB_OR_GATE, "without --gate or")
         report = open_report(args.format)
         if args.resume is not None:
             check_resumed(args, defaults)
@@ -96,7 +106,8 @@ class RunCommand(Command):
             _name_files(outcome.folder)
         if outcome.interrupted:
             return INTERRUPTED
-        return 1 if outcome.has_findings else 0
+        code = 0 if gate is None else gate.judge(outcome.run)
+        return 1 if outcome.has_findings and code != INTERRUPTED else code
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:

@@ -264,7 +264,7 @@ REFUSED = {
     "run --weights ./nowhere": ["weights: got './nowhere', expected a path that exists"],
     "run --threads 0": ["threads: got '0', expected a whole number of at least 1"],
     "run --threads two": ["threads: got 'two'"],
-    "run --margin 0.05": ["--margin: got 0.05, expected no --margin without --ab"],
+    "run --margin 0.05": ["--margin: got 0.05, expected no --margin without --gate or --ab"],
     "run --ab a=1 a=2 --dry-run": ["unknown axis 'a'"],
     "run --ab a=1": ["variants: got 'a=1', expected two or more"],
     "run --detect 2%": ["--detect: got 0.02, expected no --detect without --ab"],
