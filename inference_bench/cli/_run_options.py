@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "smollm2_135m_instruct"
 _LIMITS = Limits()
 RUNS = f"{STANDARD.least_runs} to {STANDARD.runs}; with --all: 1"
-_PAGES = "console, markdown, html or json"
-_REPORTS = "console, markdown, html, json or csv"
+_PAGES = "console, markdown, github, html or json"
+_REPORTS = "console, markdown, github, html, json or csv"
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

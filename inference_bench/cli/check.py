@@ -57,7 +57,9 @@ class CheckCommand(Command):
         parser.add_argument(
             "--dossier", metavar="PLACE", type=Path, help="check what `report --dossier` wrote: a folder or zip"
         )
-        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html or json")
+        parser.add_argument(
+            "--format", metavar="NAME", default="console", help="console, markdown, github, html or json"
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """Show the grade of each case and the findings behind it."""

@@ -80,7 +80,9 @@ class CompareCommand(Command):
             help=f"compared quantile of each process: {', '.join(QUANTILES)}",
         )
         parser.add_argument("--across-machines", action="store_true", help="compare runs of different machines")
-        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html or json")
+        parser.add_argument(
+            "--format", metavar="NAME", default="console", help="console, markdown, github, html or json"
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """Read the sides, compare them and print the comparison."""

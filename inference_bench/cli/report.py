@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from inference_bench.reports._report import Report
     from inference_bench.results.run import Run
 
-_MANY = ("console", "markdown")
+_FORMATS = "console, markdown, github, html, json or csv"
+_MANY = ("console", "markdown", "github")
 """Formats in which one report can follow another."""
 
 
@@ -66,7 +67,7 @@ class ReportCommand(Command):
             help="follow a run that is being measured, until it has ended or its process is gone; without a terminal, "
             "one line per case; a run that has ended is shown once",
         )
-        parser.add_argument("--format", metavar="NAME", default="console", help="console, markdown, html, json or csv")
+        parser.add_argument("--format", metavar="NAME", default="console", help=_FORMATS)
         parser.add_argument(
             "-o",
             "--output",
@@ -102,7 +103,7 @@ class ReportCommand(Command):
                 "runs",
                 len(args.words),
                 f"one for {args.format}",
-                f"{' and '.join(_MANY)} take several; so does compare.",
+                f"{', '.join(_MANY)} take several; so does compare.",
             )
         folders = selected_runs(args.words, args)
         if args.watch:

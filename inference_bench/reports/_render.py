@@ -1,11 +1,11 @@
-"""Write any page, such as a comparison or findings, as console text, Markdown or HTML."""
+"""Write any page, such as a comparison or findings, as console text, Markdown, HTML or for GitHub Actions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.errors import UnknownNameError
-from inference_bench.reports import html
+from inference_bench.reports import github, html
 from inference_bench.reports.console import print_page
 from inference_bench.reports.markdown import write_page
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference_bench.reports._figures.figure import Figure
     from inference_bench.reports._pages.document import Page
 
-_RENDERERS = {"console": print_page, "markdown": write_page}
+_RENDERERS = {"console": print_page, "markdown": write_page, "github": github.write_page}
 _FORMATS = (*_RENDERERS, "html")
 
 
