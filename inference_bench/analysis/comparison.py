@@ -7,7 +7,8 @@ them calls identical builds different. docs/compare.md gives the rules and the m
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,7 +21,7 @@ from inference_bench.analysis.matching import Matched, match
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.analysis.verdict import Terms, judge
-from inference_bench.metrics import Statistic, statistic_of
+from inference_bench.metrics import MAIN_METRICS, Statistic, statistic_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,9 @@ def compare(
 def compare_all(contests: Sequence[Contest], *, margin: float = MARGIN, level: float = LEVEL) -> list[Comparisons]:
     """Compare the sides of each contest; the correction for many comparisons is over those of all contests.
 
+    The main metrics, which verdicts in words tell, are one family; all other metrics are a second one. Each keeps the
+    level by itself, so that thirty figures of detail do not cost the main ones their power.
+
     Args:
         contests: what is compared.
         margin: changes up to this fraction count as none.
@@ -72,21 +76,32 @@ def compare_all(contests: Sequence[Contest], *, margin: float = MARGIN, level: f
         [(a, b, evidence(a, b, paired=contest.paired)) for a, b in of.pairs]
         for contest, of in zip(contests, matched, strict=True)
     ]
-    tested = sum(of is not None for each in found for _, _, of in each)
-    strict = 1 - (1 - level) / max(1, tested)
-    rows = [
-        list(_rows(contest, each, margin, Terms(level, strict, contest.paired)))
-        for contest, each in zip(contests, found, strict=True)
-    ]
-    final = iter(corrected([row for each in rows for row in each], level))
+    tested = Counter(_is_main(a) for each in found for a, _, of in each if of is not None)
+    strict = {family: 1 - (1 - level) / max(1, tested[family]) for family in (True, False)}
+    rows = [list(_rows(contest, each, margin, level, strict)) for contest, each in zip(contests, found, strict=True)]
+    final = iter(_corrected_by_family([row for each in rows for row in each], level))
     return [
         _comparisons(contest, of, tuple(islice(final, len(each))), level)
         for contest, of, each in zip(contests, matched, rows, strict=True)
     ]
 
 
+def _is_main(observed: Observations | Comparison) -> bool:
+    return observed.metric in MAIN_METRICS
+
+
+def _corrected_by_family(rows: Sequence[Comparison], level: float) -> list[Comparison]:
+    """Return the rows in their order, those of each family corrected for its own number of comparisons."""
+    families = {family: iter(corrected([r for r in rows if _is_main(r) == family], level)) for family in (True, False)}
+    return [next(families[_is_main(row)]) for row in rows]
+
+
 def _rows(
-    contest: Contest, found: Sequence[tuple[Observations, Observations, Evidence | None]], asked: float, terms: Terms
+    contest: Contest,
+    found: Sequence[tuple[Observations, Observations, Evidence | None]],
+    asked: float,
+    level: float,
+    strict: Mapping[bool, float],
 ) -> Iterator[Comparison]:
     """Yield the rows of a contest, before the correction for many comparisons."""
     in_turn = contest.paired or contest.in_rounds
@@ -94,6 +109,7 @@ def _rows(
         if of is None:
             yield _untested(before, after)
         else:
+            terms = Terms(level, strict[_is_main(before)], contest.paired)
             yield _row(before, after, of, margin_of(before, after, asked, contest.floor, of, in_turn=in_turn), terms)
 
 

@@ -12,10 +12,10 @@ from inference_bench.analysis.estimates import MAX_EXPONENT
 from inference_bench.analysis.location_shift import (
     MeanShift,
     Shift,
+    few_runs_shift,
     needed_runs,
     paired_shift,
     score_shift,
-    separate_shift,
 )
 from inference_bench.analysis.observations import Observations
 from inference_bench.analysis.quantiles import LEVEL
@@ -89,14 +89,16 @@ def _of_processes(before: Observations, after: Observations, *, paired: bool) ->
         return None
     relative = bool((a > 0).all() and (b > 0).all()) and statistic_of(before.metric) is not Statistic.SLOPE
     scaled = (np.log(a), np.log(b)) if relative else (a, b)
-    shift = paired_shift(scaled[1] - scaled[0]) if is_paired else separate_shift(*scaled)
+    resolution = max(before.resolution, after.resolution)
+    step = math.log1p(resolution / float(np.median(a))) if relative else resolution
+    shift = paired_shift(scaled[1] - scaled[0]) if is_paired else few_runs_shift(*scaled, step)
     return Evidence(
         shift=shift,
         values=(float(np.median(a)), float(np.median(b))),
         runs=(len(a), len(b)),
         relative=relative,
         replicate="pair" if is_paired else "run",
-        resolution=max(before.resolution, after.resolution),
+        resolution=resolution,
     )
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from inference_bench.analysis.location_shift import (
+    few_runs_shift,
     needed_runs,
     paired_shift,
     score_shift,
@@ -63,7 +64,7 @@ def test_too_few_runs_have_no_interval_and_one_more_has_one():
         need = needed_runs(0.95, paired=paired)
         for n, exists in ((need - 1, False), (need, True)):
             a, b = rng.normal(size=(2, n))
-            shift = paired_shift(b - a) if paired else separate_shift(a, b)
+            shift = paired_shift(b - a) if paired else few_runs_shift(a, b)
             assert (shift.interval() is not None) == exists
 
 
@@ -130,3 +131,29 @@ def test_other_scores_get_students_interval_of_the_difference():
     expected = stats.ttest_rel(after, before)
     assert shift.interval() == pytest.approx(tuple(expected.confidence_interval(0.95)))
     assert 2 * shift.p_above(0) == pytest.approx(expected.pvalue)
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 3), (3, 5), (6, 6)])
+def test_few_runs_agree_with_scipys_welch_test(m, n):
+    rng = np.random.default_rng(m + n)
+    a, b = rng.normal(0, 1, m), rng.normal(0.5, 2, n)
+    shift, expected = few_runs_shift(a, b), stats.ttest_ind(b, a, equal_var=False)
+
+    assert shift.interval() == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert 2 * min(shift.p_above(0), shift.p_below(0)) == pytest.approx(expected.pvalue)
+
+
+@pytest.mark.parametrize(("m", "n", "ranks"), [(2, 2, True), (2, 9, True), (3, 3, False), (6, 6, False), (7, 7, True)])
+def test_ranks_take_over_where_they_can_decide(m, n, ranks):
+    rng = np.random.default_rng(0)
+
+    assert ("ranks" not in few_runs_shift(rng.normal(size=m), rng.normal(size=n)).method) == ranks
+
+
+def test_equal_runs_are_as_uncertain_as_the_instrument():
+    step = 0.02
+    shift = few_runs_shift(np.zeros(3), np.full(3, step), step)
+
+    low, high = shift.interval()
+    assert low < step < high
+    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 4) * step / 18**0.5)

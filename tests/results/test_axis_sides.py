@@ -106,7 +106,7 @@ def test_too_few_processes_say_how_to_get_more(tmp_path):
 
     (only,) = compared([run], "dtype")
 
-    assert only.rows[0].reason == "cannot tell from 1 and 1 runs: needs 4 each (`run --runs 4`)"
+    assert only.rows[0].reason == "cannot tell from 1 and 1 runs: needs 3 each (`run --runs 3`)"
 
 
 @pytest.mark.parametrize(

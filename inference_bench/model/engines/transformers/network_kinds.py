@@ -19,9 +19,15 @@ _SAME = 0.01
 
 
 def reads_ahead(network: PreTrainedModel) -> bool:
-    """Return whether later tokens change the logits of earlier ones, which are then no predictions; runs two texts."""
+    """Return whether later tokens are read before earlier ones are predicted; runs two texts.
+
+    Layers that quantise their inputs per call scale them by the largest value of the whole text: every later token
+    changes all logits a little. With such layers the attention itself says whether it looks ahead.
+    """
     import torch
 
+    if any(isinstance(layer, torch.ao.nn.quantized.dynamic.Linear) for layer in network.modules()):
+        return not any(getattr(layer, "is_causal", False) for layer in network.modules())
     with torch.inference_mode():
         one, other = (
             network(input_ids=torch.tensor([[3, 4, last]], device=network.device)).logits[0, 0].float()
