@@ -45,7 +45,7 @@ class CompareCommand(Command):
             "commit:1a2b3c4 benchmark_results/20261123T201530Z-3fa9c1",
             "the runs of a commit against a run by its folder",
         ),
-        ("latest --by dtype", "each dtype of a run (of `run --runs 8`) against the first"),
+        ("latest --by dtype", "each dtype of a run against the first"),
         ("nightly --by threads --baseline 2", "each number of threads against two"),
         ("--baseline 'main/*' 'branch/*'", "all runs of two folders"),
         ("history benchmark_results/NEW", "one new run by the old runs in a folder: a gate with one run per commit"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from inference_bench.model.engines.transformers.greedy_steps import prepares_inputs, takes
@@ -19,21 +20,36 @@ _SAME = 0.01
 
 
 def reads_ahead(network: PreTrainedModel) -> bool:
-    """Return whether later tokens are read before earlier ones are predicted; runs two texts.
-
-    Layers that quantise their inputs per call scale them by the largest value of the whole text: every later token
-    changes all logits a little. With such layers the attention itself says whether it looks ahead.
-    """
+    """Return whether later tokens change the logits of earlier ones, which are then no predictions; runs two texts."""
     import torch
 
-    if any(isinstance(layer, torch.ao.nn.quantized.dynamic.Linear) for layer in network.modules()):
-        return not any(getattr(layer, "is_causal", False) for layer in network.modules())
-    with torch.inference_mode():
+    with torch.inference_mode(), _exact_inputs(network):
         one, other = (
             network(input_ids=torch.tensor([[3, 4, last]], device=network.device)).logits[0, 0].float()
             for last in (5, 6)
         )
     return bool((one - other).abs().max() > _SAME * one.std())
+
+
+@contextmanager
+def _exact_inputs(network: PreTrainedModel) -> Iterator[None]:
+    """Let layers that quantise their inputs use them as they are.
+
+    The scale of such inputs is that of the whole text, so that a later token changes the logits of all earlier ones,
+    although no layer reads it there.
+    """
+    import torch
+
+    def exact(layer: torch.ao.nn.quantized.dynamic.Linear, inputs: tuple[torch.Tensor], _: object) -> torch.Tensor:
+        return torch.nn.functional.linear(inputs[0], layer.weight().dequantize(), layer.bias())
+
+    layers = [each for each in network.modules() if isinstance(each, torch.ao.nn.quantized.dynamic.Linear)]
+    hooks = [layer.register_forward_hook(exact) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def can_be_continued(network: PreTrainedModel) -> bool:

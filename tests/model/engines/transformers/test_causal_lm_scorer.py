@@ -12,6 +12,8 @@ from inference_bench.errors import InvalidValueError, NotApplicableError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.engines.transformers.causal_lm import CausalLM
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
+from inference_bench.model.engines.transformers.network_kinds import reads_ahead
+from inference_bench.model.engines.transformers.quantization import quantize_int8
 from inference_bench.model.engines.transformers.rotary_state import RotaryState
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.weights.resolution import resolve_weights
@@ -257,3 +259,12 @@ def test_random_weights_say_nothing_of_a_text(model: CausalLM) -> None:
     with pytest.raises(NotApplicableError, match="these weights have no tokenizer"):
         model.scorer().log_likelihoods("a", ["b"])
     assert len(model.scorer().greedy([1, 2], 3)) == 3
+
+
+# Mamba layers read the raw weights of the layers in them, which quantised ones do not have.
+@pytest.mark.parametrize("name", [name for name in CONFIGS if "amba" not in name])
+def test_int8_activations_do_not_make_a_network_read_ahead(name: str) -> None:
+    """Their scale is that of the whole text, so that every later token changes earlier logits."""
+    network = quantize_int8(tiny(name).float())
+
+    assert reads_ahead(network) == name.startswith("xlnet")
