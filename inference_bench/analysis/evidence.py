@@ -91,7 +91,7 @@ def _of_processes(before: Observations, after: Observations, *, paired: bool) ->
     scaled = (np.log(a), np.log(b)) if relative else (a, b)
     resolution = max(before.resolution, after.resolution)
     step = math.log1p(resolution / float(np.median(a))) if relative else resolution
-    shift = paired_shift(scaled[1] - scaled[0]) if is_paired else few_runs_shift(*scaled, step)
+    shift = paired_shift(scaled[1] - scaled[0]) if is_paired else few_runs_shift(scaled[0], scaled[1], step)
     return Evidence(
         shift=shift,
         values=(float(np.median(a)), float(np.median(b))),

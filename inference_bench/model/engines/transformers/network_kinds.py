@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference_bench.model.engines.transformers.greedy_steps import prepares_inputs, takes
 
@@ -40,7 +40,7 @@ def _exact_inputs(network: PreTrainedModel) -> Iterator[None]:
     """
     import torch
 
-    def exact(layer: torch.ao.nn.quantized.dynamic.Linear, inputs: tuple[torch.Tensor], _: object) -> torch.Tensor:
+    def exact(layer: Any, inputs: tuple[torch.Tensor], _: object) -> torch.Tensor:  # torch.ao has no annotations
         return torch.nn.functional.linear(inputs[0], layer.weight().dequantize(), layer.bias())
 
     layers = [each for each in network.modules() if isinstance(each, torch.ao.nn.quantized.dynamic.Linear)]
