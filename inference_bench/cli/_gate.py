@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inference_bench.results.run_comparison import RunComparison
     from inference_bench.results.run_judgement import RunJudgement
 
-_FORMATS = ("console", "markdown")
+_FORMATS = ("console", "markdown", "github")
 _STANDS = "The verdict of the one run stands"
 
 
@@ -94,7 +94,7 @@ def open_gate(args: argparse.Namespace) -> Gate | None:
         return None
     if args.format not in _FORMATS:
         advice = f"For the judgement alone: `compare HISTORY latest --format {args.format}`."
-        raise InvalidValueError("--format", args.format, f"{' or '.join(_FORMATS)} with --gate", advice)
+        raise InvalidValueError("--format", args.format, f"{', '.join(_FORMATS)} with --gate", advice)
     check_comparison_options(args)
     _check_baseline(args)
     return Gate(_history(args), args)

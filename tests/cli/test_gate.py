@@ -142,7 +142,7 @@ def test_without_a_repository_the_single_verdict_stands(project, tmp_path):
         (["--confirm"], "--confirm needs --gate HISTORY"),
         (["--gate-baseline", "main"], "--gate-baseline needs --gate HISTORY"),
         (["--gate", "nowhere/at/all"], "nowhere/at/all: no such folder"),
-        (["--gate", "first", "--format", "json"], "expected console or markdown with --gate"),
+        (["--gate", "first", "--format", "json"], "expected console, markdown, github with --gate"),
         (["--gate", "first", "--metric", "ttfd"], "unknown metric 'ttfd'"),
         (["--gate", "first", "--gate-baseline", "main"], "--gate-baseline needs --confirm"),
         (["--gate", "first", "--confirm", "--gate-baseline", "nope"], "revision: got 'nope'"),
