@@ -103,7 +103,11 @@ def recompute_run(run: Run, findings: Findings) -> None:
     document: Any = read_json(run.folder / RESULTS)
     limits = _limits(run)
     for entry, result in zip(document["results"], run.results, strict=True):
-        _recompute_case(run, entry, result, limits, findings)
+        try:
+            _recompute_case(run, entry, result, limits, findings)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            place, why = f"{run.record.id} {result.case.slug}", f"cannot be computed: {error}"
+            findings.mismatches.append(Mismatch(place, "all figures", "stored", why))
     findings.unchecked["harness floor: the samples of the null model are not stored"] += sum(
         map(len, run.record.floor.values())
     )
@@ -180,8 +184,8 @@ def _facts(result: BenchmarkResult, limits: Limits | None, findings: Findings) -
     rates: dict[str, float] = {}
     for worker in result.workers:
         rates |= worker.get("rates") or {}
-    if not rates:
-        rates = _inferred_rates(result.summaries)
+    if not rates and (derived := _inferred_rates(result.summaries)):  # of a version that judged convergence otherwise
+        rates, is_ended = derived, False
         findings.unchecked["tokens per duration: an older version did not store them; taken from the rates"] += len(
             rates
         )

@@ -37,13 +37,13 @@ class Source:
 
 
 def sources(folders: Sequence[Path]) -> list[Source]:
-    """Return the runs to copy, each once, in the given order.
+    """Return the runs to copy, each once, in the given order; those of interleaved pairs have the baseline first.
 
     Raises:
         UsageError: a run that is not finished, or two runs of one name.
         RunFormatError: a folder that is no run.
     """
-    unique = list(dict.fromkeys(folder.resolve() for folder in folders))
+    unique = _in_order(list(dict.fromkeys(folder.resolve() for folder in folders)))
     runs = [load_run(folder) for folder in unique]
     paired = {folder: path for folder in unique if (path := _pairing_beside(folder, unique))}
     found = []
@@ -61,6 +61,17 @@ def sources(folders: Sequence[Path]) -> list[Source]:
     if twice:
         raise UsageError(f"two runs are called {twice.removeprefix(f'{RUNS}/')}, expected names that differ.")
     return found
+
+
+def _in_order(folders: Sequence[Path]) -> list[Path]:
+    """Return the folders with those of an interleaved measurement, if all are there, in its order."""
+    places = {folder: place for place, folder in enumerate(folders)}
+    for parent in {folder.parent for folder in folders}:
+        pairing = read_pairing(parent)
+        members = [path.resolve() for path in pairing.folders] if pairing else []
+        if members and places.keys() >= set(members):
+            places |= dict(zip(members, sorted(places[member] for member in members), strict=True))
+    return sorted(folders, key=places.__getitem__)
 
 
 def _pairing_beside(folder: Path, chosen: Sequence[Path]) -> Path | None:
@@ -120,6 +131,7 @@ def _copy_case(run: Run, entry: dict[str, Any], target: Path, private: PrivateFa
         if file is not None:
             found[name] = file.replace(old_id, new_id)
             data = _table(run.folder / file, found["case"], private)
+            (target / found[name]).parent.mkdir(parents=True, exist_ok=True)
             (target / found[name]).write_bytes(data)
     return found
 

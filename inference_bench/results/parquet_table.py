@@ -69,6 +69,7 @@ def read_table(path: Path, columns: type[Columns]) -> pa.Table:
     try:
         with open(path, "rb") as file:  # Arrow itself opens no path that is no UTF-8
             table = pq.read_table(file)
+        table.validate(full=True)  # words out of range, and bytes that are no UTF-8
         version = (table.schema.metadata or {}).get(VERSION.encode(), b"").decode()
         _ = table.schema.names  # decoded here, where they may be no UTF-8
     except FileNotFoundError:

@@ -121,11 +121,13 @@ def test_the_sides_of_interleaved_pairs_are_compared(tmp_path):
     ]
     write_pairing(folder, ["base", "new"], [run.folder.name for run in runs], 0.95)
 
-    write_dossier([run.folder for run in runs], tmp_path / "d")
+    write_dossier([run.folder for run in reversed(runs)], tmp_path / "d")
     compared = json.loads((tmp_path / "d/comparison.json").read_bytes())["comparisons"]
 
     assert [(of["before"], of["after"], of["paired"]) for of in compared] == [("base", "new", True)]
     assert (tmp_path / "d/runs" / folder.name / "ab.json").is_file()
+    listed = json.loads((tmp_path / "d/MANIFEST.json").read_bytes())["runs"]
+    assert listed == [f"runs/{folder.name}/{run.folder.name}" for run in runs]
     assert check_dossier(tmp_path / "d").mismatches == ()
 
 
