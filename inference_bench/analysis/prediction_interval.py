@@ -27,6 +27,7 @@ LEVEL = 0.01
 _FREEDOM = 0.7
 _AS_BAD = 0.1
 _PROCESSES_AS_BAD = 0.02
+_POWER = 0.8
 _SMALLEST_SCALE = 0.001
 _ROUNDING = 1e-9
 """Fraction by which figures that are computed from the same items may differ."""
@@ -108,6 +109,7 @@ class Prediction:
         as_bad: how many earlier runs are at least as bad as the new one.
         passed_over: earlier runs of the window that are left out, because the level changed after them.
         basis: where the interval comes from.
+        detectable: the worsening that is an alarm in four of five runs, as ``change``; None without an interval.
     """
 
     judgement: Judgement
@@ -120,6 +122,7 @@ class Prediction:
     as_bad: int
     passed_over: int = 0
     basis: Basis = Basis.NONE
+    detectable: float | None = None
 
 
 def predict(value: float, earlier: Sequence[float], how: Figures | None = None) -> Prediction:
@@ -156,18 +159,20 @@ def predict(value: float, earlier: Sequence[float], how: Figures | None = None) 
     scaled = np.log(scaled) if relative else scaled
     used = _since_change(scaled[:-1], relative=relative)
     found = _Place(used, float(scaled[-1]), 1.0 if how.higher_is_worse else -1.0, relative)
-    half, basis = _half_width(found, how)
+    reach = _reach(found, how)
+    half = reach.half
     return Prediction(
         judgement=_judge(found, half, how),
         n=len(used),
-        change=found.unscaled_change,
+        change=found.unscaled_size(found.new - found.middle),
         relative=relative,
         middle=found.unscaled(found.middle),
         low=None if half is None else found.unscaled(found.middle - half),
         high=None if half is None else found.unscaled(found.middle + half),
         as_bad=found.as_bad,
         passed_over=len(window) - len(used),
-        basis=basis,
+        basis=reach.basis,
+        detectable=None if half is None else found.unscaled_size(half + float(ndtri(_POWER)) * reach.spread),
     )
 
 
@@ -217,10 +222,9 @@ class _Place:
     def unscaled(self, value: float) -> float:
         return math.exp(min(value, MAX_EXPONENT)) if self.relative else value
 
-    @property
-    def unscaled_change(self) -> float:
-        change = self.new - self.middle
-        return math.expm1(min(change, MAX_EXPONENT)) if self.relative else change
+    def unscaled_size(self, size: float) -> float:
+        """Return a size on the scale of the judgement as a fraction, or in the metric's unit."""
+        return math.expm1(min(size, MAX_EXPONENT)) if self.relative else size
 
     def scaled_size(self, size: float) -> float:
         """Return a size in the metric's unit on the scale of the judgement."""
@@ -238,19 +242,28 @@ def _since_change(values: NDArray[np.float64], *, relative: bool) -> NDArray[np.
     return values[last:] if len(values) - last >= FEWEST_RUNS else values
 
 
-def _half_width(found: _Place, how: Figures) -> tuple[float | None, Basis]:
-    """Return how far the interval reaches to each side, and why; None if the earlier runs are too few for one."""
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """How far the interval reaches to each side, None without one; the spread of a new figure; where both come from."""
+
+    half: float | None = None
+    spread: float = 0.0
+    basis: Basis = Basis.NONE
+
+
+def _reach(found: _Place, how: Figures) -> _Reach:
     n, tail = len(found.earlier), LEVEL / max(1, how.comparisons)
     if how.exact and float(np.ptp(found.earlier)) <= found.scaled_fraction(_ROUNDING):
-        return found.scaled_fraction(_ROUNDING), Basis.EXACT
+        return _Reach(found.scaled_fraction(_ROUNDING), basis=Basis.EXACT)
     # Figures in whole units, or of a still machine, can be equal: the scale is then the instrument's, or 0.1 %.
     least = max(found.scaled_size(how.resolution), found.scaled_fraction(_SMALLEST_SCALE))
     if n >= FEWEST_RUNS:
-        quantile = float(stdtrit(_FREEDOM * (n - 1), 1 - tail))
-        return quantile * max(qn_scale(found.earlier), least) * math.sqrt(1 + math.pi / (2 * n)), Basis.RUNS
+        spread = max(qn_scale(found.earlier), least) * math.sqrt(1 + math.pi / (2 * n))
+        return _Reach(float(stdtrit(_FREEDOM * (n - 1), 1 - tail)) * spread, spread, Basis.RUNS)
     if how.spread is None or not found.relative:
-        return None, Basis.NONE
-    return float(ndtri(1 - tail)) * max(how.spread, least), Basis.FLOOR
+        return _Reach()
+    spread = max(how.spread, least)
+    return _Reach(float(ndtri(1 - tail)) * spread, spread, Basis.FLOOR)
 
 
 def _judge(found: _Place, half: float | None, how: Figures) -> Judgement:

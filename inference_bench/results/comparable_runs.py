@@ -59,7 +59,7 @@ def _why_not(new: RunFigures, run: RunFigures, *, across_machines: bool) -> str:
     """Return why a run does not count; empty if it does."""
     if new.id and run.id == new.id:
         return _ITSELF
-    if run.machine not in (None, new.machine) and not across_machines:
+    if None not in (run.machine, new.machine) and run.machine != new.machine and not across_machines:
         return "of another machine"
     if None not in (run.workers, new.workers) and run.workers != new.workers:
         return f"timed in another number of processes than {new.workers}"

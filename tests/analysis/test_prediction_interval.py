@@ -225,3 +225,15 @@ def test_an_interval_says_where_it_comes_from():
     assert [predict(1.0, [1.0] * n, of_floor).basis for n in (7, 8)] == [Basis.FLOOR, Basis.RUNS]
     assert [predict(1.0, [1.0] * n, of_items).basis for n in (1, 8)] == [Basis.EXACT, Basis.EXACT]
     assert predict(1.0, [1.0]).basis is Basis.NONE
+
+
+def test_the_detectable_change_is_found_in_four_of_five_runs():
+    generator = np.random.default_rng(5)
+    found = []
+    for _ in range(600):
+        *earlier, new = 50_000 * np.exp(SPREAD * generator.standard_normal(51))
+        detectable = predict(new, earlier).detectable
+        found.append(predict(new * (1 + detectable), earlier).judgement.is_alarm)
+
+    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
+    assert predict(1.0, [1.0]).detectable is None

@@ -35,6 +35,10 @@ def test_other_machines_count_if_asked_for():
     assert values(comparable_runs(line(9.0, "m1", 1), [line(2.0, "m2", 1)], across_machines=True)) == [2.0]
 
 
+def test_a_run_of_an_unknown_machine_is_compared_with_all():
+    assert values(comparable_runs(line(9.0), [line(2.0, "m2", 1), line(3.0)])) == [2.0, 3.0]
+
+
 def test_runs_are_in_the_order_of_time_and_neither_itself_nor_later(tmp_path):
     runs = [write(tmp_path, number, result(number)) for number in (3, 1, 2, 0, 5)]
     figures = [figures_of_run(run) for run in runs]

@@ -35,7 +35,8 @@ _COLUMNS = (
     Column("change", numeric=True),
     Column("unchanged code gives", numeric=True, spare=2),
     Column("verdict"),
-    Column("runs", numeric=True, spare=3),
+    Column("detectable change", numeric=True, spare=3),
+    Column("runs", numeric=True, spare=4),
 )
 
 
@@ -117,22 +118,32 @@ def _cells(row: JudgedFigure, *, in_phases: bool) -> tuple[Cell, ...]:
     title = f"{title_of(row.metric)}, {row.phase}" if in_phases and row.phase else title_of(row.metric)
     verdict = Cell(judgement_word(row.judgement, unit), TONES[row.judgement])
     if found is None:
-        return Cell(title), NO_FIGURE, Cell(format_value(row.value, unit)), NO_FIGURE, NO_FIGURE, verdict, Cell("0")
+        return (
+            Cell(title),
+            NO_FIGURE,
+            Cell(format_value(row.value, unit)),
+            NO_FIGURE,
+            NO_FIGURE,
+            verdict,
+            NO_FIGURE,
+            Cell("0"),
+        )
     return (
         Cell(title),
         Cell(format_value(found.middle, unit)),
         Cell(format_value(row.value, unit)),
-        Cell(_change(found, unit), Tone.STRONG),
+        Cell(_size(found, found.change, unit, signed=True), Tone.STRONG),
         Cell(_interval(found, unit)) if found.low is not None else NO_FIGURE,
         verdict,
+        NO_FIGURE if found.detectable is None else Cell(_size(found, found.detectable, unit)),
         Cell(str(found.n)),
     )
 
 
-def _change(found: Prediction, unit: str) -> str:
-    if found.relative:
-        return f"{100 * found.change:+.2f} %"
-    return f"{'-' if found.change < 0 else '+'}{format_value(abs(found.change), unit)}"
+def _size(found: Prediction, size: float, unit: str, *, signed: bool = False) -> str:
+    """Return the size of a change: per cent of the earlier figure, or in the metric's unit."""
+    sign = ("-" if size < 0 else "+") if signed else ""
+    return sign + (f"{100 * abs(size):.2f} %" if found.relative else format_value(abs(size), unit))
 
 
 def _interval(found: Prediction, unit: str) -> str:
@@ -188,6 +199,7 @@ def _legend(judgement: RunJudgement) -> str:
     return (
         f"unchanged code gives: an interval that {100 * LEVEL:g} of 100 runs of unchanged code leave on the bad side, "
         f"for any of {shared}; from the spread of {FEWEST_RUNS} earlier runs or more, else from the A/A floor. "
-        "SUSPECT: outside of it on the bad side. SLOWER (LARGER, WORSE): beyond it by more than the margin, no earlier "
-        "run was as bad, and hardly a process of one. FASTER …: the mirror image."
+        "detectable change: a worsening that is an alarm in four of five runs. SUSPECT: outside of the interval on the "
+        "bad side. SLOWER (LARGER, WORSE): beyond it by more than the margin, no earlier run was as bad, and hardly a "
+        "process of one. FASTER …: the mirror image."
     )
