@@ -24,11 +24,11 @@ _INTERVAL_NS = 5 * NS_PER_MS
 """Interval of the timeline; exact peaks come from the kernel's high-water mark."""
 
 _REPETITIONS = 10
-"""In the first process: six are enough for an interval of the median; the slope of a leak needs more."""
+"""In the first process, as far as the budget allows: the slope of a leak needs five at least."""
 _REPEATED = 2
 """In each further process, which shows how peaks differ between processes."""
-_BUDGETS = 5
-"""A repetition is a whole generation, and yields one value of each metric: it gets the budget of five timed cases."""
+_BUDGETS = 3
+"""A repetition is a whole generation, and yields one value of each metric: it gets the budget of three timed cases."""
 
 _BETWEEN = "between"
 """The sampler's phase between measurements: reading the device, freeing the cache."""

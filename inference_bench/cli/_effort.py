@@ -41,7 +41,7 @@ EFFORTS = {
     "quick": Effort(1, 1, precision=0.1, budget_s=2, min_samples=5, warmup=1, time_s=60),
     # Medians of fresh processes on a virtual machine differ by 1 to 3 % (bench/README.md): three to five of them give
     # an interval of ±5 %, and four seconds in each move its median by less than that.
-    "standard": Effort(5, 3, precision=0.05, budget_s=4, min_samples=5, warmup=1, time_s=75),
+    "standard": Effort(5, 3, precision=0.05, budget_s=4, min_samples=5, warmup=1, time_s=130),
     "thorough": Effort(20, 6, precision=0.01, budget_s=25, min_samples=30, warmup=2, time_s=1800),
 }
 STANDARD = EFFORTS["standard"]

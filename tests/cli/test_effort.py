@@ -58,9 +58,9 @@ def test_a_preset_gives_what_no_option_does(words, expected):
 @pytest.mark.parametrize(
     ("words", "seconds"),
     [
-        ((), 75),
-        (("--dtype", "float32,bfloat16"), 150),
-        (("--model", "null,smollm2_135m_instruct", "--threads", "1,2"), 300),
+        ((), 130),
+        (("--dtype", "float32,bfloat16"), 260),
+        (("--model", "null,smollm2_135m_instruct", "--threads", "1,2"), 520),
         (("--thorough",), 1800),
         (("--time", "9", "--dtype", "float32,bfloat16"), 9),
     ],
