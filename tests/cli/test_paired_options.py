@@ -26,7 +26,7 @@ def test_the_formats_of_the_help_are_those_that_are_accepted(command, words):
     named = re.search(r"of the report: ([\w, ]+)", re.sub(r"\s+", " ", Parser(command()).format_help()))[1]
     formats = re.findall(r"\w+", named.partition("(")[0].replace(" or ", " "))
 
-    assert formats == ["console", "markdown", "html", "json"]
+    assert formats == ["console", "markdown", "github", "html", "json"]
     for name in formats:
         check_format(name, "json")
 
