@@ -80,8 +80,11 @@ def page(
 
 
 def _sentence(found: Comparisons) -> Cell:
-    tone = Tone.ALARM if found.regressions else TONES[_worst([row.verdict for row in found.rows])]
-    return Cell(sentence(found), tone)
+    """Return the sentence of a candidate; one that is better here and worse there is neither good nor an alarm."""
+    verdicts = [row.verdict for row in found.rows]
+    tone = Tone.ALARM if found.regressions else TONES[_worst(verdicts)]
+    is_mixed = not found.regressions and {Verdict.BETTER, Verdict.WORSE} <= set(verdicts)
+    return Cell(sentence(found), Tone.STRONG if is_mixed else tone)
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
