@@ -35,7 +35,7 @@ class CheckCommand(Command):
         ("latest --at-least B", "as a gate"),
         ("benchmark_results/20261123T201530Z-3fa9c1 --rejudge", "by the present rules, after an upgrade"),
         ("nightly --format json", "for another program"),
-        ("--dossier speedup.zip", "is what somebody sent unchanged, and do its figures follow from its samples?"),
+        ("--dossier speedup.zip", "verify the digests of a dossier, and recompute its figures from its samples"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

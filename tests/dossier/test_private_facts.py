@@ -8,13 +8,13 @@ from inference_bench.dossier.private_facts import PrivateFacts
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('File "/home/me/bench/model.py", line 3', 'File "…/model.py", line 3'),
+        ('File "/srv/models/bench/model.py", line 3', 'File "…/model.py", line 3'),
         ("--models-dir=/srv/models --output /data/out/runs", "--models-dir=…/models --output …/runs"),
         ("PYTHONPATH=/a/b:/c/d", "PYTHONPATH=…/b:…/d"),
-        ("file:///home/me/w.bin", "…/w.bin"),
+        ("file:///srv/models/w.bin", "…/w.bin"),
         ("-I/usr/include/x -O2", "-I…/x -O2"),
-        ("/home/me/my weights", "…/my weights"),
-        ("cannot open '/home/me/w'", "cannot open '…/w'"),
+        ("/srv/models/my weights", "…/my weights"),
+        ("cannot open '/srv/models/w'", "cannot open '…/w'"),
         ("12 tokens/s and/or https://huggingface.co/Qwen/Qwen3-0.6B", None),
         ("echo 1 > /sys/devices/system/cpu/smt/control", None),
         ("models/tiny/model.py and …/w and ~/x", None),
@@ -26,9 +26,9 @@ def test_only_absolute_paths_are_cut_to_their_last_part(text, told):
 
 
 def test_a_path_of_the_command_line_is_known_with_its_spaces():
-    facts = PrivateFacts(words=["run", "--weights=/home/me/my weights/w 1"])
+    facts = PrivateFacts(words=["run", "--weights=/srv/models/my weights/w 1"])
 
-    assert facts.text("weights: /home/me/my weights/w 1 (local)") == "weights: …/w 1 (local)"
+    assert facts.text("weights: /srv/models/my weights/w 1 (local)") == "weights: …/w 1 (local)"
 
 
 def test_two_paths_that_end_alike_stay_apart_and_each_is_cut_in_one_way():

@@ -65,7 +65,7 @@ def test_raw_samples_are_copied_byte_by_byte(runs, written):
 
 def test_nothing_of_it_tells_where_it_was_measured(tmp_path):
     secret = "hf_abcdefghijklmnopqrstuvwxyz"
-    weights = "/home/someone/private weights/v1"
+    weights = "/srv/private weights/v1"
     case = testing.make_case(setup=Setup(weights=weights))
     result = replace(
         testing.make_result({"ttft": [[5_000_000 + at for at in range(40)]]}, case=case),
