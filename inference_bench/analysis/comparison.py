@@ -53,10 +53,11 @@ def compare(
     margin: float = MARGIN,
     floor: AAFloor = no_aa_floor,
     paired: bool = False,
+    in_rounds: bool = False,
     level: float = LEVEL,
 ) -> Comparisons:
     """Compare B with A in every case that both have; the arguments are those of ``Contest`` and ``compare_all``."""
-    (found,) = compare_all([Contest(before, after, floor, paired)], margin=margin, level=level)
+    (found,) = compare_all([Contest(before, after, floor, paired, in_rounds)], margin=margin, level=level)
     return found
 
 
@@ -73,7 +74,7 @@ def compare_all(contests: Sequence[Contest], *, margin: float = MARGIN, level: f
     """
     matched = [match(contest.before, contest.after, contest.by) for contest in contests]
     found = [
-        [(a, b, evidence(a, b, paired=contest.paired)) for a, b in of.pairs]
+        [(a, b, evidence(a, b, paired=contest.paired, in_rounds=contest.in_rounds)) for a, b in of.pairs]
         for contest, of in zip(contests, matched, strict=True)
     ]
     tested = Counter(_is_main(a) for each in found for a, _, of in each if of is not None)

@@ -16,6 +16,7 @@ from inference_bench.analysis.location_shift import (
     needed_runs,
     paired_shift,
     score_shift,
+    separate_shift,
 )
 from inference_bench.analysis.observations import Observations
 from inference_bench.analysis.quantiles import LEVEL
@@ -35,6 +36,7 @@ class Evidence:
         relative: whether the shift is a difference of logarithms.
         replicate: what ``runs`` counts: ``run``, ``pair``, ``item`` or ``repetition``.
         resolution: smallest change that the instruments can tell, in the metric's unit.
+        in_rounds: whether the runs of both sides were measured in turn, so that a drift of the machine affects both.
     """
 
     shift: Shift | MeanShift
@@ -43,6 +45,7 @@ class Evidence:
     relative: bool
     replicate: str
     resolution: float = 0.0
+    in_rounds: bool = False
 
     def scaled(self, fraction: float) -> float:
         """Return the size of a change, given as a fraction of A, on the scale of the shift."""
@@ -57,17 +60,18 @@ class Evidence:
         return math.expm1(min(shift, MAX_EXPONENT)) if self.relative else shift
 
 
-def evidence(before: Observations, after: Observations, *, paired: bool) -> Evidence | None:
+def evidence(before: Observations, after: Observations, *, paired: bool, in_rounds: bool = False) -> Evidence | None:
     """Return the shift of the metric's own statistic between two sides, or None if there is nothing to compare.
 
     Args:
         before: A.
         after: B.
         paired: whether equally named processes of both sides ran next to each other in time.
+        in_rounds: as in ``Evidence``; only then do a few runs decide, for their spread does not show a drift.
     """
     if before.scores and after.scores and not _has_enough_processes(before, after, paired=paired):
         return _of_items(before, after)
-    return _of_processes(before, after, paired=paired)
+    return _of_processes(before, after, paired=paired, in_rounds=in_rounds)
 
 
 def _has_enough_processes(before: Observations, after: Observations, *, paired: bool) -> bool:
@@ -78,7 +82,7 @@ def _has_enough_processes(before: Observations, after: Observations, *, paired: 
     return processes >= needed_runs(LEVEL, paired=paired) or (processes > 0 and fewest < 2)
 
 
-def _of_processes(before: Observations, after: Observations, *, paired: bool) -> Evidence | None:
+def _of_processes(before: Observations, after: Observations, *, paired: bool, in_rounds: bool) -> Evidence | None:
     common = [process for process in before.values if process in after.values]
     is_paired = paired and bool(common)
     if is_paired:
@@ -91,7 +95,11 @@ def _of_processes(before: Observations, after: Observations, *, paired: bool) ->
     scaled = (np.log(a), np.log(b)) if relative else (a, b)
     resolution = max(before.resolution, after.resolution)
     step = math.log1p(resolution / float(np.median(a))) if relative else resolution
-    shift = paired_shift(scaled[1] - scaled[0]) if is_paired else few_runs_shift(scaled[0], scaled[1], step)
+    shift: Shift | MeanShift
+    if is_paired:
+        shift = paired_shift(scaled[1] - scaled[0])
+    else:
+        shift = few_runs_shift(scaled[0], scaled[1], step) if in_rounds else separate_shift(scaled[0], scaled[1])
     return Evidence(
         shift=shift,
         values=(float(np.median(a)), float(np.median(b))),
@@ -99,6 +107,7 @@ def _of_processes(before: Observations, after: Observations, *, paired: bool) ->
         relative=relative,
         replicate="pair" if is_paired else "run",
         resolution=resolution,
+        in_rounds=in_rounds,
     )
 
 

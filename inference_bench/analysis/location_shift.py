@@ -214,16 +214,16 @@ def score_shift(before: Floats, after: Floats, weights: Floats) -> MeanShift:
     )
 
 
-def needed_runs(level: float, *, paired: bool) -> int:
+def needed_runs(level: float, *, paired: bool, in_rounds: bool = False) -> int:
     """Return how many runs of each side, or pairs, an interval of this level needs at least.
 
     >>> needed_runs(0.95, paired=False), needed_runs(0.95, paired=True)
-    (3, 6)
+    (4, 6)
     """
-    if not paired:
+    if in_rounds and not paired:
         return FEWEST_SEPARATE
     n = 1
-    while 2.0**-n > tail_of(level):
+    while (2.0**-n if paired else 1 / math.comb(2 * n, n)) > tail_of(level):
         n += 1
     return n
 

@@ -130,7 +130,7 @@ def _least(found: Evidence, terms: Terms) -> int:
         return 2
     if found.replicate == "repetition":
         return needed_positions(terms.strict)
-    return needed_runs(terms.strict, paired=found.replicate == "pair")
+    return needed_runs(terms.strict, paired=found.replicate == "pair", in_rounds=found.in_rounds)
 
 
 def _reason(

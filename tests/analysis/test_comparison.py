@@ -54,8 +54,8 @@ def test_one_run_each_cannot_tell_and_says_what_it_takes():
     row = only(seen([1e6]), seen([2e6]))
 
     assert row.verdict is Verdict.INCONCLUSIVE
-    assert row.reason == "cannot tell from 1 and 1 runs: needs 3 each (`run --runs 3`)"
-    assert (row.low, row.high, row.p, row.needed_runs) == (None, None, None, 3)
+    assert row.reason == "cannot tell from 1 and 1 runs: needs 4 each (`run --runs 4`)"
+    assert (row.low, row.high, row.p, row.needed_runs) == (None, None, None, 4)
 
 
 def test_an_interval_across_the_margin_is_inconclusive_and_names_the_runs_that_would_settle_it():
@@ -114,8 +114,8 @@ def test_holm_takes_back_what_many_comparisons_show_by_chance():
     noise.append(seen([1.0e6, 1.01e6, 1.02e6, 1.0e6, 1.01e6], of=case(1000)))
     other.append(seen([1.025e6, 1.035e6, 1.045e6, 1.025e6, 1.035e6], of=case(1000)))
 
-    alone = only(noise[-1], other[-1])
-    among = compare(side(*noise), side(*other)).rows[-1]
+    alone = only(noise[-1], other[-1], in_rounds=True)
+    among = compare(side(*noise), side(*other), in_rounds=True).rows[-1]
 
     assert alone.verdict is Verdict.WORSE
     assert among.verdict is Verdict.INCONCLUSIVE
@@ -211,7 +211,7 @@ def test_figures_of_detail_cost_the_main_ones_no_power():
         before.append(seen(runs(1e6, 5, 0.01, number), "call_time", of=case(1), phase=str(number)))
         after.append(seen(runs(1e6, 5, 0.01, number + 100), "call_time", of=case(1), phase=str(number)))
 
-    main, *detail = compare(side(*before), side(*after)).rows
+    main, *detail = compare(side(*before), side(*after), in_rounds=True).rows
 
     assert main.verdict is Verdict.WORSE
     assert main.p_adjusted == main.p
@@ -230,13 +230,19 @@ def test_few_runs_of_unchanged_code_rarely_differ(n):
             )
             for name in "AB"
         ]
-        alarms += any(row.verdict.direction is not None for row in compare(*sides).rows)
+        alarms += any(row.verdict.direction is not None for row in compare(*sides, in_rounds=True).rows)
 
     assert alarms / tables <= 0.05 + 2 * (0.05 * 0.95 / tables) ** 0.5
 
 
 def test_three_runs_show_what_is_far_beyond_their_spread():
-    row = only(seen(runs(1e6, 3, 0.01)), seen(runs(1.4e6, 3, 0.01, seed=1)))
+    row = only(seen(runs(1e6, 3, 0.01)), seen(runs(1.4e6, 3, 0.01, seed=1)), in_rounds=True)
 
     assert (row.verdict, row.runs) == (Verdict.WORSE, (3, 3))
     assert "Welch's t" in row.method
+
+
+def test_few_separate_runs_show_their_spread_but_no_drift():
+    row = only(seen(runs(1e6, 3, 0.01)), seen(runs(1.4e6, 3, 0.01, seed=1)))
+
+    assert (row.verdict, row.low) == (Verdict.INCONCLUSIVE, None)

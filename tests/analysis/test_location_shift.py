@@ -61,7 +61,7 @@ def test_the_interval_ends_where_the_test_begins_to_reject(before, after, theta)
 def test_too_few_runs_have_no_interval_and_one_more_has_one():
     rng = np.random.default_rng(0)
     for paired in (False, True):
-        need = needed_runs(0.95, paired=paired)
+        need = needed_runs(0.95, paired=paired, in_rounds=True)
         for n, exists in ((need - 1, False), (need, True)):
             a, b = rng.normal(size=(2, n))
             shift = paired_shift(b - a) if paired else few_runs_shift(a, b)
