@@ -13,7 +13,7 @@ _PACKAGE = "inference_bench"
 MOVED = {
     "ab": "orchestration.interleaved",
     "accuracy": "benchmark.accuracy",
-    "architecture": "scaffold.architecture",
+    "architecture": "model.engines.transformers.reductions",
     "batcher": "benchmarks._batcher",
     "benchmark": "benchmark.benchmark",
     "causal_lm": "model.engines.transformers.causal_lm",

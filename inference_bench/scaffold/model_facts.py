@@ -10,14 +10,19 @@ from pathlib import Path
 
 from inference_bench.errors import InvalidValueError, UsageError, WeightsError
 from inference_bench.machine.subprocesses import last_line, run_python
-from inference_bench.model.engines.transformers.causal_lm import CausalLM
-from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
+from inference_bench.model.engines.transformers.architectures import class_for
+from inference_bench.model.engines.transformers.base import TransformersModel
+from inference_bench.model.engines.transformers.config_file import (
+    Config,
+    architecture_of,
+    published_dtype,
+    read_config,
+)
+from inference_bench.model.engines.transformers.reductions import reductions
 from inference_bench.model.weights.hub_download import PROBE_S
 from inference_bench.model.weights.references import HubWeights
-from inference_bench.scaffold.architecture import Config, architecture_of, is_encoder, reductions
 from inference_bench.scaffold.hub_config import HubConfig
 from inference_bench.scaffold.trial import Trial
-from inference_bench.spec import DTYPES
 
 DEFAULT_CONFIG = Path(__file__).with_name("templates") / "config.json"
 
@@ -28,6 +33,7 @@ class ModelFacts:
 
     Attributes:
         name: name of its folder.
+        base: the class that runs its architecture; None for a bare model.
         architecture: see ``TransformersModel.architecture``; empty for a bare model.
         reduced: see ``TransformersModel.reduced``; it builds and runs.
         parameters: number of parameters; 0 for a bare model.
@@ -37,6 +43,7 @@ class ModelFacts:
     """
 
     name: str
+    base: type[TransformersModel] | None = None
     architecture: Config = field(default_factory=dict)
     reduced: Config = field(default_factory=dict)
     parameters: int = 0
@@ -75,26 +82,14 @@ def read_facts(name: str, hub_id: str | None, revision: str, config: Path | None
             raise InvalidValueError("hub id", hub_id, "owner/name, such as Qwen/Qwen3-0.6B")
         hub = HubWeights(hub_id, revision)
     if config is not None or hub is None:
-        found = _read_config(config or DEFAULT_CONFIG)
+        found = read_config(config or DEFAULT_CONFIG)
     else:
         answer = _ask_hub(hub)
         found, license_ = answer["config"], str(answer["license"])
         hub = HubWeights(hub.repo_id, answer["commit"])
-    architecture = architecture_of(found)
-    small, full = _built(architecture)
-    dtype = found.get("dtype", found.get("torch_dtype"))
-    return ModelFacts(name, architecture, small, full, hub, license_, dtype if dtype in DTYPES else "float32")
-
-
-def _read_config(path: Path) -> Config:
-    file = path / "config.json" if path.is_dir() else path
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidValueError("config", str(file), "a readable config.json", f"{error}.") from error
-    if not isinstance(config, dict):
-        raise InvalidValueError("config", str(file), "a JSON object")
-    return config
+    base, architecture = class_for(found), architecture_of(found)
+    small, full = _built(base, architecture)
+    return ModelFacts(name, base, architecture, small, full, hub, license_, published_dtype(found) or "float32")
 
 
 def _ask_hub(hub: HubWeights) -> HubConfig:
@@ -109,16 +104,15 @@ def _ask_hub(hub: HubWeights) -> HubConfig:
     return answer
 
 
-def _built(architecture: Config) -> tuple[Config, int]:
+def _built(base: type[TransformersModel], architecture: Config) -> tuple[Config, int]:
     """Return what differs in the smallest model that runs, and the parameters of the full one.
 
     Raises:
         UsageError: transformers cannot build the full model, or run any small one.
     """
-    base = EmbeddingModel if is_encoder(architecture) else CausalLM
     candidates = list(reductions(architecture))
     asked = {"architecture": architecture, "reductions": candidates}
-    done = run_python("-m", "inference_bench.scaffold.trial", base.__name__, text=json.dumps(asked))
+    done = run_python("-m", "inference_bench.scaffold.trial", base.__module__, base.__name__, text=json.dumps(asked))
     if done.returncode:
         kind = architecture["model_type"]
         raise UsageError(f"config.json: transformers cannot build this {kind!r} model: {last_line(done)}")

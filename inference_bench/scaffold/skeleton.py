@@ -15,8 +15,8 @@ from string import Template
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import KINDS, STANDARD
 from inference_bench.errors import InvalidValueError, UnknownNameError
+from inference_bench.model.engines.transformers.config_file import max_input_length
 from inference_bench.plugins import load_class, names_in
-from inference_bench.scaffold.architecture import is_encoder, max_input_length
 from inference_bench.scaffold.model_facts import ModelFacts, title_of
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -49,10 +49,10 @@ def check_name(kind: str, name: str) -> None:
 def model_files(facts: ModelFacts) -> dict[str, str]:
     """Return path → text of a model's folder, paths relative to it."""
     readme = {"README.md": _render("README.md", **_readme(facts))}
-    if not facts.architecture:
+    if facts.base is None:
         return {"model.py": _render("bare_model.py", **_described(facts))} | readme
     files = {"model.py": _render("model.py", **_model_words(facts))} | readme
-    for kind, names in (_OWN_OF_ENCODERS if is_encoder(facts.architecture) else _OWN).items():
+    for kind, names in (_OWN_OF_ENCODERS if "encode" in facts.base.abilities else _OWN).items():
         for name in names:
             # The installed version may have fewer benchmarks.
             if name in names_in(STANDARD):
@@ -133,8 +133,8 @@ def _described(facts: ModelFacts) -> dict[str, str]:
 
 def _model_words(facts: ModelFacts) -> dict[str, object]:
     hub = facts.hub and f"HubWeights(repo_id={_literal(facts.hub.repo_id)}, revision={_literal(facts.hub.revision)})"
-    encoder = is_encoder(facts.architecture)
-    base = "EmbeddingModel" if encoder else "CausalLM"
+    assert facts.base is not None
+    base = facts.base.__name__
     imports = f"from inference_bench import {base}" + (", HubWeights" if hub else "")
     return _described(facts) | {
         "imports": imports,

@@ -1,6 +1,6 @@
 """Build a model from its configuration, and run its small forms: what a skeleton promises.
 
-    python -m inference_bench.scaffold.trial BASE_CLASS < CONFIGURATIONS
+    python -m inference_bench.scaffold.trial MODULE BASE_CLASS < CONFIGURATIONS
 
 Reads a JSON object with the ``architecture`` and its ``reductions``, and prints a ``Trial``. The full model is built on
 the meta device, where nothing is allocated. Runs in a separate process, so that the caller imports no framework.
@@ -11,21 +11,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TypedDict
 
 from inference_bench.model.engines.transformers.base import TransformersModel, import_transformers
-from inference_bench.model.engines.transformers.causal_lm import CausalLM
-from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
+from inference_bench.model.engines.transformers.config_file import Config
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.weights.references import ResolvedWeights
-from inference_bench.scaffold.architecture import Config
 from inference_bench.spec import Setup
 
 _LARGEST = 400_000_000
 """Parameters of the largest small form that is run."""
 
 _WEIGHTS = ResolvedWeights("random", "RANDOM weights", trained=False, scale="reduced")
-_BASES: dict[str, type[TransformersModel]] = {of.__name__: of for of in (CausalLM, EmbeddingModel)}
 
 
 class Trial(TypedDict):
@@ -94,6 +92,7 @@ def one_line(error: Exception) -> str:
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
     try:
-        print(json.dumps(trial(_BASES[sys.argv[1]], asked["architecture"], asked["reductions"])))
+        base = getattr(import_module(sys.argv[1]), sys.argv[2])
+        print(json.dumps(trial(base, asked["architecture"], asked["reductions"])))
     except Exception as error:
         sys.exit(one_line(error))

@@ -14,7 +14,8 @@ from inference_bench.benchmark.discovery import BenchmarkFile, load_benchmark
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.discovery import ModelFile, load_model
 from inference_bench.model.engines.transformers.causal_lm import CausalLM
-from inference_bench.scaffold.architecture import Config, architecture_of, reduced, reductions
+from inference_bench.model.engines.transformers.config_file import Config, architecture_of
+from inference_bench.model.engines.transformers.reductions import reduced, reductions
 from inference_bench.scaffold.model_facts import ModelFacts
 from inference_bench.scaffold.skeleton import _literal, check_name, model_files, own_benchmark, write_files
 from inference_bench.scaffold.trial import trial

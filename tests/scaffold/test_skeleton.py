@@ -17,8 +17,9 @@ from inference_bench.benchmark.discovery import find_benchmarks, load_benchmark
 from inference_bench.cli import main
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.discovery import ModelFile, load_model
+from inference_bench.model.engines.transformers.config_file import architecture_of, max_input_length
+from inference_bench.model.engines.transformers.reductions import reduced
 from inference_bench.results.run import Run, load_run
-from inference_bench.scaffold.architecture import architecture_of, max_input_length, reduced
 from inference_bench.scaffold.skeleton import write_files
 
 QWEN3_MOE: dict[str, Any] = {
@@ -81,7 +82,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting parameters imports torch, which takes seconds; the tests that need no true number do without."""
-    monkeypatch.setattr("inference_bench.scaffold.model_facts._built", lambda found: (reduced(found), 1))
+    monkeypatch.setattr("inference_bench.scaffold.model_facts._built", lambda _, found: (reduced(found), 1))
 
 
 def test_a_new_model_runs_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

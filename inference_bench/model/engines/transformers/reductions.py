@@ -1,4 +1,4 @@
-"""Read a published ``config.json``, and derive a smaller model of the same architecture."""
+"""Derive smaller models of the same architecture, with every kind of layer."""
 
 from __future__ import annotations
 
@@ -6,24 +6,9 @@ import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import gcd
-from typing import Any, TypeAlias
+from typing import Any
 
-from inference_bench.errors import InvalidValueError
-
-Config: TypeAlias = Mapping[str, Any]
-"""The values of a ``config.json``, or a part of them."""
-
-_NOT_ARCHITECTURE = {"architectures", "auto_map", "dtype", "quantization_config", "torch_dtype", "transformers_version"}
-"""Keys about storage and code, which do not define what is computed."""
-
-_CAUSAL = ("ForCausalLM", "LMHeadModel")
-_ENCODERS = {"albert", "bert", "camembert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta"}
-_BEFORE_FIRST_POSITION = {"camembert": 2, "mpnet": 2, "roberta": 2, "xlm-roberta": 2}
-"""Unused rows at the start of the position table, by ``model_type``."""
-
-_POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len", "seq_length")
-_UNLIMITED = 2048
-"""Limit for architectures without a largest position; enough for every benchmark's defaults."""
+from inference_bench.model.engines.transformers.config_file import Config
 
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _LISTS_OF_LAYERS = ("layer_types", "layers_block_type", "hybrid_override_pattern")
@@ -61,46 +46,6 @@ _AT_MOST = {
     "kv_lora_rank": 64,
 }
 """Upper bounds of independent sizes. Head sizes are kept, since positions are encoded in them."""
-
-
-def architecture_of(config: Config) -> Config:
-    """Return the values that define the architecture, for ``TransformersModel.architecture``.
-
-    Raises:
-        InvalidValueError: no ``model_type``, or neither a causal language model nor a text encoder.
-    """
-    if not isinstance(config.get("model_type"), str):
-        raise InvalidValueError("config.json", config.get("model_type"), "a model_type, such as 'llama'")
-    named = config.get("architectures") or []
-    if named and not is_encoder(config) and not any(str(name).endswith(_CAUSAL) for name in named):
-        raise InvalidValueError(
-            "architecture",
-            ", ".join(map(str, named)),
-            "a causal language model (…ForCausalLM) or a text encoder such as BertModel",
-            "For other models write a skeleton with --bare.",
-        )
-    kept = {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE and not key.startswith("_")}
-    return {key: _decoded(value) for key, value in kept.items()}
-
-
-def _decoded(value: object) -> object:
-    """Return a value with the floats that JSON lacks, which transformers 5 writes as ``{"__float__": "Infinity"}``."""
-    if isinstance(value, Mapping):
-        if set(value) == {"__float__"}:
-            return float(value["__float__"])
-        return {key: _decoded(item) for key, item in value.items()}
-    return [_decoded(item) for item in value] if isinstance(value, list) else value
-
-
-def is_encoder(config: Config) -> bool:
-    """Return whether this kind of network is a text encoder."""
-    return config["model_type"] in _ENCODERS
-
-
-def max_input_length(architecture: Config) -> int:
-    """Return the number of positions for tokens."""
-    stated = next((architecture[key] for key in _POSITIONS if isinstance(architecture.get(key), int)), _UNLIMITED)
-    return stated - _BEFORE_FIRST_POSITION.get(architecture.get("model_type", ""), 0)
 
 
 def reduced(architecture: Config) -> Config:
