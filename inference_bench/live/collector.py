@@ -14,6 +14,7 @@ from inference_bench._native import Histogram, SpanRecorder, SpanRecords, Table,
 from inference_bench.errors import InvalidValueError
 from inference_bench.live.flight_recorder import FlightRecorder
 from inference_bench.live.series import SeriesTable
+from inference_bench.live.series_book import OTHERS
 from inference_bench.live.snapshot import Recording
 from inference_bench.units import NS_PER_S
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 _LOG = logging.getLogger("inference_bench.live")
-
-OTHERS = "(others)"
-"""Histogram for the durations of names beyond the limit."""
 
 _CHUNK = 4096
 """Durations observed before the GIL is released: 50 µs."""

@@ -121,6 +121,7 @@ class HttpSeries:
     def __init__(self, book: SeriesBook) -> None:
         self._book = book
         self._others = self._new(OTHER, OTHER, OTHER)
+        book.keep_spare(_labels(OTHER, OTHER, OTHER))
         self._found: dict[tuple[str, str, object], ExchangeSeries] = {}
 
     def of(self, route: str, method: str, status: object) -> ExchangeSeries:
@@ -142,4 +143,8 @@ class HttpSeries:
         return made
 
     def _new(self, route: str, method: str, status: str) -> ExchangeSeries:
-        return ExchangeSeries(self._book, "http", "bytes", {"route": route, "method": method, "status": status})
+        return ExchangeSeries(self._book, "http", "bytes", _labels(route, method, status))
+
+
+def _labels(route: str, method: str, status: str) -> dict[str, str]:
+    return {"route": route, "method": method, "status": status}

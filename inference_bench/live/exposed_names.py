@@ -10,22 +10,11 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from inference_bench.errors import InvalidValueError
+from inference_bench.live.declared_series import OWN
 
 _TOTAL = "_total"
 _SECONDS = "_seconds"
 _RESERVED_LABELS = frozenset({"le", "quantile"})
-
-_OWN = (
-    ("counter", "mark"),
-    ("histogram", "span"),
-    ("counter", "profiler_records"),
-    ("counter", "profiler_lost_records"),
-    ("gauge", "profiler_duty"),
-    ("gauge", "profiler_sample_every"),
-    ("gauge", "profiler_memory_bytes"),
-    ("gauge", "profiler_running"),
-)
-"""Series that exporters add themselves."""
 
 
 def exposed(name: str) -> str:
@@ -49,8 +38,8 @@ class ExposedNames:
     def __init__(self) -> None:
         self._owners: dict[str, tuple[str, str]] = {}
         self.replace_lock()
-        for kind, name in _OWN:
-            self._claim(kind, name, f"profiler's {kind}")
+        for own in OWN:
+            self._claim(own.kind, own.name, f"profiler's {own.kind}")
 
     def replace_lock(self) -> None:
         """Replace the lock, which another thread of the parent may have held during a fork."""

@@ -60,6 +60,7 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
         self._profiler = profiler
         self._excluded = frozenset(exclude)
         self._others = self._new(OTHER, OTHER)
+        profiler.book.keep_spare(_labels(OTHER, OTHER))
         self._found: dict[tuple[str, str], ExchangeSeries] = {}
 
     async def intercept_service(
@@ -124,7 +125,11 @@ class ProfilerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # 
         return found
 
     def _new(self, method: str, code: str) -> ExchangeSeries:
-        return ExchangeSeries(self._profiler.book, "grpc", "messages", {"method": method, "code": code})
+        return ExchangeSeries(self._profiler.book, "grpc", "messages", _labels(method, code))
+
+
+def _labels(method: str, code: str) -> dict[str, str]:
+    return {"method": method, "code": code}
 
 
 def _directions(handler: MethodHandler) -> tuple[bool, bool]:

@@ -46,6 +46,10 @@ class Instruments:
 
     def add(self, model: Module, name: str, *, generate: bool, forward: bool, modules: str | None) -> None:
         """Instrument a model as ``Profiler.instrument`` says. A failure leaves the model unchanged."""
+        if not (generate or forward or modules):
+            raise InvalidValueError(
+                "instrument", "generate=False alone", "something to measure: forward=True or modules="
+            )
         compiled, model = model, _original(model)
         if model in self._shadows:
             raise UsageError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import inference_bench._native as _native
 from inference_bench.errors import InvalidValueError
 from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
+from inference_bench.live.declared_series import DECLARED
 from inference_bench.live.exporter import Exporter
 from inference_bench.units import NS_PER_S
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from inference_bench.live.descriptions import Descriptions
     from inference_bench.live.profiler import Profiler
     from inference_bench.live.snapshot import Snapshot
 
@@ -125,7 +127,13 @@ class OtlpExporter(Exporter):
             self._connect()
         offset_ns = time.time_ns() - _native.now_ns()
         snapshot = self.profiler.snapshot()
-        data = _metrics_data(snapshot, self._resource, offset_ns, self._begin_unix_ns(snapshot, offset_ns))
+        data = _metrics_data(
+            snapshot,
+            self.profiler.book.descriptions,
+            self._resource,
+            offset_ns,
+            self._begin_unix_ns(snapshot, offset_ns),
+        )
         if self._metrics.export(data) is not MetricExportResult.SUCCESS:
             raise ConnectionError(f"the collector refused the metrics; {_REASON}")
         spans = [span for batch in batches for span in self._readable(batch, offset_ns)]
@@ -159,29 +167,47 @@ class OtlpExporter(Exporter):
             )
 
 
-def _metrics_data(snapshot: Snapshot, resource: Resource, offset_ns: int, start_ns: int) -> MetricsData:
+def _metrics_data(
+    snapshot: Snapshot, descriptions: Descriptions, resource: Resource, offset_ns: int, start_ns: int
+) -> MetricsData:
     """Return a snapshot as data of the SDK, cumulative since ``start_ns``."""
     from opentelemetry.sdk.metrics import export as sdk
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
     now_ns = snapshot.time_ns + offset_ns
     cumulative = sdk.AggregationTemporality.CUMULATIVE
-    metrics = []
-    for key, total in snapshot.counters.items():
-        point = sdk.NumberDataPoint(dict(key.labels), start_ns, now_ns, total)
-        metrics.append(sdk.Metric(key.name, "", "1", sdk.Sum([point], cumulative, is_monotonic=True)))
-    for key, level in snapshot.gauges.items():
-        point = sdk.NumberDataPoint(dict(key.labels), start_ns, now_ns, level)
-        metrics.append(sdk.Metric(key.name, "", "1", sdk.Gauge([point])))
-    running = sdk.NumberDataPoint({}, start_ns, now_ns, int(snapshot.running))
-    metrics.append(sdk.Metric("profiler_running", "", "1", sdk.Gauge([running])))
-    histograms = [(key.name, dict(key.labels), counts) for key, counts in snapshot.histograms.items()]
-    histograms += [("span", {"span": name}, counts) for name, counts in snapshot.spans.items()]
-    for name, labels, counts in histograms:
-        histogram = sdk.Histogram([_histogram_point(labels, counts, start_ns, now_ns)], cumulative)
-        metrics.append(sdk.Metric(name, "", "s", histogram))
+
+    def metric(kind: str, name: str, labels: dict[str, str], value: Any) -> sdk.Metric:
+        data: Any
+        if kind == "histogram":
+            data = sdk.Histogram([_histogram_point(labels, value, start_ns, now_ns)], cumulative)
+        elif kind == "counter":
+            data = sdk.Sum([sdk.NumberDataPoint(labels, start_ns, now_ns, value)], cumulative, is_monotonic=True)
+        else:
+            data = sdk.Gauge([sdk.NumberDataPoint(labels, start_ns, now_ns, value)])
+        about = descriptions.of(kind, name)
+        return sdk.Metric(name, about.meaning, about.unit, data)
+
+    metrics = [metric(kind, name, labels, value) for kind, name, labels, value in _points(snapshot)]
     scope = InstrumentationScope("inference_bench.live")
     return sdk.MetricsData([sdk.ResourceMetrics(resource, [sdk.ScopeMetrics(scope, metrics, "")], "")])
+
+
+def _points(snapshot: Snapshot) -> Iterator[tuple[str, str, dict[str, str], Any]]:
+    """Yield kind, name, labels and value of every series."""
+    for kind, series in (
+        ("counter", snapshot.counters),
+        ("gauge", snapshot.gauges),
+        ("histogram", snapshot.histograms),
+    ):
+        for key, value in series.items():
+            yield kind, key.name, dict(key.labels), value
+    for name, counts in snapshot.spans.items():
+        yield "histogram", "span", {"span": name}, counts
+    for name, count in snapshot.marks.items():
+        yield "counter", "mark", {"mark": name}, count
+    for name, number in snapshot.own_values().items():
+        yield "counter" if ("counter", name) in DECLARED else "gauge", name, {}, number
 
 
 def _histogram_point(

@@ -213,6 +213,21 @@ class Profiler:
         """Return the histogram of durations of this name and these labels; keep it. Raises what ``counter`` raises."""
         return self.book.histogram(name, labels)
 
+    def describe(self, name: str, meaning: str, unit: str = "") -> None:
+        """Say what your series of this name is; exporters show it (Prometheus as HELP, OpenTelemetry as description).
+
+            profiler.describe("cache_misses", "Prompts whose prefix was not in the cache.", "{prompt}")
+
+        Args:
+            name: name of a counter, gauge or histogram.
+            meaning: one sentence.
+            unit: UCUM code for OpenTelemetry, such as ``By``; histograms are seconds.
+
+        Raises:
+            InvalidValueError: the meaning is empty, or the series is one of this package's.
+        """
+        self.book.descriptions.add(name, meaning, unit)
+
     # ---- requests
 
     def request(self) -> Request:

@@ -6,10 +6,12 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from inference_bench.errors import UsageError
+from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
+from inference_bench.live.declared_series import DECLARED
 from inference_bench.live.exposed_names import counter_family, exposed, histogram_family
 from inference_bench.live.snapshot import Exemplar, Snapshot
 from inference_bench.units import NS_PER_S
@@ -69,9 +71,15 @@ class PrometheusCollector:
     Args:
         profiler: the profiler to export.
         native_histograms: also yield native buckets, for an endpoint of OpenMetrics 2.0.
+        buckets_ns: ends of the classic buckets, rising; each is one time series per histogram and labels.
+
+    Raises:
+        InvalidValueError: the ends do not rise from above 0.
     """
 
-    def __init__(self, profiler: Profiler, *, native_histograms: bool = False) -> None:
+    def __init__(
+        self, profiler: Profiler, *, native_histograms: bool = False, buckets_ns: Sequence[int] = BUCKETS_NS
+    ) -> None:
         # Not at the first scrape: if the process forks while another thread imports, the import lock of the child
         # stays locked.
         import prometheus_client.core
@@ -79,6 +87,9 @@ class PrometheusCollector:
 
         self._profiler = profiler
         self._native_histograms = native_histograms
+        self._buckets_ns = tuple(buckets_ns)
+        if any(end <= begin for begin, end in pairwise((0, *self._buckets_ns))):
+            raise InvalidValueError("buckets_ns", buckets_ns, "ends in nanoseconds that rise from above 0")
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that registering does not scrape."""
@@ -93,63 +104,53 @@ class PrometheusCollector:
         yield from self._numbers(snapshot, prefix)
         for name, members in _families(snapshot.histograms).items():
             rows = [(_labels(key), counts, snapshot.exemplars.get(key)) for key, counts in members]
-            yield self._histogram(prefix + histogram_family(name), rows)
-        spans = [({"span": name}, counts, None) for name, counts in snapshot.spans.items()]
-        yield self._histogram(f"{prefix}span_seconds", spans)
+            yield self._histogram(prefix, name, rows)
+        yield self._histogram(prefix, "span", [({"span": n}, counts, None) for n, counts in snapshot.spans.items()])
 
     def _numbers(self, snapshot: Snapshot, prefix: str) -> Iterator[Metric]:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
+        """Yield counters, gauges, marks, and what the profiler says of itself."""
         for name, counters in _families(snapshot.counters).items():
-            family_name = prefix + counter_family(name)
-            totals = CounterMetricFamily(family_name, f"counter {name}")
-            for key, value in counters:
-                totals.add_sample(f"{family_name}_total", _labels(key), value)
-            yield totals
+            yield self._counter(prefix, name, [(_labels(key), total) for key, total in counters])
         for name, gauges in _families(snapshot.gauges).items():
-            family = GaugeMetricFamily(prefix + exposed(name), f"gauge {name}")
-            for key, number in gauges:
-                family.add_sample(prefix + exposed(name), _labels(key), number)
-            yield family
-        yield _marks(prefix, snapshot.marks)
-        yield from _own(snapshot, prefix)
+            yield self._gauge(prefix, name, [(_labels(key), level) for key, level in gauges])
+        yield self._counter(prefix, "mark", [({"mark": name}, count) for name, count in snapshot.marks.items()])
+        for name, value in snapshot.own_values().items():
+            family = self._counter if ("counter", name) in DECLARED else self._gauge
+            yield family(prefix, name, [({}, value)])
+
+    def _help(self, kind: str, name: str) -> str:
+        return self._profiler.book.descriptions.of(kind, name).meaning
+
+    def _counter(self, prefix: str, name: str, rows: Iterable[tuple[dict[str, str], float]]) -> Metric:
+        from prometheus_client.core import CounterMetricFamily
+
+        family = CounterMetricFamily(prefix + counter_family(name), self._help("counter", name))
+        for labels, total in rows:
+            family.add_sample(f"{family.name}_total", labels, total)
+        return family
+
+    def _gauge(self, prefix: str, name: str, rows: Iterable[tuple[dict[str, str], float]]) -> Metric:
+        from prometheus_client.core import GaugeMetricFamily
+
+        family = GaugeMetricFamily(prefix + exposed(name), self._help("gauge", name))
+        for labels, level in rows:
+            family.add_sample(family.name, labels, level)
+        return family
 
     def _histogram(
-        self, name: str, rows: Sequence[tuple[dict[str, str], HistogramCounts, Exemplar | None]]
+        self, prefix: str, name: str, rows: Sequence[tuple[dict[str, str], HistogramCounts, Exemplar | None]]
     ) -> HistogramMetricFamily:
         from prometheus_client.core import HistogramMetricFamily
 
-        family = HistogramMetricFamily(name, "durations in seconds")
+        family = HistogramMetricFamily(prefix + histogram_family(name), self._help("histogram", name))
         for labels, counts, exemplar in rows:
-            for le, count, shown in _classic(counts, exemplar):
-                family.add_sample(f"{name}_bucket", {**labels, "le": le}, count, exemplar=shown)
-            family.add_sample(f"{name}_count", labels, counts.total)
-            family.add_sample(f"{name}_sum", labels, (counts.sum_ns or 0) / NS_PER_S)
+            for le, count, shown in _classic(counts, self._buckets_ns, exemplar):
+                family.add_sample(f"{family.name}_bucket", {**labels, "le": le}, count, exemplar=shown)
+            family.add_sample(f"{family.name}_count", labels, counts.total)
+            family.add_sample(f"{family.name}_sum", labels, (counts.sum_ns or 0) / NS_PER_S)
             if self._native_histograms:
-                family.add_sample(name, labels, 0, native_histogram=_native_histogram(counts))
+                family.add_sample(family.name, labels, 0, native_histogram=_native_histogram(counts))
         return family
-
-
-def _own(snapshot: Snapshot, prefix: str) -> Iterator[Metric]:
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-    recording, cost = snapshot.recording, snapshot.cost
-    running = float(snapshot.running)
-    yield GaugeMetricFamily(f"{prefix}profiler_running", "1 while the profiler records, 0 while it does not", running)
-    yield CounterMetricFamily(f"{prefix}profiler_records", "span and mark records made", recording.made)
-    yield CounterMetricFamily(f"{prefix}profiler_lost_records", "records overwritten unread", recording.lost)
-    yield GaugeMetricFamily(f"{prefix}profiler_duty", "share of one core that profiling takes", cost.duty)
-    yield GaugeMetricFamily(f"{prefix}profiler_sample_every", "one request in this many is detailed", cost.every)
-    yield GaugeMetricFamily(f"{prefix}profiler_memory_bytes", "memory that profiling holds", snapshot.memory_bytes)
-
-
-def _marks(prefix: str, marks: Mapping[str, int]) -> Metric:
-    from prometheus_client.core import CounterMetricFamily
-
-    family = CounterMetricFamily(f"{prefix}mark", "marks", labels=["mark"])
-    for name, count in marks.items():
-        family.add_metric([name], count)
-    return family
 
 
 def _families(series: Mapping[SeriesKey, V]) -> dict[str, list[tuple[SeriesKey, V]]]:
@@ -163,10 +164,10 @@ def _labels(key: SeriesKey) -> dict[str, str]:
     return {exposed(label): value for label, value in key.labels}
 
 
-def _classic(counts: HistogramCounts, exemplar: Exemplar | None) -> Iterator[Bucket]:
+def _classic(counts: HistogramCounts, ends_ns: Sequence[int], exemplar: Exemplar | None) -> Iterator[Bucket]:
     """Yield each bucket's end in seconds, the count up to it, and the exemplar if it lies in this bucket."""
     shown = _shown(exemplar)
-    for end_ns, count in zip(BUCKETS_NS, cumulative_counts(counts), strict=True):
+    for end_ns, count in zip(ends_ns, cumulative_counts(counts, ends_ns), strict=True):
         fits = exemplar is not None and exemplar.value_ns <= end_ns
         yield str(end_ns / NS_PER_S), count, shown if fits else None
         shown = None if fits else shown

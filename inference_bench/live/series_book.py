@@ -6,9 +6,13 @@ from collections.abc import Mapping
 
 import inference_bench._native as _native
 from inference_bench.errors import InvalidValueError
+from inference_bench.live.descriptions import Descriptions
 from inference_bench.live.exposed_names import ExposedNames
 from inference_bench.live.series import LastSeen, SeriesKey, SeriesLimit, SeriesTable, make_key
 from inference_bench.live.snapshot import Exemplar
+
+OTHERS = "(others)"
+"""Histogram for the durations of names beyond the limit; left out of what is read while it is empty."""
 
 _HISTOGRAM_BYTES = 35_000
 _NAME_LENGTH = 200
@@ -30,11 +34,13 @@ class SeriesBook:
         marks: instants.
         durations: one histogram per span name, filled by the collector.
         names: their names in exporters.
+        descriptions: what exporters say about them.
     """
 
     def __init__(self, max_series: int) -> None:
         limit = SeriesLimit(max_series)
         self.names = ExposedNames()
+        self.descriptions = Descriptions()
         self.counters = SeriesTable(self._new_counter, limit)
         self.gauges = SeriesTable(self._new_gauge, limit)
         self.histograms = SeriesTable(self._new_histogram, limit)
@@ -47,6 +53,7 @@ class SeriesBook:
         self._earlier: dict[SeriesKey, _native.HistogramCounts] = {}  # of the times between a start and a stop
         self._none = _native.Histogram().read()
         self._max_series = max_series
+        self._spare: set[tuple[tuple[str, str], ...]] = set()
 
     # ---- making
 
@@ -78,6 +85,10 @@ class SeriesBook:
         self.names.claim("histogram", key.name)
         return _native.Histogram()
 
+    def keep_spare(self, labels: Mapping[str, object]) -> None:
+        """Leave the series of exactly these labels out of what is read, until they hold something."""
+        self._spare.add(make_key("spare", labels).labels)
+
     def last_seen(self, name: str, labels: Mapping[str, object]) -> LastSeen:
         """Return the place that holds the last observation of a histogram, for its exemplar."""
         return self._last_seen.setdefault(make_key(name, labels), LastSeen())
@@ -88,8 +99,10 @@ class SeriesBook:
         """Return what each counter counted in this process while the book was not paused."""
         paused, bases = self._paused_totals, self._counter_bases
         if paused is not None:
-            return {key: paused.get(key, 0) for key, _ in self.counters.items()}
-        return {key: counter.value - bases.get(key, 0) for key, counter in self.counters.items()}
+            totals = {key: paused.get(key, 0) for key, _ in self.counters.items()}
+        else:
+            totals = {key: counter.value - bases.get(key, 0) for key, counter in self.counters.items()}
+        return {key: total for key, total in totals.items() if total or key.labels not in self._spare}
 
     def gauge_values(self) -> dict[SeriesKey, float]:
         """Return the present value of each gauge."""
@@ -99,15 +112,18 @@ class SeriesBook:
         """Return the buckets of each histogram."""
         earlier = self._earlier
         if self._paused_totals is not None:
-            return {key: earlier.get(key, self._none) for key, _ in self.histograms.items()}
-        return {
-            key: histogram.read() + earlier[key] if key in earlier else histogram.read()
-            for key, histogram in self.histograms.items()
-        }
+            found = {key: earlier.get(key, self._none) for key, _ in self.histograms.items()}
+        else:
+            found = {
+                key: histogram.read() + earlier[key] if key in earlier else histogram.read()
+                for key, histogram in self.histograms.items()
+            }
+        return {key: counts for key, counts in found.items() if counts.total or key.labels not in self._spare}
 
     def span_counts(self) -> dict[str, _native.HistogramCounts]:
         """Return the buckets of the durations of each span name."""
-        return {name: histogram.read() for name, histogram in self.durations.items()}
+        found = {name: histogram.read() for name, histogram in self.durations.items()}
+        return {name: counts for name, counts in found.items() if counts.total or name != OTHERS}
 
     def exemplars(self) -> dict[SeriesKey, Exemplar]:
         """Return the last observation of each histogram that has one with a request."""

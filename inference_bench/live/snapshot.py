@@ -168,6 +168,17 @@ class Snapshot:
             total += counts
         return total
 
+    def own_values(self) -> dict[str, float]:
+        """Return the series that exporters add about the profiler itself, by name (``declared_series.OWN``)."""
+        return {
+            "profiler_running": int(self.running),
+            "profiler_records": self.recording.made,
+            "profiler_lost_records": self.recording.lost,
+            "profiler_duty": self.cost.duty,
+            "profiler_sample_every": self.cost.every,
+            "profiler_memory_bytes": self.memory_bytes,
+        }
+
     def as_plain(self) -> PlainSnapshot:
         """Return the snapshot for JSON, with percentiles instead of buckets."""
         return {

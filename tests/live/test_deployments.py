@@ -242,7 +242,7 @@ def test_a_hostile_label_stays_a_label_in_every_way_out(profiler, value):
         assert "up" not in {sample.name for sample in samples}
 
     json.loads(encode(snapshot))
-    assert _metrics_data(snapshot, Resource.create({}), 0, 0).to_json()
+    assert _metrics_data(snapshot, profiler.book.descriptions, Resource.create({}), 0, 0).to_json()
 
 
 def test_watch_draws_a_hostile_label_without_obeying_it(profiler):

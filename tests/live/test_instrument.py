@@ -264,6 +264,8 @@ def test_bad_requests_are_refused_and_change_nothing(profiler, model):
         profiler.instrument(linear)
     with pytest.raises(InvalidValueError, match="matches a module's name"):
         profiler.instrument(model, generate=False, modules="nothing.*")
+    with pytest.raises(InvalidValueError, match="forward=True or modules="):
+        profiler.instrument(model, generate=False)
     with pytest.raises(UsageError, match="not instrumented"):
         profiler.uninstrument(model)
     profiler.instrument(model)
