@@ -20,6 +20,40 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_NEAR = 0.6
+"""Similarity from which a name is taken for a misspelling of another (``SequenceMatcher.ratio``)."""
+
+_OF_OTHERS = {
+    "gpu": "cuda",
+    "nvidia": "cuda",
+    "fp32": "float32",
+    "float": "float32",
+    "fp16": "float16",
+    "half": "float16",
+    "bf16": "bfloat16",
+    "int8": "int8_dynamic",
+    "8bit": "int8_dynamic",
+    "flash_attention": "flash_attention_2",
+    "fa2": "flash_attention_2",
+    "table": "console",
+    "text": "console",
+    "terminal": "console",
+    "md": "markdown",
+}
+"""What other tools call a device, number format, attention or format → its name here."""
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """Return the known name that a misspelt one most likely means; empty if none is near.
+
+    >>> nearest("modle", ["model", "dtype"]), nearest("csv", ["spec", "seed"])
+    ('model', '')
+    """
+    names = sorted(known)
+    # The beginning of a long name is a better guess than any edit distance to it.
+    close = [name for name in names if len(given) > 2 and name.startswith(given)]
+    return (close or get_close_matches(given, names, n=1, cutoff=_NEAR) or [""])[0]
+
 
 class InferenceBenchError(Exception):
     """Base of all errors that this package raises."""
@@ -38,10 +72,9 @@ class UnknownNameError(UsageError):
 
     def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        # The beginning of a long name is a better guess than any edit distance to it.
-        close = [name for name in names if len(given) > 2 and name.startswith(given)]
-        close = close or get_close_matches(given, names, n=1, cutoff=0.5)
-        guess = f"did you mean {close[0]!r}? " if close else ""
+        close = _OF_OTHERS.get(given.lower())
+        close = close if close in names else nearest(given, names)
+        guess = f"did you mean {close!r}? " if close else ""
         listed = ", ".join(names) if names else "none"
         super().__init__(f"unknown {kind} {given!r}: {guess}Known: {listed}.")
 

@@ -90,7 +90,7 @@ def _judged(summary: Summary, facts: CaseFacts) -> Summary:
     if not few and is_narrow(summary, facts):
         return replace(summary, converged=True)
     reason = f"{summary.n} of {facts.limits.min_samples} samples" if few else "interval wider than asked for"
-    return replace(summary, converged=False, stop_reason=f"{reason}: the stopping rule watches other metrics")
+    return replace(summary, converged=False, stop_reason=f"{reason}; sampling ends by other metrics")
 
 
 def _judged_over_processes(summary: Summary, facts: CaseFacts) -> Summary:

@@ -47,9 +47,9 @@ def add_question(parser: argparse.ArgumentParser, title: str) -> None:
         "--detect",
         metavar="FRACTION",
         type=values.fraction("detect"),
-        help="a change of this size, such as 2%%, is to be detected in four of five cases, the margin included: say "
-        "first how many pairs that takes by this machine's A/A floor, refuse what --runs or --time do not allow, and "
-        "stop once it is reached",
+        help="detect a change of this size, such as 2%%; in four of five cases, the margin included: say first how "
+        "many pairs that takes by this machine's A/A floor, refuse what --runs or --time do not allow, and stop once "
+        "it is reached",
     )
 
 

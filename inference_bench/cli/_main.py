@@ -12,16 +12,19 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, TypeGuard
 
-from inference_bench.cli._command import INTERRUPTED, Command, Parser, program, summary_of
+from inference_bench.cli._command import INTERRUPTED, command_names, load_command, program, summary_of
+from inference_bench.cli._option_sources import origin_in, read_options
+from inference_bench.cli._parser import Parser
 from inference_bench.cli._streams import give_up_stdout, open_missing, take_streams
 from inference_bench.errors import InferenceBenchError, UsageError
-from inference_bench.plugins import load_class, plugin_names
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Sequence
 
-_COMMANDS = "inference_bench.cli"
+    from inference_bench.cli._command import Command
+
 _BROKEN_PIPE = 141
 """Exit code: 128 + the number of SIGPIPE, as a shell reports it."""
 
@@ -32,6 +35,7 @@ _REFUSALS = {
 }
 """Errors that a path, a disk or a limit causes."""
 
+_HELP_WORDS = ("help", "-h", "--help")
 _HELP = """\
 usage: {program} COMMAND [options]
 
@@ -41,8 +45,8 @@ commands:
 {commands}
 
 options:
-  -h, --help     show this help; `{program} COMMAND --help` explains a command
-  --version      show the version
+  -h, --help     show this help; `{program} help COMMAND` explains a command
+  -V, --version  show the version
 
 examples:
   {program} run                    speed and memory of the default model
@@ -89,25 +93,40 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(_HELP.format(program=program(), commands="\n".join(_command_lines())), end="")
-        return 0
-    if words[0] == "--version":
+    if not words or words[0] in _HELP_WORDS:
+        return _help(words[1:])
+    if words[0] in ("-V", "--version"):
         return _print_version()
     if words[0].startswith("-"):
         raise UsageError(f"option {words[0]!r} without a command: expected a command first, such as `run {words[0]}`.")
-    command = _load(words[0])
-    return command.run(command.read(Parser(command), words[1:]))
+    command = load_command(words[0])
+    return _carry_out(command, read_options(Parser(command), words[1:]))
 
 
-def _load(name: str) -> Command:
-    return load_class("command", _COMMANDS, name, Command)()  # type: ignore[type-abstract]
+def _carry_out(command: Command, args: argparse.Namespace) -> int:
+    """Run a command; an error about a value names the file or variable that it comes from."""
+    try:
+        return command.run(args)
+    except UsageError as error:
+        origin = origin_in(str(error), args.settings)
+        if not origin:
+            raise
+        raise UsageError(f"{error} {origin}") from error
+
+
+def _help(words: list[str]) -> int:
+    """Print the help of the command that is named, or the list of commands."""
+    names = [word for word in words if not word.startswith("-")]
+    if names:
+        return _dispatch([names[0], "--help-all" if "--help-all" in words else "--help"])
+    print(_HELP.format(program=program(), commands="\n".join(_command_lines())), end="")
+    return 0
 
 
 def _command_lines() -> Iterator[str]:
-    for name in plugin_names(_COMMANDS):
+    for name in command_names():
         try:
-            yield f"  {name:<14} {summary_of(_load(name))}"
+            yield f"  {name:<14} {summary_of(load_command(name))}"
         except Exception as error:  # a broken command must not hide the others
             yield f"  {name:<14} broken: {error!r}"
 

@@ -68,22 +68,17 @@ def check_output(folder: Path) -> None:
 
 _WITH_RESUME = {
     *("resume", "retry_failed", "force", "models_dir", "benchmarks_dir"),
-    *("quiet", "log_json", "format", "verbose"),
+    *("output", "quiet", "log_json", "format", "verbose"),
 }
 
 
-def check_resumed(args: argparse.Namespace, defaults: argparse.Namespace) -> None:
-    """Refuse options with ``--resume`` that would change the settings of the run.
-
-    Args:
-        args: the options.
-        defaults: their values if none is given.
+def check_resumed(args: argparse.Namespace) -> None:
+    """Refuse options with ``--resume`` on the command line that would change the settings of the run.
 
     Raises:
         InvalidValueError: there is one.
     """
-    changed = [name for name, value in vars(args).items() if value != getattr(defaults, name, None)]
-    given = ["--" + name.replace("_", "-") for name in changed if name not in _WITH_RESUME]
+    given = sorted("--" + name.replace("_", "-") for name in args.told if name not in _WITH_RESUME)
     if given:
         expected = "only " + ", ".join("--" + name.replace("_", "-") for name in sorted(_WITH_RESUME))
         raise InvalidValueError(

@@ -24,9 +24,7 @@ from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from inference_bench.cli._command import Parser
 
 DEFAULT_MODEL = "smollm2_135m_instruct"
 _LIMITS = Limits()
@@ -54,10 +52,10 @@ def add_paired_run_options(parser: argparse.ArgumentParser, runs: str, default: 
 
 def _add_run_options(parser: argparse.ArgumentParser, runs: str, formats: str, *, inline: bool) -> None:
     _add_subject(parser)
+    _add_effort(parser, runs)
     _add_setup(parser, inline=inline)
     _add_weights(parser)
     _add_parameters(parser)
-    _add_effort(parser, runs)
     _add_output(parser, formats)
     _add_marks(parser)
 
@@ -69,18 +67,6 @@ def marks_of(args: argparse.Namespace) -> Provenance:
         InvalidValueError: a label or tag that is not allowed.
     """
     return marked(args.label or "", args.note, args.tag)
-
-
-def read_run_options(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
-    """Read the words, over those of a spec file if one is named.
-
-    Raises:
-        UsageError: an unknown option, or a value that is refused.
-    """
-    from inference_bench.cli._spec_file import parse_with_file
-
-    args = parser.parse(words)
-    return args if args.spec is None else parse_with_file(parser, words, args.spec)
 
 
 def add_loading_ahead(parser: argparse.ArgumentParser) -> None:
@@ -194,14 +180,14 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--weights",
         metavar="SOURCE",
-        help="auto (cache, hub, then package), cache, hub, package, random, any (auto, then random), the path of a "
-        "folder or a .gguf file, or owner/name@revision of the hub (default: auto; with --all: any)",
+        help="auto, random, a folder, a .gguf file, owner/name …; auto: cache, hub, then package, each of which is a "
+        "source, too; any: auto, then random; owner/name@revision of the hub (default: auto; with --all: any)",
     )
     group.add_argument(
         "--scale",
         metavar="SIZE",
         default="full",
-        help="full, or reduced: a small model of the same architecture; needs --weights random",
+        help="full or reduced; reduced: a small model of the same architecture, which needs --weights random",
     )
     group.add_argument(
         "--seed", metavar="N", type=values.whole_number("seed", 0), default=0, help="seed of all random generators"
@@ -292,7 +278,7 @@ def _add_output(parser: argparse.ArgumentParser, formats: str) -> None:
         default=default_output(),
         help="parent folder; each run writes a new folder in it; INFERENCE_BENCH_OUTPUT sets the default",
     )
-    group.add_argument("--format", metavar="NAME", default="console", help=f"of the report: {formats}")
+    group.add_argument("--format", metavar="NAME", default="console", help=f"{formats}; format of the report")
     group.add_argument("--quiet", action="store_true", help="print warnings only, no progress")
     group.add_argument("--log-json", action="store_true", help="print progress as one JSON object per line")
 
@@ -305,7 +291,7 @@ def _add_marks(parser: argparse.ArgumentParser) -> None:
         "--label",
         metavar="NAME",
         type=values.label,
-        help="name of the run: `report NAME` and `compare NAME …` find it by that; use each name once",
+        help="name of the run; `report NAME` and `compare NAME …` find it by that; use each name once",
     )
     group.add_argument("--note", metavar="TEXT", default="", help="why it was measured; the report shows it")
     group.add_argument(

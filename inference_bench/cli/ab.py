@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.cli._command import Command, Parser
+from inference_bench.cli._command import Command
 from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, add_time, compare_variants
-from inference_bench.cli._run_options import add_paired_run_options, never_load_ahead, read_run_options
+from inference_bench.cli._run_options import add_paired_run_options, never_load_ahead
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
 
 class AbCommand(Command):
@@ -26,20 +25,23 @@ class AbCommand(Command):
     than the baseline beyond the margin, or fails where the baseline did not.
     """
 
+    usage = ("[options] A B [C ...]",)
     examples = (
-        ("dtype=float32 dtype=bfloat16 --benchmark inference_speed", "compare two number formats"),
+        ("dtype=float32 dtype=bfloat16", "compare two number formats"),
         ("dtype=float32 dtype=bfloat16 dtype=int8_dynamic", "each of two against the first"),
-        ("dtype=float32 dtype=bfloat16 --detect 2% --dry-run", "how many pairs would show a change of 2 %"),
-        ("threads=1 threads=2 --metric ttft,itl --margin 0.03", "compare thread counts by two metrics"),
+        ("dtype=float32 dtype=bfloat16 --detect 2% --dry-run", "how many pairs 2 % takes"),
+        ("threads=1 threads=2 --metric ttft,itl", "by two metrics only"),
         ("env:OMP_WAIT_POLICY=active env:OMP_WAIT_POLICY=passive", "compare values of an environment variable"),
         ("revision=main revision=HEAD --models-dir my_models --model mine", "compare two revisions of a model's code"),
     )
+
+    common = ("--metric", "--margin", "--detect", "--runs", "--time", "--model", "--benchmark", "--format", "--dry-run")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the variants, what is to be settled, and the options of ``run``."""
         parser.add_argument(
             "variants",
-            metavar="A B [C …]",
+            metavar="A",
             nargs="+",
             help="what each variant changes, such as dtype=float32 dtype=bfloat16; the first is the baseline",
         )
@@ -48,10 +50,6 @@ class AbCommand(Command):
         add_time(parser, AB_TIME_S)
         add_paired_run_options(parser, "pairs at most", MOST_PAIRS)
         never_load_ahead(parser)
-
-    def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
-        """Read the words, over those of a spec file if one is named."""
-        return read_run_options(parser, words)
 
     def run(self, args: argparse.Namespace) -> int:
         """Measure and compare."""

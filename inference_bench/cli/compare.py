@@ -38,6 +38,7 @@ class CompareCommand(Command):
     anything is SLOWER or fails, with 3 if anything is SUSPECT. Two or one .jsonl of `pytest --ib-save` do as well.
     """
 
+    usage = ("[options] BASELINE RUN [RUN ...]", "[options] [RUN ...] --by AXIS")
     examples = (
         ("latest~1 latest", "the newest run with the one before; `run --runs 6` gives enough processes for a verdict"),
         ("tag:pull=122 tag:pull=123", "all runs with one tag against all with another"),

@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _interleaved
-from inference_bench.cli._command import INTERRUPTED, Command, Parser
+from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._messages import warn
-from inference_bench.cli._run_options import add_paired_run_options, never_load_ahead, read_run_options
+from inference_bench.cli._run_options import add_paired_run_options, never_load_ahead
 from inference_bench.errors import InferenceBenchError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
     from inference_bench.results.noise_store import Noise
 
@@ -28,19 +27,17 @@ class NoiseCommand(Command):
     """
 
     examples = (
-        ("", "speed and memory of the default model: ten pairs"),
-        ("--benchmark inference_speed --input-lengths 128 --runs 20", "one case, more pairs"),
+        ("", "ten pairs of the default model"),
+        ("--benchmark inference_speed --runs 20", "more pairs"),
     )
+
+    common = ("--runs", "--time", "--model", "--benchmark", "--format")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the time, and the options of ``run``."""
         _interleaved.add_time(parser, 3600.0)
         add_paired_run_options(parser, "pairs", 10)
         never_load_ahead(parser)
-
-    def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
-        """Read the words, over those of a spec file if one is named."""
-        return read_run_options(parser, words)
 
     def run(self, args: argparse.Namespace) -> int:
         """Measure, keep the result, and print the floors."""

@@ -8,13 +8,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
-from inference_bench.cli._command import INTERRUPTED, Command, Parser
+from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._comparison import known_noise, write_comparison
-from inference_bench.cli._run_options import RUNS, add_loading_ahead, add_paired_run_options, marks_of, read_run_options
+from inference_bench.cli._run_options import RUNS, add_loading_ahead, add_paired_run_options, marks_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from inference_bench.orchestration.overlap_study import OverlapCheck
 
@@ -28,9 +28,11 @@ class OverlapCommand(Command):
     """
 
     examples = (
-        ("--all --weights random --scale reduced --budget 1", "a sweep that is mostly loading"),
+        ("--all --weights random --budget 1", "a sweep that is mostly loading"),
         ("--all --overlap partition --threads 1", "the loader on CPUs of its own"),
     )
+
+    common = ("--pairs", "--runs", "--overlap", "--lookahead", "--model", "--all", "--format")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the number of pairs, and the options of ``run``."""
@@ -44,10 +46,6 @@ class OverlapCommand(Command):
         add_paired_run_options(parser, f"fresh processes per case in each sweep (default: {RUNS})")
         add_loading_ahead(parser)
         parser.set_defaults(runs=1, time=None)
-
-    def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
-        """Read the words, over those of a spec file if one is named."""
-        return read_run_options(parser, words)
 
     def run(self, args: argparse.Namespace) -> int:
         """Carry out the sweeps and print what they show."""

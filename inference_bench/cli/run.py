@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
-from inference_bench.cli._command import INTERRUPTED, Command, Parser
+from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._effort import STANDARD
 from inference_bench.cli._gate import add_gate_options, open_gate
 from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, compare_variants
-from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of, read_run_options
+from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of
 from inference_bench.errors import InvalidValueError
 from inference_bench.text import one_line
 
@@ -41,13 +41,13 @@ class RunCommand(Command):
 
     examples = (
         ("", "speed and memory of the default model"),
-        ("--suite performance", "with batches and loading times"),
         ("--dry-run", "show the cases, measure nothing"),
+        ("--weights random --scale reduced --quick", "try it out, no download"),
         ("--dtype float32,bfloat16", "compare two number formats"),
+        ("--suite performance", "with batches and loading times"),
         ("--benchmark inference_speed --input-lengths 64,1024", "other prompt lengths"),
         ("--quick", "a look: one process, 2 s per case"),
         ("--thorough", "until each median is known to ±1 %, or for half an hour"),
-        ("--weights random --scale reduced", "try it out without a download"),
         ("--spec examples/specs/dtype.toml", "read the request from a file"),
         ("--format json > results.json", "for another program"),
         ("--label nightly --tag pull=123", "name the run: `report nightly`, `compare tag:pull=122 nightly`"),
@@ -57,11 +57,16 @@ class RunCommand(Command):
         ("--resume latest", "continue an interrupted run"),
     )
 
+    common = (
+        *("--model", "--benchmark", "--dtype", "--device", "--weights"),
+        *("--quick", "--thorough", "--label", "--format", "--dry-run"),
+    )
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare what to measure, how to load it, how long to measure, and where results go."""
         add_run_options(parser)
-        add_loading_ahead(parser)
         _add_plan_options(parser)
+        add_gate_options(parser)
         parser.add_argument_group("variants").add_argument(
             _AB,
             nargs="+",
@@ -70,30 +75,24 @@ class RunCommand(Command):
             f"is settled; --runs is the maximum number of pairs (default: {MOST_PAIRS}); see `ab --help`",
         )
         add_question(parser, "what to settle, with --ab or --gate")
-        add_gate_options(parser)
-
-    def read(self, parser: Parser, words: Sequence[str]) -> argparse.Namespace:
-        """Read the words, over those of a spec file if one is named."""
-        if _AB in words:
-            parser.set_defaults(runs=MOST_PAIRS)
-        return read_run_options(parser, words)
+        add_loading_ahead(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and report."""
         from inference_bench.cli._request import check_output, check_resumed, spec_of
         from inference_bench.reports._report import open_report
 
-        defaults = Parser(self).defaults()
         if args.ab is not None:
-            _refuse(args, defaults, _NOT_WITH_AB, "with")
+            _refuse(args, _NOT_WITH_AB, "with")
+            args.runs = args.runs or MOST_PAIRS
             return compare_variants(args.ab, args)
-        _refuse(args, defaults, _ONLY_WITH_AB, "without")
+        _refuse(args, _ONLY_WITH_AB, "without")
         gate = open_gate(args)
         if gate is None:
-            _refuse(args, defaults, _ONLY_WITH_AB_OR_GATE, "without --gate or")
+            _refuse(args, _ONLY_WITH_AB_OR_GATE, "without --gate or")
         report = open_report(args.format)
         if args.resume is not None:
-            check_resumed(args, defaults)
+            check_resumed(args)
             outcome = _resume(args)
         else:
             spec = spec_of(args)
@@ -135,14 +134,14 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _refuse(args: argparse.Namespace, defaults: argparse.Namespace, names: Sequence[str], how: str) -> None:
-    """Refuse options that have no meaning with, or without, ``--ab``.
+def _refuse(args: argparse.Namespace, names: Sequence[str], how: str) -> None:
+    """Refuse options on the command line that have no meaning with, or without, ``--ab``.
 
     Raises:
         InvalidValueError: one was given.
     """
     for name in names:
-        if getattr(args, name) != getattr(defaults, name):
+        if name in args.told:
             option = f"--{name.replace('_', '-')}"
             raise InvalidValueError(option, getattr(args, name), f"no {option} {how} {_AB}")
 
@@ -168,12 +167,11 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
 def _resume(args: argparse.Namespace) -> RunOutcome:
     from inference_bench.cli._progress import make_progress
     from inference_bench.orchestration.run import resume_run
-    from inference_bench.results.run_folder import default_output
     from inference_bench.results.selectors import select_run
 
     return asyncio.run(
         resume_run(
-            select_run(args.resume, default_output()),
+            select_run(args.resume, args.output),
             models_dirs=args.models_dir,
             benchmarks_dirs=args.benchmarks_dir,
             retry_failed=args.retry_failed,

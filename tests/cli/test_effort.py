@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from inference_bench.cli._command import Parser
 from inference_bench.cli._effort import EFFORTS
+from inference_bench.cli._option_sources import read_options
+from inference_bench.cli._parser import Parser
 from inference_bench.cli._request import spec_of
 from inference_bench.cli.ab import AbCommand
 from inference_bench.cli.run import RunCommand
@@ -16,7 +17,7 @@ from inference_bench.units import NS_PER_S
 def asked(*words: str) -> Spec:
     command = RunCommand()
     command.name = "run"  # type: ignore[misc]
-    return spec_of(command.read(Parser(command), words))
+    return spec_of(read_options(Parser(command), words))
 
 
 def effort(spec: Spec) -> tuple[int | None, int, float, int, int, int]:
@@ -81,7 +82,7 @@ def test_the_file_of_a_request_may_name_the_preset(tmp_path):
 def test_pairs_end_by_their_own_rule():
     command = AbCommand()
     command.name = "ab"  # type: ignore[misc]
-    args = command.read(Parser(command), ["dtype=float32", "dtype=bfloat16"])
+    args = read_options(Parser(command), ["dtype=float32", "dtype=bfloat16"])
 
     spec = spec_of(args)
     assert (spec.least_runs, spec.runs, spec.limits.budget_ns) == (60, 60, 4 * NS_PER_S)

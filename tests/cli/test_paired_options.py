@@ -6,7 +6,9 @@ import re
 
 import pytest
 
-from inference_bench.cli._command import Command, Parser
+from inference_bench.cli._command import Command
+from inference_bench.cli._option_sources import read_options
+from inference_bench.cli._parser import Parser
 from inference_bench.cli._request import spec_of
 from inference_bench.cli.ab import AbCommand
 from inference_bench.cli.noise import NoiseCommand
@@ -23,7 +25,7 @@ OF_RUN_ALONE = ("--isolation", "--resume", "--retry-failed", "--force", "--ab")
 
 @pytest.mark.parametrize(("command", "words"), COMMANDS, ids=lambda of: getattr(of, "__name__", ""))
 def test_the_formats_of_the_help_are_those_that_are_accepted(command, words):
-    named = re.search(r"of the report: ([\w, ]+)", re.sub(r"\s+", " ", Parser(command()).format_help()))[1]
+    named = re.search(r"--format NAME ([\w, ]+)", re.sub(r"\s+", " ", Parser(command()).format_help()))[1]
     formats = re.findall(r"\w+", named.partition("(")[0].replace(" or ", " "))
 
     assert formats == ["console", "markdown", "github", "html", "json"]
@@ -43,7 +45,7 @@ def test_options_that_mean_nothing_here_are_not_listed(command, words):
 @pytest.mark.parametrize(("command", "words"), COMMANDS, ids=lambda of: getattr(of, "__name__", ""))
 @pytest.mark.parametrize("given", [(), ("--quick",), ("--thorough",), ("--runs", "7"), ("--precision", "0.01")])
 def test_their_efforts_make_a_request(command, words, given):
-    args = command().read(Parser(command()), [*words, "--model", "null", *given])
+    args = read_options(Parser(command()), [*words, "--model", "null", *given])
 
     spec = spec_of(args)
     assert spec.isolation == "process"
