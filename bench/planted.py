@@ -31,7 +31,7 @@ WORDS = {0: "OK", WORSE: "SLOWER", SUSPECT: "SUSPECT"}
 FILE = '''\
 """Commit {number}."""
 
-from inference_bench.benchmark.function import benchmark
+from inference_bench import benchmark
 
 COUNT = {count}
 

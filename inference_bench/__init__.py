@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from inference_bench._native import TickRecorder
     from inference_bench.benchmark.benchmark import Benchmark
+    from inference_bench.benchmark.function import benchmark
     from inference_bench.benchmark.measurement import Measurement
     from inference_bench.errors import InferenceBenchError, InvalidValueError, NotApplicableError
     from inference_bench.model.engines.transformers.causal_lm import CausalLM, CausalLMGenerator
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from inference_bench.results.tables import RunTables, load_runs
     from inference_bench.runner import BenchmarkRunner, run_standardized_benchmarks, run_standardized_benchmarks_async
     from inference_bench.spec import Axis, Limits, Setup, Spec
+    from inference_bench.timing.timer import time
+    from inference_bench.timing.timing import Timing
 
 # In the repository's root the source folder hides the installed package, which alone holds the native module.
 __path__ = extend_path(__path__, __name__)
@@ -73,11 +76,13 @@ _HOMES = {
     "TextScorer": "model.interfaces",
     "TextServer": "model.interfaces",
     "TickRecorder": "_native",
+    "Timing": "timing.timing",
     "load_run": "results.run",
     "load_runs": "results.tables",
     "run_benchmarks": "orchestration.run",
     "run_standardized_benchmarks": "runner",
     "run_standardized_benchmarks_async": "runner",
+    "time": "timing.timer",
 }
 
 __all__ = [
@@ -114,15 +119,20 @@ __all__ = [
     "TextScorer",
     "TextServer",
     "TickRecorder",
+    "Timing",
+    "benchmark",
     "load_run",
     "load_runs",
     "run_benchmarks",
     "run_standardized_benchmarks",
     "run_standardized_benchmarks_async",
+    "time",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "benchmark":  # the package of this name, which is callable
+        return import_module(f"{__name__}.benchmark")
     if name == "__version__":
         from importlib.metadata import version
 

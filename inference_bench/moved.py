@@ -28,7 +28,7 @@ MOVED = {
     "differences": "analysis.environment_differences",
     "environment": "machine.environment",
     "floor": "orchestration.harness_floor",
-    "function_timing": "benchmark.function_timing",
+    "function_timing": "timing.timer",
     "gguf_conversion": "model.weights.gguf_conversion",
     "headroom": "machine.available_memory",
     "history": "results.history",

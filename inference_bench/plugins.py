@@ -21,6 +21,9 @@ from inference_bench.moved import advice
 
 T = TypeVar("T")
 
+_STANDS_FOR = "__inference_bench_class__"
+"""Attribute of an object, such as a decorated function, with the plugin's class that it stands for."""
+
 
 def names_in(package: str) -> list[str]:
     """Return the names of a package's public modules, sorted."""
@@ -54,20 +57,38 @@ def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
         found = importlib.import_module(f"{package}.{name}") if name in names else outside[name].load()
     except Exception as error:
         raise broken(kind, name, "cannot be imported", error) from error
-    return found if isinstance(found, type) and issubclass(found, base) else class_in(found, base, kind, name)
+    of = class_of(found)
+    return of if of is not None and issubclass(of, base) else class_in(found, base, kind, name)
+
+
+def stand_for(thing: object, of: type) -> None:
+    """Let an object, such as a function, stand for a plugin's class wherever a module or an entry point has it.
+
+    Raises:
+        PluginError: the object accepts no attribute, as a builtin function.
+    """
+    try:
+        setattr(thing, _STANDS_FOR, of)
+    except (AttributeError, TypeError):
+        raise PluginError(f"{thing!r} accepts no attribute: expected a function of yours. Wrap it in a def.") from None
+
+
+def class_of(thing: object) -> type | None:
+    """Return the class that an object is, or stands for; None for any other object."""
+    if isinstance(thing, type):
+        return thing
+    found = getattr(thing, "__dict__", {}).get(_STANDS_FOR)
+    return found if isinstance(found, type) else None
 
 
 def class_in(module: ModuleType, base: type[T], kind: str, name: str) -> type[T]:
-    """Return the one subclass of ``base`` that the module defines, and give it the plugin's name.
+    """Return the one subclass of ``base`` that the module defines or stands for, and give it the plugin's name.
 
     Raises:
         PluginError: it defines none, or several.
     """
-    found = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
-    ]
+    classes = dict.fromkeys(filter(None, map(class_of, vars(module).values())))
+    found = [each for each in classes if issubclass(each, base) and each.__module__ == module.__name__]
     if len(found) != 1:
         names = ", ".join(c.__name__ for c in found) or "none"
         raise PluginError(

@@ -31,7 +31,7 @@ ORDER = (
     "reports",
     "dossier",
     "orchestration",
-    "live",
+    "live timing",
     "runner scaffold pytest_plugin testing",
     "__init__",
     "cli",

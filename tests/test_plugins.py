@@ -113,9 +113,7 @@ def test_a_broken_benchmark_names_file_and_line(tmp_path):
 
 
 def test_a_function_is_a_benchmark(tmp_path):
-    text = (
-        "from inference_bench.benchmark.function import benchmark\n\n@benchmark\ndef split(model):\n    'a b'.split()\n"
-    )
+    text = "from inference_bench import benchmark\n\n@benchmark\ndef split(model):\n    'a b'.split()\n"
     (tmp_path / "benchmark_split.py").write_text(text)
     found = load_benchmark(find_benchmarks(extra=[tmp_path])["split"])
 

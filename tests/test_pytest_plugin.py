@@ -24,11 +24,11 @@ TESTS = """
 
     def test_timed(inference_bench):
         assert inference_bench(sum, [1, 2, 3]) == 6
-        assert inference_bench.summary.n >= 30
+        assert inference_bench.result.n >= 30
 
     def test_slow(inference_bench):
         inference_bench(time.sleep, 0.001)
-        assert inference_bench.summary.headline.value > 1_000_000
+        assert inference_bench.result.median_ns > 1_000_000
 
     def test_plain():
         pass
@@ -348,12 +348,12 @@ def test_runs_in_more_processes_are_not_compared_with_runs_in_one(suite):
     [
         (["--ib-only", "--ib-skip"], "choose one of the two"),
         (["--ib-fail", "0.1"], "--ib-fail needs --ib-compare"),
-        (["--ib-precision", "2"], "between 0 and 1"),
-        (["--ib-precision", "nan"], "between 0 and 1"),
+        (["--ib-precision", "2"], "--ib-precision: got '2', expected between 0 and 0.5"),
+        (["--ib-precision", "nan"], "between 0 and 0.5"),
         (["--ib-budget", "nan"], "more than 0 seconds"),
         (["--ib-budget", "inf"], "more than 0 seconds"),
-        (["--ib-fail", "nan", "--ib-compare", "x"], "--ib-fail: 0 or more"),
-        (["--ib-fail", "-1", "--ib-compare", "x"], "--ib-fail: 0 or more"),
+        (["--ib-fail", "nan", "--ib-compare", "x"], "expected 0 or more"),
+        (["--ib-fail", "-1", "--ib-compare", "x"], "expected 0 or more"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_a_line(suite, words, message):
@@ -362,6 +362,115 @@ def test_what_cannot_be_meant_is_refused_in_a_line(suite, words, message):
     assert ended.returncode == pytest.ExitCode.USAGE_ERROR
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_disabled_functions_are_called_once_and_not_timed(suite):
+    tests = """
+        import asyncio
+
+        calls = []
+
+        async def work(number): calls.append(number); return number
+
+        def test_one(inference_bench):
+            assert inference_bench.with_options(setup=lambda: 7)(work) == 7
+            assert calls == [7]
+            assert not inference_bench.enabled and inference_bench.results == []
+
+        def test_result(inference_bench):
+            inference_bench(sum, [1])
+            assert inference_bench.result.median_ns < 1
+
+        def test_lazy(inference_bench):
+            inference_bench(lambda: work(1))
+    """
+    ended = suite("--ib-disable", "--ib-save", "mine.jsonl", "-rs", "-W", "error", tests=tests)
+
+    assert "1 failed, 1 passed, 1 skipped" in ended.stdout
+    assert "SKIPPED [1] " in ended.stdout and "--ib-disable: nothing was timed" in ended.stdout
+    assert "nothing is timed (--ib-disable)" in ended.stdout
+    assert not (suite.folder / "mine.jsonl").exists()
+
+
+def test_the_result_is_there_after_a_use(suite):
+    tests = """
+        import pytest
+        from inference_bench import UsageError
+
+        def test_it(inference_bench):
+            with pytest.raises(UsageError, match="nothing was timed yet"):
+                inference_bench.result
+            inference_bench(sum, [1])
+            low, high = inference_bench.result.interval
+            assert 0 < low <= inference_bench.result.median_ns <= high
+            assert inference_bench.result.converged and inference_bench.results == [inference_bench.result]
+    """.replace("from inference_bench import UsageError", "from inference_bench.errors import UsageError")
+    ended = suite("--ib-budget", "5", "--ib-precision", "0.4", "-W", "error", tests=tests)
+
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_setup_makes_the_arguments_of_each_call_untimed(suite):
+    tests = """
+        import time
+
+        def make():
+            time.sleep(0.003)
+            return [2, 1]
+
+        def test_sort(inference_bench):
+            assert inference_bench.with_options(setup=make, min_calls=5)(list.sort) is None
+            assert inference_bench.result.median_ns < 1_000_000
+    """
+    assert "1 passed" in suite(tests=tests).stdout
+
+
+GROUPED = """
+    import time
+
+    def test_slow(inference_bench):
+        inference_bench.extra_info["rows"] = 3
+        inference_bench.extra_info["odd"] = {(1, 2), float("nan")}
+        inference_bench.with_options(group="sorting")(time.sleep, 0.004)
+
+    def test_alone(inference_bench):
+        inference_bench(sum, [1])
+
+    def test_fast(inference_bench):
+        inference_bench.with_options(group="sorting")(time.sleep, 0.001)
+"""
+
+
+def grouped_as_expected(suite, ended):
+    assert ended.returncode == 0, ended.stdout
+    table = ended.stdout.partition("time of a call")[2]
+    assert re.search(r"^group sorting\ntest .*× fastest\n", table, re.M)
+    assert 3 < float(lines_of(ended, "test_slow").split()[-1]) < 5
+    assert lines_of(ended, "test_fast").endswith(" 1.00")
+    assert lines_of(ended, "test_alone").endswith("yes")
+    (run,) = runs_in(suite, "mine.jsonl")
+    assert list(run["run"]["extra_info"]) == ["test_it.py::test_slow"]
+    assert run["run"]["extra_info"]["test_it.py::test_slow"]["rows"] == 3
+
+
+def test_groups_have_a_table_each_and_facts_are_saved(suite):
+    grouped_as_expected(suite, suite("--ib-save", "mine.jsonl", tests=GROUPED))
+
+
+@needs_xdist
+def test_groups_and_facts_come_from_the_workers_of_xdist(suite):
+    grouped_as_expected(suite, suite("-n", "2", "--ib-save", "mine.jsonl", tests=GROUPED, plugins=("xdist.plugin",)))
+
+
+def test_options_may_stand_in_the_ini_file(suite):
+    ini = "[pytest]\ninference_bench_save = mine.jsonl\ninference_bench_skip = yes\ninference_bench_precision = 3\n"
+    (suite.folder / "pytest.ini").write_text(ini)
+    ended = suite("--ib-precision", "0.1")
+    assert "1 passed, 2 skipped" in ended.stdout
+
+    refused = suite()
+    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "inference_bench_precision: got '3', expected between 0 and 0.5" in refused.stderr
 
 
 def test_nothing_of_weight_is_imported_where_nobody_times():

@@ -24,8 +24,16 @@ def is_coroutine_function(function: Callable[..., object]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
+Prepare = Callable[[], "tuple[object, ...] | Awaitable[tuple[object, ...]]"]
+"""Called before each call, untimed: returns the positional arguments; of a coroutine function it may be awaitable."""
+
+
 def time_function(
-    measurement: Measurement, metric: str, function: Callable[..., object], args: tuple[object, ...] = ()
+    measurement: Measurement,
+    metric: str,
+    function: Callable[..., object],
+    args: tuple[object, ...] = (),
+    prepare: Prepare | None = None,
 ) -> object:
     """Time calls until the median is precise, and return the result of the last.
 
@@ -37,38 +45,49 @@ def time_function(
         metric: tag of the duration.
         function: a function or coroutine function; an exception of it ends the timing and is raised.
         args: positional arguments.
+        prepare: called before each call, untimed; returns the positional arguments instead of ``args``.
 
     Raises:
         UsageError: the first call returned what nothing has run, or this thread runs an event loop already.
     """
     if not is_coroutine_function(function):
-        return measurement.time_calls(metric, function, args)
-    _refuse_running_loop()
-    return asyncio.run(_time_awaits(measurement, metric, cast("Callable[..., Awaitable[object]]", function), args))
+        plain = cast("Callable[[], tuple[object, ...]] | None", prepare)
+        return measurement.time_calls(metric, function, args, plain)
+    if is_loop_running():
+        raise UsageError(
+            "a coroutine function is timed on an event loop of its own, and this thread runs one already: "
+            "time it from a plain function (def), not from a coroutine (async def)."
+        )
+    return asyncio.run(time_awaits(measurement, metric, function, args, prepare))
 
 
-def _refuse_running_loop() -> None:
+def is_loop_running() -> bool:
+    """Return whether this thread runs an event loop, as a notebook does."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return
-    raise UsageError(
-        "a coroutine function is timed on an event loop of its own, and this thread runs one already: "
-        "time it from a plain function (def), not from a coroutine (async def)."
-    )
+        return False
+    return True
 
 
-async def _time_awaits(
-    measurement: Measurement, metric: str, function: Callable[..., Awaitable[object]], args: tuple[object, ...]
+async def time_awaits(
+    measurement: Measurement,
+    metric: str,
+    function: Callable[..., object],
+    args: tuple[object, ...] = (),
+    prepare: Prepare | None = None,
 ) -> object:
+    """Time awaited calls on the running event loop; arguments and errors are those of ``time_function``."""
+    awaited = cast("Callable[..., Awaitable[object]]", function)
     recorder = TickRecorder(2)
     tick = recorder.tick
     returned: object = None
     for iteration in measurement.iterations((metric,)):
+        given = args if prepare is None else await _arguments(prepare)
         recorder.clear()
         finish_on_gpu()  # what an earlier call has left there
         tick()
-        returned = await function(*args)
+        returned = await awaited(*given)
         waited = finish_on_gpu()
         tick()
         if waited:
@@ -77,3 +96,8 @@ async def _time_awaits(
         iteration.record(metric, end_ns - start_ns, start_ns=start_ns)
         refuse_lazy_result(function, returned)
     return returned
+
+
+async def _arguments(prepare: Prepare) -> tuple[object, ...]:
+    found = prepare()
+    return await found if isinstance(found, Awaitable) else found

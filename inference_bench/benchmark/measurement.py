@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _PROGRESS_INTERVAL_NS = 200 * NS_PER_MS
-"""Shortest interval between two progress messages, which are sent between iterations only."""
+"""Shortest interval between two progress messages, sent between iterations only."""
 
 
 def _ignore(*, opens: bool) -> None:
@@ -160,17 +160,23 @@ class Measurement:
                     return
                 index += 1
 
-    def time_calls(self, metric: str, call: Callable[..., R], args: tuple[object, ...] = ()) -> R:
+    def time_calls(
+        self,
+        metric: str,
+        call: Callable[..., R],
+        args: tuple[object, ...] = (),
+        prepare: Callable[[], tuple[object, ...]] | None = None,
+    ) -> R:
         """Time a callable call by call until the median is precise; the loop around it is native.
 
         Each call ends when the GPU has finished, if torch has used one (``gpu_calls``). Short calls are timed in
-        blocks of about a millisecond. Interference counters and the stopping rule are
-        evaluated once per block, which spreads their cost over many calls.
+        blocks of about a millisecond, with one look at counters and stopping rule per block.
 
         Args:
             metric: tag of the duration.
-            call: the callable; keyword arguments need a ``functools.partial``, whose overhead is included.
+            call: keyword arguments need a ``functools.partial``, whose overhead is included.
             args: positional arguments.
+            prepare: called before each call, untimed; returns the positional arguments instead of ``args``.
 
         Returns:
             The result of the last call.
@@ -178,12 +184,11 @@ class Measurement:
         Raises:
             UsageError: the first call returned what nothing has run, such as a coroutine.
         """
-        get_metric(metric)
         calls, length = 0, 1
         returned: Any = None
-        for iteration in self.iterations((metric,)):
+        for iteration in self.iterations((get_metric(metric).tag,)):
             timed = self._until_finished(call) if iteration.stage is not Stage.COLD else finishing(call)
-            times = loop(timed, length, args=args)
+            times = loop(timed, length, args=prepare() if prepare else args)
             returned = times.returned
             if iteration.stage is Stage.COLD:
                 refuse_lazy_result(call, returned)
@@ -195,9 +200,9 @@ class Measurement:
             calls += length
             if iteration.stage is Stage.MEASURED and self._rule is not None:
                 self._rule.observe_all(metric, times.duration_ns)
-                length = self._next_block(times.duration_ns, self.limits.max_samples - self._rule.most)
-        answer: R = returned
-        return answer
+                if prepare is None:
+                    length = self._next_block(times.duration_ns, self.limits.max_samples - self._rule.most)
+        return returned  # type: ignore[no-any-return]
 
     def _until_finished(self, call: Callable[..., R]) -> Callable[..., R]:
         """Return the call as it is timed: up to the end of its work on a GPU, if torch has used one."""

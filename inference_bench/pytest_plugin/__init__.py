@@ -5,85 +5,57 @@ Pytest loads this module wherever the package is installed, so heavy imports wai
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inference_bench.errors import InferenceBenchError
+from inference_bench.pytest_plugin.options import add_options, read_options
 from inference_bench.pytest_plugin.session import REPORT_FIELD, TimingSession
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Generator
 
-    from inference_bench.benchmark.function_timing import FunctionTiming
     from inference_bench.pytest_plugin.baseline import Baseline
+    from inference_bench.pytest_plugin.options import Options
     from inference_bench.pytest_plugin.timed_function import TimedFunction
+    from inference_bench.pytest_plugin.timing_fixture import TimingFixture
 
 _FIXTURE = "inference_bench"
 
+_OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 _BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 _COMPARISONS: pytest.StashKey[int] = pytest.StashKey()
-_TIMING: pytest.StashKey[FunctionTiming] = pytest.StashKey()
+_TIMING: pytest.StashKey[TimingFixture] = pytest.StashKey()
 _TIMED: pytest.StashKey[list[TimedFunction]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
-    group = parser.getgroup("inference_bench", "timing with the fixture `inference_bench`")
-    group.addoption("--ib-only", action="store_true", help="run only tests that time")
-    group.addoption("--ib-skip", action="store_true", help="skip tests that time")
-    group.addoption("--ib-budget", type=float, default=2.0, metavar="SECONDS", help="longest time per test (2)")
-    group.addoption(
-        "--ib-precision",
-        type=float,
-        default=0.02,
-        metavar="FRACTION",
-        help="width of the median's interval (0.02)",
-    )
-    group.addoption(
-        "--ib-save", type=Path, metavar="FILE", help="append this run's medians to a file, if all tests pass"
-    )
-    group.addoption(
-        "--ib-compare",
-        type=Path,
-        metavar="FILE",
-        help="compare with the runs in a file; a verdict needs 8 of this machine",
-    )
-    group.addoption(
-        "--ib-fail",
-        type=float,
-        metavar="FRACTION",
-        help="with --ib-compare: fail a test that is SLOWER or SUSPECT, by more than this, such as 0.05",
-    )
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse contradictory options, and files that cannot be read or written, before anything is timed."""
-    _check_options(config.option)
+    options = config.stash[_OPTIONS] = read_options(config)
+    if options.disable:
+        return
     try:
-        _prepare(config)
+        _prepare(config, options)
     except InferenceBenchError as error:
         raise pytest.UsageError(str(error)) from None
 
 
-def _check_options(option: argparse.Namespace) -> None:
-    if option.ib_only and option.ib_skip:
-        raise pytest.UsageError("--ib-only and --ib-skip: choose one of the two")
-    if option.ib_fail is not None and option.ib_compare is None:
-        raise pytest.UsageError("--ib-fail needs --ib-compare FILE")
-    if option.ib_fail is not None and not 0 <= option.ib_fail < math.inf:
-        raise pytest.UsageError("--ib-fail: 0 or more, such as 0.05")
-    if not 0 < option.ib_budget < math.inf or not 0 < option.ib_precision < 1:
-        raise pytest.UsageError("--ib-budget: more than 0 seconds; --ib-precision: between 0 and 1")
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say that nothing is timed, if so."""
+    disabled = config.stash[_OPTIONS].disable
+    return "inference_bench: functions are called once, nothing is timed (--ib-disable)" if disabled else None
 
 
-def _prepare(config: pytest.Config) -> None:
+def _prepare(config: pytest.Config, options: Options) -> None:
     """Read the baseline, and take part in the session unless this is a worker of pytest-xdist."""
-    save, compare = (Path(path) if path else None for path in (config.option.ib_save, config.option.ib_compare))
+    save, compare = options.save, options.compare
     is_worker = hasattr(config, "workerinput")
     if save is not None and not is_worker:
         from inference_bench.results.timing_history import check_writable
@@ -94,9 +66,7 @@ def _prepare(config: pytest.Config) -> None:
         from inference_bench.pytest_plugin.run_facts import machine_fingerprint
 
         same = save is not None and save.resolve() == compare.resolve()
-        config.stash[_BASELINE] = read_baseline(
-            compare, machine_fingerprint(), config.option.ib_fail, may_be_missing=same
-        )
+        config.stash[_BASELINE] = read_baseline(compare, machine_fingerprint(), options.fail, may_be_missing=same)
     if not is_worker:
         facts = _facts(config) if save else {}
         session = TimingSession(config.stash.get(_BASELINE, None), save, facts)
@@ -111,30 +81,30 @@ def _facts(config: pytest.Config) -> dict[str, object]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip tests by ``--ib-only`` and ``--ib-skip``."""
-    if not (config.option.ib_only or config.option.ib_skip):
+    options = config.stash[_OPTIONS]
+    if not (options.only or options.skip):
         return
     for item in items:
         times = _FIXTURE in getattr(item, "fixturenames", ())
-        if times and config.option.ib_skip:
+        if times and options.skip:
             item.add_marker(pytest.mark.skip(reason="--ib-skip"))
-        if not times and config.option.ib_only:
+        if not times and options.only:
             item.add_marker(pytest.mark.skip(reason="--ib-only"))
 
 
 @pytest.fixture(name=_FIXTURE)
-def _timing(request: pytest.FixtureRequest) -> FunctionTiming:
+def _timing(request: pytest.FixtureRequest) -> TimingFixture:
     """Time a function: ``inference_bench(function, *args, **kwargs)`` returns the result of its last call.
 
-    A coroutine function is awaited. Each further use in a test is a row of its own.
+    A coroutine function is awaited. Each further use in a test is a row of its own. ``inference_bench.result`` is the
+    last timing; ``inference_bench.with_options(setup=…, group=…)`` gives options to one use.
     """
-    from inference_bench.benchmark.function_timing import FunctionTiming
-    from inference_bench.spec import Limits
-    from inference_bench.units import NS_PER_S
+    from inference_bench.pytest_plugin.timing_fixture import TimingFixture
+    from inference_bench.timing.timer import Timer
 
-    option = request.config.option
-    timing = FunctionTiming(
-        Limits(budget_ns=max(1, round(option.ib_budget * NS_PER_S)), relative_width=option.ib_precision)
-    )
+    options = request.config.stash[_OPTIONS]
+    timer = Timer(budget_s=options.budget_s, precision=options.precision, progress=False)
+    timing = TimingFixture(timer, enabled=not options.disable)
     request.node.stash[_TIMING] = timing
     request.node.stash[_TIMED] = []
     return timing
@@ -169,12 +139,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def _timed_since(item: pytest.Item, timing: FunctionTiming, done: int) -> list[TimedFunction]:
+def _timed_since(item: pytest.Item, timing: TimingFixture, done: int) -> list[TimedFunction]:
     """Return the timed functions of a test after the first ``done``."""
     from inference_bench.pytest_plugin.timed_function import timed_function
 
     workers = int(getattr(item.config, "workerinput", {}).get("workercount", 1))
     return [
-        timed_function(item.nodeid if number == 1 else f"{item.nodeid} #{number}", summary, workers)
-        for number, summary in enumerate(timing.summaries[done:], done + 1)
+        timed_function(
+            item.nodeid if number == 1 else f"{item.nodeid} #{number}",
+            use.timing.summary,
+            workers,
+            group=use.group,
+            extra_info=timing.plain_info,
+        )
+        for number, use in enumerate(timing.uses[done:], done + 1)
     ]

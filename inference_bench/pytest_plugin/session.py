@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference_bench.pytest_plugin.timed_function import COLUMNS, TimedFunction, table_lines
+from inference_bench.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from inference_bench.pytest_plugin.baseline import Baseline
 
@@ -62,7 +63,7 @@ class TimingSession:
         from inference_bench.results.timing_history import append_run
 
         try:
-            append_run(path, medians_ns, {**self.facts, "workers": self._workers()})
+            append_run(path, medians_ns, {**self.facts, "workers": self._workers(), **self._extra_info()})
         except OSError as error:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             self._notes.append(f"NOT SAVED: {path} cannot be written ({error.strerror}).")
@@ -76,18 +77,33 @@ class TimingSession:
         for line in lines:
             terminalreporter.write_line(line)
 
+    def _extra_info(self) -> Mapping[str, object]:
+        """Return the tests' own facts by the names of their timed functions; nothing if no test has any."""
+        found = {timed.name: timed.extra_info for timed in self._sound() if timed.extra_info and timed.median_ns}
+        return {"extra_info": found} if found else {}
+
     def _table(self) -> list[str]:
         if not self._timed:
             return ["No test timed a function."]
-        heads = ("change",) if self.baseline else ()
-        rows = [(*COLUMNS, *heads)]
-        for nodeid, functions in self._timed.items():
-            for timed in functions:
-                sound = nodeid not in self._unsound or timed.failure
-                change = (timed.change or "–") if sound else _NOT_SOUND
-                rows.append((*timed.cells(), *((change,) if self.baseline else ())))
-        note = "Intervals are the median's, at 95 %, of this process; a fresh one may differ by more."
-        return [*table_lines(rows), note]
+        groups: dict[str, list[TimedFunction]] = {}
+        for timed in self._all():
+            groups.setdefault(timed.group, []).append(timed)
+        lines = [line for name, members in groups.items() for line in self._group(name, members)]
+        return [*lines, "Intervals are the median's, at 95 %, of this process; a fresh one may differ by more."]
+
+    def _group(self, name: str, members: Sequence[TimedFunction]) -> list[str]:
+        """Return the table of one group; a named one has each median as a multiple of its fastest."""
+        fastest = min((timed.median_ns for timed in members if timed.median_ns), default=None)
+        heads = [*COLUMNS, *(["× fastest"] if name else []), *(["change"] if self.baseline else [])]
+        rows = [tuple(heads)]
+        for timed in members:
+            ratio = f"{timed.median_ns / fastest:.2f}" if timed.median_ns and fastest else "–"
+            change = (timed.change or "–") if self._is_sound(timed) or timed.failure else _NOT_SOUND
+            rows.append((*timed.cells(), *([ratio] if name else []), *([change] if self.baseline else [])))
+        return [*([f"group {one_line(name)}"] if name else []), *table_lines(rows)]
+
+    def _is_sound(self, timed: TimedFunction) -> bool:
+        return any(timed in functions for nodeid, functions in self._timed.items() if nodeid not in self._unsound)
 
     def _workers_notes(self) -> Iterator[str]:
         if self._workers() > 1:

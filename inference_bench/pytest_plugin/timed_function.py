@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inference_bench.units import counted, format_value
@@ -32,6 +33,8 @@ class TimedFunction:
         failure: what ``--ib-fail`` says; empty if it passes.
         judged: whether there were enough earlier runs for a verdict.
         earlier: the number of earlier runs.
+        group: heading of its table; empty for none.
+        extra_info: the test's own facts by name, plain data.
     """
 
     name: str
@@ -47,6 +50,8 @@ class TimedFunction:
     failure: str = ""
     judged: bool = False
     earlier: int = 0
+    group: str = ""
+    extra_info: Mapping[str, object] = field(default_factory=dict)
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells of the table, without the change."""
@@ -56,7 +61,9 @@ class TimedFunction:
         )
 
 
-def timed_function(name: str, summary: Summary, workers: int) -> TimedFunction:
+def timed_function(
+    name: str, summary: Summary, workers: int, group: str = "", extra_info: Mapping[str, object] | None = None
+) -> TimedFunction:
     """Return the timing of one function from its summary."""
     figure, p90 = summary.headline, summary.quantiles.get("p90")
     return TimedFunction(
@@ -69,6 +76,8 @@ def timed_function(name: str, summary: Summary, workers: int) -> TimedFunction:
         n=int(summary.n),
         stopped="" if summary.converged else str(summary.stop_reason),
         workers=workers,
+        group=str(group),
+        extra_info=dict(extra_info or {}),
     )
 
 

@@ -8,7 +8,8 @@ from functools import partial, wraps
 
 import pytest
 
-from inference_bench.benchmark.function import benchmark
+from inference_bench import benchmark
+from inference_bench.benchmark.function import benchmark_class
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import PluginError, UsageError
 from inference_bench.plan import Case
@@ -42,7 +43,7 @@ def _partial():
 
 def _measured(function):
     measurement = Measurement(_LIMITS)
-    benchmark(function)().measure(None, Case("null", "work", Setup()), measurement)
+    benchmark_class(benchmark(function))().measure(None, Case("null", "work", Setup()), measurement)
     return measurement.columns()["value"]
 
 
@@ -85,6 +86,31 @@ def test_a_generator_function_is_refused(function):
 
 
 def test_only_a_function_of_nothing_needs_no_model():
-    assert not benchmark(lambda: None).needs_model
-    assert benchmark(lambda model: None).needs_model
-    assert benchmark(lambda model, case: None).needs_model
+    def needs_model(function):
+        return benchmark_class(benchmark(function)).needs_model
+
+    assert not needs_model(lambda: None)
+    assert needs_model(lambda model: None)
+    assert needs_model(lambda model, case: None)
+
+
+def test_the_function_stays_callable():
+    @benchmark
+    def answer():
+        return 42
+
+    assert answer() == 42
+    assert answer.__name__ == "answer"
+
+
+def test_what_is_not_decorated_or_cannot_be_is_refused():
+    with pytest.raises(PluginError, match="pause: got a plain function, expected one with @benchmark"):
+        benchmark_class(pause)
+    with pytest.raises(PluginError, match="accepts no attribute: expected a function of yours"):
+        benchmark(abs)
+    with pytest.raises(PluginError, match="its arguments are unknown"):
+        benchmark(time.time)
+
+
+def pause():
+    pass

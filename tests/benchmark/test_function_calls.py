@@ -9,15 +9,21 @@ from collections.abc import Generator
 
 import pytest
 
-from inference_bench.benchmark.function import FunctionBenchmark, benchmark
-from inference_bench.benchmark.function_calls import is_coroutine_function
-from inference_bench.benchmark.function_timing import FunctionTiming
+from inference_bench.benchmark.function import benchmark, benchmark_class
+from inference_bench.benchmark.function_calls import is_coroutine_function, time_function
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import PluginError, UsageError
 from inference_bench.spec import Limits
 from inference_bench.units import NS_PER_MS
 
 LIMITS = Limits(min_samples=5, max_samples=5, warmup_iterations=1, relative_width=1e-9)
+
+
+def measured(function, *args):
+    """Return the result of the last call, and the duration of each."""
+    measurement = Measurement(LIMITS)
+    returned = time_function(measurement, "call_time", function, args)
+    return returned, measurement.columns()["value"]
 
 
 async def pause(result="slept"):
@@ -62,18 +68,37 @@ COROUTINE_FUNCTIONS = {
 @pytest.mark.parametrize("function", COROUTINE_FUNCTIONS.values(), ids=COROUTINE_FUNCTIONS)
 def test_every_form_of_a_coroutine_function_is_awaited(function):
     assert is_coroutine_function(function)
-    timing = FunctionTiming(LIMITS)
+    returned, times_ns = measured(function)
 
-    assert timing(function) == "slept"
-    assert timing.summary.minimum >= 2 * NS_PER_MS
-    assert timing.summary.n == 5
+    assert returned == "slept"
+    assert min(times_ns) >= 2 * NS_PER_MS
+    assert len(times_ns) == 1 + 1 + 5
 
 
 def test_a_coroutine_function_takes_arguments():
-    timing = FunctionTiming(LIMITS)
+    assert measured(pause, "a")[0] == "a"
 
-    assert timing(pause, "a") == "a"
-    assert timing(pause, result="b") == "b"
+
+def test_arguments_are_prepared_before_each_call_untimed():
+    prepared, called = [], []
+
+    def prepare():
+        time.sleep(0.003)
+        prepared.append(len(prepared))
+        return (prepared[-1],)
+
+    async def prepare_async():
+        return prepare()
+
+    async def call_async(number):
+        called.append(number)
+
+    for function, preparing in ((called.append, prepare), (call_async, prepare), (call_async, prepare_async)):
+        prepared.clear(), called.clear()
+        measurement = Measurement(LIMITS)
+        time_function(measurement, "call_time", function, prepare=preparing)
+        assert called == prepared == list(range(7))
+        assert min(measurement.columns()["value"]) < 3 * NS_PER_MS
 
 
 def generate():
@@ -102,11 +127,8 @@ LAZY = {
 
 @pytest.mark.parametrize("function", LAZY.values(), ids=LAZY)
 def test_what_nothing_has_run_is_refused(function):
-    timing = FunctionTiming(LIMITS)
-
     with pytest.raises(UsageError, match="that nothing has run: time a"):
-        timing(function)
-    assert timing.summaries == []
+        measured(function)
 
 
 def test_a_coroutine_that_gives_a_coroutine_is_refused():
@@ -114,12 +136,12 @@ def test_a_coroutine_that_gives_a_coroutine_is_refused():
         return pause()
 
     with pytest.raises(UsageError, match="outer returned a coroutine that nothing has run"):
-        FunctionTiming(LIMITS)(outer)
+        measured(outer)
 
 
 @pytest.mark.parametrize("result", [[1], iter([1]), None, zip([1], [2], strict=True), {}.items(), time])
 def test_other_results_can_stand(result):
-    assert FunctionTiming(LIMITS)(lambda: result) is result
+    assert measured(lambda: result)[0] is result
 
 
 def test_a_generator_that_has_begun_can_stand():
@@ -128,7 +150,7 @@ def test_a_generator_that_has_begun_can_stand():
         next(items)
         return items
 
-    assert list(FunctionTiming(LIMITS)(first)) == []
+    assert list(measured(first)[0]) == []
 
 
 class Items(Generator):
@@ -142,35 +164,23 @@ class Items(Generator):
 
 
 def test_a_generator_class_whose_state_is_unknown_can_stand():
-    assert isinstance(FunctionTiming(LIMITS)(Items), Items)
+    assert isinstance(measured(Items)[0], Items)
 
 
 def test_a_running_loop_is_told_of():
     async def test():
-        FunctionTiming(LIMITS)(pause)
+        measured(pause)
 
     with pytest.raises(UsageError, match="time it from a plain function"):
         asyncio.run(test())
-
-
-def test_each_use_is_a_summary_of_its_own():
-    timing = FunctionTiming(LIMITS)
-    assert timing.summary is None
-    timing(time.sleep, 0.002)
-    timing(sum, [1, 2])
-
-    assert [summary.minimum >= 2 * NS_PER_MS for summary in timing.summaries] == [True, False]
-    assert timing.summary is timing.summaries[-1]
 
 
 def test_an_exception_of_a_coroutine_ends_the_timing():
     async def fail():
         raise ValueError("inside")
 
-    timing = FunctionTiming(LIMITS)
     with pytest.raises(ValueError, match="inside"):
-        timing(fail)
-    assert timing.summaries == []
+        measured(fail)
 
 
 @pytest.mark.parametrize("function", [pause, wrapped], ids=["plain", "wrapped"])
@@ -179,9 +189,7 @@ def test_a_benchmark_awaits_too(function):
         return await function()
 
     measurement = Measurement(LIMITS)
-    made = benchmark(case)
-    assert issubclass(made, FunctionBenchmark)
-    made().measure(None, None, measurement)
+    benchmark_class(benchmark(case))().measure(None, None, measurement)
 
     assert min(measurement.columns()["value"]) >= 2 * NS_PER_MS
 
@@ -197,4 +205,4 @@ def test_a_benchmark_that_returns_what_nothing_has_run_fails():
         return generate()
 
     with pytest.raises(UsageError, match="lazy returned a generator"):
-        benchmark(lazy)().measure(None, None, Measurement(LIMITS))
+        benchmark_class(benchmark(lazy))().measure(None, None, Measurement(LIMITS))

@@ -12,13 +12,13 @@ from types import ModuleType
 
 import pytest
 
-from inference_bench.benchmark.function import benchmark
-from inference_bench.benchmark.function_timing import FunctionTiming
+from inference_bench.benchmark.function import benchmark, benchmark_class
 from inference_bench.benchmark.gpu_calls import GPU_NOTE
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.plan import Case
 from inference_bench.result import Stage
 from inference_bench.spec import Limits, Setup
+from inference_bench.timing.timer import Timer
 
 WORK_NS = 3_000_000
 LIMITS = Limits(min_samples=4, max_samples=4, warmup_iterations=1, relative_width=1e-9)
@@ -59,7 +59,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> DoubleOfCuda:
 
 def measured(function: object) -> Measurement:
     measurement = Measurement(LIMITS)
-    benchmark(function)().measure(None, Case("null", "work", Setup()), measurement)  # type: ignore[arg-type]
+    benchmark_class(benchmark(function))().measure(None, Case("null", "work", Setup()), measurement)  # type: ignore[arg-type]
     return measurement
 
 
@@ -85,16 +85,15 @@ def test_each_call_waits_for_its_own_work(cuda: DoubleOfCuda, is_coroutine: bool
     assert measurement.notes == [GPU_NOTE]
 
 
-def test_the_fixtures_timing_waits_too(cuda: DoubleOfCuda) -> None:
-    timing = FunctionTiming(LIMITS)
-
+def test_a_timer_waits_too(cuda: DoubleOfCuda) -> None:
     def launches(number: int) -> int:
         cuda.launch()
         return number
 
-    assert timing(launches, 7) == 7
-    assert timing.summary is not None
-    assert timing.summary.minimum >= WORK_NS
+    timing = Timer(budget_s=0.01, min_calls=4)(launches, 7)
+    assert timing.returned == 7
+    assert min(timing.samples_ns) >= WORK_NS
+    assert timing.notes == (GPU_NOTE,)
 
 
 def test_work_that_was_queued_before_is_not_part_of_a_measured_call(cuda: DoubleOfCuda) -> None:

@@ -15,7 +15,7 @@ from inference_bench.analysis.comparison_result import Verdict
 from inference_bench.cli._gate import confirmed_code
 
 WORK = """
-from inference_bench.benchmark.function import benchmark
+from inference_bench import benchmark
 
 @benchmark
 def work():

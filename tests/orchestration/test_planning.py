@@ -43,7 +43,7 @@ _FUNCTIONS = {
 @pytest.fixture
 def functions(tmp_path):
     for name, line in _FUNCTIONS.items():
-        text = f"from inference_bench.benchmark.function import benchmark\n\n@benchmark\n{line}\n"
+        text = f"from inference_bench import benchmark\n\n@benchmark\n{line}\n"
         (tmp_path / f"benchmark_{name}.py").write_text(text)
     return tmp_path
 

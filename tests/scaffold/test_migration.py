@@ -27,7 +27,7 @@ class Plugin(Model):
     def generator(self): ...
 """
 BENCHMARK = """
-from inference_bench.benchmark.function import benchmark
+from inference_bench import benchmark
 
 
 @benchmark

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from inference_bench import CausalLM, NotApplicableError
-from inference_bench.benchmark.function import benchmark
+from inference_bench import CausalLM, NotApplicableError, benchmark
 
 
 @benchmark
