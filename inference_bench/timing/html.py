@@ -11,22 +11,28 @@ from inference_bench.text import one_line
 from inference_bench.units import format_ns
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterable
 
-    from inference_bench.timing.timing import Timing
+    from numpy.typing import NDArray
 
 _WIDTH, _HEIGHT, _BARS = 240, 32, 48
 _SHOWN = 0.99
 """The histogram ends at this quantile, so that one slow call does not squeeze all others into one bar."""
 
 
-def html_of(timing: Timing[object]) -> str:
-    """Return a timing as a fragment that fits a light and a dark page."""
-    faint = "opacity:.7"
-    notes = "".join(f'<div style="{faint}">{escape(note)}</div>' for note in timing.remarks)
+def html_of(name: str, headline: str, lines: Iterable[str], samples_ns: NDArray[np.int64]) -> str:
+    """Return a timing as a fragment that fits a light and a dark page.
+
+    Args:
+        name: what was timed.
+        headline: its median and interval.
+        lines: what else there is to say.
+        samples_ns: at least one, shape (n,).
+    """
+    faint = "".join(f'<div style="opacity:.7">{escape(line)}</div>' for line in lines)
     return (
-        f'<div style="line-height:1.5"><div>{escape(one_line(timing.name))}: <b>{escape(timing.headline)}</b></div>'
-        f'<div style="{faint}">{escape(timing.details)}</div>{_histogram(timing.samples_ns)}{notes}</div>'
+        f'<div style="line-height:1.5"><div>{escape(one_line(name))}: <b>{escape(headline)}</b></div>'
+        f"{_histogram(samples_ns)}{faint}</div>"
     )
 
 

@@ -94,7 +94,7 @@ class Timing(Generic[R_co]):
         """Return a fragment for notebooks: the figures and a histogram, without a script."""
         from inference_bench.timing.html import html_of
 
-        return html_of(self)
+        return html_of(self.name, self.headline, [self.details, *self.remarks], self.samples_ns)
 
     @property
     def headline(self) -> str:

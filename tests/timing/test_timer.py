@@ -141,8 +141,7 @@ def test_the_default_timer_is_exported_and_imports_no_framework():
 
 
 def test_samples_are_in_order_of_time():
-    durations = iter([0, 0, 0.004, 0.001, 0.001, 0.003, 0.001, 0.002])
-    found = QUICK(lambda: time.sleep(next(durations)))
+    durations = iter([0, 0, 0.2, 0, 0, 0.1, 0, 0])
+    found = QUICK.with_options(budget_s=5)(lambda: time.sleep(next(durations)))
 
-    assert np.argmax(found.samples_ns) == 0
-    assert found.samples_ns[3] > found.samples_ns[4]
+    assert np.argsort(found.samples_ns)[::-1][:2].tolist() == [0, 3]
