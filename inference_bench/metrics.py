@@ -44,10 +44,13 @@ class Quantity(StrEnum):
     """What the model computes."""
 
 
+RATIO = "1"
+"""The unit of a ratio that no whole bounds, such as a relative error; a ``fraction`` is a share, from 0 to 1."""
+
 _QUANTITIES = {
-    **dict.fromkeys(("ns", "tokens/s", "requests/s", "embeddings/s"), Quantity.TIME),
+    **dict.fromkeys(("ns", "tokens/s", "requests/s", "embeddings/s", "items/s"), Quantity.TIME),
     **dict.fromkeys(("bytes", "bytes/parameter"), Quantity.MEMORY),
-    **dict.fromkeys(("fraction", "bits/byte", "1/token", "nats/token", "logits", "tokens"), Quantity.OUTPUT),
+    **dict.fromkeys(("fraction", RATIO, "bits/byte", "1/token", "nats/token", "logits", "tokens"), Quantity.OUTPUT),
 }
 """Unit → quantity, of metrics that do not say it themselves."""
 
@@ -104,6 +107,7 @@ _FIELD = "common usage of serving benchmarks (inter-token latency)"
 _HARNESS = "lm-evaluation-harness"
 _OWN = "this project"
 _LINUX = "Linux proc(5)"
+_NORMS = "Higham 2002, normwise relative error"
 _SERVING = "common usage of serving benchmarks (output, total and request throughput)"
 
 _ALL = (
@@ -147,6 +151,15 @@ _ALL = (
         "end of the function's call minus its beginning",
         _OWN,
         threaded=False,
+    ),
+    Metric(
+        "item_rate",
+        "items",
+        "items/s",
+        Better.HIGHER,
+        "batch size / call_time",
+        _SERVING,
+        derived_from="call_time",
     ),
     Metric(
         "rss_peak_sampled",
@@ -474,6 +487,57 @@ _ALL = (
         "largest |logit - reference's logit|, over positions and tokens",
         _OWN,
         statistic=Statistic.MAXIMUM,
+        replicate=Replicate.ITEM,
+    ),
+    # Agreement of a call's outputs: y is an output, r the reference's, one score per array
+    Metric(
+        "output_error",
+        "relative error",
+        RATIO,
+        Better.LOWER,
+        "‖y - r‖₂ / ‖r‖₂ of one output; 1 if r is all zeros and y is not; mean of the outputs",
+        _NORMS,
+        statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
+    ),
+    Metric(
+        "max_output_error",
+        "largest error",
+        RATIO,
+        Better.LOWER,
+        "‖y - r‖∞ / ‖r‖∞ of one output: its largest error over its largest entry; largest of the outputs",
+        _NORMS,
+        statistic=Statistic.MAXIMUM,
+        replicate=Replicate.ITEM,
+    ),
+    Metric(
+        "cosine_distance",
+        "cosine distance",
+        RATIO,
+        Better.LOWER,
+        "1 - y · r / (‖y‖₂ ‖r‖₂) of one output, mean of the outputs: 1 minus the cosine similarity",
+        "Salton and McGill 1983",
+        statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
+    ),
+    Metric(
+        "top1_class",
+        "same top class",
+        "fraction",
+        Better.HIGHER,
+        "rows of logits whose largest entry is at the reference's place, over rows",
+        _OWN,
+        statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
+    ),
+    Metric(
+        "same_values",
+        "same whole numbers",
+        "fraction",
+        Better.HIGHER,
+        "entries of an integer output that equal the reference's, over entries; 0 if their shapes differ",
+        _OWN,
+        statistic=Statistic.MEAN,
         replicate=Replicate.ITEM,
     ),
     Metric(

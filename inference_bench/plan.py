@@ -77,7 +77,14 @@ class Case:
         return hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def integer(self, name: str) -> int:
-        """Return an integer parameter."""
+        """Return an integer parameter.
+
+        Raises:
+            UnknownNameError: the case has no such parameter.
+            InvalidValueError: it is no whole number.
+        """
+        if name not in self.parameters:
+            raise UnknownNameError("parameter", name, self.parameters)
         value = self.parameters[name]
         if not isinstance(value, int):
             raise InvalidValueError(name, value, "a whole number")

@@ -115,7 +115,9 @@ def run_medians_estimate(medians: Values, level: float = LEVEL) -> Estimate:
     return Estimate(value, min(low, value), max(high, value), method)
 
 
-def mean_estimate(values: NDArray[np.float64], weights: NDArray[np.float64], level: float = LEVEL) -> Estimate:
+def mean_estimate(
+    values: NDArray[np.float64], weights: NDArray[np.float64], level: float = LEVEL, *, may_be_answers: bool = True
+) -> Estimate:
     """Return the weighted mean of independent items with its interval.
 
     Right or wrong answers of equal weight get Wilson's score interval, which holds near 0 and 1 where the normal one
@@ -126,12 +128,13 @@ def mean_estimate(values: NDArray[np.float64], weights: NDArray[np.float64], lev
         values: shape (n,), at least one.
         weights: shape (n,), positive.
         level: confidence level.
+        may_be_answers: False if values of 0 and 1 are no wrong and right answers.
     """
     from scipy import stats
 
     n, total = len(values), float(weights.sum())
     mean = float((values * weights).sum() / total)
-    if np.isin(values, (0.0, 1.0)).all() and (weights == weights[0]).all():
+    if may_be_answers and np.isin(values, (0.0, 1.0)).all() and (weights == weights[0]).all():
         interval = stats.binomtest(round(values.sum()), n).proportion_ci(level, method="wilson")
         return Estimate(mean, float(interval.low), float(interval.high), "Wilson score")
     if n < 2:

@@ -36,10 +36,12 @@ def check_length(model: type[Model], case: Case) -> None:
 def fitting(axes: tuple[Axis, ...], model: type[Model]) -> tuple[Axis, ...]:
     """Return the axes for a model, with default input lengths clamped to its limits.
 
-    ``new_tokens`` is dropped for a model that cannot generate.
+    ``new_tokens`` is dropped for a model that cannot generate, and the lengths for one that reads no text.
     """
     if "generate" not in model.abilities:
         axes = tuple(axis for axis in axes if axis.name != "new_tokens")
+    if not model.reads_text():
+        return tuple(axis for axis in axes if axis.name != "input_length")
     room = model.max_input_length - max((_largest(axis) for axis in axes if axis.name == "new_tokens"), default=0)
     least = model.min_input_length
     return tuple(_within(axis, least, room) if axis.name == "input_length" else axis for axis in axes)

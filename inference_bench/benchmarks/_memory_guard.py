@@ -10,7 +10,7 @@ from inference_bench.machine.device_memory import read_device_memory, reset_devi
 from inference_bench.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from inference_bench.model.interfaces import BatchGenerator
 
@@ -49,34 +49,56 @@ def refuse_what_cannot_fit(
         MemoryError: the batch would not fit.
     """
     longest = max(lengths)
-    growth_bytes = _growth_bytes(generator, longest, device)
+    row = generator.prompts([longest])
+
+    def run() -> None:
+        generator.prefill(row)
+        generator.decode()
+
+    growth_bytes = _growth_bytes(run, generator.reset, device)
     final_cache_bytes = kv_bytes_per_token * (longest + new_tokens)
     needed = needed_bytes(len(lengths), growth_bytes, kv_bytes_per_token * (longest + 1), final_cache_bytes)
+    cache = f", {format_bytes(len(lengths) * final_cache_bytes)} of them for the key-value cache"
+    _refuse(len(lengths), needed, device, cache)
+
+
+def refuse_calls_that_cannot_fit(call: Callable[[], object], items: int, device: str) -> None:
+    """Run a call of one item and refuse a batch of so many if it would not fit.
+
+    Args:
+        call: builds the inputs of one item, and calls the model.
+        items: of the batch.
+        device: the model's device.
+
+    Raises:
+        MemoryError: the batch would not fit.
+    """
+    _refuse(items, items * _growth_bytes(call, lambda: None, device), device)
+
+
+def _refuse(rows: int, needed: int, device: str, detail: str = "") -> None:
     on_device = read_device_memory(device)
     available = headroom_bytes() if on_device is None else on_device.free_bytes
     if available is not None and needed > _USABLE * available:
         raise MemoryError(
-            f"batch of {len(lengths)} not run: it would need about {format_bytes(needed)} more, "
-            f"{format_bytes(len(lengths) * final_cache_bytes)} of them for the key-value cache; "
+            f"batch of {rows} not run: it would need about {format_bytes(needed)} more{detail}; "
             f"{format_bytes(available)} are available"
         )
 
 
-def _growth_bytes(generator: BatchGenerator, length: int, device: str) -> int:
+def _growth_bytes(run: Callable[[], object], reset: Callable[[], None], device: str) -> int:
     """Return the largest growth of memory while one row runs; the second of two runs, without first-run set-up."""
-    row = generator.prompts([length])
     growth_bytes = 0
     for _ in range(2):
         reset_device_peak(device)
         before_on_device = read_device_memory(device)
         is_exact = reset_hwm()
         before_bytes = rss_bytes() or 0
-        generator.prefill(row)
-        generator.decode()
+        run()
         after_on_device = read_device_memory(device)
         if before_on_device is None or after_on_device is None:
             growth_bytes = ((hwm_bytes() if is_exact else rss_bytes()) or 0) - before_bytes
         else:
             growth_bytes = after_on_device.peak_allocated_bytes - before_on_device.allocated_bytes
-        generator.reset()
+        reset()
     return max(growth_bytes, 0)

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench.benchmark.accuracy.divergence import compare_logits, first_difference
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.output_difference import FIGURES
+from inference_bench.benchmarks._call_agreement import compare_calls
+from inference_bench.benchmarks._calls import check_call, with_call_axes
+from inference_bench.errors import NotApplicableError
 from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.model import Model
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
     from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.interfaces import TextScorer
-    from inference_bench.model.model import Model
     from inference_bench.plan import Case
 
 _TASK = "passages"
 
 
 class AgreementBenchmark(Benchmark):
-    """Compare logits and greedy text with those of the reference, passage by passage.
+    """Compare logits and greedy text with those of the reference, passage by passage; or the outputs of calls.
 
     It needs neither correct answers nor trained weights: it measures what the set-up changes.
     """
@@ -32,27 +36,51 @@ class AgreementBenchmark(Benchmark):
         Axis("passages", (8,), help="passages that are compared"),
         Axis("input_length", (64,), help="tokens of a passage"),
         Axis("new_tokens", (32,), help="tokens to generate after it; end-of-sequence is ignored"),
+        Axis("inputs", (4,), help="different inputs of calls, each by a seed of its own"),
     )
-    headline = ("top1_agreement", "kl_divergence", "max_logit_error", "first_divergence")
+    headline = ("top1_agreement", "kl_divergence", "max_logit_error", "first_divergence", *FIGURES)
     suites = ("accuracy", "full")
     repeats = False
 
+    @classmethod
+    def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
+        """Return the axes of passages, or those of a call's inputs for a model that cannot score text."""
+        is_called = _is_called(model)
+        axes = tuple(axis for axis in cls.axes if (axis.name == "inputs") is is_called)
+        return with_call_axes(axes, model) if is_called else axes
+
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a model that cannot score text."""
-        model.require("score")
+        """Refuse a model that can neither score text nor be called, and one that has no set-ups."""
+        if not _is_called(model):
+            model.require("score")
+            return
+        check_call(model, case)
+        if model.load is Model.load:
+            raise NotApplicableError(f"{model.name} has no load(): every set-up computes the same")
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
-        """Keep both networks loaded, so that only one passage's logits are in memory at a time."""
-        scorer, length, new_tokens = model.scorer(), case.integer("input_length"), case.integer("new_tokens")
-        passages = scorer.passages(case.integer("passages"), length)
+        """Keep both networks loaded, so that only one passage's logits, or one call's outputs, are in memory."""
         with _reference(model, case, measurement) as reference:
-            for number, ids in enumerate(passages, 1):
-                _compare(reference, scorer, ids, new_tokens, f"{number}", measurement)
-                measurement.progress(number, len(passages))
+            if _is_called(type(model)):
+                compare_calls(reference, model, case, measurement)
+            else:
+                _compare_passages(reference.scorer(), model.scorer(), case, measurement)
+
+
+def _is_called(model: type[Model]) -> bool:
+    return "call" in model.abilities and "score" not in model.abilities
+
+
+def _compare_passages(reference: TextScorer, scorer: TextScorer, case: Case, measurement: Measurement) -> None:
+    length, new_tokens = case.integer("input_length"), case.integer("new_tokens")
+    passages = scorer.passages(case.integer("passages"), length)
+    for number, ids in enumerate(passages, 1):
+        _compare(reference, scorer, ids, new_tokens, f"{number}", measurement)
+        measurement.progress(number, len(passages))
 
 
 @contextmanager
-def _reference(model: Model, case: Case, measurement: Measurement) -> Iterator[TextScorer]:
+def _reference(model: Model, case: Case, measurement: Measurement) -> Iterator[Model]:
     """Load the reference next to the model for the duration of the block."""
     if measurement.weights is None:
         raise RuntimeError("the worker did not say what the model was loaded from")
@@ -60,7 +88,7 @@ def _reference(model: Model, case: Case, measurement: Measurement) -> Iterator[T
     setup = replace(case.setup, dtype="float32", attention="eager", compile="none")
     reference.load(setup, measurement.weights, LoadSteps())
     try:
-        yield reference.scorer()
+        yield reference
     finally:
         reference.unload()
 

@@ -1,4 +1,4 @@
-"""Static batches of a text generator: throughput and latency by batch size, up to the memory limit."""
+"""Static batches: throughput and latency by batch size, up to the memory limit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.accuracy.divergence import first_difference
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._batched_calls import check_batches, checked_rows, measure_batch_of_calls
+from inference_bench.benchmarks._calls import BATCH, with_call_axes
 from inference_bench.benchmarks._described import whole_number
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._memory_guard import refuse_what_cannot_fit
@@ -25,17 +27,15 @@ if TYPE_CHECKING:
 
 _LENGTHS = ("mixed", "equal")
 
-_CHECKED_ROWS = 4
-"""Rows that are compared with a run alone; each costs a whole generation at batch size 1."""
-
 T_co = TypeVar("T_co", covariant=True)
 
 
 class BatchProcessingBenchmark(Benchmark):
-    """Time whole generations of a batch whose requests start and end together.
+    """Time whole generations, or calls, of a batch whose requests start and end together.
 
     A request's latency is the batch's end-to-end time. Prompts of mixed lengths are padded on the left to the longest;
-    padded and unpadded tokens are counted separately. Some rows are compared with a run alone.
+    padded and unpadded tokens are counted separately. Some rows are compared with a run alone. A model that cannot
+    generate is called with inputs of ``batch_size`` items.
     """
 
     title = "Batch processing"
@@ -46,15 +46,23 @@ class BatchProcessingBenchmark(Benchmark):
         Axis("lengths", ("mixed",), help="of the prompts: mixed (from half the input length to all of it) or equal"),
     )
     targets = ("e2e",)
-    headline = ("ttft", "itl", "e2e", "output_throughput", "total_throughput", "padded_throughput", "batch_agreement")
+    headline = (
+        *("ttft", "itl", "e2e", "output_throughput", "total_throughput", "padded_throughput", "batch_agreement"),
+        *("call_time", "item_rate", "output_error", "same_values"),
+    )
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
-        """Return the axes with lengths that the model supports."""
+        """Return the axes with lengths that the model supports; for calls, those of its inputs."""
+        if _calls(model):
+            return with_call_axes(tuple(axis for axis in cls.axes if axis.name == BATCH), model)
         return fitting(cls.axes, model)
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse more tokens than the model supports."""
+        """Refuse more tokens than the model supports, and calls that take no batch."""
+        if _calls(model):
+            check_batches(model, case)
+            return
         model.require("generate")
         check_length(model, case)
         if case.parameters["lengths"] not in _LENGTHS:
@@ -71,6 +79,12 @@ class BatchProcessingBenchmark(Benchmark):
         Raises:
             MemoryError: the batch would not fit into memory.
         """
+        if _calls(type(model)):
+            measure_batch_of_calls(model, case, measurement)
+        else:
+            self._measure_generation(model, case, measurement)
+
+    def _measure_generation(self, model: Model, case: Case, measurement: Measurement) -> None:
         new_tokens = case.integer("new_tokens")
         lengths = row_lengths(
             case.integer("batch_size"),
@@ -89,6 +103,11 @@ class BatchProcessingBenchmark(Benchmark):
             generator.reset()
             record_steps(iteration, recorder, new_tokens)
         _compare(generator, model.generator(), lengths, new_tokens, measurement)
+
+
+def _calls(model: type[Model]) -> bool:
+    """Return whether batches of this model are calls: it can be called, and cannot generate."""
+    return "call" in model.abilities and "generate" not in model.abilities
 
 
 def row_lengths(batch_size: int, input_length: int, minimum: int) -> list[int]:
@@ -117,7 +136,7 @@ def _compare(
 ) -> None:
     """Score how many tokens each row has in common with a run alone: padding and rounding may change a close choice."""
     together = _tokens(generator, generator.prompts(lengths), new_tokens)
-    rows = sorted({(len(lengths) - 1) * part // (_CHECKED_ROWS - 1) for part in range(_CHECKED_ROWS)})
+    rows = checked_rows(len(lengths))
     divergences = []
     for row in rows:
         expected = _tokens(alone, alone.prompt(lengths[row]), new_tokens)

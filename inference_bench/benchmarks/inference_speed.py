@@ -1,4 +1,4 @@
-"""Inference speed at batch 1: a text generator's first and later tokens, or a text encoder's forward pass."""
+"""Inference speed: a text generator's first and later tokens, an encoder's forward pass, or a call of anything."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._calls import check_call, inputs_of, items_of, time_model_calls, with_call_axes
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._steps import record_steps, time_steps
 from inference_bench.errors import UnknownNameError
@@ -27,32 +28,35 @@ earlier. Otherwise nine tenths of the time would go into them.
 
 
 class InferenceSpeedBenchmark(Benchmark):
-    """Time the first token, each later one, and the whole generation; or the forward pass of an encoder.
+    """Time the first token, each later one, and the whole generation; the forward pass of an encoder; or a call.
 
     The axis ``view`` says how the model is called:
 
     - ``steps``: one forward pass with cache per token and a clock reading between two; the model's own speed.
     - ``generate``: the framework's ``generate``, as a user calls it; TTFT is that of a call for one token.
     - ``forward``: one forward pass over a prompt; the default of text encoders.
+    - ``call``: one ``call`` of the model's ``inputs``; the default of models that read no text.
     """
 
     title = "Inference speed"
     axes: ClassVar[tuple[Axis, ...]] = (
         Axis("input_length", (128, 512), help="tokens of the prompt"),
         Axis("new_tokens", (32,), help="tokens to generate; end-of-sequence is ignored"),
-        Axis("view", ("steps",), help="how the model is called: steps, generate, or forward (an encoder's default)"),
+        Axis("view", ("steps",), help="how the model is run: steps, generate, forward (an encoder), call (any model)"),
     )
     targets = ("ttft", "itl")
-    headline = ("ttft", "itl", "tpot", "e2e", "prefill_rate", "decode_rate", "forward_time", "embedding_rate")
+    headline = (
+        *("ttft", "itl", "tpot", "e2e", "prefill_rate", "decode_rate"),
+        *("forward_time", "embedding_rate", "call_time", "item_rate"),
+    )
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
         """Return the axes with lengths that the model supports and the view for its abilities."""
-        axes = fitting(cls.axes, model)
-        if "generate" in model.abilities:
-            return axes
+        axes = with_call_axes(fitting(cls.axes, model), model)
+        view = next((view for ability, view in _DEFAULT_VIEWS.items() if ability in model.abilities), "steps")
         return tuple(
-            replace(axis, default=("forward",)) if axis.name == "view" and axis.default == ("steps",) else axis
+            replace(axis, default=(view,)) if axis.name == "view" and axis.default == ("steps",) else axis
             for axis in axes
         )
 
@@ -61,6 +65,9 @@ class InferenceSpeedBenchmark(Benchmark):
         view = str(case.parameters["view"])
         if view not in _VIEWS:
             raise UnknownNameError("view", view, _VIEWS)
+        if view == "call":
+            check_call(model, case)
+            return
         model.require("encode" if view == "forward" else "generate")
         check_length(model, case)
 
@@ -119,4 +126,17 @@ def _measure_forward(model: Model, case: Case, measurement: Measurement) -> None
         iteration.record("forward_time", end_ns - start_ns, start_ns=start_ns, phase="forward")
 
 
-_VIEWS = {"steps": _measure_steps, "generate": _measure_generate, "forward": _measure_forward}
+def _measure_call(model: Model, case: Case, measurement: Measurement) -> None:
+    """Call the model with the same inputs again and again."""
+    time_model_calls(model, inputs_of(model, case), items_of(case), measurement)
+
+
+_VIEWS = {
+    "steps": _measure_steps,
+    "generate": _measure_generate,
+    "forward": _measure_forward,
+    "call": _measure_call,
+}
+
+_DEFAULT_VIEWS = {"generate": "steps", "encode": "forward", "call": "call"}
+"""Ability → how a model is run that has it and none of those before."""

@@ -1,4 +1,4 @@
-"""Memory of a model by phase (load, prefill, decode or forward), in a separate pass and process."""
+"""Memory of a model by phase (load; prefill and decode, forward, or call), in a separate pass and process."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import MemorySampler, rss_bytes
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._calls import call_of, check_runs, inputs_of, with_call_axes
 from inference_bench.benchmarks._described import whole_number
-from inference_bench.benchmarks._lengths import check_length, fitting
+from inference_bench.benchmarks._lengths import fitting
 from inference_bench.machine.device_memory import DeviceMemory, read_device_memory, reset_device_peak
 from inference_bench.spec import Axis
 from inference_bench.units import NS_PER_MS, format_bytes
@@ -72,13 +73,11 @@ class MemoryUsageBenchmark(Benchmark):
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
         """Return the axes with lengths that the model supports."""
-        return fitting(cls.axes, model)
+        return with_call_axes(fitting(cls.axes, model), model)
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a model that can neither generate nor encode, and more tokens than it supports."""
-        if "encode" not in model.abilities:
-            model.require("generate")
-        check_length(model, case)
+        """Refuse a model that can neither generate, encode nor be called, and more tokens than it supports."""
+        check_runs(model, case)
 
     def before_load(self, case: Case, measurement: Measurement) -> None:
         """Start the sampler before the model loads."""
@@ -126,6 +125,8 @@ class MemoryUsageBenchmark(Benchmark):
 
 def _phases(model: Model, case: Case) -> tuple[list[_Phase], Callable[[], None]]:
     """Return the phases of one repetition, and the function that frees its memory afterwards."""
+    if not model.reads_text():
+        return [_Phase("call", call_of(model, inputs_of(model, case)), 0)], lambda: None
     length = case.integer("input_length")
     if "generate" not in model.abilities:
         encoder = model.encoder()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import now_ns
 from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.benchmarks._lengths import check_length, fitting
+from inference_bench.benchmarks._calls import call_of, check_runs, inputs_of, with_call_axes
+from inference_bench.benchmarks._lengths import fitting
 from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.machine.page_cache import cached_bytes, evict, fill
 from inference_bench.spec import Axis
@@ -47,15 +48,13 @@ class ModelLoadingTimeBenchmark(Benchmark):
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
         """Return the axes with a length that the model supports."""
-        return fitting(cls.axes, model)
+        return with_call_axes(fitting(cls.axes, model), model)
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a cold start without files, and a model that can neither generate nor encode."""
+        """Refuse a cold start without files, and a model that can neither generate, encode nor be called."""
         if case.parameters["page_cache"] not in _PAGE_CACHE:
             raise UnknownNameError("page_cache", str(case.parameters["page_cache"]), _PAGE_CACHE)
-        if "encode" not in model.abilities:
-            model.require("generate")
-        check_length(model, case)
+        check_runs(model, case)
         if case.parameters["page_cache"] == "cold" and (not model.needs_weights or case.setup.weights == "random"):
             raise NotApplicableError(_NO_FILES)
 
@@ -77,7 +76,7 @@ class ModelLoadingTimeBenchmark(Benchmark):
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
         """Record the steps of the load, then time the first call."""
-        call = _call_of(model, case.integer("input_length"))
+        call = _call_of(model, case)
         times_ns = step_times_ns(measurement.load_steps)
         begin_ns = now_ns()
         call()
@@ -109,8 +108,11 @@ def _boot_and_load_ns(steps: Sequence[LoadStep]) -> int:
     return boot.end_ns - boot.begin_ns + (load[-1].end_ns - load[0].begin_ns if load else 0)
 
 
-def _call_of(model: Model, length: int) -> Callable[[], object]:
-    """Return the model's shortest whole call: to the first token, or to the vector."""
+def _call_of(model: Model, case: Case) -> Callable[[], object]:
+    """Return the model's shortest whole call: to the first token, to the vector, or of its inputs."""
+    if not model.reads_text():
+        return call_of(model, inputs_of(model, case))
+    length = case.integer("input_length")
     if "generate" in model.abilities:
         generator = model.generator()
         prompt = generator.prompt(length)

@@ -74,4 +74,4 @@ def load_model(file: ModelFile) -> type[Model]:
     Raises:
         PluginError: the file cannot be imported, or has no single subclass of ``Model``; names file and line.
     """
-    return class_in(import_file("model", file.name, file.path), Model, "model", file.name)  # type: ignore[type-abstract]
+    return class_in(import_file("model", file.name, file.path), Model, "model", file.name)

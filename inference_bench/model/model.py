@@ -6,8 +6,7 @@ standard library only; its framework is imported inside ``load``.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from inference_bench.errors import NotApplicableError, UnknownNameError
 
@@ -15,17 +14,41 @@ if TYPE_CHECKING:
     from inference_bench.model.interfaces import BatchGenerator, TextEncoder, TextGenerator, TextScorer, TextServer
     from inference_bench.model.load_steps import LoadSteps
     from inference_bench.model.weights.references import HubWeights, PackageWeights, ResolvedWeights
-    from inference_bench.spec import Setup
+    from inference_bench.plan import Case
+    from inference_bench.spec import Axis, Setup
 
-ABILITIES = ("generate", "score", "encode")
-"""What a model can do: generate text, compute likelihoods of text, turn text into a vector."""
+
+class Ability(NamedTuple):
+    """Something that a model can do.
+
+    Attributes:
+        method: the method of ``Model`` that provides it.
+        words: what stands after "can" in a sentence.
+        reads_text: whether its inputs are texts, which have a length.
+    """
+
+    method: str
+    words: str
+    reads_text: bool = True
+
+
+ABILITIES = {
+    "generate": Ability("generator", "generate text"),
+    "score": Ability("scorer", "score text"),
+    "encode": Ability("encoder", "encode text"),
+    "call": Ability("call", "be called", reads_text=False),
+}
+"""What a model can do, by name."""
 
 ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 4}
 """Bytes per parameter. ``int8_dynamic`` is loaded as float32 and then quantised, so this is its peak."""
 
 
-class Model(ABC):
+class Model:
     """A model. Class attributes describe it without importing its framework.
+
+    The least that a model needs is ``inputs`` and ``call``, which any function, network or session can fill; a model of
+    text has ``generator``, ``scorer`` or ``encoder`` instead.
 
     Class attributes:
         name: folder name, set on discovery.
@@ -35,12 +58,15 @@ class Model(ABC):
         parameters: number of parameters of the full model.
         published_dtype: dtype of the published weights.
         min_input_length: tokens of the shortest prompt.
-        max_input_length: most tokens of a prompt together with its new tokens.
+        max_input_length: most tokens of a prompt together with its new tokens; a model that reads no text has none.
+        call_axes: the axes of ``inputs`` with their defaults, such as ``Axis("image_size", (224,))``. A model that
+            takes several items at once has an axis ``batch_size``.
         devices: kinds of device that it runs on.
         dtypes: the dtypes of ``spec.DTYPES`` that it supports.
         hub, package: sources of trained weights.
-        needs_weights: False if there is nothing to load.
-        abilities: its abilities, of ``ABILITIES``; a benchmark that needs another one does not apply.
+        needs_weights: False if there is nothing to fetch; unless stated, whether it has a source of weights.
+        abilities: names of ``ABILITIES``; unless stated, those whose method it has. A benchmark that needs another one
+            does not apply.
         parks: whether ``load`` calls ``steps.park()`` before it uses the device, so that it can load ahead while
             another model is measured.
     """
@@ -57,17 +83,44 @@ class Model(ABC):
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "bfloat16", "float16")
     hub: ClassVar[HubWeights | None] = None
     package: ClassVar[PackageWeights | None] = None
-    needs_weights: ClassVar[bool] = True
-    abilities: ClassVar[tuple[str, ...]] = ("generate", "score")
+    needs_weights: ClassVar[bool] = False
+    abilities: ClassVar[tuple[str, ...]] = ()
+    call_axes: ClassVar[tuple[Axis, ...]] = ()
     parks: ClassVar[bool] = False
 
-    @abstractmethod
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = vars(cls)
+        if "abilities" not in own:
+            cls.abilities = tuple(name for name in ABILITIES if name in cls.abilities or _provides(cls, name))
+        if "needs_weights" not in own and ("hub" in own or "package" in own):
+            cls.needs_weights = cls.hub is not None or cls.package is not None
+
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
         """Load the model until it is ready for its first call, each part under ``steps.step(name)``."""
 
-    @abstractmethod
     def unload(self) -> None:
         """Release everything that ``load`` acquired."""
+
+    def inputs(self, case: Case) -> object:
+        """Return the inputs of one call, as one object, outside of any timing; None unless the model has its own.
+
+        Args:
+            case: its ``parameters`` have a value for each of ``call_axes``; its ``setup.seed`` differs between inputs
+                that should differ.
+        """
+        return None
+
+    def call(self, inputs: object) -> object:
+        """Run the model once and return its outputs; the wait for a GPU is added by whoever times it.
+
+        Outputs are compared between set-ups if they are arrays, tensors or numbers, alone or in lists, tuples, mappings
+        and dataclasses.
+
+        Raises:
+            NotApplicableError: this model has another interface.
+        """
+        raise NotApplicableError(f"{self.name} cannot be called")
 
     def generator(self) -> TextGenerator:
         """Return the loaded model's generator.
@@ -125,7 +178,13 @@ class Model(ABC):
             NotApplicableError: the model does not have it.
         """
         if ability not in cls.abilities:
-            raise NotApplicableError(f"{cls.name} cannot {ability} text; it can {', '.join(cls.abilities)}")
+            able = ", ".join(ABILITIES[name].words for name in cls.abilities) or "do nothing yet"
+            raise NotApplicableError(f"{cls.name} cannot {ABILITIES[ability].words}; it can {able}")
+
+    @classmethod
+    def reads_text(cls) -> bool:
+        """Return whether its inputs are texts, which have a length."""
+        return any(ABILITIES[name].reads_text for name in cls.abilities)
 
     def scorer(self) -> TextScorer:
         """Return the loaded model's scorer.
@@ -138,3 +197,9 @@ class Model(ABC):
     def describe(self) -> dict[str, object]:
         """Return facts known only after loading: exact parameter count, bytes of weights, framework settings."""
         return {}
+
+
+def _provides(model: type[Model], ability: str) -> bool:
+    """Return whether a class, or what it mixes in, has the method of an ability itself."""
+    own = [model, *(base for base in model.__mro__[1:] if not issubclass(base, Model) and base is not object)]
+    return any(ABILITIES[ability].method in vars(base) for base in own)

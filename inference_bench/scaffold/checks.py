@@ -11,18 +11,20 @@ from typing import Any
 
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import KINDS, BenchmarkFile, load_benchmark
+from inference_bench.benchmarks._calls import check_call
 from inference_bench.errors import InvalidValueError, PluginError
 from inference_bench.machine.device import device_kinds
 from inference_bench.metrics import METRICS
 from inference_bench.model.discovery import ModelFile, load_model
 from inference_bench.model.model import ABILITIES, Model
 from inference_bench.model.weights.references import HubWeights, PackageWeights
+from inference_bench.plan import Case
 from inference_bench.scaffold.skeleton import check_name
-from inference_bench.spec import DTYPES, SUITES, Axis
+from inference_bench.spec import DTYPES, SUITES, Axis, Setup
 
 _FRAMEWORKS = ("torch", "transformers", "tensorflow", "jax", "onnxruntime", "vllm", "accelerate", "safetensors")
-_METHODS = {"generate": "generator", "score": "scorer", "encode": "encoder"}
-"""Ability → the method that provides it."""
+
+_A_METHOD = ", or ".join(f"{method}()" for method, *_ in ABILITIES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def _check_model(file: ModelFile) -> Iterator[Flaw]:
     yield from _check_load(file, model)
     yield from _check_metadata(file, model)
     yield from _check_abilities(file, model)
+    yield from _check_call(file, model)
 
 
 def _check_load(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
@@ -101,13 +104,16 @@ def _check_metadata(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
     for name in ("title", "description", "license"):
         if not (isinstance(getattr(model, name), str) and getattr(model, name).strip()):
             yield _wrong(file, f"{name} is {getattr(model, name)!r}", f'state it: {name} = "…"')
-    for name, least in (("max_input_length", 1), ("parameters", 1 if model.needs_weights else 0)):
+    least_length = 1 if model.reads_text() else 0
+    for name, least in (("max_input_length", least_length), ("parameters", 1 if model.needs_weights else 0)):
         value = getattr(model, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             yield _wrong(file, f"{name} is {value!r}", f"state it as a whole number of at least {least}")
     for name, known in (("devices", device_kinds()), ("dtypes", DTYPES), ("abilities", ABILITIES)):
         value = getattr(model, name)
-        if not isinstance(value, tuple) or not value or not set(value) <= set(known):
+        if name == "abilities" and value == ():
+            yield _wrong(file, "abilities is ()", f"write {_A_METHOD}")
+        elif not isinstance(value, tuple) or not value or not set(value) <= set(known):
             yield _wrong(file, f"{name} is {value!r}", f"a tuple of some of {', '.join(known)}")
     for name, of in (("hub", HubWeights), ("package", PackageWeights)):
         value = getattr(model, name)
@@ -119,7 +125,7 @@ def _check_abilities(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
     stated: Any = model.abilities
     if not isinstance(stated, tuple) or not stated:
         return  # reported with the metadata
-    for ability, method in _METHODS.items():
+    for ability, (method, *_) in ABILITIES.items():
         has = getattr(model, method) is not getattr(Model, method)
         if ability in stated and not has:
             yield _wrong(file, f"declares the ability {ability} but has no {method}()", f"write {method}(), or drop it")
@@ -127,6 +133,19 @@ def _check_abilities(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
             yield _wrong(
                 file, f"has {method}() but does not declare the ability {ability}", f"add {ability!r} to abilities"
             )
+
+
+def _check_call(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
+    """Check what a call gets, and the axes of its inputs."""
+    axes: Any = model.call_axes
+    if not isinstance(axes, tuple) or not all(isinstance(axis, Axis) and axis.default for axis in axes):
+        yield _wrong(file, f"call_axes is {axes!r}", 'a tuple of Axis("name", (value, …)), each with a value')
+    if "call" not in model.abilities or model.call is Model.call:
+        return
+    try:
+        check_call(model, Case(file.name, "", Setup()))
+    except InvalidValueError as error:
+        yield _wrong(file, str(error), "declare inputs(self, case) and call(self, inputs)")
 
 
 def own_benchmarks(file: ModelFile) -> list[Path]:

@@ -283,7 +283,7 @@ def test_what_cannot_be_measured_is_refused(change, error, words):
 def test_a_model_that_cannot_generate_is_not_loaded():
     prepared = prepare(Spec(models=("all_minilm_l6_v2",), benchmarks=("batch_processing",)))
 
-    assert set(prepared.not_applicable.values()) == {"all_minilm_l6_v2 cannot generate text; it can encode"}
+    assert set(prepared.not_applicable.values()) == {"all_minilm_l6_v2 cannot generate text; it can encode text"}
 
 
 def test_a_model_without_batches_is_not_applicable(tmp_path, bad_models):

@@ -46,7 +46,7 @@ MODELS: dict[str, tuple[str, str, Status, str]] = {
         Status.FAILED,
         "'str' object is not a mapping",
     ),
-    "cannot_generate": ('("generate",)', '("score",)', Status.NOT_APPLICABLE, "cannot encode text; it can score"),
+    "cannot_generate": ('("generate",)', '("score",)', Status.NOT_APPLICABLE, "cannot encode text; it can score text"),
 }
 """Model → what is replaced in a sound one, by what; what becomes of its case."""
 

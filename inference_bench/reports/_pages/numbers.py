@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from inference_bench.metrics import Statistic, statistic_of, unit_of
+from inference_bench.metrics import RATIO, Statistic, statistic_of, unit_of
 from inference_bench.result import BenchmarkResult, Estimate, Summary
 from inference_bench.units import GIB, KIB, MIB, NS_PER_MS, NS_PER_S, NS_PER_US, SMALL, scientific
 
@@ -17,6 +17,7 @@ _STEPS: dict[str, tuple[Step, ...]] = {
     "ns": ((NS_PER_S, "s"), (NS_PER_MS, "ms"), (NS_PER_US, "µs"), (1, "ns")),
     "bytes": ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B")),
     "fraction": ((1, ""),),
+    RATIO: ((1, ""),),
 }
 
 _DIGITS = 3

@@ -67,6 +67,7 @@ class TransformersModel(Model):
     architecture: ClassVar[Mapping[str, Any]] = {}
     reduced: ClassVar[Mapping[str, Any]] = {}
     dtypes = DTYPES
+    needs_weights = True
     parks = True
 
     def __init__(self) -> None:

@@ -1,0 +1,165 @@
+"""Calls of a model that takes anything: their axes, their inputs, and what can be wrong with them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from inference_bench.benchmark.gpu_calls import finishing
+from inference_bench.benchmark.lazy_results import refuse_lazy_result
+from inference_bench.benchmark.named_arrays import digest
+from inference_bench.benchmarks._lengths import check_length
+from inference_bench.errors import InvalidValueError, UsageError
+from inference_bench.model.model import Model
+from inference_bench.spec import Setup
+
+if TYPE_CHECKING:
+    from inference_bench.benchmark.measurement import Measurement
+    from inference_bench.plan import Case
+    from inference_bench.spec import Axis
+
+BATCH = "batch_size"
+
+_CHANGED = "call() changed its inputs in place, so later calls got other inputs than the first: copy them in call()"
+
+_FIXED = ("device", "dtype", "attention", "compile")
+"""What a model without ``load`` cannot be told."""
+
+
+def with_call_axes(axes: tuple[Axis, ...], model: type[Model]) -> tuple[Axis, ...]:
+    """Return a benchmark's axes and those of the model's inputs; the benchmark's come first where both have a name."""
+    if "call" not in model.abilities:
+        return axes
+    known = {axis.name for axis in axes}
+    return (*axes, *(axis for axis in model.call_axes if axis.name not in known))
+
+
+def check_runs(model: type[Model], case: Case) -> None:
+    """Refuse a model that can neither generate, encode nor be called, and a case that it does not support.
+
+    Raises:
+        NotApplicableError: the model has none of these abilities.
+        InvalidValueError: a length beyond its limits, or a ``call`` that cannot be called.
+    """
+    if "generate" in model.abilities or "encode" in model.abilities:
+        check_length(model, case)
+    elif "call" in model.abilities:
+        check_call(model, case)
+    else:
+        model.require("generate")
+
+
+def check_call(model: type[Model], case: Case) -> None:
+    """Refuse a model whose ``inputs`` or ``call`` cannot be called as they will be, and a set-up that it cannot have.
+
+    Raises:
+        NotApplicableError: the model cannot be called.
+        InvalidValueError: other arguments, nothing that a call runs, or a set-up that needs ``load``.
+    """
+    model.require("call")
+    for method, argument in (("inputs", "case"), ("call", "inputs")):
+        _check_method(model, method, argument)
+    if model.load is Model.load:
+        _check_setup(model, case.setup)
+
+
+def items_of(case: Case) -> int:
+    """Return the number of items in one call."""
+    return case.integer(BATCH) if BATCH in case.parameters else 1
+
+
+def inputs_of(model: Model, case: Case) -> object:
+    """Return the inputs of one call.
+
+    Raises:
+        UsageError: ``inputs`` returned what a first call uses up, such as a generator, or reads an undeclared axis.
+    """
+    try:
+        inputs = model.inputs(case)
+    except KeyError as error:
+        name = error.args[0] if error.args else None
+        if not isinstance(name, str) or name in case.parameters:
+            raise
+        has = ", ".join(case.parameters) or "none"
+        raise UsageError(
+            f"{model.name}.inputs() reads the parameter {name!r}; the case has {has}. "
+            f'Declare it: call_axes = (Axis("{name}", (…,)),).'
+        ) from error
+    refuse_lazy_result(model.inputs, inputs)
+    return inputs
+
+
+def call_of(model: Model, inputs: object) -> Callable[[], object]:
+    """Return one call, which ends when its work on a GPU has ended."""
+    call = finishing(model.call)
+
+    def checked() -> object:
+        outputs = call(inputs)
+        refuse_lazy_result(model.call, outputs)
+        return outputs
+
+    return checked
+
+
+def time_model_calls(model: Model, inputs: object, items: int, measurement: Measurement) -> object:
+    """Time calls until their median is precise, and return the outputs of the last.
+
+    A call that changes its inputs gets a note.
+
+    Raises:
+        UsageError: a call failed after an earlier one had changed the inputs.
+    """
+    measurement.rates |= {"item_rate": items}
+    before = digest(inputs)
+    try:
+        outputs = measurement.time_calls("call_time", model.call, (inputs,))
+    except Exception as error:
+        if digest(inputs) != before:
+            raise UsageError(f"{model.name}: {_CHANGED}. A later one failed: {error!r}") from error
+        raise
+    if digest(inputs) != before:
+        measurement.notes.append(_CHANGED)
+    return outputs
+
+
+def with_batch(case: Case, items: int) -> Case:
+    """Return the case with another number of items."""
+    return replace(case, parameters={**case.parameters, BATCH: items})
+
+
+def _check_method(model: type[Model], name: str, argument: str) -> None:
+    """Refuse a method that does not take exactly one object, or whose call runs nothing of it."""
+    found = inspect.getattr_static(model, name)
+    method = found.__func__ if isinstance(found, staticmethod | classmethod) else found
+    given = ("self",) if not isinstance(found, staticmethod) else ()
+    if any(check(method) for check in _NOTHING_RUN):
+        raise InvalidValueError(
+            f"{model.name}.{name}", "a coroutine or generator function", "a plain function", "Run it to its end inside."
+        )
+    signature = inspect.signature(method)
+    try:
+        signature.bind(*given, argument)
+    except TypeError as error:
+        shown = ", ".join(signature.parameters)
+        raise InvalidValueError(
+            f"{model.name}.{name}", f"({shown})", f"({', '.join((*given, argument))})", f"{_ADVICE[name]} ({error})"
+        ) from error
+
+
+_NOTHING_RUN = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+
+_ADVICE = {
+    "inputs": "The values of its axes are in case.parameters.",
+    "call": "It gets the one object that inputs() returned: return all of them from there, as a tuple or a mapping.",
+}
+
+
+def _check_setup(model: type[Model], setup: Setup) -> None:
+    plain = Setup()
+    for name in _FIXED:
+        if (given := getattr(setup, name)) != getattr(plain, name):
+            raise InvalidValueError(
+                f"{name} of {model.name}", given, f"{getattr(plain, name)}: it has no load() that could use another"
+            )
