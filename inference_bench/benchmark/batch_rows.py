@@ -15,7 +15,7 @@ class NoRowsError(InvalidValueError):
     """Inputs whose rows cannot be told apart."""
 
 
-def row_of(inputs: object, alone: object, row: int, items: int) -> object:
+def row_of(inputs: Any, alone: Any, row: int, items: int) -> Any:
     """Return the inputs of one item: a row of each array and list that grows with the batch, the rest as it is.
 
     What grows is what has ``items`` entries where the inputs of one item have one, and is of the same kind otherwise.

@@ -87,11 +87,8 @@ def _array(leaf: object) -> NDArray[Any] | None:
 
 
 def _host_array(tensor: Any, torch: Any) -> NDArray[Any]:
-    """Return a tensor's values; numpy has no bfloat16, and neither sparse nor quantised arrays."""
-    values = tensor.detach()
-    if values.is_quantized:
-        values = values.dequantize()
-    values = values.to_dense().cpu().resolve_conj().resolve_neg()
+    """Return a tensor's values; numpy has neither bfloat16 nor sparse arrays."""
+    values = tensor.detach().to_dense().cpu().resolve_conj().resolve_neg()
     if values.is_floating_point() and values.element_size() < 4:
         values = values.to(torch.float32)
     array: NDArray[Any] = values.numpy()

@@ -69,7 +69,7 @@ def _cosine_distance(expected: NDArray[Any], found: NDArray[Any]) -> float:
     """Return 1 minus the cosine: half the squared distance of the two on the unit sphere, which keeps small digits."""
     sizes = float(np.linalg.norm(expected)), float(np.linalg.norm(found))
     if not all(sizes):
-        return 0.0 if sizes == (0, 0) else 1.0
+        return float(any(sizes))
     return float(np.linalg.norm(found / sizes[1] - expected / sizes[0]) ** 2 / 2)
 
 

@@ -37,7 +37,6 @@ class Generator(TextGenerator):
 MODELS: dict[str, tuple[str, str, Status, str]] = {
     "sound": ("", "", Status.OK, ""),
     "syntax_error": ("class Plugin(Model):", "class Plugin(Model:", Status.FAILED, "model.py:5: SyntaxError"),
-    "no_load": ("def load(self, setup, weights, steps): ...", "", Status.FAILED, "load"),
     "odd_load": ("def load(self, setup, weights, steps)", "def load(self, path)", Status.FAILED, "takes 2 positional"),
     "odd_generator": ("return Generator()", "return 5", Status.FAILED, "'int' object has no attribute 'prompt'"),
     "odd_description": (
@@ -46,7 +45,7 @@ MODELS: dict[str, tuple[str, str, Status, str]] = {
         Status.FAILED,
         "'str' object is not a mapping",
     ),
-    "cannot_generate": ('("generate",)', '("score",)', Status.NOT_APPLICABLE, "cannot encode text; it can score text"),
+    "cannot_generate": ('("generate",)', '("score",)', Status.NOT_APPLICABLE, "cannot generate text; it can score text"),
 }
 """Model → what is replaced in a sound one, by what; what becomes of its case."""
 
