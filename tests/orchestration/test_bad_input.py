@@ -45,7 +45,7 @@ MODELS: dict[str, tuple[str, str, Status, str]] = {
         Status.FAILED,
         "'str' object is not a mapping",
     ),
-    "cannot_generate": ('("generate",)', '("score",)', Status.NOT_APPLICABLE, "cannot generate text; it can score text"),
+    "cannot_generate": ('("generate",)', '("score",)', Status.NOT_APPLICABLE, "generate text; it can score text"),
 }
 """Model → what is replaced in a sound one, by what; what becomes of its case."""
 
