@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 ARGS ?=
+# Options of pip for torch alone. A machine without a GPU saves gigabytes with the address of torch's CPU builds, which
+# pytorch.org/get-started/locally shows: TORCH_OPTIONS='--index-url …'.
+TORCH_OPTIONS ?=
 
 BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find csrc -name '*.[ch]pp')
 
@@ -64,8 +67,8 @@ $(VENV)/.venv:
 
 $(VENV)/.run: $(VENV)/.venv $(BUILD_INPUTS)
 	@echo "installing torch and the other requirements (once), building the native core" >&2
-	@$(PIP) install -c constraints.txt torch
-	@$(PIP) install -c constraints.txt --editable .
+	@$(PIP) install -c constraints.txt $(TORCH_OPTIONS) torch
+	@$(PIP) install -c constraints.txt --editable '.[models]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run

@@ -26,6 +26,7 @@ from inference_bench.analysis.estimates import mean_estimate
 from inference_bench.benchmark.accuracy.multiple_choice import MultipleChoice
 from inference_bench.benchmark.accuracy.task import sample
 from inference_bench.benchmark.accuracy.tasks import find_task
+from inference_bench.extras import install_hint
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.interfaces import TextScorer
@@ -69,7 +70,7 @@ def main() -> int:
     arguments.add_argument("--threads", type=int, default=available_cpus(), help="default: all CPUs")
     given = arguments.parse_args()
     if find_spec("lm_eval") is None:
-        sys.exit("error: lm-evaluation-harness is not installed. Install it: pip install 'inference-bench[lm-eval]'.")
+        sys.exit(f"error: lm-evaluation-harness is not installed: {install_hint('lm-eval')}")
     model, weights = _load(given.threads)
     print("| task | metric | items | ours [95 %] | harness | items that differ | published |\n" + "|---" * 7 + "|")
     failed = False

@@ -5,7 +5,8 @@
     │   ├── UnknownNameError       a model, benchmark, device … that does not exist
     │   ├── InvalidValueError      a value outside of what is allowed
     │   │   └── UnscorableError    a text that this model cannot score: the other items of a task can be
-    │   └── RunFormatError         a folder or file that is not a readable run
+    │   ├── RunFormatError         a folder or file that is not a readable run
+    │   └── MissingPackageError    a package that is not installed; an ImportError, too
     ├── WeightsError               weights refused, missing or corrupt
     ├── PluginError                a model or benchmark file that cannot be used
     ├── TaskError                  an accuracy task that cannot be read or fetched
@@ -112,3 +113,10 @@ class ProtocolError(InferenceBenchError):
 
 class RunFormatError(UsageError):
     """A folder or file that is not a readable run."""
+
+
+class MissingPackageError(UsageError, ModuleNotFoundError):
+    """A package that is not installed; ``name`` is the module. ``extras`` knows what to install."""
+
+    def __init__(self, what: str, module: str, command: str) -> None:
+        super().__init__(f"{what} needs {module}, which is not installed: {command}", name=module)

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from inference_bench.errors import PluginError, UnknownNameError
+from inference_bench.extras import install_advice
 from inference_bench.moved import advice
 
 T = TypeVar("T")
@@ -125,8 +126,8 @@ def import_file(kind: str, name: str, path: Path) -> ModuleType:
 
 
 def broken(kind: str, name: str, where: str, error: BaseException) -> PluginError:
-    """Return the error for a plugin that cannot be imported, with advice if it uses an old path."""
-    hint = advice(error)
+    """Return the error for a plugin that cannot be imported, with advice on an old path or a missing package."""
+    hint = advice(error) or install_advice(error)
     return PluginError(f"{kind} {name!r}: {where}: {error!r}" + (f". {hint}." if hint else ""))
 
 

@@ -17,6 +17,7 @@ from inference_bench.cli._option_sources import origin_in, read_options
 from inference_bench.cli._parser import Parser
 from inference_bench.cli._streams import give_up_stdout, open_missing, take_streams
 from inference_bench.errors import InferenceBenchError, UsageError
+from inference_bench.extras import install_advice
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ def _explain(error: Exception, verbose: bool) -> None:
         text = f"{one_line(_readable(error.filename))}: {error.strerror}. Free some space, or name another path."
     elif isinstance(error, RecursionError):
         text = "a file is nested too deeply to be read: expected plain data of a few levels."
+    elif not isinstance(error, InferenceBenchError) and (advice := install_advice(error)):
+        text = advice
     elif not isinstance(error, InferenceBenchError):
         text = f"unexpected {type(error).__name__}: {text}."
         text += "" if verbose else " Run again with -v for the traceback, and please report it."
@@ -156,7 +159,8 @@ def _explain(error: Exception, verbose: bool) -> None:
 def _exit_code(error: Exception) -> int:
     if isinstance(error, InferenceBenchError):
         return error.exit_code
-    return UsageError.exit_code if _is_of_the_system(error) or isinstance(error, RecursionError) else 1
+    refused = _is_of_the_system(error) or isinstance(error, RecursionError) or install_advice(error)
+    return UsageError.exit_code if refused else 1
 
 
 def _is_of_the_system(error: Exception) -> TypeGuard[OSError]:

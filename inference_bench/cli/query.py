@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 class QueryCommand(Command):
     """Query stored runs in SQL: the tables are summaries, samples, memory and scores.
 
-    Columns are those of results.csv and of the Parquet files (docs/results.md), with a run_id in every row. Needs
-    DuckDB: pip install 'inference-bench[duckdb]'.
+    Columns are those of results.csv and of the Parquet files (docs/results.md), with a run_id in every row.
     """
 
     examples = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from inference_bench._native import Histogram, SpanRecorder, SpanRecords, Table, now_ns
 from inference_bench.errors import InvalidValueError
+from inference_bench.extras import needed_by
 from inference_bench.live.flight_recorder import FlightRecorder
 from inference_bench.live.series import SeriesTable
 from inference_bench.live.series_book import OTHERS
@@ -71,7 +72,8 @@ class Collector:
 
     def start(self) -> None:
         """Discard what was recorded so far, and start the thread."""
-        import numpy  # noqa: F401 (0.1 s that must not fall into the first interval)
+        with needed_by("a running Profiler"):
+            import numpy  # noqa: F401 (0.1 s that must not fall into the first interval)
 
         self._recorder.drain()
         counts = self._recorder.counts()

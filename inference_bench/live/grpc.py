@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-import grpc
-
 from inference_bench.errors import InvalidValueError
+from inference_bench.extras import needed_by
 from inference_bench.live.exchange import OTHER, Exchange, ExchangeSeries
+
+with needed_by("inference_bench.live.grpc"):
+    import grpc
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import inference_bench._native as _native
 from inference_bench.errors import InvalidValueError
+from inference_bench.extras import needed_by
 from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
 from inference_bench.live.declared_series import DECLARED
 from inference_bench.live.exporter import Exporter
@@ -74,11 +75,12 @@ class OtlpExporter(Exporter):
 
     def _connect(self) -> None:
         """Make what no two processes may share: the identity, and the connections."""
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
+        with needed_by("OtlpExporter"):
+            from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+            from opentelemetry.sdk.resources import Resource
 
-        from inference_bench.live.otlp_session import BoundedSession
+            from inference_bench.live.otlp_session import BoundedSession
 
         self._sessions = [BoundedSession(self._timeout_s) for _ in range(2)]
 

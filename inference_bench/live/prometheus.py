@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from inference_bench.errors import InvalidValueError, UsageError
+from inference_bench.extras import needed_by
 from inference_bench.live.buckets import BUCKETS_NS, cumulative_counts
 from inference_bench.live.declared_series import DECLARED
 from inference_bench.live.exposed_names import counter_family, exposed, histogram_family
@@ -47,7 +48,8 @@ def serve_metrics(profiler: Profiler, ports: Iterable[int], address: str = "127.
     Raises:
         UsageError: none of them is free.
     """
-    from prometheus_client import CollectorRegistry, start_http_server
+    with needed_by("serve_metrics"):
+        from prometheus_client import CollectorRegistry, start_http_server
 
     registry = CollectorRegistry()
     registry.register(PrometheusCollector(profiler))
@@ -82,8 +84,9 @@ class PrometheusCollector:
     ) -> None:
         # Not at the first scrape: if the process forks while another thread imports, the import lock of the child
         # stays locked.
-        import prometheus_client.core
-        import prometheus_client.samples  # noqa: F401
+        with needed_by("PrometheusCollector"):
+            import prometheus_client.core
+            import prometheus_client.samples  # noqa: F401
 
         self._profiler = profiler
         self._native_histograms = native_histograms

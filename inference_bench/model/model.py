@@ -65,6 +65,7 @@ class Model:
         dtypes: the dtypes of ``spec.DTYPES`` that it supports.
         hub, package: sources of trained weights.
         needs_weights: False if there is nothing to fetch; unless stated, whether it has a source of weights.
+        requires: modules of its framework; a run is refused before anything starts where one is not installed.
         abilities: names of ``ABILITIES``; unless stated, those whose method it has. A benchmark that needs another one
             does not apply.
         parks: whether ``load`` calls ``steps.park()`` before it uses the device, so that it can load ahead while
@@ -84,6 +85,7 @@ class Model:
     hub: ClassVar[HubWeights | None] = None
     package: ClassVar[PackageWeights | None] = None
     needs_weights: ClassVar[bool] = False
+    requires: ClassVar[tuple[str, ...]] = ()
     abilities: ClassVar[tuple[str, ...]] = ()
     call_axes: ClassVar[tuple[Axis, ...]] = ()
     parks: ClassVar[bool] = False

@@ -10,6 +10,7 @@ from typing import TypeVar
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
+from inference_bench.extras import require
 from inference_bench.model.discovery import ModelFile, find_models, load_model
 from inference_bench.model.model import Model
 from inference_bench.model.weights.identity import measured_name
@@ -212,9 +213,10 @@ def _check(benchmark: type[Benchmark], model: type[Model], case: Case, *, is_inl
     """Refuse what cannot be measured.
 
     Raises:
-        UsageError: a value outside of what the model or benchmark allows.
+        UsageError: a package is not installed, or a value is outside of what the model or benchmark allows.
         NotApplicableError: the benchmark does not apply to this model, or not in this process.
     """
+    require(f"model {model.name}", model.requires)
     setup = case.setup
     if setup.device.split(":")[0] not in model.devices:
         raise InvalidValueError(f"device of {model.name}", setup.device, "one of " + ", ".join(model.devices))

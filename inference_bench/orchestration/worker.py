@@ -20,6 +20,7 @@ from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, load_benchmark
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError, ProtocolError
+from inference_bench.extras import install_advice
 from inference_bench.machine.process_usage import Usage, WindowUsage
 from inference_bench.model.discovery import load_model
 from inference_bench.model.load_steps import LoadStep, LoadSteps
@@ -201,6 +202,8 @@ def _failure_of(error: Exception) -> Failed:
         status, cause = Status.NOT_APPLICABLE, str(error)
     elif isinstance(error, InferenceBenchError):
         cause = str(error)
+    elif advice := install_advice(error):
+        cause = advice
     elif isinstance(error, MemoryError) or any(words in cause for words in _OUT_OF_MEMORY):
         status = Status.OOM
     return Failed(status, " ".join(cause.split()), traceback.format_exc())

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from inference_bench.errors import UsageError
+from inference_bench.extras import needed_by
 from inference_bench.results.tables import TABLE_NAMES
 
 if TYPE_CHECKING:
@@ -51,10 +52,8 @@ def _restrict(connection: DuckDBPyConnection) -> None:
 
 
 def _duckdb() -> ModuleType:
-    try:
+    with needed_by("query"):
         import duckdb
-    except ImportError:
-        raise UsageError("query needs DuckDB: pip install 'inference-bench[duckdb]'.") from None
     return duckdb
 
 

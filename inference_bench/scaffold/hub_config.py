@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any, TypedDict
 
+from inference_bench.extras import needed_by
 from inference_bench.model.weights.hub_download import PROBE_S, reason
 
 
@@ -27,7 +28,8 @@ class HubConfig(TypedDict):
 
 def read_config(repo_id: str, revision: str) -> HubConfig:
     """Resolve the revision to a commit within ``PROBE_S``, then read that commit's ``config.json``."""
-    from huggingface_hub import HfApi, hf_hub_download
+    with needed_by("the hub"):
+        from huggingface_hub import HfApi, hf_hub_download
 
     signal.alarm(PROBE_S)  # see hub_download
     info = HfApi().model_info(repo_id, revision=revision, timeout=PROBE_S)

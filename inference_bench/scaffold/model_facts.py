@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inference_bench.errors import InvalidValueError, UsageError, WeightsError
+from inference_bench.extras import require
 from inference_bench.machine.subprocesses import last_line, run_python
 from inference_bench.model.engines.transformers.architectures import class_for
 from inference_bench.model.engines.transformers.base import TransformersModel
@@ -108,8 +109,9 @@ def _built(base: type[TransformersModel], architecture: Config) -> tuple[Config,
     """Return what differs in the smallest model that runs, and the parameters of the full one.
 
     Raises:
-        UsageError: transformers cannot build the full model, or run any small one.
+        UsageError: transformers is not installed, or cannot build the full model, or run any small one.
     """
+    require("new model", base.requires)
     candidates = list(reductions(architecture))
     asked = {"architecture": architecture, "reductions": candidates}
     done = run_python("-m", "inference_bench.scaffold.trial", base.__module__, base.__name__, text=json.dumps(asked))

@@ -91,7 +91,7 @@ def test_without_duckdb_the_message_says_what_to_install(root, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "duckdb", None)
 
-    with pytest.raises(UsageError, match=r"pip install 'inference-bench\[duckdb\]'"):
+    with pytest.raises(UsageError, match=r"^query needs duckdb, which is not installed: pip install 'duckdb>=1.1'$"):
         query("SELECT 1", load_runs(root))
 
 

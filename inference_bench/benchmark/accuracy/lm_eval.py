@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar
 from inference_bench.benchmark.accuracy.item import Score, check_finite
 from inference_bench.benchmark.accuracy.task import Progress, Task
 from inference_bench.errors import InvalidValueError, TaskError, UnscorableError
+from inference_bench.extras import require
 from inference_bench.machine.subprocesses import last_line, run_python
 
 if TYPE_CHECKING:
@@ -62,15 +62,14 @@ class HarnessTask(Task):
         task: its name, or the path of a ``.yaml`` file.
 
     Raises:
-        InvalidValueError: the harness is not installed, or there is no such file.
+        MissingPackageError: the harness is not installed.
+        InvalidValueError: there is no such file.
     """
 
     def __init__(self, task: str) -> None:
         self._task = task
         self.name = Path(task).stem
-        if find_spec("lm_eval") is None:
-            advice = "Install it: pip install 'inference-bench[lm-eval]'."
-            raise InvalidValueError("task", f"lm_eval:{task}", "lm-evaluation-harness to be installed", advice)
+        require(f"task lm_eval:{task}", ["lm_eval"])
         if task.endswith(".yaml") and not Path(task).is_file():
             raise InvalidValueError("task", f"lm_eval:{task}", "a .yaml file that exists")
 

@@ -14,13 +14,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from inference_bench.errors import InferenceBenchError
+from inference_bench.extras import needed_by
+
 
 def convert(source: Path, target: Path) -> None:
     """Write the model and its tokenizer as ``save_pretrained`` does."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub when it is imported
-    import torch
+    with needed_by("GGUF"):
+        import gguf  # noqa: F401 (transformers asks for it late, in several lines)
+        import torch
 
-    transformers: Any = import_module("transformers")
+        transformers: Any = import_module("transformers")
     tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     network = transformers.AutoModelForCausalLM.from_pretrained(
         source.parent, gguf_file=source.name, dtype=torch.float32
@@ -35,4 +40,7 @@ def convert(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    convert(Path(sys.argv[1]), Path(sys.argv[2]))
+    try:
+        convert(Path(sys.argv[1]), Path(sys.argv[2]))
+    except InferenceBenchError as error:
+        sys.exit(str(error))

@@ -12,6 +12,9 @@ import json
 import signal
 import sys
 
+from inference_bench.errors import MissingPackageError
+from inference_bench.extras import needed_by
+
 PROBE_S = 4
 FILES = (
     "*.safetensors",
@@ -29,7 +32,8 @@ FILES = (
 
 def download(repo_id: str, revision: str) -> dict[str, object]:
     """Resolve the revision to a commit within ``PROBE_S``, then download that commit."""
-    from huggingface_hub import HfApi, snapshot_download
+    with needed_by("the hub"):
+        from huggingface_hub import HfApi, snapshot_download
 
     # A DNS lookup blocks in C, where no Python timeout works: the default action of SIGALRM ends the process.
     signal.alarm(PROBE_S)
@@ -42,6 +46,8 @@ def download(repo_id: str, revision: str) -> dict[str, object]:
 
 def reason(error: Exception) -> str:
     """Return the error as one line."""
+    if isinstance(error, MissingPackageError):
+        return str(error)
     from huggingface_hub import errors
 
     known = {

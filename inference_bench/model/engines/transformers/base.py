@@ -68,6 +68,7 @@ class TransformersModel(Model):
     reduced: ClassVar[Mapping[str, Any]] = {}
     dtypes = DTYPES
     needs_weights = True
+    requires = ("torch", "transformers")
     parks = True
 
     def __init__(self) -> None:

@@ -1,0 +1,110 @@
+"""Packages that may be missing: what each part of this project needs, and the one line that says how to get it.
+
+The hints name packages, not extras of this project, so that they work from a clone as well as from an index.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from inference_bench.errors import MissingPackageError
+
+CORE = ("numpy>=1.26", "scipy>=1.11", "pyarrow>=15", "orjson>=3.10", "rich>=13", "duckdb>=1.1", "nvidia-ml-py>=12")
+"""The dependencies, as in ``pyproject.toml``."""
+
+EXTRAS = {
+    "models": (
+        "torch>=2.4",
+        "transformers>=5.0",
+        "accelerate",
+        "gguf",
+        "safetensors",
+        "huggingface_hub",
+        "pillow",
+    ),
+    "lm-eval": ("lm-eval>=0.4.13",),
+    "prometheus": ("prometheus_client>=0.20",),
+    "grpc": ("grpcio>=1.60",),
+    "otlp": ("opentelemetry-sdk>=1.27", "opentelemetry-exporter-otlp-proto-http>=1.27"),
+}
+"""Extra → what it brings, as in ``pyproject.toml``."""
+
+_MODULES = {
+    "models": "torch transformers accelerate gguf safetensors huggingface_hub PIL",
+    "lm-eval": "lm_eval",
+    "prometheus": "prometheus_client",
+    "grpc": "grpc",
+    "otlp": "opentelemetry requests",
+}
+_EXTRA_OF = {module: extra for extra, modules in _MODULES.items() for module in modules.split()}
+_CORE_OF = {
+    **{name: name for name in ("numpy", "scipy", "pyarrow", "orjson", "rich", "duckdb")},
+    "pynvml": "nvidia-ml-py",
+}
+"""Module → the package of the core that brings it."""
+
+_NATIVE = "inference_bench._native"
+
+
+def install_hint(name: str) -> str:
+    """Return the command that installs an extra, or the package of a module: ``pip install 'duckdb>=1.1'``.
+
+    Raises:
+        KeyError: neither an extra nor a module that this project uses.
+    """
+    if name == _NATIVE:
+        return "pip install ."
+    extra = _EXTRA_OF.get(name, name)
+    wanted = EXTRAS[extra] if extra in EXTRAS else _of_core(_CORE_OF[name])
+    return f"pip install {shlex.join(wanted)}"
+
+
+def install_advice(error: BaseException) -> str:
+    """Return what is missing and what to install; empty if the error is another one, or says it itself."""
+    name = "" if isinstance(error, MissingPackageError) else _missing(error)
+    return f"{name} is not installed: {install_hint(name)}" if name else ""
+
+
+@contextmanager
+def needed_by(what: str) -> Iterator[None]:
+    """Name the package, and how to install it, where an import inside fails.
+
+    Args:
+        what: what needs it, such as "query".
+
+    Raises:
+        MissingPackageError: one of the packages that this project uses is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = _missing(error)
+        if not name:
+            raise
+        raise MissingPackageError(what, name, install_hint(name)) from None
+
+
+def require(what: str, modules: Iterable[str]) -> None:
+    """Refuse early what needs modules that are not installed; imports none of them.
+
+    Raises:
+        MissingPackageError: the first that is missing.
+    """
+    for name in modules:
+        if find_spec(name) is None:
+            raise MissingPackageError(what, name, install_hint(name))
+
+
+def _missing(error: BaseException) -> str:
+    """Return the module that an error misses, if this project knows what brings it."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return ""
+    name = error.name if error.name == _NATIVE else error.name.partition(".")[0]
+    return name if name == _NATIVE or name in _EXTRA_OF or name in _CORE_OF else ""
+
+
+def _of_core(package: str) -> tuple[str, ...]:
+    return tuple(requirement for requirement in CORE if requirement.startswith(package))

@@ -1,0 +1,69 @@
+"""The light core, in a fresh environment with the dependencies alone, and ``live`` without any package."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import inference_bench._native
+from tests.release.core_commands import CHECKS
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("core_commands.py")
+
+
+def called(*words: object, cwd: Path | None = None) -> str:
+    done = subprocess.run([str(word) for word in words], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{words}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """Return a wheel without the native module: the one that is built already is put beside it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    called(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-C", "wheel.cmake=false", "-w", folder, ROOT)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def python(wheel, tmp_path_factory) -> Path:
+    """Return the interpreter of an environment with the wheel, its dependencies and pytest."""
+    folder = tmp_path_factory.mktemp("light")
+    called(sys.executable, "-m", "venv", folder)
+    python = folder / "bin" / "python"
+    called(python, "-m", "pip", "install", "-q", wheel, "pytest")
+    place_native(folder / "lib" / f"python3.{sys.version_info.minor}" / "site-packages")
+    return python
+
+
+def place_native(packages: Path) -> None:
+    shutil.copy(inference_bench._native.__file__, packages / "inference_bench")
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_light_core_is_enough_or_names_what_is_not(python, name):
+    called(python, SCRIPT, name)
+
+
+def test_the_light_core_brings_no_framework(python):
+    installed = called(python, "-m", "pip", "list").lower()
+
+    assert "orjson" in installed
+    assert not {"torch", "transformers", "huggingface_hub", "pillow"} & set(installed.split())
+
+
+def test_live_is_imported_without_any_package(wheel, tmp_path):
+    called(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path, wheel)
+    place_native(tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from inference_bench.live import Profiler; Profiler('a')"
+    )
+
+    called(sys.executable, "-S", "-E", "-c", code, cwd=tmp_path)
