@@ -37,7 +37,7 @@ _MODULES = {
     "lm-eval": "lm_eval",
     "prometheus": "prometheus_client",
     "grpc": "grpc",
-    "otlp": "opentelemetry requests",
+    "otlp": "opentelemetry requests urllib3",
 }
 _EXTRA_OF = {module: extra for extra, modules in _MODULES.items() for module in modules.split()}
 _CORE_OF = {

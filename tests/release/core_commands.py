@@ -94,10 +94,7 @@ def check_runs_and_reports() -> None:
     assert "</html>" in command("report", "--format", "html").stdout
     assert "grade" in command("check").stdout
     assert "TTFT" in command("compare", "latest~1", "latest", "--margin", "0.99").stdout
-    assert command("query", "SELECT count(*) > 0 AS some FROM summaries", "--format", "csv").stdout.split() == [
-        "some",
-        "true",
-    ]
+    assert "ttft" in command("query", "SELECT DISTINCT metric FROM summaries", "--format", "csv").stdout
 
 
 def check_function() -> None:
