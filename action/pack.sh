@@ -5,5 +5,5 @@ set -euo pipefail
 if [ -z "$RUN" ]; then
   exit 0
 fi
-python -m inference_bench report "$RUN" --format html --output "$INPUT_OUTPUT/report.html" || true
+python -m inference_bench report "$RUN" --format html > "$INPUT_OUTPUT/report.html" || true
 python -m inference_bench report "$RUN" --dossier "$INPUT_OUTPUT/dossier.zip" || true

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.analysis.margin import MARGIN
 from inference_bench.cli import _values as values
+from inference_bench.cli._outputs import JSON
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from inference_bench.cli._outputs import Outputs
     from inference_bench.results.noise_store import Noise
     from inference_bench.results.run_comparison import RunComparison
 
@@ -35,14 +36,12 @@ def check_comparison_options(args: argparse.Namespace) -> None:
     """Refuse what the comparison could not do, before anything is measured or read.
 
     Raises:
-        UnknownNameError: no such format or metric.
+        UnknownNameError: no such metric.
         InvalidValueError: a metric that is computed from another one.
     """
     from inference_bench.errors import InvalidValueError
     from inference_bench.metrics import get_metric
-    from inference_bench.reports._render import check_format
 
-    check_format(args.format, "json")
     for metric in args.metric:
         source = get_metric(metric).derived_from
         if source is not None:
@@ -59,12 +58,12 @@ def known_noise() -> Noise | None:
     return load_noise(str(describe_environment().get("fingerprint")))
 
 
-def write_comparison(found: RunComparison, form: str, remarks: Sequence[str] = ()) -> None:
-    """Print the comparison.
+def write_comparison(found: RunComparison, outputs: Outputs, remarks: Sequence[str] = ()) -> None:
+    """Write the comparison.
 
     Args:
         found: the comparison.
-        form: name of the format.
+        outputs: where it goes.
         remarks: further sentences, before that about the A/A floor.
     """
     from inference_bench.reports._figures.of_comparison import figures
@@ -73,8 +72,12 @@ def write_comparison(found: RunComparison, form: str, remarks: Sequence[str] = (
     from inference_bench.reports._render import render
 
     remarks = [*remarks, found.floor_sentence]
-    if form == "json":
-        write_json(found.compared, found.differences, remarks, sys.stdout)
-    else:
-        content = page(found.compared, found.differences, remarks)
-        render(content, form, sys.stdout, lambda: figures(found.compared))
+
+    def write(form: str, stream: TextIO) -> None:
+        if form == JSON:
+            write_json(found.compared, found.differences, remarks, stream)
+        else:
+            content = page(found.compared, found.differences, remarks)
+            render(content, form, stream, lambda: figures(found.compared))
+
+    outputs.write(write)

@@ -11,6 +11,7 @@ from inference_bench.cli._command import INTERRUPTED
 from inference_bench.cli._comparison import check_comparison_options, known_noise
 from inference_bench.cli._judgement import check_history, judge, write_judgement
 from inference_bench.cli._messages import warn
+from inference_bench.cli._outputs import Outputs
 from inference_bench.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Gate:
         if not found.has_verdict:
             warn(f"the new run is not judged: {found.lacks}")
             return 0
-        write_judgement(found, self.args.format)
+        write_judgement(found, Outputs(self.args.format))
         if not self.args.confirm or not found.alarms:
             return found.exit_code
         confirmed = _confirm(found, self.args)
@@ -147,7 +148,7 @@ def _confirm(found: RunJudgement, args: argparse.Namespace) -> int | None:
             warn(f"not confirmed: {str(error).rstrip('.')}. {_STANDS}")
             return None
         outcome = measure(variants, Question(own.metric, own.margin, known_noise()), own)
-    show(outcome, args.format)
+    show(outcome, Outputs(args.format))
     return INTERRUPTED if outcome.interrupted else confirmed_code(outcome.comparison)
 
 

@@ -20,6 +20,7 @@ from inference_bench.cli._comparison import (
     known_noise,
     write_comparison,
 )
+from inference_bench.cli._outputs import PAGE_FORMATS, outputs_of
 from inference_bench.cli._run_options import marks_of
 from inference_bench.errors import InvalidValueError
 from inference_bench.spec import SETUP_AXES
@@ -29,6 +30,7 @@ from inference_bench.units import NS_PER_S, counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inference_bench.cli._outputs import Outputs
     from inference_bench.cli._revisions import Revisions
     from inference_bench.orchestration.interleaved import AbOutcome, Question, Variant
 
@@ -88,13 +90,14 @@ def compare_variants(changes: Sequence[str], args: argparse.Namespace) -> int:
     check_output(args.output)
     if args.detect is not None and args.detect <= args.margin:
         raise InvalidValueError("detect", args.detect, f"more than the margin ({args.margin})", "Or add --margin 0.")
+    outputs = outputs_of(args, PAGE_FORMATS)
     question = Question(args.metric, args.margin, known_noise(), detect=args.detect)
     with Revisions() as revisions:
         variants = [variant(change, args, revisions) for change in changes]
         if args.dry_run:
             return _show_plan(variants, question, args)
         outcome = measure(variants, question, args)
-    show(outcome, args.format)
+    show(outcome, outputs)
     if outcome.interrupted:
         return INTERRUPTED
     return 1 if outcome.comparison.is_worse else 0
@@ -203,11 +206,11 @@ def measure(variants: Sequence[Variant], question: Question, args: argparse.Name
     )
 
 
-def show(outcome: AbOutcome, form: str) -> None:
-    """Print the comparison, and where its runs are."""
+def show(outcome: AbOutcome, outputs: Outputs) -> None:
+    """Write the comparison, and print where its runs are."""
     pairs = max((max(row.runs) for row in outcome.comparison.rows), default=0)
     is_two = len(outcome.runs) == 2
     how = f"A B B A …: {counted(pairs, 'pair')}" if is_two else f"in a balanced order: {counted(pairs, 'round')}"
     remark = f"Measured in turn, {how} ({outcome.stop_reason})."
-    write_comparison(outcome.comparison, form, [remark])
+    write_comparison(outcome.comparison, outputs, [remark])
     print(f"written to {outcome.folder}", file=sys.stderr)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.cli._messages import warn
+from inference_bench.cli._outputs import JSON
 from inference_bench.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
+    from inference_bench.cli._outputs import Outputs
     from inference_bench.results.run import Run
     from inference_bench.results.run_comparison import RunSide
     from inference_bench.results.run_figures import RunFigures
@@ -96,19 +97,22 @@ def check_history(found: RunJudgement) -> None:
         raise UsageError(f"nothing to judge the new run by: {notes} Expected earlier runs of this machine.")
 
 
-def write_judgement(found: RunJudgement, form: str, remarks: Sequence[str] = ()) -> None:
-    """Print the judgement.
+def write_judgement(found: RunJudgement, outputs: Outputs, remarks: Sequence[str] = ()) -> None:
+    """Write the judgement.
 
     Args:
         found: the judgement.
-        form: name of the format.
+        outputs: where it goes.
         remarks: further sentences.
     """
     from inference_bench.reports._pages.judgement import page
     from inference_bench.reports._pages.judgement_json import write_json
     from inference_bench.reports._render import render
 
-    if form == "json":
-        write_json(found, remarks, sys.stdout)
-    else:
-        render(page(found, remarks), form, sys.stdout)
+    def write(form: str, stream: TextIO) -> None:
+        if form == JSON:
+            write_json(found, remarks, stream)
+        else:
+            render(page(found, remarks), form, stream)
+
+    outputs.write(write)

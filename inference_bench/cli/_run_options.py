@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
 from inference_bench.cli._effort import EFFORTS, STANDARD
+from inference_bench.cli._outputs import PAGE_FORMATS, REPORT_FORMATS, add_output_options
 from inference_bench.provenance.record import Provenance, marked
 from inference_bench.results.run_folder import default_output
 from inference_bench.spec import (
@@ -20,22 +21,22 @@ from inference_bench.spec import (
     SURVEY_BUDGET_NS,
     Limits,
 )
+from inference_bench.text import without_secret_words
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 
 DEFAULT_MODEL = "smollm2_135m_instruct"
 _LIMITS = Limits()
 RUNS = f"{STANDARD.least_runs} to {STANDARD.runs}; with --all: 1"
-_PAGES = "console, markdown, github, html or json"
-_REPORTS = "console, markdown, github, html, json or csv"
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Declare what to measure, how to load it, how long to measure, and where results go."""
-    _add_run_options(parser, f"exactly N fresh processes per case (default: {RUNS})", _REPORTS, inline=True)
+    _add_run_options(parser, f"exactly N fresh processes per case (default: {RUNS})", REPORT_FORMATS, inline=True)
 
 
 def add_paired_run_options(parser: argparse.ArgumentParser, runs: str, default: int | None = None) -> None:
@@ -46,11 +47,11 @@ def add_paired_run_options(parser: argparse.ArgumentParser, runs: str, default: 
         runs: what --runs is for.
         default: of --runs; None if the command leaves it to the effort.
     """
-    _add_run_options(parser, runs, _PAGES, inline=False)
+    _add_run_options(parser, runs, PAGE_FORMATS, inline=False)
     parser.set_defaults(isolation="process", runs=default)
 
 
-def _add_run_options(parser: argparse.ArgumentParser, runs: str, formats: str, *, inline: bool) -> None:
+def _add_run_options(parser: argparse.ArgumentParser, runs: str, formats: Sequence[str], *, inline: bool) -> None:
     _add_subject(parser)
     _add_effort(parser, runs)
     _add_setup(parser, inline=inline)
@@ -61,12 +62,13 @@ def _add_run_options(parser: argparse.ArgumentParser, runs: str, formats: str, *
 
 
 def marks_of(args: argparse.Namespace) -> Provenance:
-    """Return label, note and tags.
+    """Return label, note and tags, and the settings that the request was made of.
 
     Raises:
         InvalidValueError: a label or tag that is not allowed.
     """
-    return marked(args.label or "", args.note, args.tag)
+    words = without_secret_words(word for setting in args.settings for word in setting.words)
+    return replace(marked(args.label or "", args.note, args.tag), settings=tuple(words))
 
 
 def add_loading_ahead(parser: argparse.ArgumentParser) -> None:
@@ -268,7 +270,7 @@ def _add_effort(parser: argparse.ArgumentParser, runs: str) -> None:
         )
 
 
-def _add_output(parser: argparse.ArgumentParser, formats: str) -> None:
+def _add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     group = parser.add_argument_group("results")
     group.add_argument(
         "-o",
@@ -278,7 +280,7 @@ def _add_output(parser: argparse.ArgumentParser, formats: str) -> None:
         default=default_output(),
         help="parent folder; each run writes a new folder in it; INFERENCE_BENCH_OUTPUT sets the default",
     )
-    group.add_argument("--format", metavar="NAME", default="console", help=f"{formats}; format of the report")
+    add_output_options(group, formats)
     group.add_argument("--quiet", action="store_true", help="print warnings only, no progress")
     group.add_argument("--log-json", action="store_true", help="print progress as one JSON object per line")
 

@@ -66,7 +66,9 @@ def settings_by_source(parser: Parser) -> Iterator[list[Setting]]:
         yield from _of_file(path, parser.command.name, names)
     if any(name.startswith(PREFIX) for name in os.environ):
         yield _of_variables(names, PREFIX)
-        yield _of_variables(names, f"{PREFIX}{parser.command.name.upper()}_")
+        own = f"{PREFIX}{parser.command.name.upper()}_"
+        yield _of_variables(names, own)
+        _refuse_unknown_variables(names, own)
 
 
 def find_file(start: Path) -> Path | None:
@@ -175,6 +177,14 @@ def _of_variables(names: Mapping[str, argparse.Action], prefix: str) -> list[Set
                 found.append(_from_text(option, action, variable, value))
                 break
     return found
+
+
+def _refuse_unknown_variables(names: Iterable[str], prefix: str) -> None:
+    """Refuse a variable that names the command and no option of it."""
+    known = [prefix + name.lstrip("-").replace("-", "_").upper() for name in names]
+    for name in os.environ:
+        if name.startswith(prefix) and name not in known:
+            raise UnknownNameError("variable", name, known)
 
 
 def _from_text(option: str, action: argparse.Action, variable: str, value: str) -> Setting:

@@ -43,9 +43,10 @@ def output_to(path: Path | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    text = io.StringIO(newline="")
+    content = io.BytesIO()
+    text = io.TextIOWrapper(content, encoding="utf-8", newline="", write_through=True)
     yield text
-    write_atomically(path, text.getvalue().encode())
+    write_atomically(path, content.getvalue())
 
 
 class Forgiving:

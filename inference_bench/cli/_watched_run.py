@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from inference_bench.cli._progress import case_label, outcome
 from inference_bench.cli._streams import output_to
+from inference_bench.reports._report import open_report
 from inference_bench.results.run import load_run
 from inference_bench.results.run_folder import RECORD
 
 if TYPE_CHECKING:
-    from inference_bench.reports._report import Report
     from inference_bench.results.run import Run
 
 _INTERVAL_S = 0.5
@@ -64,18 +64,22 @@ def _state(folder: Path) -> tuple[int, int] | None:
     return facts.st_mtime_ns, facts.st_ino
 
 
-class FileDisplay:
-    """Writes the report to a file, which is whole at every instant."""
+class FilesDisplay:
+    """Writes the report to files, each of which is whole at every instant.
 
-    def __init__(self, report: Report, path: Path) -> None:
-        self._report = report
-        self._path = path
+    Args:
+        files: format and path of each.
+    """
+
+    def __init__(self, files: Sequence[tuple[str, Path]]) -> None:
+        self._files = [(open_report(form), path) for form, path in files]
 
     def show(self, run: Run) -> None:
         """Write the report anew."""
-        with output_to(self._path) as stream:
-            self._report.render(run, stream)
-        print(f"{run.progress}: written to {self._path}", file=sys.stderr, flush=True)
+        for report, path in self._files:
+            with output_to(path) as stream:
+                report.render(run, stream)
+            print(f"{run.progress}: written to {path}", file=sys.stderr, flush=True)
 
 
 class LineDisplay:

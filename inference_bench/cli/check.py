@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
+from inference_bench.cli._outputs import JSON, PAGE_FORMATS, add_output_options, outputs_of
 from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
 from inference_bench.errors import UnknownNameError, UsageError
 from inference_bench.metrics import QUANTILES
@@ -16,8 +16,9 @@ from inference_bench.units import counted
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from inference_bench.cli._outputs import Outputs
     from inference_bench.results.run import Run
 
 GRADES = ("A", "B", "C", "D", "F")
@@ -57,40 +58,46 @@ class CheckCommand(Command):
         parser.add_argument(
             "--dossier", metavar="PLACE", type=Path, help="check what `report --dossier` wrote: a folder or zip"
         )
-        parser.add_argument(
-            "--format", metavar="NAME", default="console", help="console, markdown, github, html or json"
-        )
+        add_output_options(parser, PAGE_FORMATS)
 
     def run(self, args: argparse.Namespace) -> int:
         """Show the grade of each case and the findings behind it."""
         from inference_bench.analysis.trust.run import run_grade
-        from inference_bench.reports._pages.findings import page
-        from inference_bench.reports._pages.findings_json import write_json
-        from inference_bench.reports._render import check_format, render
         from inference_bench.results.run import load_run
 
         if args.at_least not in GRADES:
             raise UnknownNameError("grade", args.at_least, GRADES)
         if args.quantile and args.quantile not in QUANTILES:
             raise UnknownNameError("quantile", args.quantile, QUANTILES)
-        check_format(args.format, "json")
+        outputs = outputs_of(args, PAGE_FORMATS)
         if args.dossier:
-            return _check_dossier(args)
+            return _check_dossier(args, outputs)
         (folder,) = selected_runs([args.word] if args.word else [], args)
         stored = load_run(folder)
         if stored.is_in_progress:
             warn(f"{folder} is in progress: {stored.progress}.")
         judged = _rejudged(stored) if args.rejudge else stored
         run = _with_quantile(judged, args.quantile)
-        if args.format == "json":
-            write_json(run, sys.stdout)
-        else:
-            render(page(run, list(_on_rules(stored, judged))), args.format, sys.stdout)
+        _write(run, list(_on_rules(stored, judged)), outputs)
         grades = [run_grade(run.record), *(result.grade for result in run.results if result.grade is not None)]
         return 1 if any(grade.letter > args.at_least for grade in grades) else 0
 
 
-def _check_dossier(args: argparse.Namespace) -> int:
+def _write(run: Run, remarks: Sequence[str], outputs: Outputs) -> None:
+    from inference_bench.reports._pages.findings import page
+    from inference_bench.reports._pages.findings_json import write_json
+    from inference_bench.reports._render import render
+
+    def write(form: str, stream: TextIO) -> None:
+        if form == JSON:
+            write_json(run, stream)
+        else:
+            render(page(run, remarks), form, stream)
+
+    outputs.write(write)
+
+
+def _check_dossier(args: argparse.Namespace, outputs: Outputs) -> int:
     from inference_bench.dossier.checking import check_dossier
     from inference_bench.dossier.page import page, write_json
     from inference_bench.reports._render import render
@@ -98,10 +105,14 @@ def _check_dossier(args: argparse.Namespace) -> int:
     if args.word is not None:
         raise UsageError(f"got both {args.word!r} and --dossier, expected one of them.")
     found = check_dossier(args.dossier)
-    if args.format == "json":
-        write_json(args.dossier, found, sys.stdout)
-    else:
-        render(page(args.dossier, found), args.format, sys.stdout)
+
+    def write(form: str, stream: TextIO) -> None:
+        if form == JSON:
+            write_json(args.dossier, found, stream)
+        else:
+            render(page(args.dossier, found), form, stream)
+
+    outputs.write(write)
     return 1 if found.mismatches else 0
 
 

@@ -9,6 +9,7 @@ from inference_bench.cli._command import Command
 from inference_bench.cli._comparison import add_comparison_options, check_comparison_options, write_comparison
 from inference_bench.cli._judgement import judge_lines, judge_side, write_judgement
 from inference_bench.cli._messages import warn
+from inference_bench.cli._outputs import PAGE_FORMATS, add_output_options, outputs_of
 from inference_bench.cli._selected import add_results_option
 from inference_bench.errors import UnknownNameError, UsageError
 from inference_bench.metrics import QUANTILES
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from inference_bench.cli._outputs import Outputs
     from inference_bench.results.axis_sides import AxisSides
     from inference_bench.results.run_comparison import RunSide
     from inference_bench.results.run_judgement import RunJudgement
@@ -81,9 +83,7 @@ class CompareCommand(Command):
             help=f"compared quantile of each process: {', '.join(QUANTILES)}",
         )
         parser.add_argument("--across-machines", action="store_true", help="compare runs of different machines")
-        parser.add_argument(
-            "--format", metavar="NAME", default="console", help="console, markdown, github, html or json"
-        )
+        add_output_options(parser, PAGE_FORMATS)
 
     def run(self, args: argparse.Namespace) -> int:
         """Read the sides, compare them and print the comparison."""
@@ -95,16 +95,17 @@ class CompareCommand(Command):
         )
 
         check_comparison_options(args)
+        outputs = outputs_of(args, PAGE_FORMATS)
         if args.quantile not in QUANTILES:
             raise UnknownNameError("quantile", args.quantile, QUANTILES)
         places = [*([args.baseline] if args.baseline else []), *args.places]
         lines = judge_lines(places, args) if args.by is None else None
         if lines is not None:
-            return _show(lines, args.format)
+            return _show(lines, outputs)
         sides, axis = _sides(args)
         judged = judge_side(sides, args) if axis is None else None
         if judged is not None and judged.has_verdict:
-            return _show(judged, args.format)
+            return _show(judged, outputs)
         if judged is not None:
             warn(f"one new run cannot be judged: {judged.lacks}. Compared by the processes of each side instead")
         if not args.across_machines:
@@ -117,14 +118,14 @@ class CompareCommand(Command):
         unrelated = list(found.unrelated.values())
         for why in unrelated:
             warn(why)
-        write_comparison(found, args.format)
+        write_comparison(found, outputs)
         if len(unrelated) == len(found.compared):
             raise UsageError(f"nothing to compare: {unrelated[0]}.")
         return 1 if found.is_worse else 0
 
 
-def _show(judged: RunJudgement, form: str) -> int:
-    write_judgement(judged, form)
+def _show(judged: RunJudgement, outputs: Outputs) -> int:
+    write_judgement(judged, outputs)
     return judged.exit_code
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference_bench.analysis.trust.environment_warnings import environment_warnings
+from inference_bench.cli._all_settings import all_settings, unread_variables
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
+from inference_bench.cli._outputs import PLAIN_FORMATS, add_output_options, outputs_of, write_plain
 from inference_bench.machine.environment import describe_environment
 from inference_bench.units import format_bytes, format_ns
 
@@ -29,27 +30,30 @@ _UNITS: dict[str, Callable[[float], str]] = {
 
 
 class EnvCommand(Command):
-    """Describe the machine, the software and the clock, and what may disturb a measurement.
+    """Describe the machine, the software, the clock and your settings, and what may disturb a measurement.
 
-    Every run stores the same description. Facts that cannot be read are left out.
+    Every run stores the same description of the machine. Facts that cannot be read are left out. Settings are the
+    options that pyproject.toml and variables give, with the place of each.
     """
 
     examples = (("", "for people"), ("--json", "for another program"))
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the format."""
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        add_output_options(parser, PLAIN_FORMATS)
 
     def run(self, args: argparse.Namespace) -> int:
         """Print the description."""
+        outputs = outputs_of(args, PLAIN_FORMATS)
         environment = describe_environment()
-        found = {**environment, "clock": _clock(), "warnings": environment_warnings(environment)}
-        if args.json:
-            print(json.dumps(found, indent=2))
-            return 0
-        for line in _lines(found):
-            print(line)
+        found = {**environment, "clock": _clock(), "settings": all_settings(), "warnings": _warnings(environment)}
+        write_plain(found, lambda: _lines(found), outputs)
         return 0
+
+
+def _warnings(environment: Mapping[str, Any]) -> list[str]:
+    unread = [f"the variable {name} is not read: no command has such an option" for name in unread_variables()]
+    return [*environment_warnings(environment), *unread]
 
 
 def _clock() -> dict[str, object]:
@@ -61,9 +65,13 @@ def _clock() -> dict[str, object]:
     return dict(clock_describe())
 
 
-def _lines(found: Mapping[str, object]) -> Iterator[str]:
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     for name, section in found.items():
         if not section:
+            continue
+        if name == "settings":
+            yield name
+            yield from aligned([tuple(row.values()) for row in found["settings"]], indent="  ")
             continue
         yield f"{name}" if isinstance(section, (dict, list)) else f"{name}  {section}"
         if isinstance(section, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command, summary_of
+from inference_bench.cli._outputs import PLAIN_FORMATS, add_output_options, outputs_of, write_plain
 from inference_bench.errors import PluginError, UnknownNameError
 from inference_bench.machine.device import Device
 from inference_bench.metrics import METRICS
@@ -56,7 +56,7 @@ class ListCommand(Command):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the kind."""
         parser.add_argument("kind", metavar="KIND", nargs="?", help=f"one of {', '.join(_KINDS)}")
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        add_output_options(parser, PLAIN_FORMATS)
         parser.add_argument(
             "--models-dir",
             metavar="DIR",
@@ -69,15 +69,13 @@ class ListCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Collect the rows of each kind and print them."""
+        outputs = outputs_of(args, PLAIN_FORMATS)
         if args.kind is not None and args.kind not in _KINDS:
             raise UnknownNameError("kind", args.kind, _KINDS)
         kinds = [args.kind] if args.kind else list(_KINDS)
         model = _model_file(args.model, args.models_dir)
         found = {kind: _KINDS[kind](args.models_dir, model) for kind in kinds}
-        if args.json:
-            print(json.dumps(found, indent=2, ensure_ascii=False))
-        else:
-            print("\n".join(_full(found[args.kind]) if args.kind else _brief(found)))
+        write_plain(found, lambda: _full(found[args.kind]) if args.kind else _brief(found), outputs)
         return 1 if any("problem" in row for rows in found.values() for row in rows) else 0
 
 

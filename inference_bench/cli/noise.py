@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli import _interleaved
 from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._messages import warn
+from inference_bench.cli._outputs import JSON, PAGE_FORMATS, outputs_of
 from inference_bench.cli._run_options import add_paired_run_options, never_load_ahead
 from inference_bench.errors import InferenceBenchError
 
@@ -44,10 +45,9 @@ class NoiseCommand(Command):
         from inference_bench.cli._request import check_output
         from inference_bench.cli._revisions import Revisions
         from inference_bench.orchestration.interleaved import Question
-        from inference_bench.reports._render import check_format
         from inference_bench.results.noise_store import add_noise, check_state_folder, load_noise
 
-        check_format(args.format, "json")
+        outputs = outputs_of(args, PAGE_FORMATS)
         check_output(args.output)
         check_state_folder()
         with Revisions() as revisions:
@@ -64,8 +64,8 @@ class NoiseCommand(Command):
             folder, path = outcome.folder, add_noise(*outcome.comparison.observed[0], fingerprint, outcome.folder)
             warn(f"{error} Kept in {path} instead: copy it to the folder named above.")
         noise = load_noise(fingerprint, folder)
-        _interleaved.show(replace(outcome, comparison=replace(outcome.comparison, noise=noise)), args.format)
-        if noise is not None and args.format != "json":
+        _interleaved.show(replace(outcome, comparison=replace(outcome.comparison, noise=noise)), outputs)
+        if noise is not None and outputs.format != JSON:
             _print_floors(noise)
         print(f"added to {path}", file=sys.stderr)
         return 1 if any(result.status.is_finding for run in outcome.runs for result in run.results) else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._comparison import known_noise, write_comparison
+from inference_bench.cli._outputs import PAGE_FORMATS, outputs_of
 from inference_bench.cli._run_options import RUNS, add_loading_ahead, add_paired_run_options, marks_of
 
 if TYPE_CHECKING:
@@ -50,15 +51,14 @@ class OverlapCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Carry out the sweeps and print what they show."""
         from inference_bench.cli._request import check_output
-        from inference_bench.reports._render import check_format
 
-        check_format(args.format, "json")
+        outputs = outputs_of(args, PAGE_FORMATS)
         check_output(args.output)
         found = _measure(args)
         if found is None:
             print("interrupted before the first pair was complete", file=sys.stderr)
             return INTERRUPTED
-        write_comparison(found.comparison, args.format, list(_remarks(found)))
+        write_comparison(found.comparison, outputs, list(_remarks(found)))
         print(f"written to {found.folder}", file=sys.stderr)
         if found.interrupted:
             return INTERRUPTED

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
+from inference_bench.cli._outputs import add_output_options, outputs_of
 from inference_bench.cli._selected import add_results_option
 from inference_bench.provenance.record import LATEST
 from inference_bench.results.selectors import SELECTORS
@@ -14,6 +15,7 @@ from inference_bench.results.selectors import SELECTORS
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from io import TextIOWrapper
 
     import pyarrow as pa
 
@@ -29,7 +31,7 @@ class QueryCommand(Command):
         ('"SELECT commit, label, p50 FROM summaries" benchmark_results', "of all runs"),
         ('"DESCRIBE samples"', "the columns of a table"),
         (
-            "\"SELECT * FROM samples WHERE stage = 'measured'\" RUN --format parquet > samples.parquet",
+            "\"SELECT * FROM samples WHERE stage = 'measured'\" RUN --export parquet=samples.parquet",
             "write the answer to a Parquet file",
         ),
     )
@@ -44,19 +46,18 @@ class QueryCommand(Command):
             help=f"{SELECTORS}, or a folder with all its runs (default: {LATEST})",
         )
         add_results_option(parser)
-        parser.add_argument("--format", metavar="NAME", default="table", help=", ".join(_WRITERS))
+        add_output_options(parser, list(_WRITERS))
 
     def run(self, args: argparse.Namespace) -> int:
         """Answer the query."""
-        from inference_bench.errors import UnknownNameError, UsageError
+        from inference_bench.errors import UsageError
         from inference_bench.results.query import query
         from inference_bench.results.tables import load_runs
 
-        if args.format not in _WRITERS:
-            raise UnknownNameError("format", args.format, _WRITERS)
-        if args.format == "parquet" and sys.stdout.isatty():
+        outputs = outputs_of(args, list(_WRITERS))
+        if outputs.format == "parquet" and sys.stdout.isatty():
             raise UsageError(
-                "--format parquet writes bytes to a terminal: add > FILE.parquet, or choose another format."
+                "--format parquet writes bytes to a terminal: write --export parquet=FILE, or choose another format."
             )
         tables = load_runs(*(args.places or [LATEST]), root=args.results)
         if not args.places:
@@ -64,7 +65,7 @@ class QueryCommand(Command):
         answer = query(args.sql, tables)
         for problem in tables.problems:
             warn(problem)
-        _WRITERS[args.format](answer)
+        outputs.write(lambda form, stream: _WRITERS[form](answer, stream))
         return 0
 
 
@@ -72,7 +73,7 @@ _PIPE_WIDTH = 10_000
 """Columns without a terminal, so that no cell is folded."""
 
 
-def _write_table(answer: pa.Table) -> None:
+def _write_console(answer: pa.Table, stream: TextIO) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -86,7 +87,7 @@ def _write_table(answer: pa.Table) -> None:
         table.add_column(Text(one_line(field.name)), justify="right" if numeric else "left", overflow="fold")
     for row in zip(*(column.to_pylist() for column in answer.columns), strict=True):
         table.add_row(*(Text("–" if cell is None else one_line(_text(cell))) for cell in row))
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    console = Console(file=stream, highlight=False, width=None if stream.isatty() else _PIPE_WIDTH)
     console.print(table)
 
 
@@ -94,32 +95,32 @@ def _text(cell: object) -> str:
     return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
 
 
-def _write_csv(answer: pa.Table) -> None:
+def _write_csv(answer: pa.Table, stream: TextIO) -> None:
     import csv
 
     from inference_bench.text import spreadsheet_text
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(map(spreadsheet_text, answer.column_names))
     for row in zip(*(column.to_pylist() for column in answer.columns), strict=True):
         writer.writerow(spreadsheet_text(cell) if isinstance(cell, str) else cell for cell in row)
 
 
-def _write_json(answer: pa.Table) -> None:
+def _write_json(answer: pa.Table, stream: TextIO) -> None:
     import orjson
 
-    print(orjson.dumps(answer.to_pylist(), default=str, option=orjson.OPT_INDENT_2).decode())
+    stream.write(orjson.dumps(answer.to_pylist(), default=str, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def _write_parquet(answer: pa.Table) -> None:
+def _write_parquet(answer: pa.Table, stream: TextIO) -> None:
     import pyarrow.parquet as pq
 
-    sys.stdout.flush()
-    pq.write_table(answer, sys.stdout.buffer)
+    stream.flush()
+    pq.write_table(answer, cast("TextIOWrapper", stream).buffer)
 
 
-_WRITERS: dict[str, Callable[[pa.Table], None]] = {
-    "table": _write_table,
+_WRITERS: dict[str, Callable[[pa.Table, TextIO], None]] = {
+    "console": _write_console,
     "csv": _write_csv,
     "json": _write_json,
     "parquet": _write_parquet,

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
+from inference_bench.cli._outputs import (
+    CONSOLE,
+    JSON,
+    PAGE_FORMATS,
+    REPORT_FORMATS,
+    Outputs,
+    add_output_options,
+    outputs_of,
+)
+from inference_bench.cli._run_outputs import run_outputs, write_runs
 from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
-from inference_bench.cli._streams import output_to
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.provenance.record import LATEST
 
@@ -20,10 +29,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from inference_bench.cli._watched_run import Display
-    from inference_bench.reports._report import Report
     from inference_bench.results.run import Run
 
-_FORMATS = "console, markdown, github, html, json or csv"
 _MANY = ("console", "markdown", "github")
 """Formats in which one report can follow another."""
 
@@ -39,9 +46,9 @@ class ReportCommand(Command):
         ("latest~1", "the run before it"),
         ("nightly --format markdown", "the run that `run --label nightly` measured, for a pull request"),
         ("benchmark_results/20261123T201530Z-3fa9c1", "a run by its folder"),
-        ("commit:1a2b3c4 --format html > report.html", "one page with charts, for a review"),
+        ("commit:1a2b3c4 --export html=report.html", "one page with charts, for a review"),
         ("--watch", "the newest run while it is measured: anew each time a case ends"),
-        ("--watch --format html --output report.html", "the same as a page: reload it in the browser"),
+        ("--watch --export html=report.html", "the same as a page: reload it in the browser"),
         ("--history", "each metric over time, over all runs"),
         ("before after --dossier speedup.zip", "two runs, their comparison and all evidence, for others to check"),
     )
@@ -67,14 +74,7 @@ class ReportCommand(Command):
             help="follow a run that is being measured, until it has ended or its process is gone; without a terminal, "
             "one line per case; a run that has ended is shown once",
         )
-        parser.add_argument("--format", metavar="NAME", default="console", help=_FORMATS)
-        parser.add_argument(
-            "-o",
-            "--output",
-            metavar="FILE",
-            type=Path,
-            help="write the report to this file instead of the standard output; it is whole at every instant",
-        )
+        add_output_options(parser, REPORT_FORMATS)
         dossier = parser.add_argument_group("dossier")
         dossier.add_argument(
             "--dossier",
@@ -89,29 +89,23 @@ class ReportCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Read the runs and render them."""
-        _check_output(args)
+        _check_together(args)
         if args.history:
             return _history(args)
         if args.dossier:
             return _dossier(args)
-        from inference_bench.reports._report import open_report
         from inference_bench.results.run import load_run
 
-        report = open_report(args.format)
-        if len(args.words) > 1 and args.format not in _MANY:
-            raise InvalidValueError(
-                "runs",
-                len(args.words),
-                f"one for {args.format}",
-                f"{', '.join(_MANY)} take several; so does compare.",
-            )
+        outputs = run_outputs(args)
+        for form in outputs.formats:
+            if len(args.words) > 1 and form not in _MANY:
+                advice = f"{', '.join(_MANY)} take several; so does compare."
+                raise InvalidValueError("runs", len(args.words), f"one for {form}", advice)
         folders = selected_runs(args.words, args)
         if args.watch:
-            return _watch(folders, report, args)
+            return _watch(folders, outputs)
         runs = [load_run(folder) for folder in folders]
-        with output_to(args.output) as stream:
-            for run in runs:
-                report.render(run, stream)
+        write_runs(runs, outputs)
         return _exit_code(runs)
 
 
@@ -119,50 +113,44 @@ def _exit_code(runs: Sequence[Run]) -> int:
     return 1 if any(result.status.is_finding for run in runs for result in run.results) else 0
 
 
-def _check_output(args: argparse.Namespace) -> None:
-    """Refuse a file that cannot be written, and what does not go together, before anything is read."""
-    other = next((name for name in ("history", "watch", "output") if getattr(args, name)), "")
+def _check_together(args: argparse.Namespace) -> None:
+    """Refuse what does not go together, before anything is read."""
+    other = next((name for name in ("history", "watch", "export") if getattr(args, name)), "")
     if args.dossier and other:
         raise UsageError(
             f"got --dossier and --{other}, expected one of them: a dossier holds whole runs and their report."
         )
     if args.with_host and not args.dossier:
         raise UsageError("--with-host goes with --dossier only, which leaves the host's name out.")
-    if args.output is not None and (args.output.is_dir() or not args.output.absolute().parent.is_dir()):
-        raise InvalidValueError("output", str(args.output), "a file in a folder that exists")
     if args.watch and args.history:
         raise InvalidValueError("--watch", "--history", "one of the two", "A history is of runs that have ended.")
-    if args.watch and args.output is None and args.format != "console":
-        raise InvalidValueError(
-            f"--watch with --format {args.format}",
-            "no --output",
-            "--output FILE",
-            "The file is written anew each time.",
-        )
+    if args.watch and args.format != CONSOLE:
+        advice = f"For a file that is written anew each time: --export {args.format}=FILE."
+        raise InvalidValueError("--watch with --format", args.format, CONSOLE, advice)
 
 
-def _display(report: Report, args: argparse.Namespace) -> AbstractContextManager[Display]:
-    from inference_bench.cli._watched_run import FileDisplay, LineDisplay, TerminalDisplay
+def _display(outputs: Outputs) -> AbstractContextManager[Display]:
+    from inference_bench.cli._watched_run import FilesDisplay, LineDisplay, TerminalDisplay
 
-    if args.output is not None:
-        return nullcontext(FileDisplay(report, args.output))
+    if outputs.files:
+        return nullcontext(FilesDisplay(outputs.files))
     return TerminalDisplay(sys.stdout).drawing() if sys.stdout.isatty() else nullcontext(LineDisplay(sys.stdout))
 
 
-def _watch(folders: Sequence[Path], report: Report, args: argparse.Namespace) -> int:
+def _watch(folders: Sequence[Path], outputs: Outputs) -> int:
     """Show a run until it has ended, or Ctrl-C ends the watching."""
     from inference_bench.cli._watched_run import how_it_ended, watch_run
 
     if len(folders) > 1:
         raise InvalidValueError("runs", len(folders), "one with --watch")
     try:
-        with _display(report, args) as display:
+        with _display(outputs) as display:
             run = watch_run(folders[0], display)
     except KeyboardInterrupt:
         print("no longer watching; the run goes on", file=sys.stderr)
         return 0
-    if args.output is None:
-        report.render(run, sys.stdout)
+    if not outputs.files:
+        write_runs([run], outputs)
     print(how_it_ended(run), file=sys.stderr)
     return _exit_code([run])
 
@@ -182,16 +170,16 @@ def _history(args: argparse.Namespace) -> int:
     from inference_bench.errors import RunFormatError
     from inference_bench.reports._figures.of_history import figures
     from inference_bench.reports._pages.history import page
-    from inference_bench.reports._render import check_format, render
+    from inference_bench.reports._render import render
     from inference_bench.results.discovery import open_runs
     from inference_bench.results.history import history
 
-    check_format(args.format)
+    outputs = outputs_of(args, [name for name in PAGE_FORMATS if name != JSON])
     places = args.words or [str(args.results)]
     runs = [run for place in places for run in open_runs(place, warn, args.results)]
     tracks = history(runs) or history(runs, everything=True)
     if not tracks:
         raise RunFormatError(f"{', '.join(places)}: no two runs have a case in common, which a history needs.")
-    with output_to(args.output) as stream:
-        render(page(tracks), args.format, stream, lambda: figures(tracks))
+    content = page(tracks)
+    outputs.write(lambda form, stream: render(content, form, stream, lambda: figures(tracks)))
     return 0

@@ -14,6 +14,7 @@ from inference_bench.cli._effort import STANDARD
 from inference_bench.cli._gate import add_gate_options, open_gate
 from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, compare_variants
 from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of
+from inference_bench.cli._run_outputs import run_outputs, write_runs
 from inference_bench.errors import InvalidValueError
 from inference_bench.text import one_line
 
@@ -49,7 +50,8 @@ class RunCommand(Command):
         ("--quick", "a look: one process, 2 s per case"),
         ("--thorough", "until each median is known to ±1 %, or for half an hour"),
         ("--spec examples/specs/dtype.toml", "read the request from a file"),
-        ("--format json > results.json", "for another program"),
+        ("--export html=report.html --export json=run.json", "the report as files, too"),
+        ("--json > results.json", "for another program"),
         ("--label nightly --tag pull=123", "name the run: `report nightly`, `compare tag:pull=122 nightly`"),
         ("--ab dtype=float32 dtype=bfloat16", "variants, interleaved: the same as the command `ab`"),
         ("--gate benchmark_results --runs 5", "judge the run by the earlier ones: a gate with one run per commit"),
@@ -59,7 +61,7 @@ class RunCommand(Command):
 
     common = (
         *("--model", "--benchmark", "--dtype", "--device", "--weights"),
-        *("--quick", "--thorough", "--label", "--format", "--dry-run"),
+        *("--quick", "--thorough", "--label", "--export", "--dry-run"),
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -80,7 +82,6 @@ class RunCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and report."""
         from inference_bench.cli._request import check_output, check_resumed, spec_of
-        from inference_bench.reports._report import open_report
 
         if args.ab is not None:
             _refuse(args, _NOT_WITH_AB, "with")
@@ -90,7 +91,7 @@ class RunCommand(Command):
         gate = open_gate(args)
         if gate is None:
             _refuse(args, _ONLY_WITH_AB_OR_GATE, "without --gate or")
-        report = open_report(args.format)
+        outputs = run_outputs(args)
         if args.resume is not None:
             check_resumed(args)
             outcome = _resume(args)
@@ -100,7 +101,7 @@ class RunCommand(Command):
             if args.dry_run:
                 return _show_plan(spec, args)
             outcome = _measure(spec, args)
-        report.render(outcome.run, sys.stdout)
+        write_runs([outcome.run], outputs)
         if not (args.quiet or args.log_json):
             _name_files(outcome.folder)
         if outcome.interrupted:

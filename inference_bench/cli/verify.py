@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from inference_bench.benchmark.discovery import KINDS
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
+from inference_bench.cli._outputs import PLAIN_FORMATS, add_output_options, outputs_of, write_plain
 from inference_bench.scaffold.verification import verify_models
 
 if TYPE_CHECKING:
@@ -43,15 +43,13 @@ class VerifyCommand(Command):
             default=[],
             help="also look for models here",
         )
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        add_output_options(parser, PLAIN_FORMATS)
 
     def run(self, args: argparse.Namespace) -> int:
         """Print the table, then each finding with its fix."""
+        outputs = outputs_of(args, PLAIN_FORMATS)
         found = verify_models(args.models_dir)
-        if args.json:
-            print(json.dumps({"models": [asdict(of) for of in found]}, indent=2, ensure_ascii=False))
-        else:
-            print("\n".join(_lines(found)))
+        write_plain({"models": [asdict(of) for of in found]}, lambda: _lines(found), outputs)
         return 1 if any(of.findings for of in found) else 0
 
 

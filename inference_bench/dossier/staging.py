@@ -91,7 +91,8 @@ def stage(found: Sequence[Source], folder: Path, *, with_host: bool) -> None:
     """
     provenances = [source.run.record.provenance for source in found]
     private = PrivateFacts(
-        () if with_host else [of.host for of in provenances], [word for of in provenances for word in of.argv]
+        () if with_host else [of.host for of in provenances],
+        [word for of in provenances for word in (*of.argv, *of.settings)],
     )
     for source in found:
         _copy(source.run, folder / source.folder, private, with_host=with_host)

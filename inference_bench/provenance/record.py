@@ -61,6 +61,7 @@ class Provenance:
         code: the repository of the measured code.
         tool: the repository that this package was installed from, or runs in.
         argv: the command line of the process, without what looks like a secret.
+        settings: options that pyproject.toml and variables gave, as words of the command line: ``--dtype=float16``.
         host: name of the machine.
         label: name that the user gave to the run.
         note: what the user wrote about it.
@@ -70,6 +71,7 @@ class Provenance:
     code: CodeState | None = None
     tool: CodeState | None = None
     argv: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     host: str = ""
     label: str = ""
     note: str = ""

@@ -68,7 +68,7 @@ def test_every_command_answers_or_says_what_is_wrong(root, ask):
 
 def _read_by_all(ask, told, root, chance):
     damaged = root / "damaged"
-    ask(told, "query", chance.choice(QUERIES), root, "--format", chance.choice(("table", "csv", "json")))
+    ask(told, "query", chance.choice(QUERIES), root, "--format", chance.choice(("console", "csv", "json")))
     if ask(told, "report", damaged, "--format", chance.choice((*TERMINAL, "json"))) == 2:
         return 0
     ask(told, "check", damaged, "--format", chance.choice(("console", "json", "markdown")))

@@ -33,7 +33,8 @@ def _provenance(provenance: Provenance) -> dict[str, object]:
     """Return what is known of where the run comes from."""
     states = {"measured code": provenance.code, "inference_bench": provenance.tool}
     code = {name: _known(asdict(state)) for name, state in states.items() if state}
-    return {**code, **_known({"command": shlex.join(provenance.argv), **_others(provenance)})}
+    said = {"command": shlex.join(provenance.argv), "settings": shlex.join(provenance.settings)}
+    return {**code, **_known({**said, **_others(provenance)})}
 
 
 def _others(provenance: Provenance) -> dict[str, object]:
