@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,11 @@ def add_output_options(parser: argparse._ActionsContainer, formats: Sequence[str
         default=[],
         help="also write the report into a file; in any of these formats; may be repeated",
     )
+
+
+def formats_in(help_text: str) -> list[str]:
+    """Return the formats that the help of ``--format`` names."""
+    return re.split(", | or ", help_text.partition(";")[0])
 
 
 def outputs_of(args: argparse.Namespace, formats: Sequence[str]) -> Outputs:

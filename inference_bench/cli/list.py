@@ -55,7 +55,7 @@ class ListCommand(Command):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the kind."""
-        parser.add_argument("kind", metavar="KIND", nargs="?", help=f"one of {', '.join(_KINDS)}")
+        parser.add_argument("kind", metavar="KIND", nargs="?", help=f"one of {', '.join(KINDS)}")
         add_output_options(parser, PLAIN_FORMATS)
         parser.add_argument(
             "--models-dir",
@@ -70,11 +70,11 @@ class ListCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Collect the rows of each kind and print them."""
         outputs = outputs_of(args, PLAIN_FORMATS)
-        if args.kind is not None and args.kind not in _KINDS:
-            raise UnknownNameError("kind", args.kind, _KINDS)
-        kinds = [args.kind] if args.kind else list(_KINDS)
+        if args.kind is not None and args.kind not in KINDS:
+            raise UnknownNameError("kind", args.kind, KINDS)
+        kinds = [args.kind] if args.kind else list(KINDS)
         model = _model_file(args.model, args.models_dir)
-        found = {kind: _KINDS[kind](args.models_dir, model) for kind in kinds}
+        found = {kind: KINDS[kind](args.models_dir, model) for kind in kinds}
         write_plain(found, lambda: _full(found[args.kind]) if args.kind else _brief(found), outputs)
         return 1 if any("problem" in row for rows in found.values() for row in rows) else 0
 
@@ -174,7 +174,7 @@ def _describe_by_docstring(plugin: type[object]) -> Row:
     return {"description": summary_of(plugin)}
 
 
-_KINDS: dict[str, Lister] = {
+KINDS: dict[str, Lister] = {
     "models": _models,
     "benchmarks": _benchmarks,
     "suites": _suites,
