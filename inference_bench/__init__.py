@@ -77,6 +77,7 @@ _HOMES = {
     "TextServer": "model.interfaces",
     "TickRecorder": "_native",
     "Timing": "timing.timing",
+    "benchmark": "benchmark.function",
     "load_run": "results.run",
     "load_runs": "results.tables",
     "run_benchmarks": "orchestration.run",

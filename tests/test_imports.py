@@ -69,8 +69,16 @@ def test_the_native_module_is_found_from_the_repository_and_from_elsewhere(tmp_p
 
 def test_all_is_what_can_be_imported_lazily():
     assert sorted(inference_bench.__all__) == sorted(inference_bench._HOMES)
-    for name in inference_bench.__all__:
-        assert getattr(inference_bench, name).__name__ == name
+    for name in {*inference_bench.__all__} - {"time"}:
+        assert getattr(inference_bench, name).__name__.rpartition(".")[2] == name
+    assert inference_bench.time is inference_bench.timing.timer.time
+
+
+@pytest.mark.parametrize("first", ["", "import inference_bench.benchmark.function as f", "import inference_bench.plan"])
+def test_the_decorator_and_its_package_share_a_name(first):
+    code = f"{first}\nfrom inference_bench import benchmark\nassert benchmark(print_it := lambda: 3) is print_it"
+
+    assert "inference_bench" in modules_after(f"{code}\nfrom inference_bench.benchmark.measurement import Measurement")
 
 
 def test_all_is_what_type_checkers_see():

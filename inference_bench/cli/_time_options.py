@@ -68,12 +68,17 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     number = values.whole_number
     group = parser.add_argument_group("how often")
     group.add_argument(
-        *("-r", "--runs", "--repeat"), metavar="N", type=number("runs"), help="exactly N fresh processes"
+        *("-r", "--runs", "--repeat"),
+        dest="repetitions",
+        metavar="N",
+        type=number("runs"),
+        help="exactly N fresh processes",
     )
     group.add_argument("-m", "--min-runs", metavar="N", type=number("min runs"), help="at least (CODE: 3; CMD: 10)")
     group.add_argument("-M", "--max-runs", metavar="N", type=number("max runs"), help="at most (CODE: 12; CMD: 1000)")
     group.add_argument(
         *("-w", "--warmup", "--warmup-runs"),
+        dest="warmup",
         metavar="N",
         type=number("warmup", 0),
         default=0,
@@ -84,7 +89,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         metavar="FRACTION",
         type=values.fraction("precision", below=0.5),
         default=0.02,
-        help="distance from the median to each end of its 95 %% interval",
+        help="half width of the median's interval; of 95 %%, as a fraction",
     )
     group.add_argument(
         "--budget", metavar="SECONDS", type=values.seconds("budget"), default=5.0, help="for each CODE or CMD, at most"
@@ -105,7 +110,7 @@ def _add_hooks(parser: argparse.ArgumentParser) -> None:
         *("-s", "--setup"),
         metavar="CODE|CMD",
         action="append",
-        help="once before, untimed: Python code (may be repeated, one line each), or a command",
+        help="once before, untimed; Python code (may be repeated, one line each), or a command",
     )
     group.add_argument(
         "-p", "--prepare", metavar="CMD", action="append", help="before each run: one for all commands, or one for each"

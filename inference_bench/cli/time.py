@@ -30,11 +30,11 @@ class TimeCommand(Command):
     with the options of hyperfine. Several are measured in turn and compared with the first one. Nothing is subtracted.
     """
 
-    usage = ("[options] CODE [CODE ...]", "[options] --command CMD [--command CMD ...]")
+    usage = ("[options] CODE [CODE ...]", "[options] -c CMD [-c CMD ...]")
     examples = (
-        ("-s 'x = list(range(1000))' 'sum(x)'", "Python code, with a set-up"),
+        ("-s 'x = range(99)' 'sum(x)'", "Python code, with a set-up"),
         ("'sorted(range(99))' '[*range(99)].sort()'", "two pieces of code, compared"),
-        ("--command './serve --once' --warmup 1", "a command"),
+        ("--command ./start.sh --warmup 1", "a command"),
         ("-c 'sleep 0.1' -c 'sleep 0.2' --export-json times.json", "two commands; a file in hyperfine's form"),
         ("-c 'sort -S {size} big.txt' -L size 1M,16M", "a command for each value of a parameter"),
     )
@@ -100,10 +100,10 @@ def _limits(args: argparse.Namespace, least: int, most: int, subjects: int) -> R
     """
     from inference_bench.timing.rounds import RoundLimits
 
-    fewest = args.repeat or args.min_runs or min(least, args.max_runs or least)
+    fewest = args.repetitions or args.min_runs or min(least, args.max_runs or least)
     return RoundLimits(
         least=fewest,
-        most=args.repeat or args.max_runs or max(most, fewest),
+        most=args.repetitions or args.max_runs or max(most, fewest),
         precision=args.precision,
         budget_ns=round(args.budget * NS_PER_S) * subjects,
     )

@@ -74,7 +74,7 @@ def test_every_example_in_the_help_can_be_read(command):
     known = load_command(command)
 
     for arguments, _ in known.examples:
-        Parser(known).said(arguments.partition(" > ")[0].split())
+        Parser(known).said(shlex.split(arguments.partition(" > ")[0]))
 
 
 def test_run_shows_its_defaults():
