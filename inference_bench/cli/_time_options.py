@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
+from inference_bench.cli._outputs import add_output_options
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     import argparse
 
 FORMATS = ("console", "json", "csv", "markdown")
-EXPORTS = FORMATS[1:]
 SORTS = ("auto", "command", "mean-time")
 STYLES = ("auto", "basic", "full", "nocolor", "color", "none")
 UNITS = ("nsec", "usec", "msec", "sec", "microsecond", "millisecond", "second")
@@ -137,31 +137,13 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("results")
-    group.add_argument("--format", metavar="NAME", default="console", help=", ".join(FORMATS))
-    group.add_argument("--json", dest="format", action="store_const", const="json", help="as --format json")
-    group.add_argument(
-        "--export",
-        metavar="FORMAT=FILE",
-        action="append",
-        type=_export,
-        default=[],
-        help=f"also write a file: {', '.join(EXPORTS)}",
-    )
+    add_output_options(group, FORMATS)
     for name in _HYPERFINES:
         group.add_argument(f"--export-{name}", metavar="FILE", type=Path, help=f"{name} in hyperfine's form")
     group.add_argument("-u", "--unit", "--time-unit", metavar="UNIT", help=", ".join(UNITS))
     group.add_argument("--sort", metavar="ORDER", default="auto", help=f"of commands: {', '.join(SORTS)}")
     group.add_argument("--style", metavar="STYLE", default="auto", help="none prints nothing; others: as a terminal is")
     group.add_argument("-q", "--quiet", action="store_true", help="no progress")
-
-
-def _export(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not equals or not path:
-        raise InvalidValueError("export", text, f"FORMAT=FILE with one of {', '.join(EXPORTS)}")
-    if name not in EXPORTS:
-        raise UnknownNameError("export format", name, EXPORTS)
-    return name, Path(path)
 
 
 def check_time_options(args: argparse.Namespace) -> None:
@@ -171,7 +153,6 @@ def check_time_options(args: argparse.Namespace) -> None:
         UsageError: the message names the option.
     """
     for what, given, known in (
-        ("format", args.format, FORMATS),
         ("sort order", args.sort, SORTS),
         ("style", args.style, STYLES),
         ("unit", args.unit or UNITS[0], UNITS),
@@ -187,9 +168,9 @@ def check_time_options(args: argparse.Namespace) -> None:
         raise InvalidValueError("max runs", args.max_runs, f"at least --min-runs ({args.min_runs})")
     if not is_command:
         _refuse_command_options(args)
-    for path in _files(args):
-        if not path.resolve().parent.is_dir():
-            raise UsageError(f"export {path}: its folder does not exist. Make it, or name another file.")
+    for path in filter(None, (getattr(args, f"export_{name}") for name in _HYPERFINES)):
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            raise InvalidValueError("export", str(path), "a file in a folder that exists")
 
 
 def _refuse_nothing(args: argparse.Namespace) -> None:
@@ -212,8 +193,3 @@ def _refuse_command_options(args: argparse.Namespace) -> None:
     for option, value in (("--shell", args.shell), ("--output", args.command_output), ("--input", args.input)):
         if value not in ("default", "null"):
             raise UsageError(f"{option} is for commands: add --command CMD instead of CODE.")
-
-
-def _files(args: argparse.Namespace) -> list[Path]:
-    own = [path for _, path in args.export]
-    return [*own, *filter(None, (getattr(args, f"export_{name}") for name in _HYPERFINES))]

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._messages import warn
-from inference_bench.cli._time_options import add_time_options, check_time_options
+from inference_bench.cli._outputs import outputs_of
+from inference_bench.cli._time_options import FORMATS, add_time_options, check_time_options
 from inference_bench.text import one_line
 from inference_bench.units import NS_PER_MS, NS_PER_S, format_ns
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
+    from typing import TextIO
 
     from inference_bench.timing.record import Floor, Record
     from inference_bench.timing.report import TimeReport
@@ -46,12 +47,14 @@ class TimeCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Time, compare, and print."""
+        outputs = outputs_of(args, FORMATS)
         check_time_options(args)
         report = _time_commands(args) if args.command or args.reference else _time_code(args)
         if report is None:
             print("interrupted before anything was timed", file=sys.stderr)
             return INTERRUPTED
-        _write(report, args)
+        outputs.write(lambda form, stream: _write(report, form, stream, args))
+        _write_for_hyperfine(report, args)
         return INTERRUPTED if report.interrupted else 0
 
 
@@ -136,37 +139,30 @@ def _report(args: argparse.Namespace, kind: str, rounds: Rounds, floor: Floor | 
     return found.by_time() if args.sort == "mean-time" else found
 
 
-def _write(report: TimeReport, args: argparse.Namespace) -> None:
-    """Print the report, and write every file that was asked for."""
-    from inference_bench.timing import hyperfine
-
-    if args.style != "none" or args.format != "console":
-        print(_text(report, args.format, args), end="")
-    for name, path in args.export:
-        _save(path, _text(report, name, args))
-    if args.export_json:
-        _save(args.export_json, hyperfine.json_text(report.records))
-    if args.export_csv:
-        _save(args.export_csv, hyperfine.csv_text(report.records))
-    if args.export_markdown:
-        _save(args.export_markdown, hyperfine.markdown_text(report.records, args.unit))
-
-
-def _save(path: Path, text: str) -> None:
-    from inference_bench.results.atomic_file import write_atomically
-
-    write_atomically(path, text.encode())
-
-
-def _text(report: TimeReport, name: str, args: argparse.Namespace) -> str:
+def _write(report: TimeReport, form: str, stream: TextIO, args: argparse.Namespace) -> None:
+    """Write the report in one format."""
     from inference_bench.timing import exports
     from inference_bench.timing.report import lines_of, text_format
 
     show = text_format(args.unit)
-    if name == "json":
-        return exports.json_text(report)
-    if name == "csv":
-        return exports.csv_text(report)
-    if name == "markdown":
-        return exports.markdown_text(report, show)
-    return "".join(f"{line}\n" for line in lines_of(report, show))
+    if form == "json":
+        stream.write(exports.json_text(report))
+    elif form == "csv":
+        stream.write(exports.csv_text(report))
+    elif form == "markdown":
+        stream.write(exports.markdown_text(report, show))
+    elif args.style != "none":
+        stream.writelines(f"{line}\n" for line in lines_of(report, show))
+
+
+def _write_for_hyperfine(report: TimeReport, args: argparse.Namespace) -> None:
+    """Write the files that were asked for in hyperfine's form."""
+    from inference_bench.results.atomic_file import write_atomically
+    from inference_bench.timing import hyperfine
+
+    if args.export_json:
+        write_atomically(args.export_json, hyperfine.json_text(report.records).encode())
+    if args.export_csv:
+        write_atomically(args.export_csv, hyperfine.csv_text(report.records).encode())
+    if args.export_markdown:
+        write_atomically(args.export_markdown, hyperfine.markdown_text(report.records, args.unit).encode())

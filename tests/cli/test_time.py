@@ -117,8 +117,8 @@ def test_a_setup_that_another_may_undo_is_warned_of(capsys):
         (["-c", "a", "-s", "b", "-s", "c"], 2, "--setup: got 2 commands, expected one. Join them by &&."),
         (["-c", "a", "-m", "5", "-M", "3"], 2, "max runs: got 3, expected at least --min-runs (5)"),
         (["1", "--export", "csv"], 2, "export: got 'csv', expected FORMAT=FILE"),
-        (["1", "--export", "xml=a"], 2, "unknown export format 'xml'"),
-        (["1", "--export", "csv=/nowhere/a"], 2, "export /nowhere/a: its folder does not exist"),
+        (["1", "--export", "xml=a"], 2, "unknown format 'xml'"),
+        (["1", "--export", "csv=/nowhere/a"], 2, "export: got '/nowhere/a', expected a file in a folder that exists"),
         (["1", "-u", "hours"], 2, "unknown unit 'hours'"),
     ],
 )
