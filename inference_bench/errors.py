@@ -71,13 +71,13 @@ class UsageError(InferenceBenchError):
 class UnknownNameError(UsageError):
     """An unknown name."""
 
-    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, given: str, known: Iterable[str], advice: str = "") -> None:
         names = sorted(known)
         close = _OF_OTHERS.get(given.lower())
         close = close if close in names else nearest(given, names)
         guess = f"did you mean {close!r}? " if close else ""
         listed = ", ".join(names) if names else "none"
-        super().__init__(f"unknown {kind} {given!r}: {guess}Known: {listed}.")
+        super().__init__(f"unknown {kind} {given!r}: {guess}Known: {listed}." + (f" {advice}" if advice else ""))
 
 
 class InvalidValueError(UsageError):

@@ -32,7 +32,7 @@ MOVED = {
     "gguf_conversion": "model.weights.gguf_conversion",
     "headroom": "machine.available_memory",
     "history": "results.history",
-    "hub_config": "scaffold.hub_config",
+    "hub_config": "model.weights.hub_description",
     "hub_download": "model.weights.hub_download",
     "interference": "machine.interference",
     "knee": "analysis.batch_knee",

@@ -49,10 +49,10 @@ def find_benchmarks(model: ModelFile | None = None, extra: Iterable[Path] = ()) 
                 "benchmarks folder", str(folder), f"an existing folder with {_PREFIX}<name>.py in it"
             )
         found |= {file.name: file for file in _benchmark_files(folder)}
-    if model is not None:
+    if model is not None and model.folder is not None:
         own: dict[str, BenchmarkFile] = {}
         for kind in KINDS:
-            for file in _benchmark_files(model.path.parent / "benchmarks" / kind):
+            for file in _benchmark_files(model.folder / "benchmarks" / kind):
                 if file.name in own:
                     raise PluginError(
                         f"two benchmarks {file.name!r}: {own[file.name].path} and {file.path}. Rename one."

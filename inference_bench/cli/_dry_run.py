@@ -8,6 +8,7 @@ from inference_bench.cli._columns import aligned
 from inference_bench.errors import PluginError, WeightsError
 from inference_bench.model.weights.cache import cache_dir, find
 from inference_bench.model.weights.origins import origins_of
+from inference_bench.model.weights.references import OWN, shown_path
 from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.plan_time import goes_by_items, loads_s
 from inference_bench.units import NS_PER_S
@@ -78,6 +79,9 @@ def _weights_of(model: type[Model], setup: Setup) -> str:
         return "needs none"
     if setup.weights == "random":
         return f"RANDOM, {setup.scale} size, seed {setup.seed}"
+    own = model.local_path()
+    if own is not None and setup.weights in OWN:
+        return f"local {shown_path(own)}"
     origins = origins_of(model)
     if setup.weights not in ("auto", "any", "cache", *(origin.source for origin in origins)):
         return setup.weights

@@ -25,19 +25,21 @@ if TYPE_CHECKING:
 
 _MODELS = Path("models")
 _BENCHMARKS = Path("benchmarks")
+_OPTIONS = {"place": "from"}
+"""Destination → its option, where they differ."""
 
 
 class NewCommand(Command):
     """Write a model or a benchmark to start from; it runs as it is.
 
-    A model gets a folder of its own, described by the config.json of a hub repository or a local one. A benchmark is
+    A model gets a folder of its own, described by the files at the place that --from names, and remembers that place. A benchmark is
     one file, for every model, or with --model for this one only. No file is overwritten.
     """
 
     examples = (
         ("model my_model", "a small model with random weights, to modify"),
-        ("model qwen3_1_7b --hub-id Qwen/Qwen3-1.7B", "described by its config.json on the hub"),
-        ("model my_model --config ./weights", "from a local config.json"),
+        ("model mine --from ./weights", "for a folder of weights, or a .gguf file, which it remembers"),
+        ("model qwen3_1_7b --from Qwen/Qwen3-1.7B", "for a repository of the hub, at its present commit"),
         ("model my_engine --bare", "for a framework other than transformers"),
         ("benchmark prompt_time", "for every model"),
         ("benchmark inference_speed --model my_model", "this model's own version of a standard one"),
@@ -51,10 +53,12 @@ class NewCommand(Command):
             "--dir", metavar="DIR", type=Path, help=f"where it goes (default: {_MODELS} or {_BENCHMARKS})"
         )
         model = parser.add_argument_group("model")
-        model.add_argument("--hub-id", metavar="OWNER/NAME", help="its repository on the Hugging Face hub")
-        model.add_argument("--revision", metavar="NAME", default="main", help="branch, tag or commit on the hub")
         model.add_argument(
-            "--config", metavar="PATH", type=Path, help="its config.json or the folder with it, instead of the hub's"
+            "--from",
+            dest="place",
+            metavar="PLACE",
+            help="where it is: a folder of weights, a .gguf file, owner/name[@revision] of the hub, or only a "
+            "config.json (default: a small Llama without weights)",
         )
         model.add_argument("--bare", action="store_true", help="no transformers: load, unload and generator to fill in")
         benchmark = parser.add_argument_group("benchmark")
@@ -94,17 +98,18 @@ def _new_model(args: argparse.Namespace) -> tuple[list[Path], str]:
     if args.name in known:
         raise InvalidValueError("model", args.name, f"a new name; this one is {known[args.name].path}")
     if args.bare:
-        _refuse(args, "model of transformers", "hub_id", "config")
+        _refuse(args, "model of transformers", "place")
         facts = ModelFacts(args.name)
     else:
-        facts = read_facts(args.name, args.hub_id, args.revision, args.config)
+        facts = read_facts(args.name, args.place)
     written = write_files(folder / args.name, model_files(facts))
     where = "" if _is_known(folder) else f" --models-dir {folder}"
-    return written, f"run{where} --model {args.name} --weights random --scale reduced"
+    weights = "" if facts.local or facts.hub else " --weights random --scale reduced"
+    return written, f"run{where} --model {args.name}{weights}"
 
 
 def _new_benchmark(args: argparse.Namespace) -> tuple[list[Path], str]:
-    _refuse(args, "model", "hub_id", "config", "bare")
+    _refuse(args, "model", "place", "bare")
     if args.model is None:
         _refuse(args, "model's own benchmark", "kind")
         if args.name in names_in(STANDARD):
@@ -144,7 +149,7 @@ def _refuse(args: argparse.Namespace, kind: str, *names: str) -> None:
     """Refuse options that belong to the other kind, rather than to ignore them."""
     for name in names:
         if getattr(args, name):
-            raise UsageError(f"--{name.replace('_', '-')}: belongs to a {kind}. Leave it out.")
+            raise UsageError(f"--{_OPTIONS.get(name, name)}: belongs to a {kind}. Leave it out.")
 
 
 def _is_known(folder: Path) -> bool:

@@ -6,6 +6,8 @@ standard library only; its framework is imported inside ``load``.
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from inference_bench.errors import NotApplicableError, UnknownNameError
@@ -63,7 +65,10 @@ class Model:
             takes several items at once has an axis ``batch_size``.
         devices: kinds of device that it runs on.
         dtypes: the dtypes of ``spec.DTYPES`` that it supports.
-        hub, package: sources of trained weights.
+        local: folder or GGUF file with its trained weights, which ``--weights auto`` takes; ``~`` is the home folder,
+            and a relative path begins at the folder of the model's file.
+        hub, package: further sources of trained weights.
+        tokenized: False if its own weights have no tokenizer: it cannot be asked questions.
         needs_weights: False if there is nothing to fetch; unless stated, whether it has a source of weights.
         requires: modules of its framework; a run is refused before anything starts where one is not installed.
         abilities: names of ``ABILITIES``; unless stated, those whose method it has. A benchmark that needs another one
@@ -82,9 +87,11 @@ class Model:
     max_input_length: ClassVar[int] = 0
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "bfloat16", "float16")
+    local: ClassVar[str] = ""
     hub: ClassVar[HubWeights | None] = None
     package: ClassVar[PackageWeights | None] = None
     needs_weights: ClassVar[bool] = False
+    tokenized: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ()
     abilities: ClassVar[tuple[str, ...]] = ()
     call_axes: ClassVar[tuple[Axis, ...]] = ()
@@ -95,8 +102,8 @@ class Model:
         own = vars(cls)
         if "abilities" not in own:
             cls.abilities = tuple(name for name in ABILITIES if name in cls.abilities or _provides(cls, name))
-        if "needs_weights" not in own and ("hub" in own or "package" in own):
-            cls.needs_weights = cls.hub is not None or cls.package is not None
+        if "needs_weights" not in own and not own.keys().isdisjoint(("local", "hub", "package")):
+            cls.needs_weights = bool(cls.local or cls.hub or cls.package)
 
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
         """Load the model until it is ready for its first call, each part under ``steps.step(name)``."""
@@ -160,6 +167,14 @@ class Model:
             NotApplicableError: this model does not encode text.
         """
         raise NotApplicableError(f"{self.name} does not encode text")
+
+    @classmethod
+    def local_path(cls) -> Path | None:
+        """Return the absolute path of ``local``, whether or not it exists; None if none is declared."""
+        if not cls.local:
+            return None
+        path = Path(cls.local).expanduser()
+        return path if path.is_absolute() else Path(inspect.getfile(cls)).parent / path
 
     @classmethod
     def memory_bytes(cls, dtype: str) -> int:

@@ -44,12 +44,18 @@ def prompt_text() -> str:
 
 
 def text_ids(tokenize: Callable[[str], list[int]], count: int) -> list[int]:
-    """Return the first ``count`` token ids of the prompt text, repeated if needed."""
+    """Return the first ``count`` token ids of the prompt text, repeated if needed.
+
+    Raises:
+        InvalidValueError: a tokenizer that knows no word of it.
+    """
     text = prompt_text()
-    ids: list[int] = []
+    ids = tokenize(text)
+    if not ids:
+        raise InvalidValueError("tokenizer", "no tokens for English text", "some", "Its vocabulary may be missing.")
     while len(ids) <= count:  # one more than needed: the last may be part of a longer token
-        ids = tokenize(text)
         text += text
+        ids = tokenize(text)
     return ids[:count]
 
 

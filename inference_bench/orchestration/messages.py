@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self, TypedDict
 from inference_bench.errors import ProtocolError
 from inference_bench.model.discovery import ModelFile
 from inference_bench.model.load_steps import LoadStep
-from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.model.places import Place
+from inference_bench.model.weights.references import HubWeights, ResolvedWeights
 from inference_bench.plan import Case
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup
@@ -99,7 +100,7 @@ class Load(Message):
         """Return the message with these fields."""
         file, weights = plain["model_file"], plain["weights"]
         return cls(
-            model_file=ModelFile(file["name"], Path(file["path"])),
+            model_file=ModelFile(file["name"], Path(file["path"]), file["title"], _place(file["place"])),
             setup=Setup(**plain["setup"]),
             weights=ResolvedWeights(**{**weights, "path": _path(weights["path"])}),
             case=_case(plain["case"]),
@@ -290,7 +291,14 @@ def message_from(plain: object) -> Message:
 
 
 def _case(plain: Mapping[str, Any]) -> Case:
-    return Case(plain["model"], plain["benchmark"], Setup(**plain["setup"]), plain["parameters"])
+    return Case(plain["model"], plain["benchmark"], Setup(**plain["setup"]), plain["parameters"], plain["commit"])
+
+
+def _place(plain: Mapping[str, Any] | None) -> Place | None:
+    if plain is None:
+        return None
+    hub = plain["hub"]
+    return Place(Path(plain["path"]), None if hub is None else HubWeights(**hub), plain["parameters"])
 
 
 def _path(plain: str | None) -> Path | None:

@@ -11,9 +11,10 @@ from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
 from inference_bench.extras import require
-from inference_bench.model.discovery import ModelFile, find_models, load_model
+from inference_bench.model.discovery import ModelFile, find_models, load_model, resolve_models
 from inference_bench.model.model import Model
 from inference_bench.model.weights.identity import measured_name
+from inference_bench.model.weights.resolution import check_own_weights
 from inference_bench.plan import NO_MODEL, Case, Plan, make_plan
 from inference_bench.spec import Axis, Setup, Spec
 
@@ -79,6 +80,7 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
         UsageError: a name that does not exist, or a value that a model or benchmark does not allow.
     """
     plugins = find_plugins(spec, models_dirs, benchmarks_dirs)
+    _check_weights(spec, plugins)
     names = {(name, setup): _measured_name(plugins, name, setup) for name in spec.models for setup in spec.setups}
     plugins = _under(plugins, {measured: name for (name, _), measured in names.items()})
     plan = make_plan(
@@ -120,10 +122,8 @@ def find_plugins(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: 
         UnknownNameError: no such model or benchmark.
         UsageError: a folder that does not exist, or two plugins of one name.
     """
-    files = find_models(models_dirs)
-    for name in spec.models:
-        if name not in files:
-            raise UnknownNameError("model", name, files)
+    known = find_models(models_dirs)
+    files = known | resolve_models(spec.models, known)
     models = {name: _or_error(load_model, files[name]) for name in spec.models}
     benchmark_files: dict[str, Mapping[str, BenchmarkFile]] = {
         name: find_benchmarks(files[name], benchmarks_dirs) for name in spec.models
@@ -131,16 +131,31 @@ def find_plugins(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: 
     benchmarks: dict[str, Mapping[str, type[Benchmark] | PluginError]] = {
         name: _chosen(spec, of_model) for name, of_model in benchmark_files.items()
     }
-    known = {name for of_model in benchmark_files.values() for name in of_model}
+    all_benchmarks = {name for of_model in benchmark_files.values() for name in of_model}
     for name in spec.benchmarks:
-        if name not in known:
-            raise UnknownNameError("benchmark", name, known)
+        if name not in all_benchmarks:
+            raise UnknownNameError("benchmark", name, all_benchmarks)
     return Plugins(files, models, benchmarks, benchmark_files)
+
+
+def _check_weights(spec: Spec, plugins: Plugins) -> None:
+    """Refuse a model whose own place of weights holds none.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for name in spec.models:
+        model = plugins.models[name]
+        if isinstance(model, type):
+            for setup in spec.setups:
+                check_own_weights(model, setup)
 
 
 def _measured_name(plugins: Plugins, name: str, setup: Setup) -> str:
     model = plugins.models[name]
-    return measured_name(model, setup.weights) if isinstance(model, type) and model.needs_weights else name
+    if isinstance(model, type) and model.needs_weights:
+        return measured_name(model, setup.weights)
+    return plugins.files[name].name
 
 
 def _under(plugins: Plugins, names: Mapping[str, str]) -> Plugins:
@@ -189,8 +204,8 @@ def _planned(plugins: Plugins, model: str) -> list[_Planned]:
             return _Planned(name)
         model_class = plugins.models[model]
         axes = of.axes_for(model_class) if isinstance(model_class, type) else of.axes
-        path = plugins.benchmark_files[model][name].path
-        is_own = path is not None and plugins.files[model].path.parent in path.parents
+        path, folder = plugins.benchmark_files[model][name].path, plugins.files[model].folder
+        is_own = path is not None and folder in path.parents
         return _Planned(name, axes, of.own_process, of.processes, of.needs_model or is_own, of.repeats)
 
     return [planned(name, of) for name, of in plugins.benchmarks[model].items()]

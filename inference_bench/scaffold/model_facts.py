@@ -1,28 +1,22 @@
-"""Facts about a model before its file is written, from its config.json."""
+"""Facts about a model before its file is written, from the place of its weights or its config.json."""
 
 from __future__ import annotations
 
 import json
-import re
-import signal
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
-from inference_bench.errors import InvalidValueError, UsageError, WeightsError
+from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.extras import require
 from inference_bench.machine.subprocesses import last_line, run_python
-from inference_bench.model.engines.transformers.architectures import class_for
 from inference_bench.model.engines.transformers.base import TransformersModel
-from inference_bench.model.engines.transformers.config_file import (
-    Config,
-    architecture_of,
-    published_dtype,
-    read_config,
-)
+from inference_bench.model.engines.transformers.config_file import Config, read_config
+from inference_bench.model.engines.transformers.from_files import class_of_config
 from inference_bench.model.engines.transformers.reductions import reductions
-from inference_bench.model.weights.hub_download import PROBE_S
+from inference_bench.model.places import FORMS, place_of
 from inference_bench.model.weights.references import HubWeights
-from inference_bench.scaffold.hub_config import HubConfig
+from inference_bench.model.weights.size import content_of
 from inference_bench.scaffold.trial import Trial
 
 DEFAULT_CONFIG = Path(__file__).with_name("templates") / "config.json"
@@ -38,8 +32,9 @@ class ModelFacts:
         architecture: see ``TransformersModel.architecture``; empty for a bare model.
         reduced: see ``TransformersModel.reduced``; it builds and runs.
         parameters: number of parameters; 0 for a bare model.
+        local: see ``Model.local``; empty if its weights are not on this machine.
         hub: its repository on the hub, or None.
-        license: licence of its weights.
+        license: licence of its weights; empty if unknown.
         dtype: dtype of its published weights.
     """
 
@@ -48,6 +43,7 @@ class ModelFacts:
     architecture: Config = field(default_factory=dict)
     reduced: Config = field(default_factory=dict)
     parameters: int = 0
+    local: str = ""
     hub: HubWeights | None = None
     license: str = ""
     dtype: str = "float32"
@@ -64,45 +60,40 @@ def title_of(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def read_facts(name: str, hub_id: str | None, revision: str, config: Path | None) -> ModelFacts:
-    """Read a model's configuration from ``config`` or the hub, and count its parameters.
+def read_facts(name: str, given: str | None) -> ModelFacts:
+    """Read what the files at a place say of a model, and count its parameters.
 
     Args:
         name: name of its folder.
-        hub_id: ``owner/name`` on the hub, or None for a model without weights.
-        revision: branch, tag or commit there; it is resolved to a commit.
-        config: a ``config.json``, or its folder.
+        given: a ``config.json``, a folder with one, a GGUF file, or ``owner/name[@revision]`` of the hub, whose
+            revision is resolved to a commit; None for a small model without weights.
 
     Raises:
-        UsageError: no such configuration, or one that transformers cannot build, or not run in any reduced form.
-        WeightsError: the hub does not answer, or refuses.
+        UsageError: no model there, or one that transformers cannot build, or not run in any reduced form.
     """
-    hub, license_ = None, ""
-    if hub_id is not None:
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", hub_id, re.ASCII):
-            raise InvalidValueError("hub id", hub_id, "owner/name, such as Qwen/Qwen3-0.6B")
-        hub = HubWeights(hub_id, revision)
-    if config is not None or hub is None:
-        found = read_config(config or DEFAULT_CONFIG)
-    else:
-        answer = _ask_hub(hub)
-        found, license_ = answer["config"], str(answer["license"])
-        hub = HubWeights(hub.repo_id, answer["commit"])
-    base, architecture = class_for(found), architecture_of(found)
-    small, full = _built(base, architecture)
-    return ModelFacts(name, base, architecture, small, full, hub, license_, published_dtype(found) or "float32")
+    path = DEFAULT_CONFIG if given is None else Path(given).expanduser()
+    if path.suffix == ".json":
+        return _facts(name, class_of_config(read_config(path), name))
+    place = None if given is None else place_of(given)
+    if place is None:
+        raise InvalidValueError("place", given, f"a config.json, {FORMS}")
+    model = cast(type[TransformersModel], place.load(name, name))
+    if place.hub is not None:
+        return _facts(name, model, hub=HubWeights(place.hub.repo_id, place.commit or place.hub.revision))
+    return _facts(name, model, local=_remembered(place.path) if content_of(place.path) else "")
 
 
-def _ask_hub(hub: HubWeights) -> HubConfig:
-    done = run_python("-m", "inference_bench.scaffold.hub_config", hub.repo_id, hub.revision)
-    if done.returncode:
-        slow = done.returncode == -signal.SIGALRM
-        why = f"no answer within {PROBE_S} s" if slow else last_line(done)
-        raise WeightsError(
-            f"hub {hub.repo_id}: {why}. If you have its config.json, give --config PATH with the same --hub-id."
-        )
-    answer: HubConfig = json.loads(done.stdout)
-    return answer
+def _facts(name: str, model: type[TransformersModel], *, local: str = "", hub: HubWeights | None = None) -> ModelFacts:
+    base = cast(type[TransformersModel], model.__base__)
+    small, full = _built(base, model.architecture)
+    license_ = "" if model.license == "unknown" else model.license
+    return ModelFacts(name, base, model.architecture, small, full, local, hub, license_, model.published_dtype)
+
+
+def _remembered(path: Path) -> str:
+    """Return an absolute path for a model's file: from the home folder where it is below that."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _built(base: type[TransformersModel], architecture: Config) -> tuple[Config, int]:

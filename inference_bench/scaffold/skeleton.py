@@ -132,26 +132,35 @@ def _described(facts: ModelFacts) -> dict[str, str]:
 
 
 def _model_words(facts: ModelFacts) -> dict[str, object]:
-    hub = facts.hub and f"HubWeights(repo_id={_literal(facts.hub.repo_id)}, revision={_literal(facts.hub.revision)})"
     assert facts.base is not None
     base = facts.base.__name__
-    imports = f"from inference_bench import {base}" + (", HubWeights" if hub else "")
+    imports = f"from inference_bench import {base}" + (", HubWeights" if facts.hub else "")
     return _described(facts) | {
         "imports": imports,
         "base": base,
         "parameters": f"{facts.parameters:_}",
         "dtype_literal": _literal(facts.dtype),
         "max_input_length": max_input_length(facts.architecture),
-        "hub_line": f"    hub = {hub}\n" if hub else "",
+        "weights_line": _weights_line(facts),
         "architecture": _literal(dict(facts.architecture), 4),
         "reduced": _literal(dict(facts.reduced), 4),
     }
 
 
+def _weights_line(facts: ModelFacts) -> str:
+    """Return the line that says where the weights are; empty if they are nowhere."""
+    if facts.hub:
+        hub = f"HubWeights(repo_id={_literal(facts.hub.repo_id)}, revision={_literal(facts.hub.revision)})"
+        return f"    hub = {hub}\n"
+    return f"    local = {_literal(facts.local)}\n" if facts.local else ""
+
+
 def _readme(facts: ModelFacts) -> dict[str, str]:
     return {
         "title": facts.title,
-        "weights": f"hub {facts.hub.repo_id}, revision {facts.hub.revision}" if facts.hub else "none yet",
+        "weights": f"hub {facts.hub.repo_id}, revision {facts.hub.revision}"
+        if facts.hub
+        else facts.local or "none yet",
         "license": facts.license or "unknown",
         "parameters": f"{facts.parameters:,}" if facts.parameters else "unknown",
     }

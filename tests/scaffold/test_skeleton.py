@@ -62,7 +62,7 @@ QUICK = ("--quick", "--budget", "0.2", "--min-samples", "1", "--warmup", "0")
 def ruff(*words: str) -> subprocess.CompletedProcess[str]:
     config = str(Path(__file__).parents[2] / "pyproject.toml")
     return subprocess.run(
-        [sys.executable, "-m", "ruff", *words, "--config", config, "."], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "ruff", *words, "--from", config, "."], capture_output=True, text=True, check=False
     )
 
 
@@ -106,7 +106,7 @@ def test_a_new_model_runs_at_once(here: Path, capsys: pytest.CaptureFixture[str]
 
 def test_a_new_encoder_encodes_at_once(here: Path) -> None:
     (here / "config.json").write_text(json.dumps(ROBERTA))
-    assert main(["new", "model", "sentences", "--config", "."]) == 0
+    assert main(["new", "model", "sentences", "--from", "."]) == 0
 
     code = (
         "import sys\n"
@@ -145,8 +145,8 @@ def test_a_new_benchmark_runs_at_once(here: Path, function: bool, capsys: pytest
 @pytest.mark.usefixtures("no_counting")
 def test_what_is_written_is_clean(here: Path) -> None:
     (here / "config.json").write_text(json.dumps(QWEN3_MOE))
-    assert main(["new", "model", "a_model_with_a_rather_long_name", "--config", "config.json"]) == 0
-    assert main(["new", "model", "with_hub", "--config", ".", "--hub-id", "Owner/With-Hub-1.5B"]) == 0
+    assert main(["new", "model", "a_model_with_a_rather_long_name", "--from", "config.json"]) == 0
+    assert main(["new", "model", "with_hub", "--from", "./Hub-1.5B"]) == 0
     assert main(["new", "model", "engine", "--bare"]) == 0
     assert main(["new", "benchmark", "one", "--dir", "more"]) == 0
     assert main(["new", "benchmark", "two", "--dir", "more", "--function"]) == 0
@@ -159,7 +159,7 @@ def test_what_is_written_is_clean(here: Path) -> None:
 @pytest.mark.usefixtures("no_counting")
 def test_a_model_says_what_its_configuration_says(here: Path) -> None:
     (here / "config.json").write_text(json.dumps(QWEN3_MOE))
-    assert main(["new", "model", "coder", "--config", "config.json", "--hub-id", "Owner/Coder", "--dir", "m"]) == 0
+    assert main(["new", "model", "coder", "--from", "config.json", "--from", "Owner/Coder", "--dir", "m"]) == 0
 
     model: Any = load_model(ModelFile("coder", here / "m" / "coder" / "model.py"))
     assert (model.title, model.license, model.max_input_length) == ("Coder", "unknown", 262144)
@@ -197,7 +197,7 @@ def test_a_model_without_positions_gets_a_finite_length() -> None:
 
 def test_lengths_are_clipped_to_the_models_positions(here: Path, no_counting: None) -> None:
     (here / "config.json").write_text(json.dumps({**QWEN3_MOE, "max_position_embeddings": 256}))
-    assert main(["new", "model", "short", "--config", "."]) == 0
+    assert main(["new", "model", "short", "--from", "."]) == 0
 
     file = ModelFile("short", here / "models" / "short" / "model.py")
     axes = {axis.name: axis.default for axis in load_benchmark(find_benchmarks(file)["inference_speed"]).axes}
@@ -220,13 +220,13 @@ def test_a_models_own_benchmark_lands_in_its_folder(here: Path) -> None:
     [
         (["model", "Qwen3-0.6B"], ["'Qwen3-0.6B'", "Try qwen3_0_6b"]),
         (["model", "null"], ["'null'", "a new name", "null/model.py"]),
-        (["model", "m", "--config", "nowhere"], ["nowhere", "readable config.json"]),
-        (["model", "m", "--config", "list.json"], ["a JSON object"]),
-        (["model", "m", "--config", "vision.json"], ["'ViTModel'", "--bare"]),
-        (["model", "m", "--config", "empty.json"], ["model_type"]),
-        (["model", "m", "--hub-id", "no-owner"], ["'no-owner'", "owner/name"]),
+        (["model", "m", "--from", "nowhere"], ["nowhere", "readable config.json"]),
+        (["model", "m", "--from", "list.json"], ["a JSON object"]),
+        (["model", "m", "--from", "vision.json"], ["'ViTModel'", "--bare"]),
+        (["model", "m", "--from", "empty.json"], ["model_type"]),
+        (["model", "m", "--from", "no-owner"], ["'no-owner'", "owner/name"]),
         (["model", "m", "--kind", "unit"], ["--kind", "belongs to a benchmark"]),
-        (["model", "m", "--bare", "--config", "."], ["--config", "belongs to a model of transformers"]),
+        (["model", "m", "--bare", "--from", "."], ["--from", "belongs to a model of transformers"]),
         (["models", "m"], ["unknown kind 'models'", "did you mean 'model'"]),
         (["benchmark", "b", "--bare"], ["--bare", "belongs to a model"]),
         (["benchmark", "b", "--model", "nul"], ["unknown model 'nul'", "did you mean 'null'"]),
@@ -269,7 +269,7 @@ def test_an_architecture_that_transformers_does_not_know_is_refused(
 ) -> None:
     (here / "config.json").write_text('{"model_type": "no_such_architecture"}')
 
-    assert main(["new", "model", "m", "--config", "."]) == 2
+    assert main(["new", "model", "m", "--from", "."]) == 2
     assert "transformers cannot build this 'no_such_architecture' model" in capsys.readouterr().err
     assert not (here / "models").exists()
 
@@ -327,7 +327,7 @@ def hub(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
 
 @pytest.mark.usefixtures("no_counting")
 def test_the_hub_says_what_a_model_is(here: Path, hub: type[Hub]) -> None:
-    assert main(["new", "model", "coder", "--hub-id", "owner/coder"]) == 0
+    assert main(["new", "model", "coder", "--from", "owner/coder"]) == 0
 
     model: Any = load_model(ModelFile("coder", here / "models" / "coder" / "model.py"))
     assert (model.hub.repo_id, model.hub.revision, model.license) == ("owner/coder", hub.commit, "apache-2.0")
@@ -340,7 +340,7 @@ def test_a_hub_that_refuses_is_told_with_the_way_out(
 ) -> None:
     monkeypatch.setattr(hub, "status", 404)
 
-    assert main(["new", "model", "coder", "--hub-id", "owner/coder"]) == 1
+    assert main(["new", "model", "coder", "--from", "owner/coder"]) == 1
     error = capsys.readouterr().err
     assert "hub owner/coder" in error
     assert "--config PATH" in error

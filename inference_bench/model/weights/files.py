@@ -46,8 +46,12 @@ def weights_files(folder: Path) -> list[str]:
         return parts
     others = sorted(path.name for pattern in ("*.safetensors", "*.bin") for path in folder.glob(pattern))
     found = f"found {others[0]}" if others else "found none"
-    risky = ", which may run code when read" if others and others[0].endswith(".bin") else ""
-    raise WeightsError(f"weights folder {folder}: {found}{risky}, expected {SINGLE}, or {INDEX} with its parts.")
+    is_pickle = bool(others) and others[0].endswith(".bin")
+    risky = ", which may run code when read" if is_pickle else ""
+    advice = " Where you trust it, convert it: from_pretrained() and save_pretrained() of transformers." * is_pickle
+    raise WeightsError(
+        f"weights folder {folder}: {found}{risky}, expected {SINGLE}, or {INDEX} with its parts.{advice}"
+    )
 
 
 def _names_in(index: Path) -> list[str]:

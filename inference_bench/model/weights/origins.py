@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 from abc import ABC, abstractmethod
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,6 +16,7 @@ from inference_bench.machine.subprocesses import last_line, run_python
 from inference_bench.model.weights import hub_download
 from inference_bench.model.weights.cache import Fetched, Progress
 from inference_bench.model.weights.files import combined_digest, copy, file_sha256, weights_files
+from inference_bench.model.weights.hub import ask_hub, is_offline
 
 if TYPE_CHECKING:
     from inference_bench.model.model import Model
@@ -60,15 +59,9 @@ class Hub(Origin):
     def fetch(self, scratch: Path, progress: Progress) -> Fetched:
         """Download to the hub's own cache, which other tools share, and link from there."""
         repo_id, revision = self._weights.repo_id, self._weights.revision
-        if _offline():
-            raise WeightsError(f"{repo_id}: HF_HUB_OFFLINE is set")
-        progress(f"fetching {repo_id} from the hub")
-        done = run_python("-m", "inference_bench.model.weights.hub_download", repo_id, revision)
-        if done.returncode == -signal.SIGALRM:
-            raise WeightsError(f"{repo_id}: no answer within {hub_download.PROBE_S} s")
-        if done.returncode:
-            raise WeightsError(f"{repo_id}: {last_line(done)}")
-        answer = json.loads(done.stdout)
+        if not is_offline():
+            progress(f"fetching {repo_id} from the hub")
+        answer = ask_hub("hub_download", self._weights)
         folder = scratch / "files"
         shutil.copytree(answer["folder"], folder, copy_function=_link_or_copy)
         commit = answer["commit"]
@@ -184,7 +177,3 @@ def _link_or_copy(source: str, target: str) -> None:
         os.link(Path(source).resolve(), target)
     except OSError:
         shutil.copy2(source, target)
-
-
-def _offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}

@@ -20,13 +20,40 @@ class HubWeights:
     revision: str = "main"
 
 
-_HUB_REFERENCE = re.compile(r"([\w.-]+/[\w.-]+)@([\w./-]+)", re.ASCII)
+GGUF = ".gguf"
+OWN = ("auto", "local", "any")
+"""Values of ``--weights`` for which a model with a place of its own takes the weights there."""
+
+_HUB_REFERENCE = re.compile(r"(\w[\w.-]*/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 
 
 def hub_reference(given: str) -> HubWeights | None:
-    """Return the repository and revision that ``owner/name@revision`` names; None for another value, and a path."""
+    """Return the repository and revision that ``owner/name@revision`` names; None for another value, and a path.
+
+    Without a revision it is ``main``.
+    """
     found = _HUB_REFERENCE.fullmatch(given)
-    return None if found is None or Path(given).exists() else HubWeights(found[1], found[2])
+    if found is None or given.endswith(GGUF) or Path(given).exists():
+        return None
+    return HubWeights(found[1], found[2] or "main")
+
+
+def shown_path(path: Path) -> str:
+    """Return an absolute path as tables and files show it: from the current folder or the home folder where it can be.
+
+    So it tells as little of the machine as it can, and reads as it was typed.
+    """
+    for folder, name in ((Path.cwd(), ""), (_home(), "~")):
+        if folder is not None and path.is_relative_to(folder):
+            return str(Path(name) / path.relative_to(folder))
+    return str(path)
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from inference_bench.errors import InvalidValueError, UnknownNameError, WeightsError
+from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError, WeightsError
 from inference_bench.model.model import Model
 from inference_bench.model.weights.cache import CacheEntry, Progress, cache_dir, find, store
 from inference_bench.model.weights.files import check_folder, combined_digest, file_sha256, weights_files
+from inference_bench.model.weights.gguf_header import read_gguf_header
 from inference_bench.model.weights.identity import differing_sizes
 from inference_bench.model.weights.origins import GgufFile, Hub, Origin, origins_of
-from inference_bench.model.weights.references import HubWeights, ResolvedWeights, hub_reference
+from inference_bench.model.weights.references import GGUF, OWN, HubWeights, ResolvedWeights, hub_reference, shown_path
 from inference_bench.spec import Setup
 
-SOURCES = ("auto", "cache", "hub", "package", "random", "any")
+SOURCES = ("auto", "local", "cache", "hub", "package", "random", "any")
 
 
 def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> ResolvedWeights:
@@ -36,6 +37,8 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
         except WeightsError as error:
             progress(f"{error.args[0].partition(':')[0]}: using random weights of reduced size instead")
             return _random(setup.seed, "reduced")
+    if setup.weights in OWN and (own := model.local_path()) is not None:
+        return _own(own, progress)
     if setup.weights not in SOURCES:
         named = hub_reference(setup.weights)
         return (
@@ -76,22 +79,77 @@ def _random(seed: int, scale: str) -> ResolvedWeights:
     return ResolvedWeights("random", f"RANDOM weights (seed {seed}{reduced})", trained=False, scale=scale)
 
 
-def _local(model: type[Model], given: str, progress: Progress) -> ResolvedWeights:
-    path = Path(given).expanduser().absolute()
-    if path.is_file() and path.suffix == ".gguf":
-        origin = GgufFile(path)
-        entry = _cached(origin, replaceable=True) or _store(origin, progress)
-        _refuse_other_sizes(model, path.name, entry.path)
-        return _resolved(entry, "local")
+def check_own_weights(model: type[Model], setup: Setup) -> None:
+    """Refuse a model's own place, before anything is loaded, if nothing can be loaded from it.
+
+    Raises:
+        UsageError: no such folder or file, or without usable weights.
+    """
+    own = model.local_path()
+    if own is None or setup.weights not in ("auto", "local"):
+        return
+    try:
+        _check_place(own)
+    except WeightsError as error:
+        advice = "Or ask for --weights random, which every table labels so."
+        raise UsageError(f"{model.name}: {error} {advice}") from None
+
+
+def _check_place(path: Path) -> None:
+    """Check, without reading the weights, that a folder or GGUF file can be loaded.
+
+    Raises:
+        WeightsError: it cannot.
+    """
     if path.is_dir():
         check_folder(path)
-        progress(f"hashing the weights in {path.name}")
-        digests = {name: file_sha256(path / name) for name in weights_files(path)}
-        return ResolvedWeights("local", f"local {path.name}", True, path, combined_digest(digests))
+    elif path.suffix == GGUF and path.is_file():
+        read_gguf_header(path)
+    else:
+        found = "a file of another kind" if path.exists() else "nothing there"
+        raise WeightsError(f"weights {path}: {found}, expected a folder with config.json or a .gguf file.")
+
+
+def _own(path: Path, progress: Progress) -> ResolvedWeights:
+    """Return the weights at a model's own place, labelled by it.
+
+    Raises:
+        WeightsError: none can be loaded from it.
+    """
+    _check_place(path)
+    label = f"local {shown_path(path)}"
+    if path.is_dir():
+        return _in_folder(path, label, progress)
+    return replace(_in_gguf(path, progress), label=f"{label} (GGUF, dequantised)")
+
+
+def _local(model: type[Model], given: str, progress: Progress) -> ResolvedWeights:
+    """Return the weights at a place that the user names instead of a model's own."""
+    path = Path(given).expanduser().absolute()
+    if path.is_file() and path.suffix == GGUF:
+        found = _in_gguf(path, progress)
+        assert found.path is not None
+        _refuse_other_sizes(model, path.name, found.path)
+        return found
+    if path.is_dir():
+        return _in_folder(path, f"local {path.name}", progress)
     if os.sep in given or path.exists():
         expected = "a folder with config.json and *.safetensors, a .gguf file, or owner/name@revision of the hub"
         raise InvalidValueError("weights", given, expected, f"Or one of: {', '.join(SOURCES)}.")
     raise UnknownNameError("weights source", given, SOURCES)
+
+
+def _in_folder(path: Path, label: str, progress: Progress) -> ResolvedWeights:
+    check_folder(path)
+    progress(f"hashing the weights in {path.name}")
+    digests = {name: file_sha256(path / name) for name in weights_files(path)}
+    return ResolvedWeights("local", label, True, path, combined_digest(digests))
+
+
+def _in_gguf(path: Path, progress: Progress) -> ResolvedWeights:
+    """Return the weights of a GGUF file, converted into the cache."""
+    origin = GgufFile(path)
+    return _resolved(_cached(origin, replaceable=True) or _store(origin, progress), "local")
 
 
 def _wanted(model: type[Model], source: str) -> list[Origin]:

@@ -18,7 +18,7 @@ from inference_bench.model.model import Model
 from inference_bench.model.prompts import Prompts, random_ids, text_ids
 from inference_bench.model.weights.files import weights_files
 from inference_bench.model.weights.identity import differing_sizes
-from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.model.weights.references import OWN, ResolvedWeights
 from inference_bench.spec import DTYPES, Setup
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ _RECOMPILE_LIMIT = 64
 """Variants per function: each case has its own lengths, and a prefill changes the layout of the key-value cache."""
 
 _VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges.txt", "*.tiktoken", "tekken.json", "source.spm")
-"""Files of which a tokenizer has at least one; its other files are settings."""
+"""Files of which a tokenizer has at least one, unless it is one of bytes; its other files are settings."""
+_BYTES = 256
+"""Fewest tokens of a tokenizer that needs no file."""
 
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
@@ -168,7 +170,8 @@ class TransformersModel(Model):
 
     def _titles_of(self, weights: ResolvedWeights) -> dict[str, object]:
         """Return the title and licence of weights that are not this model's; nothing for its own."""
-        if weights.path is None or not differing_sizes(type(self), weights.path):
+        is_own = self._setup.weights in OWN and self.local
+        if weights.path is None or is_own or not differing_sizes(type(self), weights.path):
             return {}
         return {"title": weights.label, "license": "unknown"}
 
@@ -257,16 +260,24 @@ def _device(setup: Setup) -> torch.device:
 def _tokenizer(auto_tokenizer: AutoTokenizer, folder: Path) -> PreTrainedTokenizerBase | None:
     """Return a folder's tokenizer, or None if it has none: speed needs none.
 
+    Where the files are missing, transformers may make one up that knows special tokens only.
+
     Raises:
         WeightsError: its files cannot be read.
     """
     try:
-        return auto_tokenizer.from_pretrained(folder, **_LOCAL)
+        found = auto_tokenizer.from_pretrained(folder, **_LOCAL)
+        return found if has_tokenizer(folder) or found.vocab_size >= _BYTES else None
     except Exception as error:
-        if not any(True for pattern in _VOCABULARIES for _ in folder.glob(pattern)):
+        if not has_tokenizer(folder):
             return None
         reason = " ".join(str(error).split())
         raise WeightsError(f"weights {folder}: its tokenizer cannot be read: {reason}") from error
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Return whether a folder of weights holds the files of a tokenizer."""
+    return any(True for pattern in _VOCABULARIES for _ in folder.glob(pattern))
 
 
 def _read_pages(folder: Path) -> None:

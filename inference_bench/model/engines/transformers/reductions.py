@@ -68,8 +68,7 @@ def reduced(architecture: Config) -> Config:
 def reductions(architecture: Config) -> Iterator[Config]:
     """Yield small models of an architecture, the smallest first: not every network can be built or run in each."""
     smallest = dict(reduced(architecture))
-    # What a configuration leaves out is its class's default, which may be beyond the smaller vocabulary.
-    tokens = {key: token for key, token in _TOKENS.items() if key not in architecture}
+    tokens = _unstated_tokens(architecture)
     yield smallest
     yield smallest | tokens
     widths = dict(_heads_and_widths(architecture))
@@ -79,6 +78,16 @@ def reductions(architecture: Config) -> Iterator[Config]:
         yield others | layers | dict(_in_proportion(architecture))
         yield others | layers
         yield layers
+
+
+def reduced_with_tokens(architecture: Config) -> Config:
+    """Return the values of ``reduced``, and special tokens within the smaller vocabulary where none are stated."""
+    return {**reduced(architecture), **_unstated_tokens(architecture)}
+
+
+def _unstated_tokens(architecture: Config) -> dict[str, int]:
+    """Return tokens to state: left out, they are the class's default, which may be beyond the smaller vocabulary."""
+    return {key: token for key, token in _TOKENS.items() if key not in architecture}
 
 
 def _in_proportion(architecture: Config) -> Iterator[tuple[str, int]]:
