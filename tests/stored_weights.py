@@ -22,6 +22,7 @@ class Bare(Model):
     """Weights are resolved for it, never loaded."""
 
     name = "bare"
+    needs_weights = True
 
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
         raise NotImplementedError
@@ -109,7 +110,7 @@ def publish(index: Path, content: bytes) -> PackageWeights:
 
 
 def model_of(package: PackageWeights | None = None, hub: HubWeights | None = None) -> type[Model]:
-    return type("Tiny", (Bare,), {"name": "tiny", "package": package, "hub": hub})
+    return type("Tiny", (Bare,), {"name": "tiny", "package": package, "hub": hub, "needs_weights": True})
 
 
 def leftovers() -> list[str]:

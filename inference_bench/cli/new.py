@@ -32,8 +32,8 @@ _OPTIONS = {"place": "from"}
 class NewCommand(Command):
     """Write a model or a benchmark to start from; it runs as it is.
 
-    A model gets a folder of its own, described by the files at the place that --from names, and remembers that place. A benchmark is
-    one file, for every model, or with --model for this one only. No file is overwritten.
+    A model gets a folder of its own, described by the files at the place that --from names, and remembers that place.
+    A benchmark is one file, for every model, or with --model for this one only. No file is overwritten.
     """
 
     examples = (

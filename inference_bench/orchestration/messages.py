@@ -291,14 +291,14 @@ def message_from(plain: object) -> Message:
 
 
 def _case(plain: Mapping[str, Any]) -> Case:
-    return Case(plain["model"], plain["benchmark"], Setup(**plain["setup"]), plain["parameters"], plain["commit"])
+    return Case(plain["model"], plain["benchmark"], Setup(**plain["setup"]), plain["parameters"])
 
 
 def _place(plain: Mapping[str, Any] | None) -> Place | None:
     if plain is None:
         return None
     hub = plain["hub"]
-    return Place(Path(plain["path"]), None if hub is None else HubWeights(**hub), plain["parameters"])
+    return Place(Path(plain["path"]), None if hub is None else HubWeights(**hub), plain["parameters"], plain["commit"])
 
 
 def _path(plain: str | None) -> Path | None:

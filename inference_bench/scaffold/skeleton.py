@@ -156,11 +156,10 @@ def _weights_line(facts: ModelFacts) -> str:
 
 
 def _readme(facts: ModelFacts) -> dict[str, str]:
+    hub = facts.hub and f"hub {facts.hub.repo_id}, revision {facts.hub.revision}"
     return {
         "title": facts.title,
-        "weights": f"hub {facts.hub.repo_id}, revision {facts.hub.revision}"
-        if facts.hub
-        else facts.local or "none yet",
+        "weights": hub or facts.local or "none yet",
         "license": facts.license or "unknown",
         "parameters": f"{facts.parameters:,}" if facts.parameters else "unknown",
     }

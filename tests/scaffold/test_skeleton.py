@@ -19,8 +19,11 @@ from inference_bench.errors import InvalidValueError
 from inference_bench.model.discovery import ModelFile, load_model
 from inference_bench.model.engines.transformers.config_file import architecture_of, max_input_length
 from inference_bench.model.engines.transformers.reductions import reduced
+from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.results.run import Run, load_run
 from inference_bench.scaffold.skeleton import write_files
+from inference_bench.spec import Setup
+from tests.place_folders import place, write_safetensors
 
 QWEN3_MOE: dict[str, Any] = {
     "architectures": ["Qwen3MoeForCausalLM"],
@@ -146,7 +149,8 @@ def test_a_new_benchmark_runs_at_once(here: Path, function: bool, capsys: pytest
 def test_what_is_written_is_clean(here: Path) -> None:
     (here / "config.json").write_text(json.dumps(QWEN3_MOE))
     assert main(["new", "model", "a_model_with_a_rather_long_name", "--from", "config.json"]) == 0
-    assert main(["new", "model", "with_hub", "--from", "./Hub-1.5B"]) == 0
+    write_safetensors(here / "model.safetensors", a=(2,))
+    assert main(["new", "model", "with_weights", "--from", "."]) == 0
     assert main(["new", "model", "engine", "--bare"]) == 0
     assert main(["new", "benchmark", "one", "--dir", "more"]) == 0
     assert main(["new", "benchmark", "two", "--dir", "more", "--function"]) == 0
@@ -159,13 +163,28 @@ def test_what_is_written_is_clean(here: Path) -> None:
 @pytest.mark.usefixtures("no_counting")
 def test_a_model_says_what_its_configuration_says(here: Path) -> None:
     (here / "config.json").write_text(json.dumps(QWEN3_MOE))
-    assert main(["new", "model", "coder", "--from", "config.json", "--from", "Owner/Coder", "--dir", "m"]) == 0
+    assert main(["new", "model", "coder", "--from", "config.json", "--dir", "m"]) == 0
 
     model: Any = load_model(ModelFile("coder", here / "m" / "coder" / "model.py"))
     assert (model.title, model.license, model.max_input_length) == ("Coder", "unknown", 262144)
-    assert (model.hub.repo_id, model.hub.revision, model.published_dtype) == ("Owner/Coder", "main", "bfloat16")
+    assert (model.hub, model.local, model.published_dtype) == (None, "", "bfloat16")
     assert model.architecture == architecture_of(QWEN3_MOE)
     assert model.config("reduced") == {**architecture_of(QWEN3_MOE), **reduced(architecture_of(QWEN3_MOE))}
+
+
+@pytest.mark.usefixtures("no_counting")
+@pytest.mark.parametrize("home", ["", "."])
+def test_a_model_remembers_the_folder_of_its_weights(
+    here: Path, home: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(here / home) if home else "/nowhere")
+    folder = place(here / "my weights")
+    assert main(["new", "model", "mine", "--from", "./my weights"]) == 0
+    assert capsys.readouterr().out.endswith("run --models-dir models --model mine\n")
+
+    model = load_model(ModelFile("mine", here / "models" / "mine" / "model.py"))
+    assert model.local == ("~/my weights" if home else str(folder))
+    assert resolve_weights(model, Setup(), print).path == folder
 
 
 def test_the_storage_of_weights_is_no_architecture() -> None:
@@ -220,11 +239,12 @@ def test_a_models_own_benchmark_lands_in_its_folder(here: Path) -> None:
     [
         (["model", "Qwen3-0.6B"], ["'Qwen3-0.6B'", "Try qwen3_0_6b"]),
         (["model", "null"], ["'null'", "a new name", "null/model.py"]),
-        (["model", "m", "--from", "nowhere"], ["nowhere", "readable config.json"]),
+        (["model", "m", "--from", "./nowhere"], ["'./nowhere'", "nothing is there"]),
+        (["model", "m", "--from", "nowhere"], ["'nowhere'", "a config.json, a folder with config.json", "owner/name"]),
+        (["model", "m", "--from", "nowhere.json"], ["nowhere.json", "readable config.json"]),
         (["model", "m", "--from", "list.json"], ["a JSON object"]),
         (["model", "m", "--from", "vision.json"], ["'ViTModel'", "--bare"]),
         (["model", "m", "--from", "empty.json"], ["model_type"]),
-        (["model", "m", "--from", "no-owner"], ["'no-owner'", "owner/name"]),
         (["model", "m", "--kind", "unit"], ["--kind", "belongs to a benchmark"]),
         (["model", "m", "--bare", "--from", "."], ["--from", "belongs to a model of transformers"]),
         (["models", "m"], ["unknown kind 'models'", "did you mean 'model'"]),
@@ -270,7 +290,8 @@ def test_an_architecture_that_transformers_does_not_know_is_refused(
     (here / "config.json").write_text('{"model_type": "no_such_architecture"}')
 
     assert main(["new", "model", "m", "--from", "."]) == 2
-    assert "transformers cannot build this 'no_such_architecture' model" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "got 'no_such_architecture', expected an architecture that the installed transformers has" in error
     assert not (here / "models").exists()
 
 
@@ -281,6 +302,9 @@ def test_a_skeleton_refuses_an_unusable_folder(here: Path) -> None:
         write_files(here / "models", {"model.py": ""})
 
 
+FILES = [{"rfilename": "README.md"}, {"rfilename": "config.json"}]
+
+
 class Hub(BaseHTTPRequestHandler):
     """The part of the hub's HTTP interface that a configuration takes."""
 
@@ -289,8 +313,10 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path.startswith("/api/models/"):
-            about = {"id": "owner/coder", "sha": self.commit, "siblings": [], "cardData": {"license": "apache-2.0"}}
+            about = {"id": "owner/coder", "sha": self.commit, "siblings": FILES, "cardData": {"license": "apache-2.0"}}
             self._answer(json.dumps(about))
+        elif self.path.endswith("README.md"):
+            self._answer("---\nlicense: apache-2.0\n---\n")
         else:
             self._answer(json.dumps(QWEN3_MOE))
 
@@ -340,8 +366,8 @@ def test_a_hub_that_refuses_is_told_with_the_way_out(
 ) -> None:
     monkeypatch.setattr(hub, "status", 404)
 
-    assert main(["new", "model", "coder", "--from", "owner/coder"]) == 1
+    assert main(["new", "model", "coder", "--from", "owner/coder"]) == 2
     error = capsys.readouterr().err
     assert "hub owner/coder" in error
-    assert "--config PATH" in error
+    assert "Or give a folder" in error
     assert not (here / "models").exists()

