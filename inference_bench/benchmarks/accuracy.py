@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 from inference_bench.benchmark.accuracy.jsonl import JsonlTask
 from inference_bench.benchmark.accuracy.tasks import SAMPLES, find_task
 from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.errors import TaskError, UnscorableError
+from inference_bench.errors import NotApplicableError, TaskError, UnscorableError
+from inference_bench.model.weights.references import OWN
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class AccuracyBenchmark(Benchmark):
     def check(self, model: type[Model], case: Case) -> None:
         """Refuse an unknown task, and a file of items with a wrong line; public sets are fetched only when measured."""
         model.require("score")
+        if not model.tokenized and case.setup.weights in OWN:
+            raise NotApplicableError(f"{model.name} has no tokenizer beside its weights, and questions are texts")
         task = self._task(case)
         if isinstance(task, JsonlTask):
             task.check()

@@ -17,7 +17,7 @@ from inference_bench.cli._outputs import PLAIN_FORMATS, add_output_options, outp
 from inference_bench.errors import PluginError, UnknownNameError
 from inference_bench.machine.device import Device
 from inference_bench.metrics import METRICS
-from inference_bench.model.discovery import ModelFile, find_models, load_model
+from inference_bench.model.discovery import ModelFile, find_models, load_model, resolve_models
 from inference_bench.plugins import load_class, plugin_names
 from inference_bench.reports._report import Report
 from inference_bench.results.sink import Sink
@@ -82,10 +82,7 @@ class ListCommand(Command):
 def _model_file(name: str | None, models_dirs: Sequence[Path]) -> ModelFile | None:
     if name is None:
         return None
-    files = find_models(models_dirs)
-    if name not in files:
-        raise UnknownNameError("model", name, files)
-    return files[name]
+    return resolve_models([name], find_models(models_dirs))[name]
 
 
 def _models(models_dirs: Sequence[Path], _: ModelFile | None) -> list[Row]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from inference_bench.errors import InvalidValueError, WeightsError
 from inference_bench.model.model import Model
+from inference_bench.model.weights.references import shown_path
 
 SIZES = frozenset(
     (
@@ -72,7 +73,7 @@ def differing_sizes(model: type[Model], folder: Path) -> list[tuple[str, object]
         raise WeightsError(f"weights {folder / 'config.json'}: expected a JSON object.")
     kind, wanted = config.get("model_type"), expected.get("model_type")
     if wanted is not None and kind is not None and kind != wanted:
-        advice = f"Make a model of its own: new model NAME --config {folder}."
+        advice = f"Measure it under its own name: --model {shown_path(folder)}."
         raise InvalidValueError(f"weights of {model.name}", f"{folder.name} ({kind})", f"a {wanted} model", advice)
     return sorted(_differing(expected, config), key=str)
 
