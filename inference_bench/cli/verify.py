@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.benchmark.discovery import KINDS
+from inference_bench.cli import _values as values
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
 from inference_bench.cli._outputs import PLAIN_FORMATS, add_output_options, outputs_of, write_plain
@@ -30,6 +31,7 @@ class VerifyCommand(Command):
     examples = (
         ("", "the project's models"),
         ("--models-dir ./plugins", "also those of a folder"),
+        ("--model ./weights", "a folder of weights, a .gguf file or a hub repository: can it be measured?"),
         ("--json", "for another program"),
     )
 
@@ -43,12 +45,19 @@ class VerifyCommand(Command):
             default=[],
             help="also look for models here",
         )
+        parser.add_argument(
+            "--model",
+            metavar="NAME[,NAME]",
+            type=values.names("model"),
+            default=(),
+            help="only these: names, folders of weights, .gguf files, or owner/name[@revision] of the hub",
+        )
         add_output_options(parser, PLAIN_FORMATS)
 
     def run(self, args: argparse.Namespace) -> int:
         """Print the table, then each finding with its fix."""
         outputs = outputs_of(args, PLAIN_FORMATS)
-        found = verify_models(args.models_dir)
+        found = verify_models(args.models_dir, args.model)
         write_plain({"models": [asdict(of) for of in found]}, lambda: _lines(found), outputs)
         return 1 if any(of.findings for of in found) else 0
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from inference_bench.benchmark.discovery import KINDS
 from inference_bench.errors import InferenceBenchError
 from inference_bench.machine.subprocesses import run_python
-from inference_bench.model.discovery import ModelFile, load_model, model_files, models_root
+from inference_bench.model.discovery import ModelFile, find_models, load_model, model_files, models_root, resolve_models
 from inference_bench.orchestration.planning import prepare
 from inference_bench.scaffold.checks import Flaw, flaws, own_benchmarks
 from inference_bench.spec import Setup, Spec
@@ -47,12 +47,22 @@ class Verification:
     findings: tuple[Flaw, ...] = ()
 
 
-def verify_models(models_dirs: Sequence[Path] = ()) -> list[Verification]:
-    """Verify every model of the project, of further folders, and of entry points, by name.
+def verify_models(models_dirs: Sequence[Path] = (), words: Sequence[str] = ()) -> list[Verification]:
+    """Verify every model of the project, of further folders, and of entry points, by name; or only those of ``words``.
+
+    Args:
+        models_dirs: the further folders.
+        words: names of models, and places of weights.
 
     Raises:
-        InvalidValueError: a folder that does not exist.
+        UsageError: a folder that does not exist, or a word that names no model.
     """
+    if words:
+        chosen = resolve_models(words, find_models(models_dirs))
+        return [
+            _verify_apart(file, models_dirs) if file.place is None else _verify_place(word, file)
+            for word, file in chosen.items()
+        ]
     files = sorted(model_files(models_dirs), key=lambda file: file.name)
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda file: _verify_apart(file, models_dirs), files))
@@ -74,6 +84,17 @@ def verify_model(file: ModelFile, models_dirs: Sequence[Path] = ()) -> Verificat
             found.append(Flaw(str(file.path), str(error), "choose defaults that the model supports"))
     counts = Counter(path.parent.name for path in own_benchmarks(file))
     return Verification(file.name, str(file.path), {kind: counts[kind] for kind in KINDS}, cases, tuple(found))
+
+
+def _verify_place(word: str, file: ModelFile) -> Verification:
+    """Verify that the model at a place can be planned with its own weights; it has no files of its own to check."""
+    nothing = dict.fromkeys(KINDS, 0)
+    try:
+        prepared = prepare(Spec(models=(word,), suite="full"))
+    except InferenceBenchError as error:
+        flaw = Flaw(str(file.path), str(error), "give another place")
+        return Verification(file.name, str(file.path), nothing, findings=(flaw,))
+    return Verification(file.name, str(file.path), nothing, len(prepared.plan.cases) - len(prepared.not_applicable))
 
 
 def _verify_apart(file: ModelFile, models_dirs: Sequence[Path]) -> Verification:
