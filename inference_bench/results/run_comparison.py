@@ -208,6 +208,22 @@ def _observe(side: RunSide, options: ComparisonOptions, *, paired: bool) -> Side
 
 
 def _differences(before: RunSide, after: RunSide) -> tuple[Difference, ...]:
-    return environment_differences(
-        [run.record.environment for run in before.runs], [run.record.environment for run in after.runs]
-    )
+    """Return what differs in the environments, and in the weights of the models that both sides have."""
+    left, right = _weights(before), _weights(after)
+    both = left.keys() & right.keys()
+
+    def facts(side: RunSide, weights: Mapping[str, set[str]]) -> list[Mapping[str, object]]:
+        shared = {name: " and ".join(sorted(weights[name])) for name in both}
+        return [*(run.record.environment for run in side.runs), {"weights": shared}]
+
+    return environment_differences(facts(before, left), facts(after, right))
+
+
+def _weights(side: RunSide) -> dict[str, set[str]]:
+    """Return model → the weights that its figures on this side come from: two models may have one name."""
+    found: dict[str, set[str]] = {}
+    for result in (result for run in side.runs for result in run.results):
+        weights = result.model.get("weights")
+        if isinstance(weights, Mapping) and weights.get("digest"):
+            found.setdefault(result.case.model, set()).add(f"sha256 {str(weights['digest'])[:12]}")
+    return found

@@ -65,7 +65,7 @@ QUICK = ("--quick", "--budget", "0.2", "--min-samples", "1", "--warmup", "0")
 def ruff(*words: str) -> subprocess.CompletedProcess[str]:
     config = str(Path(__file__).parents[2] / "pyproject.toml")
     return subprocess.run(
-        [sys.executable, "-m", "ruff", *words, "--from", config, "."], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "ruff", *words, "--config", config, "."], capture_output=True, text=True, check=False
     )
 
 
@@ -328,7 +328,7 @@ class Hub(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.send_header("X-Repo-Commit", self.commit)
-        self.send_header("ETag", '"etag"')
+        self.send_header("ETag", f'"{len(text)}"')
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(text.encode())
