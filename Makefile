@@ -11,16 +11,22 @@ TORCH_OPTIONS ?=
 BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find csrc -name '*.[ch]pp')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench docs sanitize build wheel charts clean
+.PHONY: help run test coverage lint format bench docs tidy sanitize build wheel charts clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## install, fetch the default model, measure its speed and memory (ARGS='--dry-run' and the like)
 	@$(BIN)/python -m inference_bench run $(ARGS)
 
 test: $(VENV)/.dev ## install, run the whole test suite (ARGS='-k clock' and the like)
 	@$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(VENV)/.dev ## the tests but the slow ones, and which lines they run; fails below the floor in pyproject.toml
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run -m pytest -m 'not slow' $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
 
 lint: $(VENV)/.dev ## ruff, mypy, the native stub against the native module, clang-format
 	@$(BIN)/ruff check .
@@ -42,6 +48,11 @@ docs: $(VENV)/.docs ## build the documentation into site/, metrics and API refer
 	@$(BIN)/python docs/architecture.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "built site/index.html"
+
+tidy: $(VENV)/.dev ## clang-tidy over csrc/, by .clang-tidy
+	@$(BIN)/cmake --preset debug -DINFERENCE_BENCH_TESTS=OFF -DPython_EXECUTABLE=$(abspath $(BIN)/python) \
+	  -Dpybind11_DIR="$$($(BIN)/python -m pybind11 --cmakedir)" >/dev/null
+	@$(BIN)/clang-tidy --quiet --warnings-as-errors='*' -p build/debug $$(find csrc -name '*.cpp')
 
 sanitize: $(VENV)/.dev ## the native tests under ASan, UBSan and TSan (needs Debian's doctest-dev for the C++ ones)
 	@PYTHON=$(BIN)/python bash tests/native/sanitize.sh $(ARGS)

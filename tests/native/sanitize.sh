@@ -23,7 +23,7 @@ jobs=${JOBS:-2}
 
 # A build directory of this kind: the C++ tests and the extension, and a Python that finds that extension.
 build() {
-    local dir=$1 sanitizers=$2
+    local dir=$1 preset=$2
     # An environment of its own, since an editable install in the other would put its own extension first. Naming the
     # other's packages in a .pth file makes them importable without running the hooks among them.
     if [[ ! -x $dir/venv/bin/python ]]; then
@@ -31,8 +31,7 @@ build() {
         "$base" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
             >"$("$dir/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
     fi
-    cmake -S "$root" -B "$dir/cmake" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O1 \
-        -DINFERENCE_BENCH_SANITIZE="$sanitizers" -DINFERENCE_BENCH_TESTS=ON -DINFERENCE_BENCH_WERROR=ON \
+    cmake -S "$root" -B "$dir/cmake" --preset "$preset" \
         -DPython_EXECUTABLE="$dir/venv/bin/python" -Dpybind11_DIR="$("$base" -m pybind11 --cmakedir)" >/dev/null
     cmake --build "$dir/cmake" --parallel "$jobs"
 
@@ -73,7 +72,7 @@ native_tests() { (cd "$root" && ls tests/native/test_*.py | grep -v "native_cpp\
 
 address() {
     local dir=$root/build/sanitize-address
-    build "$dir" address,undefined
+    build "$dir" asan
     # A small quarantine: tests of the resident size expect freed memory to be gone.
     export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8:abort_on_error=1
     export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
@@ -83,7 +82,7 @@ address() {
 
 thread() {
     local dir=$root/build/sanitize-thread
-    build "$dir" thread
+    build "$dir" tsan
     export TSAN_OPTIONS=halt_on_error=1:abort_on_error=1:second_deadlock_stack=1
     cpp_tests "$dir"
     # A process a file: the deadlock detector gives up at 64 locks held at once, and before a fork, as for a subprocess,

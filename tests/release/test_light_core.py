@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,11 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("core_commands.py")
+BUILD_REQUIRES = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+SDIST = {
+    *("csrc", "inference_bench", "models"),
+    *("CHANGELOG.md", "CMakeLists.txt", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"),
+}
 
 
 def called(*words: object, cwd: Path | None = None) -> str:
@@ -67,3 +76,26 @@ def test_live_is_imported_without_any_package(wheel, tmp_path):
     )
 
     called(sys.executable, "-S", "-E", "-c", code, cwd=tmp_path)
+
+
+def test_the_readme_of_the_wheel_has_absolute_links(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
+        text = archive.read(name).decode()
+
+    targets = re.findall(r"\]\(([^)#][^)]*)\)", text)
+    assert len(targets) > 5
+    assert [target for target in targets if not target.startswith("https://")] == []
+
+
+def test_the_sdist_holds_what_builds_the_package(tmp_path):
+    called(sys.executable, "-m", "pip", "install", "-q", "--target", tmp_path / "tools", *BUILD_REQUIRES)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'tools')!r}); from scikit_build_core.build import build_sdist"
+    )
+    called(sys.executable, "-c", f"{code}; build_sdist({str(tmp_path)!r})", cwd=ROOT)
+
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    assert {name.partition("/")[0] for name in names} == SDIST
+    assert not [name for name in names if name.endswith((".so", ".pyc", ".o"))]
