@@ -1,4 +1,4 @@
-"""What CMake says where the core cannot be built, and which presets it has."""
+"""What CMake says where the core cannot be built, and its presets."""
 
 from __future__ import annotations
 
@@ -45,10 +45,8 @@ def test_another_system_is_refused_by_its_name(tmp_path):
     assert told == "inference_bench reads clocks and memory from Linux interfaces; Darwin is not supported."
 
 
-def test_the_presets_are_those_of_the_page():
-    listed = subprocess.run(
-        ["cmake", "--list-presets", "-S", ROOT], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+def test_the_presets_can_be_read():
+    listed = subprocess.run(["cmake", "--list-presets"], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert [line.split('"')[1] for line in listed.stdout.splitlines() if '"' in line] == [
         "release",
