@@ -109,8 +109,8 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[,NAME]",
         action="append",
         type=values.names("model"),
-        help="a model's name, a folder of weights (./NAME), a .gguf file, or owner/name[@revision] of the hub; may be "
-        f"repeated (default: {DEFAULT_MODEL})",
+        help="a model: name, ./folder, x.gguf or hub owner/name; may be repeated; of the hub also "
+        f"owner/name@revision (default: {DEFAULT_MODEL})",
     )
     which.add_argument(
         "--all",
