@@ -103,6 +103,10 @@ def check_function() -> None:
     assert "call" in command("run", "--benchmarks-dir", "own", "--benchmark", "work", "--quick").stdout
 
 
+def check_time() -> None:
+    assert "sum" in command("time", "--repeat", "2", "sum(range(99))").stdout
+
+
 def check_fixture() -> None:
     Path("test_own.py").write_text(FIXTURE_TEST)
     told = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_own.py").stdout
