@@ -121,7 +121,7 @@ def check_refusals() -> None:
     refused("run", told=f"model smollm2_135m_instruct needs torch, {TORCH}")
     refused("run", "--dry-run", told=TORCH)
     Path("config.json").write_text('{"model_type": "llama", "hidden_size": 64}')
-    refused("new", "model", "own", "--config", "config.json", "--hub-id", "a/b", told=TORCH)
+    refused("new", "model", "own", "--from", "config.json", told=TORCH)
 
 
 def check_imports_that_need_more() -> None:
