@@ -95,3 +95,6 @@ OWN = (
 """Series that exporters add themselves."""
 
 DECLARED = {(one.kind, one.name): one for one in (*REQUESTS, *MODEL, *PROCESS, *EXPORTERS, *OWN)}
+
+GROUPS = {"requests": REQUESTS, "model": MODEL, "process": PROCESS, "profiler": EXPORTERS}
+"""Series that ``watch`` shows together."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
-from inference_bench.cli._watch_snapshot import parse_snapshot
-from inference_bench.cli._watch_view import View
+from inference_bench.cli._watch.snapshot import parse_snapshot
+from inference_bench.cli._watch.view import View
 from inference_bench.live import Profiler
 from inference_bench.live.watch_encoding import encode
 
@@ -74,7 +75,11 @@ def drawn(*snapshots):
     view, out = View(), StringIO()
     for snapshot in snapshots:
         view.add(snapshot)
-    Console(file=out, width=120).print(view.render())
+    console = Console(file=out, width=120)
+    for line in view.page(120):
+        console.print(line, soft_wrap=True)
+    for width, height in ((80, 24), (20, 5), (1, 1)):
+        assert len(view.screen(width, height)) <= height
     return out.getvalue()
 
 
@@ -108,11 +113,14 @@ def test_a_snapshot_of_before_the_field_counts_as_running(plain):
 
 
 def test_long_labels_are_shown_whole_on_a_narrow_terminal(plain):
-    label = 'http_request{method="GET",route="/v1/chat/completions",status="200"}'
-    snapshot = changed(plain, ("histograms",), {label: plain["histograms"]["waits"]})
+    labels = ['http_request{method="GET",route="/v1/%s",status="200"}' % ("completions" * n) for n in (3, 4)]
+    snapshot = changed(plain, ("histograms",), dict.fromkeys(labels, plain["histograms"]["waits"]))
     view, out = View(), StringIO()
     view.add(snapshot)
-    Console(file=out, width=80).print(view.render())
+    for line in view.page(80):
+        Console(file=out, width=80).print(line, soft_wrap=True)
 
     assert "…" not in out.getvalue()
-    assert label[-8:] in "".join(line.strip() for line in out.getvalue().splitlines())
+    assert "requests · GET 200" in out.getvalue()
+    names = "".join(re.sub(r"  .*", "", line) for line in out.getvalue().splitlines())
+    assert f"/v1/{'completions' * 3}http_request /v1/{'completions' * 4}" in names

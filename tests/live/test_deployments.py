@@ -23,7 +23,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from rich.console import Console
 
-from inference_bench.cli._watch_view import View
+from inference_bench.cli._watch.view import View
 from inference_bench.live.otlp import _metrics_data
 from inference_bench.live.parquet import ParquetExporter
 from inference_bench.live.prometheus import PrometheusCollector
@@ -252,7 +252,8 @@ def test_watch_draws_a_hostile_label_without_obeying_it(profiler):
     view, drawn = View(), StringIO()
     view.add(json.loads(encode(profiler.snapshot())))
 
-    Console(file=drawn, width=400, force_terminal=False).print(view.render())
+    for line in view.page(400):
+        Console(file=drawn, width=400, force_terminal=False).print(line, soft_wrap=True)
 
     assert not {"\x1b", "\x07", "\u202e"} & set(drawn.getvalue())
 

@@ -8,7 +8,7 @@ import struct
 from contextlib import suppress
 from typing import Any
 
-from inference_bench.cli._watch_snapshot import parse_snapshot
+from inference_bench.cli._watch.snapshot import parse_snapshot
 from inference_bench.errors import InferenceBenchError
 from inference_bench.live.watch_socket import socket_path
 
@@ -82,7 +82,7 @@ class Watched:
         from urllib.error import URLError
         from urllib.request import ProxyHandler, Request, build_opener
 
-        from inference_bench.cli._watch_redirects import SameServer
+        from inference_bench.cli._watch.redirects import SameServer
 
         headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
         opener = build_opener(ProxyHandler({}), SameServer())

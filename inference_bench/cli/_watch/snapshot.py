@@ -30,6 +30,7 @@ def parse_snapshot(line: bytes) -> dict[str, Any]:
         _check_fields(plain["cost"], _COST)
         _check_fields(plain["recording"], _RECORDING)
         _check_each(plain["counters"], int)
+        _check_each(plain.setdefault("marks", {}), int)
         _check_each(plain["gauges"], (int, float))
         for kind in ("histograms", "spans"):
             _check_each(plain[kind], dict)
