@@ -148,7 +148,9 @@ class _Columns:
 
     def heading(self) -> Text:
         """Return the line of headings."""
-        line = " " * self.name + "".join(f" {heading:>{cells}}" for heading, cells in self.headings.items())
+        line = set_cell_size("series", self.name) + "".join(
+            f" {heading:>{cells}}" for heading, cells in self.headings.items()
+        )
         return Text(f"{line}  p50, recent" if self.bars >= 11 else line, style="dim", no_wrap=True)
 
     def lines(self, name: str, row: Row) -> list[Text]:
