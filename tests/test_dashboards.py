@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from inference_bench.live import Profiler
 from inference_bench.live.declared_series import DECLARED
-from inference_bench.live.exchange import HttpSeries
+from inference_bench.live.exchange import ExchangeSeries, HttpSeries
 from inference_bench.live.exposed_names import _samples
 from inference_bench.live.gc_pauses import GcPauses
 from inference_bench.live.generation import GenerationSeries
@@ -155,10 +155,18 @@ def test_promtool_accepts(words):
     assert "SUCCESS" in done.stdout
 
 
+class Served(Profiler):
+    """A profiler, and the series that ``act`` fills."""
+
+    served: ExchangeSeries
+    failed: ExchangeSeries
+    generation: GenerationSeries
+
+
 @pytest.fixture
 def full():
     """Run a profiler with the series of a chat server on a GPU."""
-    with Profiler("chat", budget=1.0) as profiler:
+    with Served("chat", budget=1.0) as profiler:
         series = HttpSeries(profiler.book)
         profiler.served, profiler.failed = (series.of("/v1/chat/completions", "POST", code) for code in (200, 500))
         profiler.generation = GenerationSeries(profiler.book, profiler.sampling, "llama", GpuTimer(None, lambda: 0))
