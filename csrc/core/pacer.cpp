@@ -1,5 +1,6 @@
 #include "pacer.hpp"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -150,16 +151,22 @@ void Pacer::close_eventfd() {
 Pacer::Ticks Pacer::take() {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (eventfd_ < 0) throw std::runtime_error("this pacer has no open eventfd to take ticks from; wait() for them");
-    // Emptied first: a tick that falls due in between makes it readable again.
-    std::uint64_t wakes = 0;
-    const ssize_t emptied = read(eventfd_, &wakes, sizeof wakes);  // fails if it is empty already
-    static_cast<void>(emptied);
+    empty_eventfd();  // first: a tick that falls due in between makes it readable again
     const Ticks taken{next_, due_.load(std::memory_order_acquire)};
     next_ = taken.end;
     const std::int64_t now = now_ns();
     for (std::size_t i = taken.first; i < taken.end; ++i) records_[i].actual_ns.store(now, std::memory_order_release);
     handed_out_.store(taken.end, std::memory_order_release);
     return taken;
+}
+
+// Asks before it reads: the caller may have made the descriptor a blocking one.
+void Pacer::empty_eventfd() const noexcept {
+    pollfd readable{eventfd_, POLLIN, 0};
+    if (poll(&readable, 1, 0) != 1) return;
+    std::uint64_t wakes = 0;
+    const ssize_t emptied = read(eventfd_, &wakes, sizeof wakes);  // fails if another reader was faster
+    static_cast<void>(emptied);
 }
 
 void Pacer::signal_eventfd() const noexcept {

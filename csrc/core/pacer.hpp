@@ -84,6 +84,7 @@ class Pacer {
     static void thread_main(void* self) noexcept;
     static void interrupt_thread(void* self) noexcept;
     void run() noexcept;
+    void empty_eventfd() const noexcept;
     void signal_eventfd() const noexcept;
 
     friend class ForkRegistry<Pacer>;

@@ -256,6 +256,15 @@ def test_a_burst_is_taken_at_once():
         assert pacer.done
 
 
+def test_an_eventfd_that_was_made_blocking_and_read_before_does_not_block_take():
+    with _native.Pacer.trace([0, 0]) as pacer:
+        descriptor = pacer.open_eventfd()
+        os.set_blocking(descriptor, True)
+        os.eventfd_read(descriptor)
+        assert pacer.take() == [0, 1]
+        assert pacer.take() == []
+
+
 def test_a_stop_makes_the_eventfd_readable():
     with Pacer.trace([HOUR_NS]) as pacer:
         descriptor = pacer.open_eventfd()

@@ -255,7 +255,7 @@ def test_a_case_that_takes_too_long_is_killed_though_its_worker_sends_progress(t
 
 
 def test_the_time_that_a_loader_is_frozen_does_not_count(tmp_path, models):
-    limits = replace(LIMITS, budget_ns=15 * NS_PER_S, load_ns=10 * NS_PER_S)
+    limits = replace(LIMITS, budget_ns=9 * NS_PER_S, load_ns=6 * NS_PER_S)
 
     outcome = measure(models, tmp_path, "first", "second", overlap="freeze", limits=limits)
 
