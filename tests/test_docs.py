@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -58,3 +60,23 @@ def test_the_architecture_page_is_current():
     )
 
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_metrics_and_columns_in_the_pages_are_the_declared_ones() -> None:
+    pages = run_path(str(ROOT / "docs" / "tables.py"))["pages"]
+
+    for path, text in pages():
+        assert path.read_text() == text, f"{path.name}: run `python docs/tables.py`"
+
+
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
+    pytest.importorskip("mkdocstrings", reason="the extra `docs` is not installed")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr.strip()) == (0, "")
+    api = (tmp_path / "site" / "api" / "index.html").read_text()
+    assert "run_standardized_benchmarks" in api
+    assert "inference_bench.model.model.Model.load" in api
