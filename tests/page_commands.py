@@ -14,6 +14,7 @@ from typing import NamedTuple
 from tests.pages import ROOT
 
 QUICK = "--quick --warmup 0 --min-samples 1 --budget 0.1"
+SMALL = f"--model null --benchmark inference_speed --new-tokens 4 {QUICK}"
 
 
 class Change(NamedTuple):
@@ -36,9 +37,10 @@ CHANGES = (
     ),
     Change("run", r"--models?(-dir)?\b", QUICK, "a look is enough"),
     Change("run", r"--benchmark\b", f"--model null {QUICK}", "the default model is 500 MB"),
-    Change("run", r"", f"--model null --benchmark inference_speed {QUICK}", "the default model is 500 MB"),
+    Change("run", r"--(dtype|gate|runs)\b", SMALL, "the default model is 500 MB"),
+    Change("run", r"", f"{SMALL} --isolation inline", "a worker process takes a second"),
     Change("ab", r"", "--dry-run", "it measures for minutes"),
-    Change("noise", r"", f"--model null --benchmark inference_speed {QUICK} --runs 2", "it measures for minutes"),
+    Change("noise", r"", f"{SMALL} --runs 2", "it measures for minutes"),
 )
 """The first that fits a command decides; no other command is changed."""
 
