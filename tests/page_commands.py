@@ -100,6 +100,7 @@ def environment_of(folder: Path) -> dict[str, str]:
     return {
         **kept,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(folder),
         "PYTHONPATH": str(ROOT),
         "COLUMNS": "120",
         "OMP_NUM_THREADS": "1",
