@@ -95,7 +95,9 @@ FACE = {
     "benchmark": "Benchmark",
     "causal_lm": "CausalLM CausalLMGenerator",
     "causal_lm_batch": "CausalLMBatchGenerator PaddedPrompts",
+    "function_timing": "time",
     "measurement": "Measurement",
+    "microbenchmark": "benchmark",
     "model": "Model HubWeights PackageWeights ResolvedWeights LoadSteps TextGenerator BatchGenerator TextServer "
     "TextEncoder TextScorer Likelihood",
     "orchestrator": "RunOutcome run_benchmarks",

@@ -167,7 +167,7 @@ _BY_DESTINATION: dict[str, Callable[[], Iterable[str]]] = {
     "scale": lambda: ("full", "reduced"),
     "at_least": lambda: "ABCDF",
     "quantile": lambda: ("p50", "p90", "p95", "p99", "p99.9"),
-    "weights": lambda: ("auto", "cache", "hub", "package", "random", "any"),
+    "weights": lambda: ("auto", "local", "cache", "hub", "package", "random", "any"),
     "shell": lambda: SCRIPTS,
     "what": lambda: ("model", "benchmark"),
 }

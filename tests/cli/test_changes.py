@@ -90,6 +90,8 @@ def test_a_revision_is_of_all_folders_wherever_it_stands(change, tmp_path, monke
             return None
 
     monkeypatch.setattr("inference_bench.cli._request.spec_of", lambda args: args)
-    args = argparse.Namespace(axis=[], models_dir=[Path("a")], benchmarks_dir=[], label=None, note="", tag=[])
+    args = argparse.Namespace(
+        axis=[], models_dir=[Path("a")], benchmarks_dir=[], label=None, note="", tag=[], settings=()
+    )
 
     assert variant(change, args, Copies()).models_dirs == (Path("a@main"), Path("b@main"))
