@@ -115,7 +115,9 @@ def test_an_entry_point_is_told(tmp_path, monkeypatch):
     point = EntryPoint("old", "old_distribution", "inference_bench.benchmarks")
     monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
 
-    with pytest.raises(PluginError, match=r"benchmark 'old'.* inference_bench\.benchmark\.function\."):
+    with pytest.raises(
+        PluginError, match=r"benchmark 'old'.* inference_bench\.benchmark\.function; write .* import benchmark`"
+    ):
         load_class("benchmark", "inference_bench.benchmarks", "old", Benchmark)
 
 
