@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from inference_bench.cli._foreign_names import FOREIGN_NAMES
 from inference_bench.columns import TABLES, Column, columns_of_file
 from inference_bench.metrics import METRICS
 
@@ -23,6 +24,11 @@ def pages() -> Iterator[tuple[Path, str]]:
     for name, columns in TABLES.items():
         text = with_table(text, f"columns of {name}", _columns(columns_of_file(columns)))
     yield results, text
+    coming_from = DOCS / "coming-from.md"
+    text = coming_from.read_text(encoding="utf-8")
+    for tool in ("lm-eval", "vllm bench", "llama-bench", "optimum-benchmark", "pyperf", "other tools"):
+        text = with_table(text, f"options of {tool}", _foreign_names(tool))
+    yield coming_from, text
 
 
 def with_table(page: str, name: str, lines: Iterator[str]) -> str:
@@ -48,6 +54,14 @@ def _columns(columns: tuple[Column, ...]) -> Iterator[str]:
     for column in columns:
         null = "" if column.missing is None else "yes"
         yield f"| `{column.name}` | {column.kind.stored} | {null} | {_plain(column.help)} |"
+
+
+def _foreign_names(tool: str) -> Iterator[str]:
+    yield "| there | here |"
+    yield "| --- | --- |"
+    for name in (name for name in FOREIGN_NAMES if tool in name.tools):
+        here = f"`{name.here}`" if name.here else ""
+        yield f"| {', '.join(f'`{option}`' for option in name.options)} | {' '.join(filter(None, (here, name.note)))} |"
 
 
 def _plain(text: str) -> str:

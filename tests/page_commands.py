@@ -35,10 +35,13 @@ CHANGES = (
         "--dry-run",
         "slow",
     ),
+    Change("run", r"--model \S*[./](?!.*--input-lengths)", "--dry-run", "a tiny network has no room for long prompts"),
     Change("run", r"--models?(-dir)?\b", QUICK, "a look is enough"),
     Change("run", r"--benchmark\b", f"--model null {QUICK}", "the default model is 500 MB"),
     Change("run", r"--(dtype|gate|runs)\b", SMALL, "the default model is 500 MB"),
     Change("run", r"", f"{SMALL} --isolation inline", "a worker process takes a second"),
+    Change("time", r"--runs", "", "as often as the page says"),
+    Change("time", r"", "--runs 3", "a look is enough"),
     Change("ab", r"", "--dry-run", "it measures for minutes"),
     Change("noise", r"", f"{SMALL} --runs 2", "it measures for minutes"),
 )

@@ -6,14 +6,22 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from runpy import run_path
 
 import pytest
+import yaml
+
+from inference_bench.cli._command import command_names, load_command
+from inference_bench.cli._parser import Parser
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 DECISIONS = sorted((DOCS / "decisions").glob("0*.md"))
+COMMANDS = set(command_names())
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+site = run_path(str(DOCS / "site.py"))
 PAGES = [path for path in sorted(DOCS.glob("*.md")) if path.name != "index.md"]
 
 
@@ -21,8 +29,63 @@ def linked(page: Path) -> set[str]:
     return set(re.findall(r"\]\(([\w/.-]+\.md)\)", page.read_text()))
 
 
-def test_the_index_lists_every_page():
-    assert linked(DOCS / "index.md") == {*(path.name for path in PAGES), "decisions/index.md"}
+def in_navigation(entries):
+    """Yield the pages of the site's navigation, in its order."""
+    for entry in entries:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            yield from in_navigation(*entry.values())
+
+
+def test_the_navigation_has_every_page_once():
+    named = list(in_navigation(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+
+    assert sorted(named) == sorted([*(path.name for path in DOCS.glob("*.md")), "decisions/index.md", site["OVERVIEW"]])
+
+
+def test_the_readme_is_a_page_whose_links_are_beside_it():
+    page = site["overview"]((ROOT / "README.md").read_text(), URLS["Source"])
+
+    assert "](docs/" not in page
+    assert f"]({URLS['Source']}/blob/main/CONTRIBUTING.md)" in page
+    assert [link for link in re.findall(r"\]\(((?!https?:)[^)#]+)", page) if not (DOCS / link).exists()] == []
+
+
+def test_pictures_of_the_readme_are_in_the_repository_that_the_project_names():
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    home = URLS["Source"].replace("https://github.com/", "https://raw.githubusercontent.com/") + "/main/"
+
+    assert pictures
+    assert [url for url in pictures if not (url.startswith(home) and (ROOT / url.removeprefix(home)).exists())] == []
+
+
+def calls(page):
+    """Yield (command, words) of each call of a command in the running text and the tables."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for code in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose):
+        code = re.sub(r"'[^']*'", "'…'", code)  # another program's options
+        words = code.removeprefix("python -m inference_bench ").split()
+        if words[0] in COMMANDS and len(words) > 1:
+            yield words[0], code
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda path: path.name)
+def test_options_in_the_text_are_options_of_their_command(page):
+    unknown = [
+        code
+        for command, code in calls(page)
+        for option in re.findall(r"(?<=\s)--[a-z][a-z-]+", code)
+        if option not in Parser(load_command(command)).option_names
+    ]
+
+    assert unknown == []
+
+
+def test_options_of_the_fixture_in_the_text_are_its_own():
+    known = set(re.findall(r"--ib-[a-z]+", (DOCS / "pytest.md").read_text()))
+
+    assert set(re.findall(r"--ib-[a-z]+", (DOCS / "coming-from.md").read_text())) <= known
 
 
 def test_the_list_of_decisions_is_complete():
