@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from inference_bench.errors import InferenceBenchError, InvalidValueError, NotApplicableError
     from inference_bench.model.engines.transformers.causal_lm import CausalLM, CausalLMGenerator
     from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator, PaddedPrompts
+    from inference_bench.model.engines.transformers.classifier import (
+        AnswerFinderModel,
+        ClassifierModel,
+        TokenClassifierModel,
+    )
+    from inference_bench.model.engines.transformers.seq2seq import Seq2SeqModel
+    from inference_bench.model.engines.transformers.speech import SpeechModel
     from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
+    from inference_bench.model.engines.transformers.vision import VisionModel
     from inference_bench.model.interfaces import (
         BatchGenerator,
         Likelihood,
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 __path__ = extend_path(__path__, __name__)
 
 _HOMES = {
+    "AnswerFinderModel": "model.engines.transformers.classifier",
     "Axis": "spec",
     "BatchGenerator": "model.interfaces",
     "Benchmark": "benchmark.benchmark",
@@ -52,6 +61,7 @@ _HOMES = {
     "CausalLM": "model.engines.transformers.causal_lm",
     "CausalLMBatchGenerator": "model.engines.transformers.causal_lm_batch",
     "CausalLMGenerator": "model.engines.transformers.causal_lm",
+    "ClassifierModel": "model.engines.transformers.classifier",
     "EmbeddingModel": "model.engines.transformers.text_encoder",
     "HubWeights": "model.weights.references",
     "InferenceBenchError": "errors",
@@ -68,8 +78,10 @@ _HOMES = {
     "Run": "results.run",
     "RunOutcome": "orchestration.run",
     "RunTables": "results.tables",
+    "Seq2SeqModel": "model.engines.transformers.seq2seq",
     "Setup": "spec",
     "Spec": "spec",
+    "SpeechModel": "model.engines.transformers.speech",
     "Status": "result",
     "TextEncoder": "model.interfaces",
     "TextGenerator": "model.interfaces",
@@ -77,6 +89,8 @@ _HOMES = {
     "TextServer": "model.interfaces",
     "TickRecorder": "_native",
     "Timing": "timing.timing",
+    "TokenClassifierModel": "model.engines.transformers.classifier",
+    "VisionModel": "model.engines.transformers.vision",
     "benchmark": "benchmark.function",
     "load_run": "results.run",
     "load_runs": "results.tables",
@@ -87,6 +101,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnswerFinderModel",
     "Axis",
     "BatchGenerator",
     "Benchmark",
@@ -96,6 +111,7 @@ __all__ = [
     "CausalLM",
     "CausalLMBatchGenerator",
     "CausalLMGenerator",
+    "ClassifierModel",
     "EmbeddingModel",
     "HubWeights",
     "InferenceBenchError",
@@ -112,8 +128,10 @@ __all__ = [
     "Run",
     "RunOutcome",
     "RunTables",
+    "Seq2SeqModel",
     "Setup",
     "Spec",
+    "SpeechModel",
     "Status",
     "TextEncoder",
     "TextGenerator",
@@ -121,6 +139,8 @@ __all__ = [
     "TextServer",
     "TickRecorder",
     "Timing",
+    "TokenClassifierModel",
+    "VisionModel",
     "benchmark",
     "load_run",
     "load_runs",

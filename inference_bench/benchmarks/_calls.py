@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from inference_bench.benchmark.gpu_calls import finishing
 from inference_bench.benchmark.lazy_results import refuse_lazy_result
 from inference_bench.benchmark.named_arrays import digest
-from inference_bench.benchmarks._lengths import check_length
+from inference_bench.benchmarks._lengths import check_length, clamped
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.model.model import Model
 from inference_bench.spec import Setup
@@ -29,11 +29,15 @@ _FIXED = ("device", "dtype", "attention", "compile")
 
 
 def with_call_axes(axes: tuple[Axis, ...], model: type[Model]) -> tuple[Axis, ...]:
-    """Return a benchmark's axes and those of the model's inputs; the benchmark's come first where both have a name."""
+    """Return a benchmark's axes and those of the model's inputs; the benchmark's come first where both have a name.
+
+    Lengths are clamped to the model's limit, if it states one.
+    """
     if "call" not in model.abilities:
         return axes
     known = {axis.name for axis in axes}
-    return (*axes, *(axis for axis in model.call_axes if axis.name not in known))
+    own = tuple(axis for axis in model.call_axes if axis.name not in known)
+    return (*axes, *(clamped(own, model) if model.max_input_length else own))
 
 
 def check_runs(model: type[Model], case: Case) -> None:
@@ -63,6 +67,8 @@ def check_call(model: type[Model], case: Case) -> None:
         _check_method(model, method, argument)
     if model.load is Model.load:
         _check_setup(model, case.setup)
+    if model.max_input_length and "input_length" in case.parameters:
+        check_length(model, case)
 
 
 def items_of(case: Case) -> int:

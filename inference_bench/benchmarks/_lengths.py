@@ -42,6 +42,11 @@ def fitting(axes: tuple[Axis, ...], model: type[Model]) -> tuple[Axis, ...]:
         axes = tuple(axis for axis in axes if axis.name != "new_tokens")
     if not model.reads_text():
         return tuple(axis for axis in axes if axis.name != "input_length")
+    return clamped(axes, model)
+
+
+def clamped(axes: tuple[Axis, ...], model: type[Model]) -> tuple[Axis, ...]:
+    """Return the axes with default input lengths within the model's limits, together with the new tokens."""
     room = model.max_input_length - max((_largest(axis) for axis in axes if axis.name == "new_tokens"), default=0)
     least = model.min_input_length
     return tuple(_within(axis, least, room) if axis.name == "input_length" else axis for axis in axes)

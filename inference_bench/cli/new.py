@@ -10,8 +10,9 @@ from inference_bench.cli._command import Command, program
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 from inference_bench.model.discovery import find_models, load_model, models_root
 from inference_bench.plugins import names_in
-from inference_bench.scaffold.model_facts import ModelFacts, read_facts
+from inference_bench.scaffold.model_facts import CALL, KINDS_OF_MODELS, TEXT, ModelFacts, default_config, read_facts
 from inference_bench.scaffold.skeleton import (
+    call_model_files,
     check_kind,
     check_name,
     model_files,
@@ -40,7 +41,9 @@ class NewCommand(Command):
         ("model my_model", "a small model with random weights, to modify"),
         ("model mine --from ./weights", "for a folder of weights, or a .gguf file, which it remembers"),
         ("model qwen3_1_7b --from Qwen/Qwen3-1.7B", "for a repository of the hub, at its present commit"),
-        ("model my_engine --bare", "for a framework other than transformers"),
+        ("model my_vit --kind vision", "one of text, encoder, classifier, seq2seq, vision, speech"),
+        ("model my_function --kind call", "anything that can be called: a network, a session, a function"),
+        ("model my_engine --bare", "text generation by a framework other than transformers"),
         ("benchmark prompt_time", "for every model"),
         ("benchmark inference_speed --model my_model", "this model's own version of a standard one"),
     )
@@ -61,11 +64,14 @@ class NewCommand(Command):
             "config.json (default: a small Llama without weights)",
         )
         model.add_argument("--bare", action="store_true", help="no transformers: load, unload and generator to fill in")
+        parser.add_argument(
+            "--kind",
+            metavar="KIND",
+            help=f"of a model: {', '.join(KINDS_OF_MODELS)} (default: {TEXT}); of a model's own benchmark, its folder: "
+            f"{', '.join(KINDS)} (default: performance)",
+        )
         benchmark = parser.add_argument_group("benchmark")
         benchmark.add_argument("--model", metavar="NAME", help="only for this model, in its folder")
-        benchmark.add_argument(
-            "--kind", metavar="KIND", help=f"folder in the model's: {', '.join(KINDS)} (default: performance)"
-        )
         benchmark.add_argument("--function", action="store_true", help="one function whose calls are timed")
         benchmark.add_argument(
             "--models-dir",
@@ -91,21 +97,31 @@ class NewCommand(Command):
 
 
 def _new_model(args: argparse.Namespace) -> tuple[list[Path], str]:
-    _refuse(args, "benchmark", "model", "kind", "function")
+    _refuse(args, "benchmark", "model", "function")
     folder = args.dir or _MODELS
     elsewhere = [] if _is_known(folder) or not folder.is_dir() else [folder]
     known = find_models(elsewhere)
     if args.name in known:
         raise InvalidValueError("model", args.name, f"a new name; this one is {known[args.name].path}")
-    if args.bare:
-        _refuse(args, "model of transformers", "place")
+    if args.bare or args.kind == CALL:
+        _refuse(args, "model of transformers", "place", *(["kind"] if args.bare else []))
         facts = ModelFacts(args.name)
     else:
-        facts = read_facts(args.name, args.place)
-    written = write_files(folder / args.name, model_files(facts))
+        facts = read_facts(args.name, _place(args))
+    files = call_model_files(args.name) if args.kind == CALL else model_files(facts)
+    written = write_files(folder / args.name, files)
     where = "" if _is_known(folder) else f" --models-dir {folder}"
-    weights = "" if facts.local or facts.hub else " --weights random --scale reduced"
+    weights = "" if facts.base is None or facts.local or facts.hub else " --weights random --scale reduced"
     return written, f"run{where} --model {args.name}{weights}"
+
+
+def _place(args: argparse.Namespace) -> str:
+    """Return where the model's configuration is: at the place that is given, or that of a small model of the kind."""
+    if args.place is None:
+        return str(default_config(args.kind or TEXT))
+    if args.kind is not None:
+        raise UsageError(f"--kind {args.kind}: the files at {args.place} say what kind of model it is. Leave it out.")
+    return str(args.place)
 
 
 def _new_benchmark(args: argparse.Namespace) -> tuple[list[Path], str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from inference_bench.errors import InvalidValueError, UsageError
+from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 from inference_bench.extras import require
 from inference_bench.machine.subprocesses import last_line, run_python
 from inference_bench.model.engines.transformers.base import TransformersModel
@@ -19,7 +19,12 @@ from inference_bench.model.weights.references import HubWeights
 from inference_bench.model.weights.size import content_of
 from inference_bench.scaffold.trial import Trial
 
-DEFAULT_CONFIG = Path(__file__).with_name("templates") / "config.json"
+_CONFIGS = Path(__file__).with_name("templates") / "configs"
+
+TEXT = "text"
+CALL = "call"
+KINDS_OF_MODELS = (TEXT, "encoder", "classifier", "seq2seq", "vision", "speech", CALL)
+"""The kinds of skeletons; ``call`` has no configuration, the others have a small one each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +65,32 @@ def title_of(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def read_facts(name: str, given: str | None) -> ModelFacts:
+def default_config(kind: str) -> Path:
+    """Return the configuration of a small model of this kind.
+
+    Raises:
+        UnknownNameError: no such kind.
+    """
+    if kind not in KINDS_OF_MODELS:
+        raise UnknownNameError("kind of model", kind, KINDS_OF_MODELS)
+    return _CONFIGS / f"{kind}.json"
+
+
+def read_facts(name: str, given: str) -> ModelFacts:
     """Read what the files at a place say of a model, and count its parameters.
 
     Args:
         name: name of its folder.
         given: a ``config.json``, a folder with one, a GGUF file, or ``owner/name[@revision]`` of the hub, whose
-            revision is resolved to a commit; None for a small model without weights.
+            revision is resolved to a commit.
 
     Raises:
         UsageError: no model there, or one that transformers cannot build, or not run in any reduced form.
     """
-    path = DEFAULT_CONFIG if given is None else Path(given).expanduser()
+    path = Path(given).expanduser()
     if path.suffix == ".json":
         return _facts(name, class_of_config(read_config(path), name))
-    place = None if given is None else place_of(given)
+    place = place_of(given)
     if place is None:
         raise InvalidValueError("place", given, f"a config.json, {FORMS}")
     model = cast(type[TransformersModel], place.load(name, name))

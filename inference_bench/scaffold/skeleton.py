@@ -15,9 +15,14 @@ from string import Template
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import KINDS, STANDARD
 from inference_bench.errors import InvalidValueError, UnknownNameError
+from inference_bench.model.engines.transformers.architectures import FAMILIES
 from inference_bench.model.engines.transformers.config_file import max_input_length
+from inference_bench.model.model import Model
 from inference_bench.plugins import load_class, names_in
 from inference_bench.scaffold.model_facts import ModelFacts, title_of
+
+BASES = frozenset(family.name for family in FAMILIES)
+"""The classes that a skeleton derives from."""
 
 TEMPLATES = Path(__file__).with_name("templates")
 LINE = 120
@@ -30,6 +35,16 @@ _OWN = {
 """Kind → standard benchmarks that a new model's folder specialises."""
 
 _OWN_OF_ENCODERS = {"performance": ("inference_speed", "memory_usage", "model_loading_time")}
+_OWN_OF_GENERATORS = {"performance": _OWN["performance"]}
+
+
+def _own_benchmarks(base: type[Model]) -> Mapping[str, tuple[str, ...]]:
+    """Return kind → standard benchmarks that a new model of this class specialises; calls have axes of their own."""
+    if "score" in base.abilities:
+        return _OWN
+    if "generate" in base.abilities:
+        return _OWN_OF_GENERATORS
+    return _OWN_OF_ENCODERS if "encode" in base.abilities else {}
 
 
 def check_name(kind: str, name: str) -> None:
@@ -52,7 +67,7 @@ def model_files(facts: ModelFacts) -> dict[str, str]:
     if facts.base is None:
         return {"model.py": _render("bare_model.py", **_described(facts))} | readme
     files = {"model.py": _render("model.py", **_model_words(facts))} | readme
-    for kind, names in (_OWN_OF_ENCODERS if "encode" in facts.base.abilities else _OWN).items():
+    for kind, names in _own_benchmarks(facts.base).items():
         for name in names:
             # The installed version may have fewer benchmarks.
             if name in names_in(STANDARD):
@@ -60,6 +75,13 @@ def model_files(facts: ModelFacts) -> dict[str, str]:
                     name, facts.title, max_input_length(facts.architecture)
                 )
     return files
+
+
+def call_model_files(name: str) -> dict[str, str]:
+    """Return path → text of the folder of a model that is only called, paths relative to it."""
+    facts = ModelFacts(name)
+    words = _described(facts) | {"description_literal": _literal("softmax of rows, to be replaced")}
+    return {"model.py": _render("call_model.py", **words), "README.md": _render("README.md", **_readme(facts))}
 
 
 def standard_benchmark(name: str, model_title: str, limit: int) -> str:
@@ -131,16 +153,17 @@ def _described(facts: ModelFacts) -> dict[str, str]:
     }
 
 
-def _model_words(facts: ModelFacts) -> dict[str, object]:
+def _model_words(facts: ModelFacts) -> dict[str, str]:
     assert facts.base is not None
     base = facts.base.__name__
+    has_length = facts.base.reads_text() or any(axis.name == "input_length" for axis in facts.base.call_axes)
     imports = f"from inference_bench import {base}" + (", HubWeights" if facts.hub else "")
     return _described(facts) | {
         "imports": imports,
         "base": base,
         "parameters": f"{facts.parameters:_}",
         "dtype_literal": _literal(facts.dtype),
-        "max_input_length": max_input_length(facts.architecture),
+        "length_line": f"    max_input_length = {max_input_length(facts.architecture)}\n" if has_length else "",
         "weights_line": _weights_line(facts),
         "architecture": _literal(dict(facts.architecture), 4),
         "reduced": _literal(dict(facts.reduced), 4),
@@ -192,7 +215,7 @@ def _names_used() -> frozenset[str]:
     """Return the names of classes in Python and in the templates."""
     texts = (path.read_text(encoding="utf-8") for path in TEMPLATES.glob("*.template"))
     words = re.findall(r"\b[A-Z]\w*", " ".join(texts))
-    return frozenset([*words, *dir(builtins), "CausalLM", "EmbeddingModel", "HubWeights"])
+    return frozenset([*words, *dir(builtins), *BASES, "HubWeights"])
 
 
 def _plain_literal(value: object) -> str:

@@ -18,6 +18,7 @@ from inference_bench.model.engines.transformers.base import TransformersModel, i
 from inference_bench.model.engines.transformers.config_file import Config
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.weights.references import ResolvedWeights
+from inference_bench.plan import Case
 from inference_bench.spec import Setup
 
 _LARGEST = 400_000_000
@@ -64,11 +65,20 @@ def _run(model: TransformersModel) -> None:
         encoder = model.encoder()
         encoder.encode(encoder.prompt(4))
         return
+    if "call" in model.abilities:
+        smallest = {axis.name: _few(axis.default[0]) for axis in model.call_axes}
+        model.call(model.inputs(Case(model.name, "", Setup(), smallest)))
+        return
     generator = model.generator()
     prompt = generator.prompt(4)
     steps = [generator.prefill(prompt), *(generator.decode() for _ in range(2))]
     if steps != list(generator.generate(prompt, 3)):
         raise ValueError("its steps give other tokens than generate()")
+
+
+def _few(value: int | str) -> int | str:
+    """Return a value of an axis that the smallest model accepts."""
+    return min(value, 4) if isinstance(value, int) else value
 
 
 def parameter_count(auto_class: str, config: Config) -> int:

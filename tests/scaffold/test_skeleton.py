@@ -21,7 +21,9 @@ from inference_bench.model.engines.transformers.config_file import architecture_
 from inference_bench.model.engines.transformers.reductions import reduced
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.results.run import Run, load_run
+from inference_bench.scaffold.model_facts import KINDS_OF_MODELS
 from inference_bench.scaffold.skeleton import write_files
+from inference_bench.scaffold.verification import verify_models
 from inference_bench.spec import Setup
 from tests.place_folders import place, write_safetensors
 
@@ -125,6 +127,18 @@ def test_a_new_encoder_encodes_at_once(here: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split(maxsplit=1) == ["124645632", "(1, 256)\n"]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_MODELS)
+def test_a_model_of_each_kind_runs_at_once(here: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "model", "mine", "--kind", kind]) == 0
+    next_command = capsys.readouterr().out.splitlines()[-1].partition("inference_bench ")[2].split()
+    assert (ruff("check").returncode, ruff("format", "--check").returncode) == (0, 0)
+    assert {of.model: of.findings for of in verify_models([here / "models"])}["mine"] == ()
+
+    words = ["--benchmark", "inference_speed", *QUICK, "--quiet", "--output", "results"]
+    assert main([*next_command, *words]) == 0
+    assert {result.status.value for result in measured(here / "results").results} == {"ok"}
 
 
 def test_a_bare_model_runs_at_once(here: Path) -> None:
@@ -245,7 +259,9 @@ def test_a_models_own_benchmark_lands_in_its_folder(here: Path) -> None:
         (["model", "m", "--from", "list.json"], ["a JSON object"]),
         (["model", "m", "--from", "vision.json"], ["'ViTModel'", "--bare"]),
         (["model", "m", "--from", "empty.json"], ["model_type"]),
-        (["model", "m", "--kind", "unit"], ["--kind", "belongs to a benchmark"]),
+        (["model", "m", "--kind", "visoin"], ["unknown kind of model 'visoin'", "did you mean 'vision'"]),
+        (["model", "m", "--kind", "vision", "--from", "."], ["--kind vision", "Leave it out"]),
+        (["model", "m", "--kind", "call", "--from", "."], ["--from", "belongs to a model of transformers"]),
         (["model", "m", "--bare", "--from", "."], ["--from", "belongs to a model of transformers"]),
         (["models", "m"], ["unknown kind 'models'", "did you mean 'model'"]),
         (["benchmark", "b", "--bare"], ["--bare", "belongs to a model"]),

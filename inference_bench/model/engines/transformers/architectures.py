@@ -18,6 +18,11 @@ _TEXT_ENCODERS = frozenset(
     {"albert", "bert", "camembert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta"}
 )
 
+_ENCODER_DECODERS = frozenset(
+    {"bart", "blenderbot", "blenderbot-small", "fsmt", "led", "longt5", "m2m_100", "marian", "mbart", "mt5", "mvp"}
+    | {"pegasus", "pegasus_x", "prophetnet", "switch_transformers", "t5", "umt5"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -56,6 +61,29 @@ FAMILIES = (
         "EmbeddingModel",
         ("Model", "ForMaskedLM", "ForPreTraining"),
         kinds=_TEXT_ENCODERS,
+    ),
+    Family("classifiers (…ForSequenceClassification)", "classifier", "ClassifierModel", ("ForSequenceClassification",)),
+    Family(
+        "classifiers of tokens (…ForTokenClassification)",
+        "classifier",
+        "TokenClassifierModel",
+        ("ForTokenClassification",),
+    ),
+    Family("finders of answers (…ForQuestionAnswering)", "classifier", "AnswerFinderModel", ("ForQuestionAnswering",)),
+    Family("image classifiers (…ForImageClassification)", "vision", "VisionModel", ("ForImageClassification",)),
+    Family(
+        "speech recognition (Whisper)",
+        "speech",
+        "SpeechModel",
+        ("ForConditionalGeneration",),
+        kinds=frozenset({"whisper"}),
+    ),
+    Family(
+        "encoder-decoders (T5, BART …)",
+        "seq2seq",
+        "Seq2SeqModel",
+        ("ForConditionalGeneration", "MTModel"),
+        kinds=_ENCODER_DECODERS,
     ),
 )
 """In order of preference: the first that an architecture belongs to runs it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.engines.transformers.base import TransformersModel
-from inference_bench.model.engines.transformers.special_tokens import SpecialTokens, special_tokens
+from inference_bench.model.engines.transformers.token_rows import token_rows
 from inference_bench.model.interfaces import TextEncoder
 
 if TYPE_CHECKING:
@@ -51,21 +51,7 @@ class MeanPoolingEncoder(TextEncoder):
         Raises:
             InvalidValueError: a length that the model does not accept, or no rows.
         """
-        self._model.prompts.check(length)
-        if batch_size < 1:
-            raise InvalidValueError("batch size", batch_size, "a whole number of at least 1")
-        around = self._special_tokens()
-        words = length - len(around.before) - len(around.after)
-        text = self._model.text_ids(len(around.before) + batch_size * words)[len(around.before) :]
-        pieces = [text[row * words : (row + 1) * words] for row in range(batch_size)]
-        rows = [[*around.before, *piece, *around.after] for piece in pieces]
-        return self._torch.tensor(rows, device=self._network.device)
-
-    def _special_tokens(self) -> SpecialTokens:
-        tokenizer = self._model.tokenizer
-        if tokenizer is None:
-            return SpecialTokens()
-        return special_tokens(lambda text, special: tokenizer(text, add_special_tokens=special)["input_ids"])
+        return token_rows(self._model, length, batch_size)
 
     def encode(self, prompt: torch.Tensor) -> torch.Tensor:
         """Return unit vectors of shape (batch, size) once the device has finished. Full rows need no mask."""

@@ -11,8 +11,16 @@ from inference_bench.errors import InvalidValueError
 from inference_bench.model.engines.transformers.architectures import FAMILIES, class_for
 from inference_bench.model.engines.transformers.base import TransformersModel
 from inference_bench.model.engines.transformers.causal_lm import CausalLM
+from inference_bench.model.engines.transformers.classifier import (
+    AnswerFinderModel,
+    ClassifierModel,
+    TokenClassifierModel,
+)
 from inference_bench.model.engines.transformers.config_file import Config
+from inference_bench.model.engines.transformers.seq2seq import Seq2SeqModel
+from inference_bench.model.engines.transformers.speech import SpeechModel
 from inference_bench.model.engines.transformers.text_encoder import EmbeddingModel
+from inference_bench.model.engines.transformers.vision import VisionModel
 
 
 def config(kind: str, *architectures: str) -> Config:
@@ -29,6 +37,15 @@ def config(kind: str, *architectures: str) -> Config:
         (config("roberta", "RobertaForCausalLM"), CausalLM),
         (config("llama"), CausalLM),
         (config("xlm-roberta"), EmbeddingModel),
+        (config("bert", "BertForSequenceClassification"), ClassifierModel),
+        (config("llama", "LlamaForSequenceClassification"), ClassifierModel),
+        (config("bert", "BertForTokenClassification"), TokenClassifierModel),
+        (config("bert", "BertForQuestionAnswering"), AnswerFinderModel),
+        (config("vit", "ViTForImageClassification"), VisionModel),
+        (config("whisper", "WhisperForConditionalGeneration"), SpeechModel),
+        (config("whisper"), SpeechModel),
+        (config("t5", "T5ForConditionalGeneration"), Seq2SeqModel),
+        (config("marian", "MarianMTModel"), Seq2SeqModel),
         ({"model_type": "llama", "architectures": None}, CausalLM),
     ],
 )

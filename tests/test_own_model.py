@@ -1,0 +1,70 @@
+"""The page on models of one's own is true: its files are models without flaws, and its commands run in its order."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_bench.result import Status
+from inference_bench.scaffold.verification import verify_models
+from tests.factories import run, spec
+from tests.test_guide import ROOT, assert_shown, carry_out, commands
+
+PAGE = ROOT / "docs" / "own-model.md"
+BLOCKS = re.findall(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', PAGE.read_text(), re.MULTILINE | re.DOTALL)
+FILES = {title: text for _, title, text in BLOCKS if title}
+
+
+def write(folder: Path) -> Path:
+    for title, text in FILES.items():
+        path = folder / title
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder / "my_models"
+
+
+def test_every_command_of_the_page_runs_and_shows_what_it_says(tmp_path: Path) -> None:
+    write(tmp_path)
+    ran = 0
+    for language, _, text in BLOCKS:
+        for command, shown in commands(text) if language == "console" else ():
+            ended = carry_out(command, tmp_path)
+            assert ended.returncode == 0, f"$ {command}\n{ended.stdout}\n{ended.stderr}"
+            assert_shown(shown, ended.stdout)
+            ran += 1
+    assert ran > 6
+
+
+def test_the_models_of_the_page_have_no_flaws(tmp_path: Path) -> None:
+    models = write(tmp_path)
+
+    found = {of.model: of.findings for of in verify_models([models])}
+
+    names = [Path(title).parent.name for title in FILES]
+    assert {name: found[name] for name in names} == dict.fromkeys(names, ())
+    assert len(names) == 4
+
+
+def test_an_onnx_session_is_measured(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    onnx: Any = pytest.importorskip("onnx", reason="onnx is not installed")
+    models = write(tmp_path)
+    (models / "onnx_session" / "model.onnx").write_bytes(relu(onnx).SerializeToString())
+
+    request = spec("onnx_session", benchmarks=("inference_speed", "batch_processing"), batch_size=(4,))
+    done = run(request, tmp_path / "results", models)
+
+    assert {result.status for result in done.results} == {Status.OK}
+    batches = [result for result in done.results if result.case.benchmark == "batch_processing"]
+    assert [list(result.scores.value) for result in batches if result.scores] == [[0.0] * 4]
+
+
+def relu(onnx: Any) -> Any:
+    """A network of one layer with a free first dimension."""
+    of = onnx.helper
+    place = [of.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", 8]) for name in ("x", "y")]
+    graph = of.make_graph([of.make_node("Relu", ["x"], ["y"])], "relu", place[:1], place[1:])
+    return of.make_model(graph, opset_imports=[of.make_opsetid("", 13)], ir_version=8)
