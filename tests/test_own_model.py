@@ -57,8 +57,8 @@ def test_an_onnx_session_is_measured(tmp_path: Path) -> None:
     request = spec("onnx_session", benchmarks=("inference_speed", "batch_processing"), batch_size=(4,))
     done = run(request, tmp_path / "results", models)
 
-    assert {result.status for result in done.results} == {Status.OK}
-    batches = [result for result in done.results if result.case.benchmark == "batch_processing"]
+    assert {result.status for result in done.run.results} == {Status.OK}
+    batches = [result for result in done.run.results if result.case.benchmark == "batch_processing"]
     assert [list(result.scores.value) for result in batches if result.scores] == [[0.0] * 4]
 
 

@@ -9,8 +9,6 @@ from dataclasses import fields, is_dataclass
 from numbers import Complex
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -32,6 +30,8 @@ def digest(value: object) -> str:
 
     It is empty if the value holds none of them: nothing is known then.
     """
+    import numpy as np
+
     total, found = hashlib.blake2b(digest_size=16), False
     for name, leaf in leaves(value):
         found = True
@@ -62,13 +62,13 @@ def parts(value: object) -> Iterator[tuple[str, object]] | None:
 
 def is_array(value: object) -> bool:
     """Return whether this is an array or a tensor: it has a shape and can be sliced."""
-    return hasattr(value, "shape") and hasattr(value, "__getitem__") and not isinstance(value, np.generic)
+    return hasattr(value, "__getitem__") and getattr(value, "shape", None) not in (None, ())
 
 
 def _leaves(value: object, name: str, around: tuple[int, ...]) -> Iterator[tuple[str, object]]:
     inside = parts(value)
     if inside is None:
-        if isinstance(value, Complex | str | bytes | np.generic) or is_array(value):
+        if isinstance(value, Complex | str | bytes) or hasattr(value, "shape"):
             yield name, value
     elif id(value) not in around:  # a list may hold itself
         for key, part in inside:
@@ -77,6 +77,8 @@ def _leaves(value: object, name: str, around: tuple[int, ...]) -> Iterator[tuple
 
 def _array(leaf: object) -> NDArray[Any] | None:
     """Return a leaf as an array of numbers on the host, or None for a text and for objects."""
+    import numpy as np
+
     if isinstance(leaf, str | bytes):
         return None
     torch: Any = sys.modules.get("torch")

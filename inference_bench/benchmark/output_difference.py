@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from inference_bench.benchmark.named_arrays import WHOLE
 from inference_bench.errors import InvalidValueError
 
@@ -27,6 +25,8 @@ def differences(name: str, reference: NDArray[Any], output: NDArray[Any]) -> Map
     Raises:
         InvalidValueError: floats of different shapes, or not finite where the reference is.
     """
+    import numpy as np
+
     if reference.dtype.kind in "biu" and output.dtype.kind in "biu":
         same = reference.shape == output.shape
         return {"same_values": float((reference == output).mean()) if same and reference.size else float(same)}
@@ -47,6 +47,8 @@ def differences(name: str, reference: NDArray[Any], output: NDArray[Any]) -> Map
 
 def _comparable(name: str, reference: NDArray[Any], output: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return both as flat arrays in double precision."""
+    import numpy as np
+
     wide = np.complex128 if "c" in reference.dtype.kind + output.dtype.kind else np.float64
     expected, found = reference.astype(wide).ravel(), output.astype(wide).ravel()
     finite = np.isfinite(expected) & np.isfinite(found)
@@ -67,6 +69,8 @@ def _relative(difference: float, size: float) -> float:
 
 def _cosine_distance(expected: NDArray[Any], found: NDArray[Any]) -> float:
     """Return 1 minus the cosine: half the squared distance of the two on the unit sphere, which keeps small digits."""
+    import numpy as np
+
     sizes = float(np.linalg.norm(expected)), float(np.linalg.norm(found))
     if not all(sizes):
         return float(any(sizes))

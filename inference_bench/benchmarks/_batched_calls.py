@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from inference_bench.benchmark.batch_rows import NoRowsError, row_of
 from inference_bench.benchmark.named_arrays import named_arrays
 from inference_bench.benchmark.output_difference import differences
-from inference_bench.benchmarks._calls import BATCH, call_of, check_call, inputs_of, time_model_calls, with_batch
+from inference_bench.benchmarks._call_checks import check_call
+from inference_bench.benchmarks._calls import BATCH, call_of, inputs_of, time_model_calls, with_batch
 from inference_bench.benchmarks._memory_guard import refuse_calls_that_cannot_fit
 from inference_bench.errors import NotApplicableError
 

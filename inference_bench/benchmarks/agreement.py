@@ -11,7 +11,8 @@ from inference_bench.benchmark.accuracy.divergence import compare_logits, first_
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.output_difference import FIGURES
 from inference_bench.benchmarks._call_agreement import compare_calls
-from inference_bench.benchmarks._calls import check_call, with_call_axes
+from inference_bench.benchmarks._call_checks import check_call
+from inference_bench.benchmarks._calls import with_call_axes
 from inference_bench.errors import NotApplicableError
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model

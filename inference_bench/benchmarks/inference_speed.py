@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.benchmarks._calls import check_call, inputs_of, items_of, time_model_calls, with_call_axes
+from inference_bench.benchmarks._call_checks import check_call
+from inference_bench.benchmarks._calls import inputs_of, items_of, time_model_calls, with_call_axes
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._steps import record_steps, time_steps
 from inference_bench.errors import UnknownNameError

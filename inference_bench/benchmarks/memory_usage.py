@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import MemorySampler, rss_bytes
 from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.benchmarks._calls import call_of, check_runs, inputs_of, with_call_axes
+from inference_bench.benchmarks._call_checks import check_runs
+from inference_bench.benchmarks._calls import call_of, inputs_of, with_call_axes
 from inference_bench.benchmarks._described import whole_number
 from inference_bench.benchmarks._lengths import fitting
 from inference_bench.machine.device_memory import DeviceMemory, read_device_memory, reset_device_peak

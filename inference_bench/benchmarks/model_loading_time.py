@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import now_ns
 from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.benchmarks._calls import call_of, check_runs, inputs_of, with_call_axes
+from inference_bench.benchmarks._call_checks import check_runs
+from inference_bench.benchmarks._calls import call_of, inputs_of, with_call_axes
 from inference_bench.benchmarks._lengths import fitting
 from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.machine.page_cache import cached_bytes, evict, fill

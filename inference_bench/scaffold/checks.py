@@ -11,6 +11,7 @@ from typing import Any
 
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import KINDS, BenchmarkFile, load_benchmark
+from inference_bench.benchmarks._call_checks import check_call
 from inference_bench.errors import InvalidValueError, PluginError
 from inference_bench.machine.device import device_kinds
 from inference_bench.metrics import METRICS
@@ -138,8 +139,6 @@ def _check_call(file: ModelFile, model: type[Model]) -> Iterator[Flaw]:
         yield _wrong(file, f"call_axes is {axes!r}", 'a tuple of Axis("name", (value, …)), each with a value')
     if "call" not in model.abilities or model.call is Model.call:
         return
-    from inference_bench.benchmarks._calls import check_call  # numpy, which `--help` need not wait for
-
     try:
         check_call(model, Case(file.name, "", Setup()))
     except InvalidValueError as error:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from inference_bench.benchmark.measurement import Measurement
-from inference_bench.benchmarks._calls import check_call, inputs_of
+from inference_bench.benchmarks._call_checks import check_call
+from inference_bench.benchmarks._calls import inputs_of
 from inference_bench.benchmarks.agreement import AgreementBenchmark
 from inference_bench.benchmarks.batch_processing import BatchProcessingBenchmark
 from inference_bench.benchmarks.inference_speed import InferenceSpeedBenchmark
