@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.test_guide import ROOT, assert_shown, carry_out, commands
 
 from inference_bench.result import Status
 from inference_bench.scaffold.verification import verify_models
 from tests.factories import run, spec
-from tests.test_guide import ROOT, assert_shown, carry_out, commands
 
 PAGE = ROOT / "docs" / "own-model.md"
 BLOCKS = re.findall(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', PAGE.read_text(), re.MULTILINE | re.DOTALL)
