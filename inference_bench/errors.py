@@ -10,6 +10,7 @@
     ├── WeightsError               weights refused, missing or corrupt
     ├── PluginError                a model or benchmark file that cannot be used
     ├── TaskError                  an accuracy task that cannot be read or fetched
+    ├── SinkError                  a sink that cannot write a run that has been measured
     ├── NotApplicableError         this benchmark does not apply to this model: a status, not a failure
     └── ProtocolError              a worker that breaks the protocol
 
@@ -101,6 +102,10 @@ class PluginError(InferenceBenchError):
 
 class TaskError(InferenceBenchError):
     """An accuracy task that cannot be read or fetched."""
+
+
+class SinkError(InferenceBenchError):
+    """A sink that cannot write a run that has been measured."""
 
 
 class NotApplicableError(InferenceBenchError):

@@ -29,6 +29,8 @@ EXTRAS = {
     "prometheus": ("prometheus_client>=0.20",),
     "grpc": ("grpcio>=1.60",),
     "otlp": ("opentelemetry-sdk>=1.27", "opentelemetry-exporter-otlp-proto-http>=1.27"),
+    "mlflow": ("mlflow-skinny>=3", "sqlalchemy>=2", "alembic>=1.10"),
+    "wandb": ("wandb>=0.19",),
 }
 """Extra → what it brings, as in ``pyproject.toml``."""
 
@@ -38,6 +40,8 @@ _MODULES = {
     "prometheus": "prometheus_client",
     "grpc": "grpc",
     "otlp": "opentelemetry requests urllib3",
+    "mlflow": "mlflow sqlalchemy alembic",
+    "wandb": "wandb",
 }
 _EXTRA_OF = {module: extra for extra, modules in _MODULES.items() for module in modules.split()}
 _CORE_OF = {

@@ -32,6 +32,7 @@ class RunnerOptions(TypedDict, total=False):
     label: str
     note: str
     tags: Mapping[str, str] | None
+    sinks: Sequence[str]
     progress: Progress | None
 
 
@@ -55,6 +56,7 @@ class BenchmarkRunner:
         label: name of the run, by which ``report`` and ``compare`` find it.
         note: why it was measured.
         tags: further facts by name, such as the number of a pull request.
+        sinks: names of sinks that write each run besides its folder, such as ``mlflow``.
         progress: receives progress events.
 
     Raises:
@@ -78,12 +80,14 @@ class BenchmarkRunner:
         label: str = "",
         note: str = "",
         tags: Mapping[str, str] | None = None,
+        sinks: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> None:
         self._output = Path(output) if output is not None else default_output()
         self._models_dirs = [Path(folder) for folder in models_dirs]
         self._benchmarks_dirs = [Path(folder) for folder in benchmarks_dirs]
         self._marks = marked(label, note, (tags or {}).items())
+        self._sinks = tuple(sinks)
         self._progress = progress
         default = Setup(threads=available_cpus(), weights="any" if models is None else "auto")
         self.spec = Spec(
@@ -109,6 +113,7 @@ class BenchmarkRunner:
             models_dirs=self._models_dirs,
             benchmarks_dirs=self._benchmarks_dirs,
             marks=self._marks,
+            sinks=self._sinks,
             progress=self._progress,
         )
 

@@ -140,6 +140,13 @@ def _metrics() -> Iterable[str]:
     return METRICS
 
 
+def _sinks() -> Iterable[str]:
+    from inference_bench.plugins import plugin_names
+    from inference_bench.results.sink import PACKAGE, load_sink
+
+    return [name for name in plugin_names(PACKAGE) if not load_sink(name).by_default]
+
+
 def _of_spec(name: str) -> Callable[[], Iterable[str]]:
     def values() -> Iterable[str]:
         from inference_bench import spec
@@ -155,6 +162,7 @@ _BY_DESTINATION: dict[str, Callable[[], Iterable[str]]] = {
     "benchmark": _benchmarks,
     "axis": _axes,
     "metric": _metrics,
+    "sink": _sinks,
     "suite": _of_spec("SUITES"),
     "device": _of_spec("DEVICES"),
     "dtype": _of_spec("DTYPES"),

@@ -37,6 +37,13 @@ FOREIGN_NAMES = (
     ForeignName(("--num-fewshot",), _LM_EVAL, note="the examples are part of a task's prompts (docs/accuracy.md)."),
     ForeignName(("--model-args",), _LM_EVAL, "run --model NAME --weights SOURCE --dtype float32"),
     ForeignName(("--output-path",), _LM_EVAL, "run --output DIR"),
+    ForeignName(
+        ("--wandb-args", "--wandb-config-args"), _LM_EVAL, "run --sink wandb", "WANDB_* variables configure it."
+    ),
+    ForeignName(
+        ("--wandb", "--use-wandb", "--wandb-project"), _MANY, "run --sink wandb", "WANDB_* variables configure it."
+    ),
+    ForeignName(("--mlflow", "--use-mlflow"), _MANY, "run --sink mlflow", "MLFLOW_* variables configure it."),
     ForeignName(("--log-samples",), _LM_EVAL, note="every run keeps its samples and scores (docs/results.md)."),
     ForeignName(("--batch-size",), f"{_LM_EVAL} and {_LLAMA}", "run --benchmark batch_processing -a batch_size=N"),
     ForeignName(

@@ -68,7 +68,7 @@ def check_output(folder: Path) -> None:
 
 _WITH_RESUME = {
     *("resume", "retry_failed", "force", "models_dir", "benchmarks_dir"),
-    *("output", "quiet", "log_json", "format", "verbose"),
+    *("output", "sink", "quiet", "log_json", "format", "verbose"),
 }
 
 

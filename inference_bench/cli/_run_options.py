@@ -37,6 +37,7 @@ RUNS = f"{STANDARD.least_runs} to {STANDARD.runs}; with --all: 1"
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Declare what to measure, how to load it, how long to measure, and where results go."""
     _add_run_options(parser, f"exactly N fresh processes per case (default: {RUNS})", REPORT_FORMATS, inline=True)
+    _add_sinks(parser)
 
 
 def add_paired_run_options(parser: argparse.ArgumentParser, runs: str, default: int | None = None) -> None:
@@ -284,6 +285,17 @@ def _add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None
     add_output_options(group, formats)
     group.add_argument("--quiet", action="store_true", help="print warnings only, no progress")
     group.add_argument("--log-json", action="store_true", help="print progress as one JSON object per line")
+
+
+def _add_sinks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument_group("trackers").add_argument(
+        "--sink",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="also write the run into an experiment tracker, mlflow or wandb, when it ends: on this disk unless the "
+        "tracker's own variables say otherwise; may be repeated",
+    )
 
 
 def _add_marks(parser: argparse.ArgumentParser) -> None:

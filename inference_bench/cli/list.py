@@ -171,6 +171,10 @@ def _describe_by_docstring(plugin: type[object]) -> Row:
     return {"description": summary_of(plugin)}
 
 
+def _describe_sink(sink: type[Sink]) -> Row:
+    return {"writes": "every run" if sink.by_default else f"with --sink {sink.name}", **_describe_by_docstring(sink)}
+
+
 KINDS: dict[str, Lister] = {
     "models": _models,
     "benchmarks": _benchmarks,
@@ -178,7 +182,7 @@ KINDS: dict[str, Lister] = {
     "metrics": _metrics,
     "devices": _plugins("device", "inference_bench.machine.devices", Device, _describe_device),
     "formats": _plugins("report", "inference_bench.reports", Report, _describe_by_docstring),
-    "sinks": _plugins("sink", "inference_bench.results.sinks", Sink, _describe_by_docstring),
+    "sinks": _plugins("sink", "inference_bench.results.sinks", Sink, _describe_sink),
 }
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _AB = "--ab"
 _ONLY_WITH_AB = ("detect",)
 _ONLY_WITH_AB_OR_GATE = ("margin", "metric")
-_NOT_WITH_AB = ("resume", "retry_failed", "force", "overlap", "lookahead", "park", "gate", "confirm")
+_NOT_WITH_AB = ("resume", "sink", "retry_failed", "force", "overlap", "lookahead", "park", "gate", "confirm")
 
 
 class RunCommand(Command):
@@ -52,6 +52,7 @@ class RunCommand(Command):
         ("--spec examples/specs/dtype.toml", "read the request from a file"),
         ("--export html=report.html --export json=run.json", "the report as files, too"),
         ("--json > results.json", "for another program"),
+        ("--sink mlflow", "also into an experiment tracker; `list sinks` shows them"),
         ("--label nightly --tag pull=123", "name the run: `report nightly`, `compare tag:pull=122 nightly`"),
         ("--ab dtype=float32 dtype=bfloat16", "variants, interleaved: the same as the command `ab`"),
         ("--gate benchmark_results --runs 5", "judge the run by the earlier ones: a gate with one run per commit"),
@@ -159,6 +160,7 @@ def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:
             benchmarks_dirs=args.benchmarks_dir,
             force=args.force,
             marks=marks_of(args),
+            sinks=args.sink,
             progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )
@@ -177,6 +179,7 @@ def _resume(args: argparse.Namespace) -> RunOutcome:
             benchmarks_dirs=args.benchmarks_dir,
             retry_failed=args.retry_failed,
             force=args.force,
+            sinks=args.sink,
             progress=make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr),
             handle_signals=True,
         )
@@ -186,7 +189,9 @@ def _resume(args: argparse.Namespace) -> RunOutcome:
 def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
     from inference_bench.cli._dry_run import broken_plugins, plan_lines
     from inference_bench.orchestration.planning import prepare
+    from inference_bench.results.sink import check_sinks
 
+    check_sinks(args.sink)
     prepared = prepare(spec, args.models_dir, args.benchmarks_dir)
     for line in plan_lines(prepared, args.output):
         print(line)

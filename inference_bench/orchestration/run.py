@@ -20,6 +20,7 @@ from inference_bench.provenance.record import Provenance
 from inference_bench.results.run import Run, load_run
 from inference_bench.results.run_folder import RECORD, create_run_folder, locked
 from inference_bench.results.serialization import spec_from_plain
+from inference_bench.results.sink import check_sinks
 from inference_bench.spec import Spec
 
 
@@ -31,16 +32,18 @@ class RunOutcome:
         folder: where it was written.
         run: the run, read back from that folder.
         interrupted: whether it was asked to stop before the plan's end.
+        sink_failure: which of the sinks that were asked for could not write the run, and why; empty if none.
     """
 
     folder: Path
     run: Run
     interrupted: bool
+    sink_failure: str = ""
 
     @property
     def has_findings(self) -> bool:
-        """Whether any case failed."""
-        return any(result.status.is_finding for result in self.run.results)
+        """Whether any case failed, or a sink."""
+        return bool(self.sink_failure) or any(result.status.is_finding for result in self.run.results)
 
 
 async def run_benchmarks(
@@ -51,6 +54,7 @@ async def run_benchmarks(
     benchmarks_dirs: Sequence[Path] = (),
     force: bool = False,
     marks: Provenance | None = None,
+    sinks: Sequence[str] = (),
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> RunOutcome:
@@ -63,16 +67,18 @@ async def run_benchmarks(
         benchmarks_dirs: folders with further benchmarks.
         force: load models although their weights seem not to fit into memory.
         marks: label, note and tags of the run, as ``marked`` returns them.
+        sinks: names of sinks that write the run besides those of every run.
         progress: is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
 
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
+    check_sinks(sinks)
     reading = ProvenanceReading(marks or Provenance(), [*models_dirs, *benchmarks_dirs])
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
     folder = create_run_folder(output)
-    session = Session(spec, prepared, folder, progress or Progress(), reading.result(), force=force)
+    session = Session(spec, prepared, folder, progress or Progress(), reading.result(), sinks=sinks, force=force)
     return await _carry_out(session, handle_signals)
 
 
@@ -83,6 +89,7 @@ async def resume_run(
     benchmarks_dirs: Sequence[Path] = (),
     retry_failed: bool = False,
     force: bool = False,
+    sinks: Sequence[str] = (),
     progress: Progress | None = None,
     handle_signals: bool = False,
 ) -> RunOutcome:
@@ -95,6 +102,7 @@ async def resume_run(
         retry_failed: also measure again what failed.
         force: continue although machine or software have changed since, and load models although their weights seem not
             to fit into memory.
+        sinks: as for ``run_benchmarks``; a run that has ended is written by them without measuring.
         progress: is told what happens.
         handle_signals: as for ``run_benchmarks``.
 
@@ -102,12 +110,13 @@ async def resume_run(
         RunFormatError: the folder is no readable run.
         UsageError: the run cannot be resumed; nothing was measured.
     """
+    check_sinks(sinks)
     former = load_run(folder)
     reading = ProvenanceReading(Provenance(), [*models_dirs, *benchmarks_dirs])
     spec = spec_from_plain(former.record.spec, folder / RECORD)
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
     of = progress or Progress(), reading.result(), former
-    session = Session(spec, prepared, folder, *of, retry_failed=retry_failed, force=force)
+    session = Session(spec, prepared, folder, *of, sinks=sinks, retry_failed=retry_failed, force=force)
     session.check_environment(force=force)
     return await _carry_out(session, handle_signals)
 
@@ -123,4 +132,4 @@ async def _carry_out(session: Session, handle_signals: bool) -> RunOutcome:
                 async for result in results:
                     session.write(result)
             session.finish()
-    return RunOutcome(session.folder, load_run(session.folder), interrupted=session.stopping)
+    return RunOutcome(session.folder, load_run(session.folder), session.stopping, session.sink_failure)

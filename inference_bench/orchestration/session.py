@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from inference_bench.analysis.trust.case import judged
 from inference_bench.analysis.trust.environment_warnings import environment_warnings
-from inference_bench.errors import InvalidValueError
+from inference_bench.errors import InvalidValueError, SinkError
 from inference_bench.machine.environment import describe_environment, environment_changes
 from inference_bench.machine.interruption import Interruption
 from inference_bench.orchestration.aggregation import Tally
@@ -55,12 +55,14 @@ class Session:
         progress: is told what happens.
         provenance: where the run comes from; a resumed run keeps its own.
         former: this run as an earlier process left it.
+        sinks: names of sinks besides those of every run.
         retry_failed: whether cases that failed in it are measured again.
         force: whether models are loaded although their weights seem not to fit into memory.
 
     Attributes:
         stopping: whether it was asked to stop.
         folder: where results go.
+        sink_failure: which sinks could not write the end of the run, and why; empty if none.
     """
 
     def __init__(
@@ -72,17 +74,19 @@ class Session:
         provenance: Provenance,
         former: Run | None = None,
         *,
+        sinks: Iterable[str] = (),
         retry_failed: bool = False,
         force: bool = False,
     ) -> None:
         self.stopping = False
         self.folder = folder
+        self.sink_failure = ""
         self._prepared = prepared
         self._progress = progress = Harmless(progress)
         self._former = former
         self._is_measuring = False
         self._interruption = Interruption()
-        self._sink = open_sinks(folder)
+        self._sink = open_sinks(folder, also=sinks)
         done = {} if former is None else done_cases(former, prepared.plan, retry_failed=retry_failed)
         self._record = _record_of(spec, prepared, folder, former, done, provenance)
         self._jobs = jobs_of(prepared.plan, done)
@@ -144,7 +148,11 @@ class Session:
         """Write the end of the run."""
         overlap = {"policy": self._overlap.policy.value, "reason": self._overlap.reason, **self._ahead.account()}
         self._record = replace(self._record, finished=not self.stopping, overlap=overlap)
-        self._sink.finish(self._record)
+        try:
+            self._sink.finish(self._record)
+        except SinkError as error:
+            self.sink_failure = str(error)
+            self._progress.warn(self.sink_failure)
 
     def stop_after_case(self) -> None:
         """Stop when the present case has ended; the second call stops now, as the first does while none is measured."""

@@ -1,7 +1,7 @@
 """The contract of a sink: an output for machines that is written while cases are measured.
 
 A sink lives in ``inference_bench/results/sinks/<name>.py`` as one subclass of ``Sink``, or in another distribution
-behind an entry point of the group ``inference_bench.sinks``.
+behind an entry point of the group ``inference_bench.sinks``. One that is not ``by_default`` is asked for by its name.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+from inference_bench.errors import SinkError
 from inference_bench.plugins import load_class, plugin_names
 
 if TYPE_CHECKING:
@@ -25,12 +26,25 @@ class Sink(ABC):
 
     A sink on a folder that already holds results keeps them; a case that is written again replaces its earlier result.
     The files are readable after every call, because a run may be killed between any two.
+
+    Class attributes:
+        name: file name, set when it is found.
+        by_default: whether every run is written by it; otherwise those runs that name it.
     """
 
     name: ClassVar[str] = ""
+    by_default: ClassVar[bool] = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @classmethod  # noqa: B027 (most sinks need nothing)
+    def check(cls) -> None:
+        """Refuse to be used where something is missing that the sink needs; nothing has been measured yet.
+
+        Raises:
+            UsageError: a package that is not installed, or a setting that is not allowed.
+        """
 
     @abstractmethod
     def begin(self, record: RunRecord) -> None:
@@ -41,7 +55,11 @@ class Sink(ABC):
         """Write one case that has ended; ``record`` is the state of the run after it."""
 
     def finish(self, record: RunRecord) -> None:  # noqa: B027 (most sinks have written everything by now)
-        """Write what is known only at the end of the run."""
+        """Write what is known only at the end of the run.
+
+        Raises:
+            SinkError: it cannot be written; the folder of the run is whole nevertheless.
+        """
 
 
 class Sinks(Sink):  # not a plugin: it is outside the package ``sinks``
@@ -62,18 +80,51 @@ class Sinks(Sink):  # not a plugin: it is outside the package ``sinks``
             sink.write(result, record)
 
     def finish(self, record: RunRecord) -> None:
-        """Finish every member."""
+        """Finish every member; one that fails keeps no other from it."""
+        failures = []
         for sink in self.members:
-            sink.finish(record)
+            try:
+                sink.finish(record)
+            except SinkError as error:
+                failures.append(str(error))
+        if failures:
+            raise SinkError(" ".join(failures))
 
 
-def open_sinks(folder: Path, names: Iterable[str] | None = None) -> Sink:
-    """Return the named sinks on the folder of a run as one; all installed sinks by default.
+def open_sinks(folder: Path, names: Iterable[str] | None = None, *, also: Iterable[str] = ()) -> Sink:
+    """Return sinks on the folder of a run as one.
+
+    Args:
+        folder: of the run.
+        names: of the sinks; None for all that are used by default.
+        also: names of sinks besides these.
 
     Raises:
         UnknownNameError: there is no such sink.
     """
-    wanted = plugin_names(PACKAGE) if names is None else names
-    # results.json and run.json name the other files: written last, they never name a missing file.
-    ordered = sorted(wanted, key=lambda name: name == "json")
-    return Sinks(folder, [load_class("sink", PACKAGE, name, Sink)(folder) for name in ordered])  # type: ignore[type-abstract]
+    inside = [sink for sink in map(load_sink, plugin_names(PACKAGE)) if sink.by_default] if names is None else []
+    named = [load_sink(name) for name in (*(names or ()), *also)]
+    # results.json and run.json name the other files: written after them, they never name a missing file. A sink that
+    # is asked for reads them.
+    ordered = sorted(dict.fromkeys([*inside, *named]), key=lambda sink: (not sink.by_default, sink.name == "json"))
+    return Sinks(folder, [sink(folder) for sink in ordered])
+
+
+def check_sinks(names: Iterable[str]) -> None:
+    """Refuse sinks that cannot be used, before anything is measured.
+
+    Raises:
+        UsageError: there is no such sink, or it lacks something.
+    """
+    for name in names:
+        load_sink(name).check()
+
+
+def load_sink(name: str) -> type[Sink]:
+    """Return a sink.
+
+    Raises:
+        UnknownNameError: there is no such sink.
+        PluginError: its file cannot be used.
+    """
+    return load_class("sink", PACKAGE, name, Sink)  # type: ignore[type-abstract]

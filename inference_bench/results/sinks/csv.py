@@ -80,7 +80,7 @@ class CsvSink(Sink):
 def rows(result: BenchmarkResult, record: RunRecord) -> Iterator[dict[str, object]]:
     """Yield one row per summary; a case without summaries yields one row, so that every failure is in the table."""
     grade = result.grade
-    common = {**_case_cells(result, record), **_text_cells(result), "grade": grade.letter if grade else None}
+    common = {**case_cells(result, record), **_text_cells(result), "grade": grade.letter if grade else None}
     if not result.summaries:
         yield common
     for summary in result.summaries:
@@ -107,7 +107,8 @@ def _cell(value: object) -> object:
     return spreadsheet_text(value) if isinstance(value, str) else value
 
 
-def _case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, object]:
+def case_cells(result: BenchmarkResult, record: RunRecord) -> dict[str, object]:
+    """Return what was measured, how it ended, and the commit and marks of the run, by column; None where unknown."""
     case, setup = result.case, result.case.setup
     weights = result.model.get("weights") or {}
     return {
