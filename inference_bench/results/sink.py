@@ -91,7 +91,7 @@ class Sinks(Sink):  # not a plugin: it is outside the package ``sinks``
             raise SinkError(" ".join(failures))
 
 
-def open_sinks(folder: Path, names: Iterable[str] | None = None, *, also: Iterable[str] = ()) -> Sink:
+def open_sinks(folder: Path, names: Iterable[str] | None = None, *, also: Iterable[str] = ()) -> Sinks:
     """Return sinks on the folder of a run as one.
 
     Args:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference_bench.metrics import unit_of
-from inference_bench.results.serialization import plain
 from inference_bench.results.sinks.csv import case_cells
 from inference_bench.text import one_line, without_tokens
 
@@ -70,7 +70,7 @@ def _figures(summary: Summary) -> Iterator[tuple[str, float]]:
 
 def _with_interval(name: str, estimate: Estimate) -> Iterator[tuple[str, float]]:
     ends = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    return ((name, value) for name, value in ends.items() if plain(value) is not None)
+    return ((name, value) for name, value in ends.items() if value is not None and math.isfinite(value))
 
 
 def _word(value: object) -> str:

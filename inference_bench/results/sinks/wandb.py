@@ -38,10 +38,11 @@ class WandbSink(Tracker):
         """Write each case; the id of its run is the same each time, so that a later upload replaces an earlier one."""
         import wandb
 
+        mode: Any = os.environ.get("WANDB_MODE") or "offline"
         for case in cases:
             of = wandb.init(
                 project=os.environ.get("WANDB_PROJECT") or "inference_bench",
-                mode=os.environ.get("WANDB_MODE") or "offline",  # type: ignore[arg-type]
+                mode=mode,
                 dir=os.environ.get("WANDB_DIR") or self.place,
                 id=case.id,
                 name=case.name,
