@@ -20,6 +20,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Take the addresses from ``[project.urls]``, their only place."""
     urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
     config.repo_url = urls["Source"]
+    config.repo_name = urls["Source"].rpartition("/")[2]
     config.site_url = urls["Documentation"]
     config.edit_uri = f"edit/{BRANCH}/docs/"
     return config
