@@ -104,6 +104,8 @@ class Metric:
 
 _MLPERF = "MLPerf Inference rules, LLM server metrics (TTFT, TPOT)"
 _FIELD = "common usage of serving benchmarks (inter-token latency)"
+_RATES = "common usage of serving benchmarks and llama-bench (tokens per second of prompt and of generation)"
+_SHAPES = "shapes of the cached keys and values"
 _HARNESS = "lm-evaluation-harness"
 _OWN = "this project"
 _LINUX = "Linux proc(5)"
@@ -130,7 +132,7 @@ _ALL = (
         "tokens/s",
         Better.HIGHER,
         "input_length / ttft",
-        _FIELD,
+        _RATES,
         derived_from="ttft",
     ),
     Metric(
@@ -139,7 +141,7 @@ _ALL = (
         "tokens/s",
         Better.HIGHER,
         "1 / itl, batch 1",
-        _FIELD,
+        _RATES,
         derived_from="itl",
         overview=True,
     ),
@@ -194,7 +196,7 @@ _ALL = (
         "ns",
         Better.LOWER,
         "one forward pass of an encoder, until its end",
-        _FIELD,
+        _OWN,
         overview=True,
     ),
     Metric(
@@ -203,7 +205,7 @@ _ALL = (
         "embeddings/s",
         Better.HIGHER,
         "batch size / forward_time",
-        _FIELD,
+        _OWN,
         derived_from="forward_time",
     ),
     Metric(
@@ -212,7 +214,7 @@ _ALL = (
         "tokens/s",
         Better.HIGHER,
         "batch size x input_length / forward_time",
-        _FIELD,
+        _OWN,
         derived_from="forward_time",
     ),
     Metric(
@@ -296,7 +298,7 @@ _ALL = (
         "bytes",
         Better.LOWER,
         "tokens added in the phase x 2 x layers x KV heads x head size x bytes per element",
-        _FIELD,
+        _SHAPES,
     ),
     Metric(
         "device_allocated_peak",
