@@ -132,8 +132,8 @@ def run_standardized_benchmarks(
     """Measure a suite on models and write the results.
 
     Args:
-        benchmark_suite: ``performance``, ``accuracy`` or ``full``; the command ``run`` without ``--suite`` measures speed
-            and memory only.
+        benchmark_suite: ``performance``, ``accuracy`` or ``full``; the command ``run`` without one measures speed and
+            memory only.
         models: names of models; None for all.
         **options: see ``BenchmarkRunner``.
 

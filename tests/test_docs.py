@@ -32,10 +32,8 @@ def linked(page: Path) -> set[str]:
 def in_navigation(entries):
     """Yield the pages of the site's navigation, in its order."""
     for entry in entries:
-        if isinstance(entry, str):
-            yield entry
-        else:
-            yield from in_navigation(*entry.values())
+        (within,) = entry.values() if isinstance(entry, dict) else [entry]
+        yield from [within] if isinstance(within, str) else in_navigation(within)
 
 
 def test_the_navigation_has_every_page_once():
