@@ -36,6 +36,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> None:
+    """Answer options of pytest-benchmark that nothing here declares, before pytest refuses them without advice."""
+    if not any(word.startswith("--benchmark-") for word in args):
+        return
+    from inference_bench.pytest_plugin.foreign_options import answers
+
+    _, unknown = parser.parse_known_and_unknown_args(args)
+    lines = answers(unknown)
+    if lines:
+        raise pytest.UsageError(*lines)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse contradictory options, and files that cannot be read or written, before anything is timed."""
     options = config.stash[_OPTIONS] = read_options(config)
