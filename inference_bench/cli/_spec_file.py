@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from inference_bench.cli._parser import Parser
 
-_OPTIONS = {
+OPTIONS = {
     "models": "--model",
     "all": "--all",
     "suite": "--suite",
@@ -35,8 +35,9 @@ _OPTIONS = {
     "note": "--note",
     "tags": "--tag",
 }
-_EFFORTS = ("quick", "thorough")
-_LIMITS = {
+"""Key → option."""
+EFFORTS = ("quick", "thorough")
+LIMITS = {
     "precision": "--precision",
     "budget": "--budget",
     "time": "--time",
@@ -47,7 +48,7 @@ _LIMITS = {
 }
 """Key → option; times are in seconds, as there."""
 
-_REPEATED = ("models_dirs", "benchmarks_dirs", "label", "note", "tags")
+REPEATED = ("models_dirs", "benchmarks_dirs", "label", "note", "tags")
 """Keys whose option takes one value at a time; the value may contain a comma."""
 
 
@@ -69,8 +70,8 @@ def _words(path: Path) -> Iterator[str]:
     """Yield the file's content as words of the command line."""
     table = read_toml(path, "spec file")
     axes, limits = (_section(name, table.pop(name, {}), path) for name in ("axes", "limits"))
-    yield from _options(table, _OPTIONS, ("axes", "limits"), path)
-    yield from _options(limits, _LIMITS, (), path)
+    yield from _options(table, OPTIONS, ("axes", "limits"), path)
+    yield from _options(limits, LIMITS, (), path)
     for name, values in axes.items():
         text = joined(f"{name} of {path}", values)
         yield f"--axis={name}={text}"
@@ -94,10 +95,10 @@ def _options(
                 raise InvalidValueError(what, value, "true or false")
             yield from ["--all"] if value else []
         elif name == "effort":
-            if value not in _EFFORTS:
-                raise InvalidValueError(what, value, " or ".join(_EFFORTS))
+            if value not in EFFORTS:
+                raise InvalidValueError(what, value, " or ".join(EFFORTS))
             yield f"--{value}"
-        elif name in _REPEATED:
+        elif name in REPEATED:
             yield from (f"{options[name]}={word(what, item)}" for item in listed(value))
         else:
             yield f"{options[name]}={joined(what, value)}"

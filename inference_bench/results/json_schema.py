@@ -13,7 +13,7 @@ from inference_bench.results.documents import RecordDocument, ResultsDocument
 
 Schema = dict[str, Any]
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _SCALARS: Mapping[Any, Schema] = {
     float: {"type": ["number", "null"]},  # null stands for NaN, which JSON cannot hold
     int: {"type": "integer"},
@@ -35,7 +35,7 @@ def schema_of_file(name: str) -> Schema:
     It allows keys that it does not name: a later version may have added them.
     """
     parts = [_VERSION, *map(schema_of, FILES[name])]
-    return {"$schema": _DIALECT, "title": name, "allOf": parts}
+    return {"$schema": DIALECT, "title": name, "allOf": parts}
 
 
 def schema_of(kind: Any) -> Schema:
