@@ -210,7 +210,7 @@ _ALL = (
     ),
     Metric(
         "encode_rate",
-        "encoded",
+        "encode rate",
         "tokens/s",
         Better.HIGHER,
         "batch size x input_length / forward_time",
@@ -219,7 +219,7 @@ _ALL = (
     ),
     Metric(
         "output_throughput",
-        "generated",
+        "output rate",
         "tokens/s",
         Better.HIGHER,
         "batch size x new_tokens / e2e",
@@ -229,7 +229,7 @@ _ALL = (
     ),
     Metric(
         "total_throughput",
-        "generated + prompt",
+        "output + prompt rate",
         "tokens/s",
         Better.HIGHER,
         "(prompt tokens without padding + batch size x new_tokens) / e2e",
@@ -238,7 +238,7 @@ _ALL = (
     ),
     Metric(
         "padded_throughput",
-        "with padding",
+        "padded rate",
         "tokens/s",
         Better.HIGHER,
         "(prompt tokens with padding + batch size x new_tokens) / e2e: what was computed, useful or not",
@@ -246,11 +246,17 @@ _ALL = (
         derived_from="e2e",
     ),
     Metric(
-        "request_throughput", "requests", "requests/s", Better.HIGHER, "batch size / e2e", _SERVING, derived_from="e2e"
+        "request_throughput",
+        "request rate",
+        "requests/s",
+        Better.HIGHER,
+        "batch size / e2e",
+        _SERVING,
+        derived_from="e2e",
     ),
     Metric(
         "batch_agreement",
-        "as alone",
+        "batch agreement",
         "fraction",
         Better.HIGHER,
         "share of a row's tokens, up to the first that differs, that the prompt also gets at batch 1; mean of the rows",
@@ -389,7 +395,7 @@ _ALL = (
     ),
     Metric(
         "served_tokens",
-        "served",
+        "served rate",
         "tokens/s",
         Better.HIGHER,
         "tokens of all requests / (last token of all - first s)",

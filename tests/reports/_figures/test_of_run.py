@@ -54,7 +54,7 @@ def setup(dtype, decode, agreement=None, *, length=32, n=40, memory_bytes=None):
 def test_each_kind_of_chart_is_there(run):
     titles = [figure.title for figure in figures(run)]
 
-    for part in ("Prefill tokens/s", "Memory by phase", "TTFT against input length", "Generated against batch size"):
+    for part in ("Prefill tokens/s", "Memory by phase", "TTFT against input length", "Output rate against batch size"):
         assert any(title.startswith(part) for title in titles)
     for part in ("Distribution of TTFT", "Where loading time goes", "Memory over time"):
         assert any(title.startswith(part) for title in titles)
@@ -215,9 +215,9 @@ def test_of_several_lengths_each_set_up_has_one_line_along_batch_sizes():
         return BenchmarkResult(measured_case, Status.OK, (rate,), headline=("output_throughput",))
 
     results = [of(d, length, size) for d in ("float32", "bfloat16") for length in (32, 128) for size in (1, 4)]
-    found = figure(figures(made(*results)), "Generated against batch size")
+    found = figure(figures(made(*results)), "Output rate against batch size")
 
-    assert found.title == "Generated against batch size, 128 tokens, batch processing"
+    assert found.title == "Output rate against batch size, 128 tokens, batch processing"
     assert [(s.name, [p.x for p in s.points]) for s in found.series] == [("float32", [1, 4]), ("bfloat16", [1, 4])]
 
 

@@ -192,7 +192,7 @@ def test_other_parameters_name_a_row_where_they_vary():
     several = [batch(dtype, size, kind) for dtype in DTYPES for size in (1, 2, 4, 8) for kind in ("mixed", "equal")]
 
     assert list(rows(*several))[:-1] == [
-        f"generated, lengths {kind}, batch 8, 64 tokens" for kind in ("mixed", "equal")
+        f"output rate, lengths {kind}, batch 8, 64 tokens" for kind in ("mixed", "equal")
     ]
     assert "Batch processing: 64 tokens" in remarks(*several)
 
