@@ -29,6 +29,11 @@ NOT_RUN_AT_MOST = 12
 WORD = re.compile(r"\$\{\{.*?\}\}")
 """What a workflow puts into a command."""
 
+JUDGES = re.compile(r"inference_bench (compare\b|run\b.*--gate)")
+"""Commands whose exit code is their verdict; on a busy machine the null model may be SLOWER."""
+
+VERDICTS = {0, 1, 3}
+
 WIDEST_LINE = 100
 """Characters of a code block that a page of 1280 pixels shows without cutting."""
 
@@ -65,7 +70,8 @@ class Reader:
     def _run(self, block: Block) -> None:
         for command in block.commands():
             ended = carry_out(command.text, self.folder, self._environment)
-            assert ended.returncode == 0, f"{block.place}: $ {command.text}\n{ended.stdout}\n{ended.stderr}"
+            expected = VERDICTS if JUDGES.search(command.text) else {0}
+            assert ended.returncode in expected, f"{block.place}: $ {command.text}\n{ended.stdout}\n{ended.stderr}"
             if not block.mark:
                 assert_shown(command.shown, ended.stdout, block.place)
 
