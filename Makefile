@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 ARGS ?=
+# Processes that share the tests; a file stays in one. 0 runs all in this one, for a debugger.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 # Options of pip for torch alone. A machine without a GPU saves gigabytes with the address of torch's CPU builds, which
 # pytorch.org/get-started/locally shows: TORCH_OPTIONS='--index-url …'.
 TORCH_OPTIONS ?=
@@ -20,7 +22,7 @@ run: $(VENV)/.run ## install, fetch the default model, measure its speed and mem
 	@$(BIN)/python -m inference_bench run $(ARGS)
 
 test: $(VENV)/.dev ## install, run the whole test suite (ARGS='-k clock' and the like)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 coverage: $(VENV)/.dev ## the tests but the slow ones, and which lines they run; fails below the floor in pyproject.toml
 	@$(BIN)/python -m coverage erase

@@ -85,7 +85,8 @@ def compare_variants(changes: Sequence[str], args: argparse.Namespace) -> int:
     from inference_bench.orchestration.interleaved import Question
 
     if len(changes) < 2:
-        raise InvalidValueError("variants", " ".join(changes), "two or more", "Such as dtype=float32 dtype=bfloat16.")
+        given = " ".join(changes) or "none"
+        raise InvalidValueError("variants", given, "two or more", "Such as dtype=float32 dtype=bfloat16.")
     check_comparison_options(args)
     check_output(args.output)
     if args.detect is not None and args.detect <= args.margin:

@@ -42,7 +42,7 @@ class AbCommand(Command):
         parser.add_argument(
             "variants",
             metavar="A",
-            nargs="+",
+            nargs="*",
             help="what each variant changes, such as dtype=float32 dtype=bfloat16; the first is the baseline",
         )
         add_question(parser, "what to settle")

@@ -92,7 +92,7 @@ def test_every_format_shows_the_grades_and_the_verdicts(measured, form):
         (("run", "--ab"), "expected at least one argument"),
         (("run", "--ab", "dtype=float32"), "variants: got 'dtype=float32', expected two or more"),
         (("ab", "dtype=float32"), "variants: got 'dtype=float32', expected two or more"),
-        (("ab",), "the following arguments are required: A B [C …]"),
+        (("ab",), "variants: got 'none', expected two or more"),
         (("run", "--ab", "nonsense", "dtype=float32"), "NAME=VALUE"),
         (("ab", "dtype=float32", "dtype=float31"), "float31"),
         (("ab", "model=nobody", "model=null"), "nobody"),
