@@ -57,7 +57,7 @@ class Model:
         title: heading in reports.
         description: one line for ``list``.
         license: SPDX name of the weights' licence.
-        parameters: number of parameters of the full model.
+        parameters: number of parameters of the full model; 0 if they do not lie in this machine's memory.
         published_dtype: dtype of the published weights.
         min_input_length: tokens of the shortest prompt.
         max_input_length: most tokens of a prompt together with its new tokens; a model that reads no text has none.

@@ -23,9 +23,9 @@ class MemoryFit:
     def shortage(self, model: type[Model], setup: Setup) -> str:
         """Return what a model needs and what is free, if its weights cannot fit; else an empty string.
 
-        The estimate is a lower one: the parameters alone. A model that needs no weights may hold them elsewhere.
+        The estimate is a lower one: the parameters alone. A model that declares none may hold them elsewhere.
         """
-        if self._force or setup.scale != "full" or not model.needs_weights:
+        if self._force or setup.scale != "full":
             return ""
         if setup.device not in self._free:
             self._free[setup.device] = free_bytes(setup.device)

@@ -179,7 +179,8 @@ class Session:
 
     async def measure_floor(self) -> None:
         """Measure the null model through the same path: the cost of an interval that contains no work."""
-        cases = floor_cases(case for job in self._jobs for case in job.group.cases)
+        planned = (case for job in self._jobs for case in job.group.cases)
+        cases = floor_cases(case for case in planned if not self._eligibility.refusal(case))
         if not cases or self.stopping:
             return
         self._progress.message("measuring the harness floor with the null model")
@@ -194,7 +195,12 @@ class Session:
                 self._progress.warn(f"the harness floor could not be measured: {error}")
             return
         results = [tally.result() for tally in tallies]
-        self._record = replace(self._record, floor=floor_of(results), clock=results[0].workers[0]["clock"])
+        clock = next((worker["clock"] for result in results for worker in result.workers), None)
+        if clock is None:
+            causes = {result.failure.cause for result in results if result.failure is not None}
+            self._progress.warn(f"the harness floor could not be measured: {'; '.join(sorted(causes))}")
+            return
+        self._record = replace(self._record, floor=floor_of(results), clock=clock)
         self._sink.begin(self._record)
 
     async def measure_plan(self) -> AsyncGenerator[BenchmarkResult, None]:

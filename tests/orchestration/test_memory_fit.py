@@ -29,7 +29,7 @@ class Large(Model):
 
 
 class Elsewhere(Large):
-    needs_weights = False
+    parameters = 0
 
 
 @pytest.fixture
@@ -66,6 +66,7 @@ class Plugin(Model):
     title = "larger than any memory"
     parameters = 10**15
     max_input_length = 4096
+    abilities = ("generate",)
 
     def load(self, setup, weights, steps): raise RuntimeError(f"loaded at scale {weights.scale}")
     def unload(self): pass
