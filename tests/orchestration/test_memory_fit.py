@@ -67,6 +67,7 @@ class Plugin(Model):
     parameters = 10**15
     max_input_length = 4096
     abilities = ("generate",)
+    needs_weights = True
 
     def load(self, setup, weights, steps): raise RuntimeError(f"loaded at scale {weights.scale}")
     def unload(self): pass
