@@ -180,6 +180,7 @@ _FILES = """
     class Reader(Model):
         title = "reads its weights"
         max_input_length = 64
+        needs_weights = True
 
         def load(self, setup, weights, steps):
             with steps.step("read"):

@@ -14,7 +14,7 @@ from inference_bench.machine.interruption import InterruptedWorkError, Interrupt
 from inference_bench.machine.subprocesses import PYTHON, last_line, package_environment, run_python
 
 _PACKAGE = Path(inference_bench.__file__).parent
-_STARTERS = {"machine/subprocesses.py": '"-P"', "machine/process_tree.py": '"-I"'}
+_STARTERS = {"machine/subprocesses.py": '"-P"', "machine/process_tree.py": '"-I"', "timing/spawner.py": '"-I"'}
 """The files that start a Python, and the option with which it does not import from the current folder."""
 
 

@@ -42,6 +42,7 @@ class Slow(BitScorer, BatchGenerator):
 class Plugin(Model):
     title = "slow at everything"
     needs_weights = False
+    abilities = ("generate", "score")
     max_input_length = 4096
 
     def load(self, setup, weights, steps): ...

@@ -28,6 +28,7 @@ class Plugin(Model):
     title = "weights of a test"
     parameters = 1
     max_input_length = 4096
+    abilities = ("generate",)
     package = PackageWeights("no-such-wheel", "1.0", "0" * 64, "model.gguf", "0" * 64)
 
     def load(self, setup, weights, steps): pass
