@@ -66,4 +66,9 @@ def program() -> str:
 
 def summary_of(thing: object) -> str:
     """Return the first line of a plugin's docstring, without its full stop."""
-    return (inspect.getdoc(thing) or "").partition("\n")[0].rstrip(".").replace("``", "")
+    return plain_summary(inspect.getdoc(thing) or "")
+
+
+def plain_summary(docstring: str) -> str:
+    """Return the first line of a docstring, without its full stop."""
+    return docstring.partition("\n")[0].rstrip(".").replace("``", "")

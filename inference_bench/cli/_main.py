@@ -12,17 +12,18 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, TypeGuard
 
-from inference_bench.cli._command import INTERRUPTED, command_names, load_command, program, summary_of
+from inference_bench.cli._command import INTERRUPTED, load_command, program
 from inference_bench.cli._option_sources import origin_in, read_options
 from inference_bench.cli._parser import Parser
 from inference_bench.cli._streams import give_up_stdout, open_missing, take_streams
+from inference_bench.cli._summaries import summaries
 from inference_bench.errors import InferenceBenchError, UsageError
 from inference_bench.extras import install_advice
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from inference_bench.cli._command import Command
 
@@ -120,16 +121,9 @@ def _help(words: list[str]) -> int:
     names = [word for word in words if not word.startswith("-")]
     if names:
         return _dispatch([names[0], "--help-all" if "--help-all" in words else "--help"])
-    print(_HELP.format(program=program(), commands="\n".join(_command_lines())), end="")
+    commands = "\n".join(f"  {name:<14} {summary}" for name, summary in summaries())
+    print(_HELP.format(program=program(), commands=commands), end="")
     return 0
-
-
-def _command_lines() -> Iterator[str]:
-    for name in command_names():
-        try:
-            yield f"  {name:<14} {summary_of(load_command(name))}"
-        except Exception as error:  # a broken command must not hide the others
-            yield f"  {name:<14} broken: {error!r}"
 
 
 def _print_version() -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import inference_bench
-from inference_bench.cli import _main, main
+from inference_bench.cli import _main, _summaries, main
 from inference_bench.cli._command import Command, load_command
 from inference_bench.cli._parser import Parser
 from inference_bench.errors import UsageError
@@ -384,7 +384,7 @@ def test_every_error_is_one_line(monkeypatch, capsys, error, code, line):
 
 
 def test_a_broken_command_does_not_hide_the_others(monkeypatch, capsys):
-    monkeypatch.setattr(_main, "command_names", lambda: ["list", "nonsense"])
+    monkeypatch.setattr(_summaries, "command_names", lambda: ["list", "nonsense"])
 
     assert main([]) == 0
     out = capsys.readouterr().out

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 
 import pytest
 
 from inference_bench.cli import main
-from inference_bench.cli._command import Command, command_names, load_command
+from inference_bench.cli._command import Command, command_names, load_command, summary_of
 from inference_bench.cli._help import default_text
 from inference_bench.cli._parser import Parser
+from inference_bench.cli._summaries import summaries
 
 LONG = [name for name in command_names() if load_command(name).common]
 
@@ -122,3 +125,11 @@ def test_a_first_page_has_the_first_clause_of_each_help_and_the_examples_that_fi
     assert "  --flag     a flag (default: depends on much)" in lines
     assert "  loud --level 3  louder" in lines
     assert "9999" not in "".join(lines)
+
+
+def test_summaries_are_those_of_the_commands_and_no_command_is_imported_for_them():
+    assert dict(summaries()) == {name: summary_of(load_command(name)) for name in command_names()}
+
+    code = "import sys; from inference_bench.cli._summaries import summaries; list(summaries()); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {f"inference_bench.cli.{name}" for name in command_names()} & set(done.stdout.split())
