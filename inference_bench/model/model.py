@@ -121,7 +121,7 @@ class Model:
         return None
 
     def call(self, inputs: object) -> object:
-        """Run the model once and return its outputs; the wait for a GPU is added by whoever times it.
+        """Run the model once and return its outputs; each benchmark waits for the GPU after it.
 
         Outputs are compared between set-ups if they are arrays, tensors or numbers, alone or in lists, tuples, mappings
         and dataclasses.
