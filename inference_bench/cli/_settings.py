@@ -39,7 +39,7 @@ class Setting:
     Attributes:
         option: ``--dtype``.
         dest: where the parser stores it.
-        place: where it stands: file, table and key, as in ``pyproject.toml [tool.inference_bench.run] dtype``, or a variable.
+        place: file, table and key, as in ``pyproject.toml [tool.inference_bench.run] dtype``, or the variable.
         value: as text.
         words: of the command line that say the same; none: a flag is off.
         default: value of an option that is off.
