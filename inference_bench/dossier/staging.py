@@ -13,7 +13,7 @@ from inference_bench.dossier.private_facts import PrivateFacts
 from inference_bench.errors import RunFormatError, UsageError
 from inference_bench.results.documents import StoredCase
 from inference_bench.results.pairing import PAIRING, read_pairing
-from inference_bench.results.parquet_table import CASE, CASE_ID_KEY, encode
+from inference_bench.results.parquet_table import CASE, CASE_ID_KEY, decode, encode
 from inference_bench.results.reading import read_as, read_json
 from inference_bench.results.run import Run, load_run
 from inference_bench.results.run_folder import RECORD, RESULTS
@@ -153,7 +153,7 @@ def _table(path: Path, case: Mapping[str, Any], private: PrivateFacts) -> bytes 
         stored = orjson.loads(metadata.get(CASE, b"{}"))
         if private.plain(stored) == stored:
             return data
-        table = pq.read_table(pa.BufferReader(data))
+        table = decode(data)
     except (OSError, pa.ArrowException, orjson.JSONDecodeError) as error:
         raise RunFormatError(f"{path}: not readable Parquet ({error}). Restore it, or measure again.") from error
     ids = pa.DictionaryArray.from_arrays(pa.array([0] * len(table), pa.int32()), [case["id"]])

@@ -54,6 +54,21 @@ def encode(table: pa.Table) -> memoryview:
     return memoryview(buffer.getvalue())
 
 
+def decode(data: bytes) -> pa.Table:
+    """Return the table of a Parquet file's bytes, read by the calling thread alone.
+
+    A thread of Arrow's that still holds a Python object when the interpreter ends aborts the process
+    (apache/arrow#34314, #50482): so neither ``pyarrow.parquet.read_table`` nor a Python file is given to it.
+
+    Raises:
+        pyarrow.ArrowException: not readable Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+
+
 def read_table(path: Path, columns: type[Columns]) -> pa.Table:
     """Read a Parquet file; a column that was added after it was written reads as nulls.
 
@@ -62,13 +77,11 @@ def read_table(path: Path, columns: type[Columns]) -> pa.Table:
         FileNotFoundError: there is no such file.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if path.exists() and not path.is_file():
         raise RunFormatError(f"{path}: not a file, expected Parquet. Restore it, or measure again.")
     try:
-        with open(path, "rb") as file:  # Arrow itself opens no path that is no UTF-8
-            table = pq.read_table(file)
+        table = decode(path.read_bytes())  # Arrow itself opens no path that is no UTF-8
         table.validate(full=True)  # words out of range, and bytes that are no UTF-8
         version = (table.schema.metadata or {}).get(VERSION.encode(), b"").decode()
         _ = table.schema.names  # decoded here, where they may be no UTF-8

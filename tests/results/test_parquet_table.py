@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -92,3 +95,20 @@ def test_text_as_pandas_and_duckdb_write_it_reads_as_words(tmp_path):
 
     assert found.schema.types == sound.schema.types
     assert found.to_pylist() == sound.to_pylist()
+
+
+def test_reading_starts_no_thread_that_could_outlive_the_interpreter(samples, written):
+    path = written(samples)
+    code = (
+        "import os, pathlib, sys\n"
+        "import pyarrow.parquet\n"
+        "from inference_bench.columns import SampleColumns\n"
+        "from inference_bench.results.parquet_table import read_table\n"
+        "before = set(os.listdir('/proc/self/task'))\n"
+        "table = read_table(pathlib.Path(sys.argv[1]), SampleColumns)\n"
+        "print(len(table), len(set(os.listdir('/proc/self/task')) - before))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"{len(SAMPLES)} 0\n"
