@@ -17,12 +17,6 @@ namespace {
 
 using NoGil = py::call_guard<WithoutGil>;
 
-template <typename T>
-TableColumn as_column(const char* name, const NumberColumn<T>& numbers,
-                      std::shared_ptr<const Labels> labels = nullptr) {
-    return {name, kArrowFormat<T>, numbers.owner(), numbers.data(), std::move(labels)};
-}
-
 std::shared_ptr<const Labels> kind_labels() {
     static const auto labels =
         std::make_shared<const Labels>(std::vector<std::string>{"span", "begin", "end", "instant", "counter"});

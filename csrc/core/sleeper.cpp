@@ -1,7 +1,6 @@
 #include "sleeper.hpp"
 
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <climits>
 
 #include "clock.hpp"
+#include "cpus.hpp"
 
 namespace inference_bench {
 namespace {
@@ -20,11 +20,6 @@ constexpr std::int64_t kIdleNs = 500'000;          // time enough to maintain th
 constexpr std::int64_t kSlewShare = 1'000;
 
 std::int64_t monotonic_ns() noexcept { return static_cast<std::int64_t>(detail::read_clock_ns(CLOCK_MONOTONIC)); }
-
-bool only_one_cpu() noexcept {
-    cpu_set_t allowed;
-    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 && CPU_COUNT(&allowed) < 2;
-}
 
 void pause_cpu() noexcept {
 #if defined(__x86_64__)
