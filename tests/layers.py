@@ -25,6 +25,7 @@ ORDER = (
     "result",
     "analysis",
     "machine",
+    "endpoint",
     "model",
     "benchmark",
     "benchmarks",
@@ -38,7 +39,7 @@ ORDER = (
     "cli",
     "__main__",
 )
-MEASURING = frozenset({"machine", "model", "benchmark", "benchmarks"})
+MEASURING = frozenset({"machine", "endpoint", "model", "benchmark", "benchmarks"})
 OUTPUT = frozenset({"results", "reports", "dossier"})
 
 FLOORS = {room: floor for floor, rooms in enumerate(ORDER) for room in rooms.split()}
