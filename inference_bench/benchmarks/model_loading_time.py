@@ -56,7 +56,8 @@ class ModelLoadingTimeBenchmark(Benchmark):
         if case.parameters["page_cache"] not in _PAGE_CACHE:
             raise UnknownNameError("page_cache", str(case.parameters["page_cache"]), _PAGE_CACHE)
         check_runs(model, case)
-        if case.parameters["page_cache"] == "cold" and (not model.needs_weights or case.setup.weights == "random"):
+        source = case.setup.weights
+        if case.parameters["page_cache"] == "cold" and (not model.loads_weights(source) or source == "random"):
             raise NotApplicableError(_NO_FILES)
 
     def before_load(self, case: Case, measurement: Measurement) -> None:

@@ -9,6 +9,7 @@ from inference_bench.errors import PluginError, WeightsError
 from inference_bench.model.weights.cache import cache_dir, find
 from inference_bench.model.weights.origins import origins_of
 from inference_bench.model.weights.references import OWN, shown_path
+from inference_bench.model.weights.resolution import no_weights
 from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.plan_time import goes_by_items, loads_s
 from inference_bench.units import NS_PER_S
@@ -75,8 +76,8 @@ def _weights(prepared: Prepared) -> Iterator[tuple[str, str]]:
 
 def _weights_of(model: type[Model], setup: Setup) -> str:
     """Return where a model's weights would come from, from the cache alone, without network access."""
-    if not model.needs_weights:
-        return "needs none"
+    if not model.loads_weights(setup.weights):
+        return no_weights(model).label
     if setup.weights == "random":
         return f"RANDOM, {setup.scale} size, seed {setup.seed}"
     own = model.local_path()

@@ -13,8 +13,7 @@ from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.device import check_device
 from inference_bench.model.discovery import find_models
-from inference_bench.model.weights.references import hub_reference
-from inference_bench.model.weights.resolution import SOURCES
+from inference_bench.model.weights.references import SOURCES, hub_reference, names_place
 from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, Setup, Spec
 from inference_bench.units import NS_PER_S
 
@@ -126,7 +125,7 @@ def _value_of(name: str) -> Callable[[int | str], int | str]:
 
 def _check_weights(given: str) -> None:
     """Refuse a misspelt source; the content of a path is checked when it is loaded."""
-    if given in SOURCES or hub_reference(given) or Path(given).expanduser().exists():
+    if not names_place(given) or hub_reference(given) or Path(given).expanduser().exists():
         return
     if os.sep in given:
         expected = "a path that exists, or owner/name@revision of the hub"

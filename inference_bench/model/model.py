@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from inference_bench.errors import NotApplicableError, UnknownNameError
+from inference_bench.model.weights.references import names_place
 
 if TYPE_CHECKING:
     from inference_bench.model.interfaces import BatchGenerator, TextEncoder, TextGenerator, TextScorer, TextServer
@@ -42,6 +43,9 @@ ABILITIES = {
 }
 """What a model can do, by name."""
 
+_SOURCES = ("local", "hub", "package")
+"""Attributes of a model that name a source of its weights."""
+
 ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 4}
 """Bytes per parameter. ``int8_dynamic`` is loaded as float32 and then quantised, so this is its peak."""
 
@@ -70,6 +74,8 @@ class Model:
         hub, package: further sources of trained weights.
         tokenized: False if its own weights have no tokenizer: it cannot be asked questions.
         needs_weights: False if there is nothing to fetch; unless stated, whether it has a source of weights.
+        takes_weights: whether ``load`` reads the weights that ``--weights PATH`` names; unless stated, those that need
+            weights do, and those with a ``load`` of their own that do not state ``needs_weights = False``.
         requires: modules of its framework; a run is refused before anything starts where one is not installed.
         abilities: names of ``ABILITIES``; unless stated, those whose method it has. A benchmark that needs another one
             does not apply.
@@ -91,6 +97,7 @@ class Model:
     hub: ClassVar[HubWeights | None] = None
     package: ClassVar[PackageWeights | None] = None
     needs_weights: ClassVar[bool] = False
+    takes_weights: ClassVar[bool] = False
     tokenized: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ()
     abilities: ClassVar[tuple[str, ...]] = ()
@@ -102,8 +109,10 @@ class Model:
         own = vars(cls)
         if "abilities" not in own:
             cls.abilities = tuple(name for name in ABILITIES if name in cls.abilities or _provides(cls, name))
-        if "needs_weights" not in own and not own.keys().isdisjoint(("local", "hub", "package")):
+        if "needs_weights" not in own and not own.keys().isdisjoint(_SOURCES):
             cls.needs_weights = bool(cls.local or cls.hub or cls.package)
+        if "takes_weights" not in own and not own.keys().isdisjoint(("load", "needs_weights", *_SOURCES)):
+            cls.takes_weights = cls.needs_weights or ("needs_weights" not in own and cls.load is not Model.load)
 
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
         """Load the model until it is ready for its first call, each part under ``steps.step(name)``."""
@@ -175,6 +184,11 @@ class Model:
             return None
         path = Path(cls.local).expanduser()
         return path if path.is_absolute() else Path(inspect.getfile(cls)).parent / path
+
+    @classmethod
+    def loads_weights(cls, source: str) -> bool:
+        """Return whether ``load`` gets weights for this value of ``--weights``; if not, it gets none."""
+        return cls.needs_weights or (cls.takes_weights and names_place(source))
 
     @classmethod
     def memory_bytes(cls, dtype: str) -> int:

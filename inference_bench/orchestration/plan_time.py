@@ -48,7 +48,7 @@ def _load_s(model: type[Model] | PluginError, setup: Setup) -> float:
     """Return the seconds that a load takes at least, on a fast machine with the files in memory."""
     if isinstance(model, PluginError):
         return 0.0
-    if not model.needs_weights:
+    if not model.loads_weights(setup.weights):
         return _BOOT_S
     weights_bytes = loaded_bytes(model, setup) if setup.scale == "full" else 0
     return _BOOT_S + _FRAMEWORK_S + weights_bytes / _BYTES_PER_S

@@ -14,9 +14,12 @@ from inference_bench.extras import require
 from inference_bench.model.discovery import ModelFile, find_models, load_model, resolve_models
 from inference_bench.model.model import Model
 from inference_bench.model.weights.identity import measured_name
+from inference_bench.model.weights.references import names_place
 from inference_bench.model.weights.resolution import check_own_weights
 from inference_bench.plan import NO_MODEL, Case, Plan, make_plan
 from inference_bench.spec import Axis, Setup, Spec
+
+_LOADS_WEIGHTS = "Leave --weights out, or write a `load` that reads weights.path, without needs_weights = False."
 
 F = TypeVar("F", ModelFile, BenchmarkFile)
 T = TypeVar("T")
@@ -139,21 +142,31 @@ def find_plugins(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: 
 
 
 def _check_weights(spec: Spec, plugins: Plugins) -> None:
-    """Refuse a model whose own place of weights holds none.
+    """Refuse a model whose own place of weights holds none, and weights that no model loads.
 
     Raises:
         UsageError: there is one.
     """
-    for name in spec.models:
-        model = plugins.models[name]
-        if isinstance(model, type):
-            for setup in spec.setups:
+    models = [plugins.models[name] for name in spec.models]
+    for setup in spec.setups:
+        for model in models:
+            if isinstance(model, type):
                 check_own_weights(model, setup)
+        if names_place(setup.weights) and not any(_may_load(model, setup.weights) for model in models):
+            raise InvalidValueError("weights", setup.weights, f"none: {_verb(spec.models)} no weights", _LOADS_WEIGHTS)
+
+
+def _may_load(model: type[Model] | PluginError, weights: str) -> bool:
+    return isinstance(model, PluginError) or model.loads_weights(weights)
+
+
+def _verb(models: Sequence[str]) -> str:
+    return f"{', '.join(models)} {'loads' if len(models) == 1 else 'load'}"
 
 
 def _measured_name(plugins: Plugins, name: str, setup: Setup) -> str:
     model = plugins.models[name]
-    if isinstance(model, type) and model.needs_weights:
+    if isinstance(model, type) and model.loads_weights(setup.weights):
         return measured_name(model, setup.weights)
     return plugins.files[name].name
 

@@ -208,7 +208,7 @@ def test_a_dry_run_shows_cases_workers_weights_and_folder_and_writes_nothing(tmp
         (["--threads", "1,2", "--benchmark", "memory_usage", "--runs", "2"], "2 cases in 4 worker processes"),
         (["--input-lengths", "8,16", "--new-tokens", "4"], "input_length=16 new_tokens=4"),
         (["--benchmark", "inference_speed", "-a", "input_length=7", "--quick"], "1 case in 1 worker process;"),
-        (["--model", "null"], "null: needs none"),
+        (["--model", "null"], "null: no weights"),
         (
             ["--model", "null,null", "--model", "null", "--benchmark", "inference_speed"],
             "1 case in 3 to 5 worker processes",

@@ -14,7 +14,7 @@ from inference_bench.cli import main
 from inference_bench.cli._command import command_names
 from inference_bench.cli._completion import SCRIPTS, candidates
 from inference_bench.metrics import QUANTILES
-from inference_bench.model.weights.resolution import SOURCES
+from inference_bench.model.weights.references import SOURCES
 from tests.null_runs import write_null_runs
 
 ROOT = Path(__file__).parents[2]

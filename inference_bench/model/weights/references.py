@@ -21,6 +21,8 @@ class HubWeights:
 
 
 GGUF = ".gguf"
+SOURCES = ("auto", "local", "cache", "hub", "package", "random", "any")
+"""Values of ``--weights`` that name no place: each model has its own."""
 OWN = ("auto", "local", "any")
 """Values of ``--weights`` for which a model with a place of its own takes the weights there."""
 
@@ -36,6 +38,11 @@ def hub_reference(given: str) -> HubWeights | None:
     if found is None or given.endswith(GGUF) or Path(given).exists():
         return None
     return HubWeights(found[1], found[2] or "main")
+
+
+def names_place(given: str) -> bool:
+    """Return whether a value of ``--weights`` is a path or a repository of the hub."""
+    return given not in SOURCES
 
 
 def shown_path(path: Path) -> str:

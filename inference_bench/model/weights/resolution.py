@@ -14,10 +14,17 @@ from inference_bench.model.weights.files import check_folder, combined_digest, f
 from inference_bench.model.weights.gguf_header import read_gguf_header
 from inference_bench.model.weights.identity import differing_sizes
 from inference_bench.model.weights.origins import GgufFile, Hub, Origin, origins_of
-from inference_bench.model.weights.references import GGUF, OWN, HubWeights, ResolvedWeights, hub_reference, shown_path
+from inference_bench.model.weights.references import (
+    GGUF,
+    OWN,
+    SOURCES,
+    HubWeights,
+    ResolvedWeights,
+    hub_reference,
+    names_place,
+    shown_path,
+)
 from inference_bench.spec import Setup
-
-SOURCES = ("auto", "local", "cache", "hub", "package", "random", "any")
 
 
 def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> ResolvedWeights:
@@ -27,8 +34,8 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
         WeightsError: refused, missing or corrupt.
         UsageError: no such source, or a path without usable weights.
     """
-    if not model.needs_weights:
-        return ResolvedWeights("none", "no weights", trained=False)
+    if not model.loads_weights(setup.weights):
+        return no_weights(model)
     if setup.weights == "random":
         return _random(setup.seed, setup.scale)
     if setup.weights == "any":
@@ -39,7 +46,7 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
             return _random(setup.seed, "reduced")
     if setup.weights in OWN and (own := model.local_path()) is not None:
         return _own(own, progress)
-    if setup.weights not in SOURCES:
+    if names_place(setup.weights):
         named = hub_reference(setup.weights)
         return (
             _local(model, setup.weights, progress) if named is None else _of_hub(model, named, setup.weights, progress)
@@ -53,6 +60,11 @@ def resolve_weights(model: type[Model], setup: Setup, progress: Progress) -> Res
             f"no weights for {model.name} in the cache {cache_dir()}. Run once with --weights auto and a network."
         )
     return _fetched(model, origins, progress)
+
+
+def no_weights(model: type[Model]) -> ResolvedWeights:
+    """Return what stands for the weights of a model that is loaded without any; it may make its own."""
+    return ResolvedWeights("none", "made by the model" if model.takes_weights else "no weights", trained=False)
 
 
 def _of_hub(model: type[Model], weights: HubWeights, given: str, progress: Progress) -> ResolvedWeights:

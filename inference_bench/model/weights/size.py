@@ -13,8 +13,7 @@ from inference_bench.model.weights.cache import find
 from inference_bench.model.weights.files import read_header, weights_files
 from inference_bench.model.weights.gguf_header import read_gguf_header
 from inference_bench.model.weights.origins import Hub
-from inference_bench.model.weights.references import OWN, hub_reference
-from inference_bench.model.weights.resolution import SOURCES
+from inference_bench.model.weights.references import OWN, hub_reference, names_place
 from inference_bench.spec import Setup
 
 _FLOATS = ("F", "BF")
@@ -43,7 +42,8 @@ def loaded_bytes(model: type[Model], setup: Setup) -> int:
     A folder, a GGUF file or a repository in the cache that ``--weights`` names is taken at its own size, as is the
     model's own place, else the model at its declared one.
     """
-    path = model.local_path() if setup.weights in OWN else _path_of(setup.weights)
+    is_own = setup.weights in OWN or not model.loads_weights(setup.weights)
+    path = model.local_path() if is_own else _path_of(setup.weights)
     content = None if path is None else content_of(path)
     if content is None:
         return model.memory_bytes(setup.dtype)
@@ -51,7 +51,7 @@ def loaded_bytes(model: type[Model], setup: Setup) -> int:
 
 
 def _path_of(weights: str) -> Path | None:
-    if weights in SOURCES:
+    if not names_place(weights):
         return None
     named = hub_reference(weights)
     if named is None:

@@ -9,6 +9,7 @@ from inference_bench.analysis.trust.causes import cause_named
 from inference_bench.analysis.trust.samples import observed_in
 from inference_bench.grade import Severity
 from inference_bench.metrics import METRICS, is_derived, title_of, unit_of
+from inference_bench.plan import NO_MODEL
 from inference_bench.reports._pages.case_names import Places, first_few
 from inference_bench.reports._pages.document import Cell, Remarks, Tone
 from inference_bench.reports._pages.merging import alike
@@ -131,8 +132,7 @@ def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
     smallest: dict[str, float] = {}
     for result, summary in observed:
         value = summary.headline.value
-        does_nothing = (result.model.get("weights") or {}).get("source") == "none"
-        if value is not None and value > 0 and not does_nothing:
+        if value is not None and value > 0 and result.case.model != NO_MODEL:
             smallest[summary.metric] = min(value, smallest.get(summary.metric, value))
     floors = {metric: quantiles["p50"] for metric, quantiles in run.record.floor.items() if "p50" in quantiles}
     if not floors:
