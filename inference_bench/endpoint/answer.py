@@ -1,0 +1,259 @@
+"""The answers of a load: times, pieces of text with the tokens that they carry, counts, and why a request failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from inference_bench import units
+from inference_bench.endpoint.deltas import Delta, Json, Usage, delta
+from inference_bench.endpoint.failure import TRANSPORT, Failure, FailureKind, header, shown, status_detail
+from inference_bench.endpoint.key import Key
+from inference_bench.endpoint.received import Exchange, Reads, ReadsByRequest, Received, exchanges
+from inference_bench.endpoint.sse import Events, events
+from inference_bench.endpoint.token_counts import CountedBy, TokenEnds, counted
+
+_STREAM = b"text/event-stream"
+_JSON = b"application/json"
+
+
+class PieceKind(StrEnum):
+    """What a piece of an answer is."""
+
+    CONTENT = "content"
+    REASONING = "reasoning"
+    TOOL_CALL = "tool_call"
+
+
+class Piece(NamedTuple):
+    """An event that shows text, or a part of a tool call.
+
+    Attributes:
+        time_ns: when the read that completed it arrived at the kernel; where the kernel gave no time, the read.
+        read_ns: when that read returned.
+        kind: content, reasoning or tool call.
+        tokens: how many tokens it carries; None if unknown.
+        stalled: the receiving thread itself was late around that read.
+    """
+
+    time_ns: int
+    read_ns: int
+    kind: PieceKind
+    tokens: int | None
+    stalled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one request. Times are integer nanoseconds on the scale of ``now_ns``.
+
+    Attributes:
+        request: its index in the load.
+        planned_ns: when it was to be sent: latencies count from here.
+        sent_ns: when its first byte was handed to the kernel.
+        written_ns: when its last byte was.
+        connect_ns: duration of the connect that it waited for; 0 on a connection that was open.
+        tls_ns: duration of the TLS handshake that it waited for, likewise.
+        first_byte_ns: arrival of the first byte of the response.
+        ended_ns: arrival of its last byte.
+        status: of HTTP; 0 if none came.
+        failure: why it failed, or None.
+        streamed: it came as an event stream, not as one JSON text.
+        done: the stream ended with ``[DONE]``, or the JSON text is whole.
+        pieces: what it shows, in order; also of a request that failed later.
+        counted_by: where the tokens of the pieces are known from.
+        text: the content.
+        prompt_tokens: as the server counts; None where it does not.
+        completion_tokens: likewise.
+        cached_tokens: how many of the prompt's tokens came from the server's cache, likewise.
+        reasoning_tokens: how many of the completion's tokens are reasoning, likewise.
+        finish_reason: ``stop``, ``length`` …, or None.
+        timings: llama.cpp's own times, or nothing.
+    """
+
+    request: int
+    planned_ns: int
+    sent_ns: int
+    written_ns: int
+    connect_ns: int
+    tls_ns: int
+    first_byte_ns: int
+    ended_ns: int
+    status: int
+    failure: Failure | None = None
+    streamed: bool = False
+    done: bool = False
+    pieces: tuple[Piece, ...] = ()
+    counted_by: CountedBy = CountedBy.UNKNOWN
+    text: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    finish_reason: str | None = None
+    timings: Json = field(default_factory=dict)
+
+    @property
+    def first_content_ns(self) -> int | None:
+        """Arrival of the first text of the answer itself: TTFT counts to here."""
+        return self._first(PieceKind.CONTENT)
+
+    @property
+    def first_reasoning_ns(self) -> int | None:
+        """Arrival of the first text of the reasoning."""
+        return self._first(PieceKind.REASONING)
+
+    @property
+    def first_tool_call_ns(self) -> int | None:
+        """Arrival of the first part of a tool call."""
+        return self._first(PieceKind.TOOL_CALL)
+
+    def _first(self, kind: PieceKind) -> int | None:
+        return next((piece.time_ns for piece in self.pieces if piece.kind is kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The events of one body up to ``[DONE]``, and the read that completed each."""
+
+    deltas: list[Delta]
+    reads: list[int]
+    streamed: bool = False
+    unreadable: bytes | None = None
+
+    @property
+    def done(self) -> bool:
+        return bool(self.deltas) and (not self.streamed or self.deltas[-1].is_done)
+
+    @property
+    def error(self) -> str:
+        return next((each.error for each in self.deltas if each.error), "")
+
+    def last(self, name: str) -> Any:
+        """Return the last value of an attribute that any event has; None if none has."""
+        return next((value for each in reversed(self.deltas) if (value := getattr(each, name)) is not None), None)
+
+
+def answers(load: Received, *, key: Key | None = None, token_ends: TokenEnds | None = None) -> list[Answer]:
+    """Read what a load brought back: one answer per request, in the order of the requests.
+
+    Args:
+        load: a load that has ended.
+        key: the key that was sent; it is removed from what servers say in errors.
+        token_ends: a tokenizer, for servers that do not say how many tokens an event carries.
+    """
+    reads = ReadsByRequest(load.chunks())
+    return [
+        _answer(each, load.head(each.request), load.body(each.request), reads.of(each.request), key, token_ends)
+        for each in exchanges(load.requests())
+    ]
+
+
+def _answer(
+    exchange: Exchange, head: bytes, body: bytes, reads: Reads, key: Key | None, token_ends: TokenEnds | None
+) -> Answer:
+    said = _said(exchange, head, body, reads)
+    usage = said.last("usage") or Usage()
+    timings = said.last("timings") or {}
+    way, pieces = _pieces(said, reads, usage.completion_tokens, token_ends)
+    return Answer(
+        *exchange[:-1],  # the first fields of both are the same
+        failure=_failure(exchange, head, body, said, key),
+        streamed=said.streamed,
+        done=said.done,
+        pieces=pieces,
+        counted_by=way,
+        text="".join([each.content for each in said.deltas]),
+        prompt_tokens=_known(usage.prompt_tokens, said.last("prompt_tokens"), _prompt_of(timings)),
+        completion_tokens=_known(usage.completion_tokens, timings.get("predicted_n")),
+        cached_tokens=_known(usage.cached_tokens, timings.get("cache_n")),
+        reasoning_tokens=usage.reasoning_tokens,
+        finish_reason=said.last("finish_reason"),
+        timings=timings,
+    )
+
+
+def _known(*counts: int | None) -> int | None:
+    return next((count for count in counts if count is not None), None)
+
+
+def _prompt_of(timings: Json) -> int | None:
+    """Return the length of the prompt by llama.cpp's times: the tokens that it processed and those of its cache."""
+    processed, cached = timings.get("prompt_n"), timings.get("cache_n")
+    return None if processed is None or cached is None else processed + cached
+
+
+def _said(exchange: Exchange, head: bytes, body: bytes, reads: Reads) -> _Said:
+    kind = header(head, b"content-type").lower()
+    if not _is_success(exchange.status) or header(head, b"content-encoding").lower() not in (b"", b"identity"):
+        return _Said([], [])
+    if kind.startswith(_STREAM):
+        return _of_stream(events(body, reads.ends))
+    if kind.startswith(_JSON) and body:
+        whole = delta(body)
+        return _Said([whole], [len(reads.ends) - 1], unreadable=body if whole.is_malformed else None)
+    return _Said([], [])
+
+
+def _of_stream(found: Events) -> _Said:
+    deltas: list[Delta] = []
+    unreadable = None
+    for data, name in zip(found.data, found.names, strict=True):
+        one = delta(data, name)
+        deltas.append(one)
+        if one.is_malformed and unreadable is None:
+            unreadable = data
+        if one.is_done:
+            break
+    return _Said(deltas, found.reads, True, unreadable)
+
+
+def _pieces(
+    said: _Said, reads: Reads, completion_tokens: int | None, token_ends: TokenEnds | None
+) -> tuple[CountedBy, tuple[Piece, ...]]:
+    shown = [index for index, each in enumerate(said.deltas) if each.content or each.reasoning or each.tool_call]
+    way, tokens = counted(said.deltas, shown, completion_tokens, token_ends)
+    times, returned, stalled = reads.times_ns.tolist(), reads.reads_ns.tolist(), reads.stalled.tolist()
+    pieces = []
+    for index, count in zip(shown, tokens, strict=True):
+        read = said.reads[index]
+        kinds = _kinds(said.deltas[index])
+        part = count if len(kinds) == 1 else None  # of an event that carries two kinds, the share of each is unknown
+        pieces += [Piece(times[read], returned[read], kind, part, stalled[read] != 0) for kind in kinds]
+    return way, tuple(pieces)
+
+
+def _kinds(each: Delta) -> list[PieceKind]:
+    if each.content and not each.reasoning and not each.tool_call:  # nearly all of them
+        return [PieceKind.CONTENT]
+    carried = ((each.reasoning, PieceKind.REASONING), (each.content, PieceKind.CONTENT))
+    return [kind for text, kind in carried if text] + ([PieceKind.TOOL_CALL] if each.tool_call else [])
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300
+
+
+def _failure(exchange: Exchange, head: bytes, body: bytes, said: _Said, key: Key | None) -> Failure | None:
+    """Return why a request failed: what the server says comes before how the connection ended."""
+    if exchange.status and not _is_success(exchange.status):
+        return Failure(FailureKind.HTTP_STATUS, status_detail(exchange.status, head, body, key))
+    if said.error:
+        return Failure(FailureKind.ERROR_EVENT, shown(said.error.encode(), key))
+    if exchange.outcome in TRANSPORT:
+        return Failure(FailureKind(exchange.outcome), shown(body, key) if not said.deltas else "")
+    return _of_body(head, body, said, key)
+
+
+def _of_body(head: bytes, body: bytes, said: _Said, key: Key | None) -> Failure | None:
+    encoding, kind = header(head, b"content-encoding").lower(), header(head, b"content-type")
+    if encoding not in (b"", b"identity"):
+        return Failure(FailureKind.WRONG_ENCODING, shown(encoding))
+    if not said.streamed and not kind.lower().startswith(_JSON):
+        return Failure(FailureKind.WRONG_CONTENT_TYPE, f"{shown(kind) or 'none'}: {shown(body, key)}")
+    if said.unreadable is not None:
+        return Failure(FailureKind.MALFORMED_SSE, shown(said.unreadable, key))
+    if not said.done:
+        return Failure(FailureKind.UNFINISHED, f"{units.counted(len(said.deltas), 'event')} without [DONE]")
+    return None
