@@ -13,7 +13,7 @@ import pytest
 
 from inference_bench.errors import InvalidValueError, NotApplicableError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.engines.transformers.base import import_transformers
+from inference_bench.model.engines.transformers.library import import_transformers
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model
 from inference_bench.model.weights.resolution import resolve_weights

@@ -26,71 +26,76 @@ class Declared:
     meaning: str
 
 
-def _exchange(protocol: str, pieces: str, unit: str, labels: str) -> tuple[Declared, ...]:
-    """Return the series of a server's responses; ``pieces`` is ``byte`` or ``message``."""
-    server = {"http": "HTTP", "grpc": "gRPC"}[protocol]
-    histogram = f"of {server} responses, by {labels}, in seconds."
+def _counter(name: str, unit: str, meaning: str) -> Declared:
+    return Declared("counter", name, unit, meaning)
+
+
+def _gauge(name: str, unit: str, meaning: str) -> Declared:
+    return Declared("gauge", name, unit, meaning)
+
+
+def _time(name: str, meaning: str) -> Declared:
+    """Return a histogram of durations; ``meaning`` lacks the unit."""
+    return Declared("histogram", name, "s", f"{meaning}, in seconds.")
+
+
+def _exchange(protocol: str, server: str, piece: str, unit: str, labels: str) -> tuple[Declared, ...]:
+    """Return the series of a server's responses; ``piece`` is what a response consists of."""
+    responses = f"{server} responses, by {labels}"
     return (
-        Declared("counter", f"{protocol}_responses", "{response}", f"Ended {server} responses, by {labels}."),
-        Declared(
-            "counter", f"{protocol}_response_{pieces}s", unit, f"{pieces.title()}s of {server} responses, by {labels}."
-        ),
-        Declared("histogram", f"{protocol}_request", "s", f"Time from a request's arrival to the end {histogram}"),
-        Declared(
-            "histogram",
-            f"{protocol}_first_{pieces}",
-            "s",
-            f"Time from a request's arrival to the first {pieces} {histogram}",
-        ),
-        Declared("histogram", f"{protocol}_gap", "s", f"Time between two {pieces}s handed to the server {histogram}"),
+        _counter(f"{protocol}_responses", "{response}", f"Ended {responses}."),
+        _counter(f"{protocol}_response_{piece}s", unit, f"{piece.title()}s of {responses}."),
+        _time(f"{protocol}_request", f"Time from a request's arrival to the end of {responses}"),
+        _time(f"{protocol}_first_{piece}", f"Time from a request's arrival to the first {piece} of {responses}"),
+        _time(f"{protocol}_gap", f"Time between two {piece}s handed to the server of {responses}"),
     )
 
 
 REQUESTS = (
-    Declared("counter", "requests", "{request}", "Requests that began, whether or not they are recorded in detail."),
-    Declared("counter", "requests_sampled", "{request}", "Requests that are recorded in detail."),
-    Declared("gauge", "requests_in_flight", "{request}", "Requests that have begun and not ended."),
-    *_exchange("http", "byte", "By", "route, method and status"),
-    *_exchange("grpc", "message", "{message}", "method and status code"),
+    _counter("requests", "{request}", "Requests that began, whether or not they are recorded in detail."),
+    _counter("requests_sampled", "{request}", "Requests that are recorded in detail."),
+    _gauge("requests_in_flight", "{request}", "Requests that have begun and not ended."),
+    *_exchange("http", "HTTP", "byte", "By", "route, method and status"),
+    *_exchange("grpc", "gRPC", "message", "{message}", "method and status code"),
 )
 
 MODEL = (
-    Declared("histogram", "ttft", "s", "Time from the call of generate() to its first token, in seconds."),
-    Declared("histogram", "itl", "s", "Time between two iterations of the decoding loop, in seconds."),
-    Declared("histogram", "tpot", "s", "Time per output token after the first, one value per generation, in seconds."),
-    Declared("histogram", "e2e", "s", "Time from the call of generate() to its last token, in seconds."),
-    Declared("histogram", "gpu_prefill", "s", "GPU time from the call of generate() to its first token, in seconds."),
-    Declared("histogram", "gpu_decode", "s", "GPU time from the first token of generate() to its last, in seconds."),
-    Declared("histogram", "gpu_time", "s", "GPU time of one call of an instrumented module's forward(), in seconds."),
-    Declared("counter", "generations", "{call}", "Calls of generate() that returned."),
-    Declared("counter", "generations_failed", "{call}", "Calls of generate() that raised."),
-    Declared("counter", "tokens_in", "{token}", "Tokens of prompts, padding included."),
-    Declared("counter", "tokens_out", "{token}", "Tokens generated, padding included."),
-    Declared("gauge", "batch_size", "{sequence}", "Sequences in the last generation."),
+    _time("ttft", "Time from the call of generate() to its first token"),
+    _time("itl", "Time between two iterations of the decoding loop"),
+    _time("tpot", "Time per output token after the first, one value per generation"),
+    _time("e2e", "Time from the call of generate() to its last token"),
+    _time("gpu_prefill", "GPU time from the call of generate() to its first token"),
+    _time("gpu_decode", "GPU time from the first token of generate() to its last"),
+    _time("gpu_time", "GPU time of one call of an instrumented module's forward()"),
+    _counter("generations", "{call}", "Calls of generate() that returned."),
+    _counter("generations_failed", "{call}", "Calls of generate() that raised."),
+    _counter("tokens_in", "{token}", "Tokens of prompts, padding included."),
+    _counter("tokens_out", "{token}", "Tokens generated, padding included."),
+    _gauge("batch_size", "{sequence}", "Sequences in the last generation."),
 )
 
 PROCESS = (
-    Declared("histogram", "loop_lag", "s", "Delay of a regular call by the event loop, in seconds."),
-    Declared("histogram", "gc_pause", "s", "Duration of a garbage collection, by generation, in seconds."),
-    Declared("gauge", "rss_bytes", "By", "Memory of the process in RAM (RSS), in bytes."),
-    Declared("gauge", "rss_peak_sampled_bytes", "By", "Largest RSS that the sampler saw, in bytes."),
-    Declared("gauge", "rss_peak_hwm_bytes", "By", "Largest RSS since the process began, by the kernel, in bytes."),
+    _time("loop_lag", "Delay of a regular call by the event loop"),
+    _time("gc_pause", "Duration of a garbage collection, by generation"),
+    _gauge("rss_bytes", "By", "Memory of the process in RAM (RSS), in bytes."),
+    _gauge("rss_peak_sampled_bytes", "By", "Largest RSS that the sampler saw, in bytes."),
+    _gauge("rss_peak_hwm_bytes", "By", "Largest RSS since the process began, by the kernel, in bytes."),
 )
 
 EXPORTERS = (
-    Declared("counter", "export_dropped_records", "{record}", "Span records that an exporter dropped, unsent."),
-    Declared("counter", "export_failures", "{export}", "Exports that failed, by exporter."),
+    _counter("export_dropped_records", "{record}", "Span records that an exporter dropped, unsent."),
+    _counter("export_failures", "{export}", "Exports that failed, by exporter."),
 )
 
 OWN = (
-    Declared("histogram", "span", "s", "Duration of a span, by its name, in seconds."),
-    Declared("counter", "mark", "{mark}", "Marks recorded, by name."),
-    Declared("gauge", "profiler_running", "1", "1 while the profiler records, 0 while it does not."),
-    Declared("counter", "profiler_records", "{record}", "Span and mark records made since the profiler's start."),
-    Declared("counter", "profiler_lost_records", "{record}", "Records overwritten before they were read."),
-    Declared("gauge", "profiler_duty", "1", "Share of one core that profiling takes, from 0 to 1."),
-    Declared("gauge", "profiler_sample_every", "{request}", "One request in this many is recorded in detail."),
-    Declared("gauge", "profiler_memory_bytes", "By", "Memory that the profiler holds, in bytes."),
+    _time("span", "Duration of a span, by its name"),
+    _counter("mark", "{mark}", "Marks recorded, by name."),
+    _gauge("profiler_running", "1", "1 while the profiler records, 0 while it does not."),
+    _counter("profiler_records", "{record}", "Span and mark records made since the profiler's start."),
+    _counter("profiler_lost_records", "{record}", "Records overwritten before they were read."),
+    _gauge("profiler_duty", "1", "Share of one core that profiling takes, from 0 to 1."),
+    _gauge("profiler_sample_every", "{request}", "One request in this many is recorded in detail."),
+    _gauge("profiler_memory_bytes", "By", "Memory that the profiler holds, in bytes."),
 )
 """Series that exporters add themselves."""
 

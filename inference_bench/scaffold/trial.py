@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TypedDict
 
-from inference_bench.model.engines.transformers.base import TransformersModel, import_transformers
+from inference_bench.model.engines.transformers.base import TransformersModel
 from inference_bench.model.engines.transformers.config_file import Config
+from inference_bench.model.engines.transformers.library import import_transformers
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.plan import Case

@@ -77,6 +77,13 @@ def shell_ready(folder: Path) -> dict[str, str]:
     return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "HOME": str(folder)}
 
 
+def run_in(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell in a folder, with the installed program on its PATH."""
+    return subprocess.run(
+        words, capture_output=True, text=True, env=shell_ready(folder), cwd=folder, timeout=60, check=False
+    )
+
+
 def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:
     assert main(["completion", shell]) == 0
     return capsys.readouterr().out
@@ -101,15 +108,7 @@ def test_bash_completes(tmp_path, capsys, words, found):
         f"_inference_bench inference-bench '{words[-1]}' '{words[-2] if len(words) > 1 else ''}'",
         "printf '%s\\n' \"${COMPREPLY[@]}\"",
     ]
-    done = subprocess.run(
-        ["bash", "--norc", "-c", "\n".join(lines)],
-        capture_output=True,
-        text=True,
-        env=shell_ready(tmp_path),
-        cwd=tmp_path,
-        timeout=60,
-        check=False,
-    )
+    done = run_in(tmp_path, "bash", "--norc", "-c", "\n".join(lines))
 
     assert done.stdout.splitlines() == found, done.stderr
     assert "-F _inference_bench" in done.stderr
@@ -118,15 +117,7 @@ def test_bash_completes(tmp_path, capsys, words, found):
 @pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")
 def test_fish_completes(tmp_path, capsys):
     (tmp_path / "script.fish").write_text(script("fish", capsys))
-    done = subprocess.run(
-        ["fish", "-c", "source script.fish; complete -C 'inference-bench run --model nul'"],
-        capture_output=True,
-        text=True,
-        env=shell_ready(tmp_path),
-        cwd=tmp_path,
-        timeout=60,
-        check=False,
-    )
+    done = run_in(tmp_path, "fish", "-c", "source script.fish; complete -C 'inference-bench run --model nul'")
 
     assert "null" in done.stdout.split(), done.stderr
 
@@ -140,15 +131,7 @@ def test_zsh_accepts_the_script(tmp_path, capsys):
         "compadd() { shift; print -l -- $@ }",
         "words=(inference-bench run --model nul); CURRENT=4; _inference_bench",
     ]
-    done = subprocess.run(
-        ["zsh", "-f", "-c", "\n".join(body)],
-        capture_output=True,
-        text=True,
-        env=shell_ready(tmp_path),
-        cwd=tmp_path,
-        timeout=60,
-        check=False,
-    )
+    done = run_in(tmp_path, "zsh", "-f", "-c", "\n".join(body))
 
     assert done.stdout.splitlines() == ["null"], done.stderr
 

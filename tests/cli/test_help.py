@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 
@@ -27,6 +28,49 @@ def shown(capsys, *words: str) -> str:
     found = capsys.readouterr()
     assert found.err == ""
     return found.out
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("help",)])
+def test_help_names_every_command_and_the_exit_codes(capsys, words):
+    text = shown(capsys, *words)
+
+    assert [name for name in command_names() if f"\n  {name} " not in text] == []
+    assert "exit codes:" in text
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_the_help_of_a_command_teaches(capsys, name):
+    text = shown(capsys, name, "--help")
+
+    assert text.startswith(f"usage: python -m inference_bench {name} [options]")
+    first, _ = load_command(name).examples[0]
+    assert f" {name} {first}".rstrip() in text.partition("examples:")[2]
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_every_example_in_the_help_can_be_read(name):
+    known = load_command(name)
+
+    for arguments, _ in known.examples:
+        Parser(known).said(shlex.split(arguments.partition(" > ")[0]))
+
+
+def test_run_shows_its_defaults(capsys):
+    text = shown(capsys, "run", "--help-all")
+
+    for default in (
+        "smollm2_135m_instruct",
+        "inference_speed, memory_usage",
+        "cpu",
+        "float32",
+        "auto",
+        "full",
+        "3 to 5; with --all: 1",
+        "4; with --all: 1",
+        "0.05",
+        "console",
+    ):
+        assert f"(default: {default})" in " ".join(text.split()), default
 
 
 def test_all_ways_to_ask_for_the_help_of_a_command_show_the_same(capsys):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import gc
-import mmap
-from collections.abc import Collection, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from inference_bench.errors import InvalidValueError, WeightsError
+from inference_bench.errors import InvalidValueError
+from inference_bench.model.engines.transformers.library import LOCAL, import_transformers
+from inference_bench.model.engines.transformers.network import materialised, read_pages
 from inference_bench.model.engines.transformers.quantization import describe_int8, parameter_bytes, quantize_int8
 from inference_bench.model.engines.transformers.special_tokens import special_tokens
+from inference_bench.model.engines.transformers.tokenizer import read_tokenizer
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model
 from inference_bench.model.prompts import Prompts, random_ids, text_ids
-from inference_bench.model.weights.files import weights_files
 from inference_bench.model.weights.identity import differing_sizes
 from inference_bench.model.weights.references import OWN, ResolvedWeights
 from inference_bench.spec import DTYPES, Setup
@@ -27,32 +26,6 @@ if TYPE_CHECKING:
 
 _RECOMPILE_LIMIT = 64
 """Variants per function: each case has its own lengths, and a prefill changes the layout of the key-value cache."""
-
-_VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges.txt", "*.tiktoken", "tekken.json", "source.spm")
-"""Files of which a tokenizer has at least one, unless it is one of bytes; its other files are settings."""
-_BYTES = 256
-"""Fewest tokens of a tokenizer that needs no file."""
-
-_LOCAL = {"local_files_only": True, "trust_remote_code": False}
-
-
-class AutoNetwork(Protocol):
-    """The interface of an auto class of transformers, whose own annotations are incomplete."""
-
-    def from_config(self, config: PreTrainedConfig, **options: object) -> PreTrainedModel:
-        """Return a network with random weights."""
-
-    def from_pretrained(
-        self, path: Path, *, output_loading_info: Literal[True], **options: object
-    ) -> tuple[PreTrainedModel, Mapping[str, Collection[object]]]:
-        """Return a network with the weights in a folder, and the names of missing and mismatched tensors."""
-
-
-class AutoTokenizer(Protocol):
-    """The interface of the auto class of tokenizers."""
-
-    def from_pretrained(self, path: Path, **options: object) -> PreTrainedTokenizerBase:
-        """Return the tokenizer in a folder."""
 
 
 class TransformersModel(Model):
@@ -111,15 +84,15 @@ class TransformersModel(Model):
             if weights.path is None:
                 config = auto_config.for_model(**self.config(weights.scale))
             else:
-                config = auto_config.from_pretrained(weights.path, **_LOCAL)
+                config = auto_config.from_pretrained(weights.path, **LOCAL)
         with steps.step("tokenizer"):
             if weights.path is not None:
-                self.tokenizer = _tokenizer(auto_tokenizer, weights.path)
+                self.tokenizer = read_tokenizer(auto_tokenizer, weights.path)
         with steps.step("read"):
             if weights.path is not None:
-                _read_pages(weights.path)
+                read_pages(weights.path)
         with steps.step("materialise"):
-            network = _materialised(auto_network, config, weights.path, setup).train(False)
+            network = materialised(auto_network, config, weights.path, setup).train(False)
             # Counted before quantising, after which a tied head is no longer the same tensor as the embeddings.
             self._parameters = sum(parameter.numel() for parameter in network.parameters())
             if setup.dtype == "int8_dynamic":
@@ -223,11 +196,6 @@ class TransformersModel(Model):
         return text_ids(lambda text: [*before, *encode(text)], count)
 
 
-def import_transformers() -> ModuleType:
-    """Import transformers, whose annotations are too partial for strict checking."""
-    return import_module("transformers")
-
-
 def _merged(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """Return ``base`` with ``changes``, nested mappings merged rather than replaced."""
     merged = dict(base)
@@ -255,93 +223,6 @@ def _device(setup: Setup) -> torch.device:
                 "dtype", setup.dtype, "another dtype on a GPU", "torch has int8_dynamic on CPUs only."
             )
     return device
-
-
-def _tokenizer(auto_tokenizer: AutoTokenizer, folder: Path) -> PreTrainedTokenizerBase | None:
-    """Return a folder's tokenizer, or None if it has none: speed needs none.
-
-    Where the files are missing, transformers may make one up that knows special tokens only.
-
-    Raises:
-        WeightsError: its files cannot be read.
-    """
-    try:
-        found = auto_tokenizer.from_pretrained(folder, **_LOCAL)
-        return found if has_tokenizer(folder) or found.vocab_size >= _BYTES else None
-    except Exception as error:
-        if not has_tokenizer(folder):
-            return None
-        reason = " ".join(str(error).split())
-        raise WeightsError(f"weights {folder}: its tokenizer cannot be read: {reason}") from error
-
-
-def has_tokenizer(folder: Path) -> bool:
-    """Return whether a folder of weights holds the files of a tokenizer."""
-    return any(True for pattern in _VOCABULARIES for _ in folder.glob(pattern))
-
-
-def _read_pages(folder: Path) -> None:
-    """Read the weights' files into the page cache, one byte per page."""
-    for name in weights_files(folder):
-        with (folder / name).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
-            pages.madvise(mmap.MADV_WILLNEED)
-            pages[:: mmap.PAGESIZE]
-
-
-def _materialised(
-    auto_network: AutoNetwork, config: PreTrainedConfig, path: Path | None, setup: Setup
-) -> PreTrainedModel:
-    """Return the network on the CPU in the dtype to load, with all pages read."""
-    import torch
-
-    dtype = "float32" if setup.dtype == "int8_dynamic" else setup.dtype
-    options: dict[str, object] = {"dtype": getattr(torch, dtype)}
-    if setup.attention != "auto":
-        options["attn_implementation"] = setup.attention
-    try:
-        if path is None:
-            return auto_network.from_config(config, **options)
-        return read_network(auto_network, config, path, options)
-    except (ImportError, ValueError) as error:
-        if setup.attention == "auto":
-            raise
-        reason = str(error).strip().splitlines()[0]
-        raise InvalidValueError(
-            "attention", setup.attention, "one that this model has and this machine can run", reason
-        ) from error
-
-
-def read_network(
-    auto_network: AutoNetwork, config: PreTrainedConfig, path: Path, options: Mapping[str, object]
-) -> PreTrainedModel:
-    """Return the network with the weights in a folder.
-
-    Raises:
-        WeightsError: a tensor of the architecture is missing or has another shape.
-    """
-    network, info = auto_network.from_pretrained(
-        path,
-        config=config,
-        use_safetensors=True,
-        output_loading_info=True,
-        **_LOCAL,
-        **options,
-    )
-    # transformers fills missing tensors with random values and only warns.
-    lacking = sorted(str(key) for kind in ("missing_keys", "mismatched_keys") for key in info[kind])
-    if lacking:
-        raise WeightsError(
-            f"weights {path}: {len(lacking)} tensors of {type(network).__name__} missing or of another shape, first "
-            f"{lacking[0]}. Get the weights that belong to this config.json."
-        )
-    _touch(network)
-    return network
-
-
-def _touch(network: PreTrainedModel) -> None:
-    """Read one value per page: parameters may be mapped from the file and not yet read."""
-    for parameter in network.parameters():
-        parameter.detach().flatten()[:: mmap.PAGESIZE // parameter.element_size()].sum().item()
 
 
 def _compile(network: PreTrainedModel, mode: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench.errors import NotApplicableError
-from inference_bench.model.engines.transformers.base import TransformersModel, import_transformers
+from inference_bench.model.engines.transformers.base import TransformersModel
 from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
 from inference_bench.model.engines.transformers.greedy_steps import greedy_steps, takes
+from inference_bench.model.engines.transformers.library import import_transformers
 from inference_bench.model.engines.transformers.rotary_state import RotaryState
 from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator, TextScorer
 from inference_bench.model.prompts import Prompts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.engines.transformers.architectures import CAUSAL_LM, class_for
-from inference_bench.model.engines.transformers.base import TransformersModel, has_tokenizer
+from inference_bench.model.engines.transformers.base import TransformersModel
 from inference_bench.model.engines.transformers.config_file import (
     Config,
     architecture_of,
@@ -18,6 +18,7 @@ from inference_bench.model.engines.transformers.config_file import (
 from inference_bench.model.engines.transformers.gguf_config import config_of
 from inference_bench.model.engines.transformers.known_kinds import is_known
 from inference_bench.model.engines.transformers.reductions import reduced_with_tokens
+from inference_bench.model.engines.transformers.tokenizer import has_tokenizer
 from inference_bench.model.model_card import license_of
 from inference_bench.model.weights.gguf_header import read_gguf_header
 from inference_bench.model.weights.size import content_of

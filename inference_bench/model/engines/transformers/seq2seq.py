@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.model.engines.transformers.base import TransformersModel, import_transformers
+from inference_bench.model.engines.transformers.base import TransformersModel
+from inference_bench.model.engines.transformers.library import import_transformers
 from inference_bench.model.engines.transformers.token_rows import token_rows
 from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator
 

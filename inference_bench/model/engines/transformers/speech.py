@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.model.engines.transformers.base import import_transformers
 from inference_bench.model.engines.transformers.called_network import CalledNetwork
+from inference_bench.model.engines.transformers.library import import_transformers
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 
 from inference_bench.errors import InvalidValueError, NotApplicableError, WeightsError
 from inference_bench.model.discovery import find_models, load_model
-from inference_bench.model.engines.transformers.base import read_network
 from inference_bench.model.engines.transformers.causal_lm import CausalLM, kv_bytes_per_token
+from inference_bench.model.engines.transformers.network import read_network
 from inference_bench.model.interfaces import TextGenerator
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.prompts import prompt_text
