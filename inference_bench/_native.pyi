@@ -11,6 +11,7 @@ from inference_bench._native_types import (
     CudaTimerDescription,
     EventFloor,
     GpuReading,
+    HttpFraming,
     MemoryPhase,
     MemorySamplerStats,
     NvmlSamplerStats,
@@ -673,6 +674,104 @@ class NvmlSampler:
     def stats(self) -> NvmlSamplerStats: ...
 
 # ---- pacer
+
+@final
+class HttpLoad:
+    """Sends prepared HTTP/1.1 requests at their planned instants on kept-alive connections, and stamps what arrives.
+
+    One native thread does all of it, without the GIL. Times are on the scale of `now_ns`. A late request is sent late
+    and never planned anew. A load runs once; a child of a fork sees it stopped, with what was recorded so far.
+    """
+
+    def __new__(
+        cls,
+        address: str,
+        port: int,
+        requests: Iterable[Buffer],
+        *,
+        offsets_ns: Buffer | Iterable[SupportsIndex] | None = None,
+        concurrency: int = 0,
+        after: Buffer | Iterable[SupportsIndex] | None = None,
+        connections: int = 4096,
+        timeout_ns: int = 600_000_000_000,
+        idle_timeout_ns: int = 0,
+        most_bytes: int = 67_108_864,
+        longest_spin_ns: int = 200_000,
+    ) -> Self:
+        """Prepare a load; ValueError names what is out of range.
+
+        Args:
+            address: An IPv4 or IPv6 address; names are for the caller to resolve.
+            port: Of the server.
+            requests: The raw bytes of each request, head and body.
+            offsets_ns: When each is due, at least 0: after the start (never decreasing), after the end of the request
+                that it comes after or, in a closed loop, after a client became free. None: 0 for each.
+            concurrency: Clients of a closed loop. Each goes on when its request, and all that come after it, have
+                ended. 0: an open loop, which needs `offsets_ns`.
+            after: For each request an earlier one, however it ends, or -1.
+            connections: Most that are open at once. A request without one waits, and that is dispatch lag.
+            timeout_ns: Of a request, from its planned instant.
+            idle_timeout_ns: Longest time without a byte once a request is written; 0: no limit.
+            most_bytes: Of one response, head and body.
+            longest_spin_ns: As for `Pacer`.
+        """
+
+    def start(self) -> None:
+        """Start; offsets count from 1 ms later. RuntimeError if started or stopped before."""
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Return whether all have ended, or the load was stopped, in time. Without the GIL; signal handlers run.
+
+        RuntimeError before the start.
+        """
+
+    def stop(self) -> None:
+        """End what is under way as `interrupted` and the rest as `unsent`. Does nothing when all have ended."""
+
+    @property
+    def start_ns(self) -> int | None:
+        """The instant that offsets count from, or None before `start`."""
+
+    @property
+    def sent(self) -> int:
+        """Requests of which a byte was handed to the kernel."""
+
+    @property
+    def ended(self) -> int:
+        """Requests that have ended, well or not."""
+
+    @property
+    def total(self) -> int: ...
+    def requests(self) -> Table:
+        """Return a row for each request that has ended: times in nanoseconds, -1 where there is none.
+
+        `request`, `connection` (number, in the order of opening), `planned_ns`, `sent_ns` (before the first byte went
+        to the kernel), `written_ns` (after the last), `connect_ns` and `tls_ns` (durations that the request waited for;
+        0 on a connection that was open), `first_byte_kernel_ns`, `first_byte_ns`, `ended_ns`, `status` (0: none),
+        `outcome` (labels), `head_bytes`, `body_bytes`, `resent` (1: the server had closed the kept-alive connection,
+        and the request went out once more on a new one).
+        """
+
+    def chunks(self) -> Table:
+        """Return a row for each read that brought bytes of a body, in the order of the reads.
+
+        `request`, `kernel_ns` (when the kernel received the last of it; -1 if not known), `read_ns`, `offset` and
+        `length` (bytes, within the body without chunked coding), `stalled` (1 if it may have waited for a stall).
+        """
+
+    def stalls(self) -> Table:
+        """Return `began_ns` and `ended_ns` of times over 1 ms in which the thread did not run although it should."""
+
+    def head(self, request: int, /) -> bytes:
+        """Return the head of a response. IndexError if there is no such request, RuntimeError before it has ended."""
+
+    def body(self, request: int, /) -> bytes:
+        """Return the body of a response, without chunked coding; what came of it. Raises like `head`."""
+
+def _frame_response(
+    pieces: Iterable[Buffer], ended: bool = False, bodiless: bool = False, most_bytes: int = 67_108_864
+) -> HttpFraming:
+    """Return what the framing makes of a response that comes in pieces, for tests."""
 
 @final
 class Pacer:

@@ -153,3 +153,14 @@ class PacerDescription(TypedDict):
     shape: NotRequired[float]  # of gamma
     seed: NotRequired[int]  # of poisson and gamma
     generator: NotRequired[str]  # of poisson and gamma
+
+
+class HttpFraming(TypedDict):
+    """What the framing made of an HTTP response."""
+
+    progress: Literal["unfinished", "complete", "malformed", "too_large"]
+    status: int  # 0 before the end of the head
+    head: bytes
+    body: bytes  # without chunked coding
+    reusable: bool  # whether the connection may carry another request
+    rest: int  # bytes that were not taken

@@ -17,6 +17,7 @@ PYBIND11_MODULE(_native_in_main_interpreter, m) {
     register_spans(m);
     register_histogram_counts(m);
     register_histogram(m);
+    register_http_load(m);
     register_counter(m);
     register_readings(m);
     register_loop(m);

@@ -1,12 +1,10 @@
 #include "pacer.hpp"
 
-#include <cstring>
 #include <memory>
-#include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "arguments.hpp"
 #include "column.hpp"
 #include "guarded.hpp"
 #include "native_class.hpp"
@@ -27,61 +25,6 @@ py::object view(const std::shared_ptr<const std::int64_t[]>& column, std::size_t
     PyObject* const made = make_memoryview<std::int64_t>(column, rows);
     if (made == nullptr) throw py::error_already_set();
     return py::reinterpret_steal<py::object>(made);
-}
-
-// ---- arguments: any whole number, also NumPy's; what does not fit is named, where pybind11 would print the signature
-
-template <typename T>
-T whole(const char* name, const py::handle& given) {
-    const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(given.ptr()));
-    if (!number) throw py::error_already_set();
-    constexpr bool kSigned = std::is_signed_v<T>;
-    T value{};
-    if constexpr (kSigned) {
-        value = PyLong_AsLongLong(number.ptr());
-    } else {
-        value = PyLong_AsUnsignedLongLong(number.ptr());
-    }
-    if (value != static_cast<T>(-1) || PyErr_Occurred() == nullptr) return value;
-    PyErr_Clear();  // OverflowError, which would not say whose
-    throw py::value_error(std::string(name) + " must fit " + (kSigned ? "a signed" : "an unsigned") +
-                          " 64-bit integer; given " + py::str(number).cast<std::string>());
-}
-
-double real(const char* name, const py::handle& given) {
-    const double value = PyFloat_AsDouble(given.ptr());
-    if (value != -1.0 || PyErr_Occurred() == nullptr) return value;
-    if (PyErr_ExceptionMatches(PyExc_OverflowError) == 0) throw py::error_already_set();
-    PyErr_Clear();
-    throw py::value_error(std::string(name) + " must fit a double; given " + py::repr(given).cast<std::string>());
-}
-
-bool is_native_int64(const py::buffer_info& info) {
-    const char kind = info.format.empty() ? '?' : info.format.back();
-    return info.ndim == 1 && info.itemsize == 8 && (kind == 'q' || kind == 'l') && info.format[0] != '>';
-}
-
-std::vector<std::int64_t> offsets(const py::handle& given) {
-    std::vector<std::int64_t> out;
-    if (PyObject_CheckBuffer(given.ptr()) != 0) {
-        const py::buffer_info info = py::reinterpret_borrow<py::buffer>(given).request();
-        if (!is_native_int64(info)) {
-            throw py::type_error(
-                "offsets_ns must be whole numbers, or a buffer of one dimension of native int64; given format '" +
-                info.format + "', " + std::to_string(info.ndim) + " dimension(s)");
-        }
-        out.resize(static_cast<std::size_t>(info.size));
-        const char* at = static_cast<const char*>(info.ptr);
-        for (std::int64_t& offset : out) {
-            std::memcpy(&offset, at, sizeof offset);
-            at += info.strides[0];
-        }
-        return out;
-    }
-    for (const py::handle item : py::iter(given)) {
-        out.push_back(whole<std::int64_t>(("offsets_ns[" + std::to_string(out.size()) + "]").c_str(), item));
-    }
-    return out;
 }
 
 std::unique_ptr<Pacer> make(Schedule schedule, std::int64_t longest_spin_ns) {
@@ -119,7 +62,7 @@ std::unique_ptr<Pacer> gamma(const py::object& rate, const py::object& count, co
 
 std::unique_ptr<Pacer> trace(const py::object& offsets_ns, const py::object& longest_spin_ns) {
     const auto spin = whole<std::int64_t>("longest_spin_ns", longest_spin_ns);
-    std::vector<std::int64_t> given = offsets(offsets_ns);
+    std::vector<std::int64_t> given = whole_numbers("offsets_ns", offsets_ns);
     const WithoutGil released;
     return make(Schedule::trace(std::move(given)), spin);
 }

@@ -16,12 +16,6 @@
 namespace inference_bench {
 namespace {
 
-std::int64_t checked_spin(std::int64_t ns) {
-    if (ns >= 0 && ns <= SpinTail::kLongestNs) return ns;
-    throw std::invalid_argument("longest_spin_ns must be from 0 to " + std::to_string(SpinTail::kLongestNs) +
-                                "; given " + std::to_string(ns));
-}
-
 std::int64_t* new_column(std::shared_ptr<const std::int64_t[]>& column, std::size_t rows) {
     std::shared_ptr<std::int64_t[]> made(new std::int64_t[rows]);
     column = made;
@@ -31,9 +25,7 @@ std::int64_t* new_column(std::shared_ptr<const std::int64_t[]>& column, std::siz
 }  // namespace
 
 Pacer::Pacer(Schedule schedule, std::int64_t longest_spin_ns)
-    : schedule_(std::move(schedule)),
-      records_(new Record[schedule_.offsets_ns.size()]),
-      sleeper_(checked_spin(longest_spin_ns)) {
+    : schedule_(std::move(schedule)), records_(new Record[schedule_.offsets_ns.size()]), sleeper_(longest_spin_ns) {
     // Written now, so that no wait meets a page fault.
     for (std::size_t i = 0; i < count(); ++i) {
         records_[i].woken_ns = kNotYet;

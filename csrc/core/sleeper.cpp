@@ -47,7 +47,7 @@ class NoTimerSlack {
 
 }  // namespace
 
-Sleeper::Sleeper(std::int64_t longest_spin_ns) noexcept : tail_(only_one_cpu() ? 0 : longest_spin_ns) {}
+Sleeper::Sleeper(std::int64_t longest_spin_ns) : tail_(usable_spin_ns(longest_spin_ns)) {}
 
 Wake Sleeper::wait_until(std::int64_t due_ns, std::int64_t& woken_ns) noexcept {
     while (!stopped()) {

@@ -38,4 +38,8 @@ class SpinTail {
     std::atomic<std::int64_t> ns_;
 };
 
+// The longest tail that a caller may have who asks for this one: 0 on a single CPU, where spinning keeps away what is
+// waited for. Throws std::invalid_argument outside of 0 to kLongestNs.
+[[nodiscard]] std::int64_t usable_spin_ns(std::int64_t longest_ns);
+
 }  // namespace inference_bench

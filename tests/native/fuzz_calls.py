@@ -89,6 +89,7 @@ def probes() -> Iterator[Any]:
     yield from (thread, system, thread.read(), system.read())
     yield _native.MemorySampler(interval_ns=10_000_000, capacity=64)
     yield _native.Pacer.trace([0, 0])
+    yield _native.HttpLoad("127.0.0.1", 9, [b"GET / HTTP/1.1\r\n\r\n"], offsets_ns=[0], timeout_ns=1_000_000)
 
 
 def whole_objects() -> list[Any]:

@@ -24,6 +24,7 @@ def phases() -> list[_native_types.MemoryPhase]:
         (lambda: MemorySampler().stats(), _native_types.MemorySamplerStats),
         (lambda: SpanRecorder(1).counts(), _native_types.SpanCounts),
         (lambda: Pacer.gamma(1, 1, shape=1, seed=1).describe(), _native_types.PacerDescription),
+        (lambda: _native._frame_response([]), _native_types.HttpFraming),
     ],
 )
 def test_keys(described: Any, promised: Any) -> None:

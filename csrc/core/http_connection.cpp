@@ -1,0 +1,117 @@
+#include "http_connection.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "clock.hpp"
+
+namespace inference_bench {
+namespace {
+
+std::int64_t kernel_stamp(msghdr& message) noexcept {
+    for (cmsghdr* item = CMSG_FIRSTHDR(&message); item != nullptr; item = CMSG_NXTHDR(&message, item)) {
+        if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_TIMESTAMPNS) continue;
+        timespec stamp{};
+        std::memcpy(&stamp, CMSG_DATA(item), sizeof stamp);
+        return static_cast<std::int64_t>(stamp.tv_sec) * 1'000'000'000 + stamp.tv_nsec;
+    }
+    return HttpConnection::kNone;
+}
+
+void set_option(int socket, int level, int option) noexcept {
+    const int on = 1;
+    setsockopt(socket, level, option, &on, sizeof on);  // without it, the connection still works
+}
+
+}  // namespace
+
+HttpAddress::HttpAddress(const std::string& address, std::int64_t port) {
+    if (port < 1 || port > 65535) {
+        throw std::invalid_argument("port must be from 1 to 65535; given " + std::to_string(port));
+    }
+    const in_port_t network_port = htons(static_cast<std::uint16_t>(port));
+    auto* const v4 = reinterpret_cast<sockaddr_in*>(&storage);
+    auto* const v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+    if (inet_pton(AF_INET, address.c_str(), &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = network_port;
+        size = sizeof *v4;
+    } else if (inet_pton(AF_INET6, address.c_str(), &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = network_port;
+        size = sizeof *v6;
+    } else {
+        throw std::invalid_argument("address must be an IPv4 or IPv6 address, not a name; given '" + address + "'");
+    }
+}
+
+int HttpConnection::open(const HttpAddress& address, int epoll, std::uint64_t tag) noexcept {
+    const int made = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (made < 0) return errno;
+    socket_.store(made, std::memory_order_relaxed);
+    set_option(made, IPPROTO_TCP, TCP_NODELAY);
+    set_option(made, SOL_SOCKET, SO_TIMESTAMPNS);
+    opened_ns = now_ns();
+    if (connect(made, address.data(), address.size) != 0 && errno != EINPROGRESS) return errno;
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.u64 = tag;
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, made, &event) != 0) return errno;
+    state = State::Connecting;
+    fresh = true;
+    return 0;
+}
+
+int HttpConnection::connected() noexcept {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+    if (error == 0) connect_ns = now_ns() - opened_ns;
+    return error;
+}
+
+void HttpConnection::close() noexcept {
+    const int open = socket_.exchange(-1, std::memory_order_relaxed);
+    if (open >= 0) ::close(open);
+    state = State::Closed;
+    request = kNoRequest;
+}
+
+int HttpConnection::send(std::string_view bytes, std::int64_t& sent_ns, std::int64_t& written_ns) noexcept {
+    while (bytes_sent < bytes.size()) {
+        if (bytes_sent == 0) sent_ns = now_ns();
+        const ssize_t sent = ::send(socket_, bytes.data() + bytes_sent, bytes.size() - bytes_sent, MSG_NOSIGNAL);
+        if (sent >= 0) {
+            bytes_sent += static_cast<std::size_t>(sent);
+        } else if (errno != EINTR) {
+            return errno == EAGAIN ? 0 : errno;
+        }
+    }
+    last_byte_ns = written_ns = now_ns();
+    return 0;
+}
+
+HttpConnection::Read HttpConnection::read(char* buffer, std::size_t size) const noexcept {
+    alignas(cmsghdr) char control[256];
+    iovec into{buffer, size};
+    msghdr message{};
+    message.msg_iov = &into;
+    message.msg_iovlen = 1;
+    for (;;) {
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        const ssize_t bytes = recvmsg(socket_, &message, 0);
+        const std::int64_t read_ns = now_ns();
+        if (bytes >= 0) return {bytes, 0, kernel_stamp(message), read_ns};
+        if (errno != EINTR) return {bytes, errno, kNone, read_ns};
+    }
+}
+
+}  // namespace inference_bench

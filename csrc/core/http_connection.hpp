@@ -1,0 +1,73 @@
+// One TCP connection to an HTTP server: opened without blocking, carrying one request at a time.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "http_response.hpp"
+
+namespace inference_bench {
+
+// An IPv4 or IPv6 address and a port.
+struct HttpAddress {
+    // Throws std::invalid_argument for a name, or a port outside of 1 to 65535.
+    HttpAddress(const std::string& address, std::int64_t port);
+
+    [[nodiscard]] const sockaddr* data() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
+
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+};
+
+// Written by one thread. The descriptor alone may be closed by another: in the child of a fork.
+class HttpConnection {
+  public:
+    static constexpr std::size_t kNoRequest = SIZE_MAX;
+    static constexpr std::int64_t kNone = -1;
+
+    enum class State : std::uint8_t { Closed, Connecting, Idle, Busy };
+
+    struct Read {
+        ssize_t bytes;           // 0: the server ended its side; -1: see `error`
+        int error;               // EAGAIN: nothing more at present
+        std::int64_t kernel_ns;  // when the kernel received the last of it, by CLOCK_REALTIME, or kNone
+        std::int64_t read_ns;
+    };
+
+    HttpConnection() = default;
+    ~HttpConnection() { close(); }
+    HttpConnection(const HttpConnection&) = delete;
+    HttpConnection& operator=(const HttpConnection&) = delete;
+
+    // Begins to connect: 0, or an errno. Edge-triggered events come with `tag`.
+    [[nodiscard]] int open(const HttpAddress& address, int epoll, std::uint64_t tag) noexcept;
+    [[nodiscard]] int connected() noexcept;  // once it is writable: 0, or the errno of the failure
+    void close() noexcept;
+
+    // Sends what is left of `bytes`: 0 when all or as much as possible is sent, or an errno. `sent_ns` is set before
+    // the first byte is handed over, `written_ns` after the last one.
+    [[nodiscard]] int send(std::string_view bytes, std::int64_t& sent_ns, std::int64_t& written_ns) noexcept;
+    [[nodiscard]] Read read(char* buffer, std::size_t size) const noexcept;
+
+    State state = State::Closed;
+    bool fresh = true;  // no response has come over it yet
+    std::size_t request = kNoRequest;
+    std::size_t list_position = 0;  // among the idle or closed connections
+    std::int64_t number = kNone;
+    std::int64_t opened_ns = 0;
+    std::int64_t connect_ns = 0;
+    std::int64_t last_byte_ns = 0;  // or when the request was written
+    std::size_t bytes_sent = 0;     // of the present request
+    HttpResponse response;
+
+  private:
+    std::atomic<int> socket_{-1};
+};
+
+}  // namespace inference_bench
