@@ -153,6 +153,68 @@ class Summary:
         return self.score or self.quantiles.get("p50") or Estimate(None, None, None)
 
 
+class SloOutcome(StrEnum):
+    """Whether an objective is met."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    OPEN = "NOT ENOUGH DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class SloVerdict:
+    """One objective, judged by the requests of a case.
+
+    Attributes:
+        slo: the objective, as it is written.
+        outcome: whether it is met.
+        requests: measured requests.
+        good: requests that are surely good.
+        unknown: requests of which it is unknown whether they are good.
+        worth: number of independent requests that vary as much.
+        asked: share of requests that must be good.
+        least: 95 % lower bound of the share of good requests.
+        most: upper bound of that share; the objectives of a case share its 5 %.
+        value_ns: the quantile that the objective names; None without one, or if it is that of a failed request.
+        reason: why there is neither PASS nor FAIL; empty if there is.
+    """
+
+    slo: str
+    outcome: SloOutcome
+    requests: int
+    good: int
+    unknown: int
+    worth: float
+    asked: float
+    least: float
+    most: float
+    value_ns: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SloJudgement:
+    """All objectives, judged by the requests of a case.
+
+    Attributes:
+        verdicts: one per objective.
+        goodput: requests per second that meet all objectives.
+        requests: measured requests.
+        growth: how the queue grew, a sentence without an end; empty if it did not.
+    """
+
+    verdicts: tuple[SloVerdict, ...]
+    goodput: Estimate
+    requests: int
+    growth: str = ""
+
+    @property
+    def outcome(self) -> SloOutcome:
+        """FAIL if an objective fails, PASS if all pass."""
+        found = {verdict.outcome for verdict in self.verdicts}
+        return next(each for each in (SloOutcome.FAIL, SloOutcome.OPEN, SloOutcome.PASS) if each in found)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a case has no result.
@@ -187,6 +249,7 @@ class BenchmarkResult:
         failure: why there is no (whole) result, or None.
         grade: how far to believe it, judged when the case ended; None before that, and if the case does not apply.
         headline: tags of the benchmark's headline metrics, in order; empty in runs stored before they were recorded.
+        slo: the objectives of the run, judged by this case's requests; None without objectives or without requests.
     """
 
     case: Case
@@ -201,6 +264,7 @@ class BenchmarkResult:
     failure: Failure | None = None
     grade: Grade | None = None
     headline: tuple[str, ...] = ()
+    slo: SloJudgement | None = None
 
     @property
     def random_weights(self) -> str:

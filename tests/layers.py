@@ -18,7 +18,7 @@ NAME = PACKAGE.name
 
 ORDER = (
     "errors units text grade moved _native _native_types",
-    "extras",
+    "extras slo",
     "plugins",
     "spec metrics columns facts provenance",
     "plan",
