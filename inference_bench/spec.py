@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from inference_bench.errors import InvalidValueError, UnknownNameError
+from inference_bench.slo import parse_slo
 from inference_bench.units import NS_PER_S
 
 DEVICES = ("cpu", "cuda")
@@ -142,6 +143,7 @@ class Spec:
         park: one of ``PARKS``: before or after the copy to the device.
         isolation: one of ``ISOLATIONS``. ``inline`` measures in the calling process: it is not fresh, it cannot be
             killed, and benchmarks that need a process of their own do not apply.
+        slos: objectives that each case with requests is judged by, as ``slo.parse_slo`` reads them.
     """
 
     models: tuple[str, ...]
@@ -157,6 +159,7 @@ class Spec:
     isolation: str = "process"
     least_runs: int | None = None
     time_ns: int | None = None
+    slos: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.runs < 1:
@@ -182,3 +185,5 @@ class Spec:
         if bool(self.benchmarks) == (self.suite is not None):
             given = "both" if self.benchmarks else "none"
             raise InvalidValueError("benchmarks and suite", given, "one of the two", "`list benchmarks` shows them.")
+        for slo in self.slos:
+            parse_slo(slo)

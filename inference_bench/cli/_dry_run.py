@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inference_bench.analysis.serving.share import needed_requests
 from inference_bench.cli._columns import aligned
 from inference_bench.errors import PluginError, WeightsError
 from inference_bench.model.weights.cache import cache_dir, find
@@ -12,10 +13,11 @@ from inference_bench.model.weights.references import OWN, shown_path
 from inference_bench.model.weights.resolution import no_weights
 from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.plan_time import goes_by_items, loads_s
-from inference_bench.units import NS_PER_S
+from inference_bench.slo import parse_slo
+from inference_bench.units import NS_PER_S, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from inference_bench.model.model import Model
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from inference_bench.spec import Setup
 
 
-def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
-    """Yield the plan: cases by worker process, weights, limits and the output folder."""
+def plan_lines(prepared: Prepared, output: Path, slos: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the plan: cases by worker process, weights, limits, what objectives need, and the output folder."""
     plan = prepared.plan
     fewest, most = len(_workers(plan, least=True)), len(_workers(plan))
     workers = _count(most, "worker process", "es") if fewest == most else f"{fewest} to {most} worker processes"
@@ -35,7 +37,8 @@ def plan_lines(prepared: Prepared, output: Path) -> Iterator[str]:
         yield _setup(group)
         yield from aligned([_case(case, prepared) for case in group.cases], indent="  ")
     yield ""
-    rows = [("limits", _limits(plan)), ("time", _time(prepared)), ("output", f"{output}/<UTC time>-<id>")]
+    limits = [("limits", _limits(plan)), ("time", _time(prepared)), *_slos(plan, slos)]
+    rows = [*limits, ("output", f"{output}/<UTC time>-<id>")]
     yield from aligned([*_weights(prepared), *rows])
 
 
@@ -106,6 +109,18 @@ def _limits(plan: Plan) -> str:
         f"a case ends when the 95 % interval {where}reaches at most ±{50 * limits.relative_width:g} % of the median; a "
         f"process takes {_count(limits.min_samples, 'sample')} or more, in {limits.budget_ns / NS_PER_S:g} s at most"
     )
+
+
+def _slos(plan: Plan, slos: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield how many requests each objective needs, beside how many each case sends."""
+    requests = {case.id: case.integer("requests") for case in plan.cases if "requests" in case.parameters}
+    fewest = min((requests[case] * plan.least_runs[case] for case in requests), default=0)
+    for slo in map(parse_slo, slos):
+        needed = needed_requests(slo.share)
+        assert needed is not None
+        text = f"{slo.text}: a PASS needs {counted(needed, 'request')} if all are good, more if they queue"
+        lack = f"a case plans {fewest:,}: raise -a requests=N or --runs N" if fewest < needed else ""
+        yield "objective", "; ".join(filter(None, [text, lack]))
 
 
 def _workers(plan: Plan, *, least: bool = False) -> list[Group]:

@@ -45,6 +45,7 @@ def spec_of(args: argparse.Namespace) -> Spec:
         lookahead=args.lookahead,
         park=args.park,
         isolation=args.isolation,
+        slos=tuple(getattr(args, "slo", ())),  # `ab`, `noise` and `overlap` compare, and judge no case
     )
 
 

@@ -29,6 +29,7 @@ OPTIONS = {
     "lookahead": "--lookahead",
     "park": "--park",
     "isolation": "--isolation",
+    "slo": "--slo",
     "output": "--output",
     "format": "--format",
     "label": "--label",
@@ -48,7 +49,7 @@ LIMITS = {
 }
 """Key → option; times are in seconds, as there."""
 
-REPEATED = ("models_dirs", "benchmarks_dirs", "label", "note", "tags")
+REPEATED = ("models_dirs", "benchmarks_dirs", "slo", "label", "note", "tags")
 """Keys whose option takes one value at a time; the value may contain a comma."""
 
 

@@ -10,6 +10,7 @@ from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
 from inference_bench.cli._outputs import JSON, PAGE_FORMATS, add_output_options, outputs_of
 from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
+from inference_bench.cli._slo import add_slo_option, slo_exit_code
 from inference_bench.errors import UnknownNameError, UsageError
 from inference_bench.metrics import QUANTILES
 from inference_bench.units import counted
@@ -27,14 +28,16 @@ GRADES = ("A", "B", "C", "D", "F")
 class CheckCommand(Command):
     """Show how far a run can be trusted: a grade per case, and findings with their evidence, effect and fix.
 
-    Nothing is measured again. Exits with 1 if a case's grade is worse than --at-least. With --dossier the digests of
-    a dossier are checked and its figures recomputed from the raw columns; exits with 1 if one does not match.
+    Nothing is measured again. Exits with 1 if a case's grade is worse than --at-least, or an objective FAILs, with 3 if
+    there is NOT ENOUGH DATA for one. With --dossier the digests of a dossier are checked and its figures recomputed
+    from the raw columns; exits with 1 if one does not match.
     """
 
     examples = (
         ("", "grades and findings of the newest run"),
         ("latest --at-least B", "as a gate"),
         ("benchmark_results/20261123T201530Z-3fa9c1 --rejudge", "by the present rules, after an upgrade"),
+        ("nightly --slo 'ttft.p99<=300ms'", "judge a load that was measured before"),
         ("nightly --format json", "for another program"),
         ("--dossier speedup.zip", "verify the digests of a dossier, and recompute its figures from its samples"),
     )
@@ -52,6 +55,7 @@ class CheckCommand(Command):
             default="",
             help=f"also require enough samples for this quantile: {', '.join(QUANTILES)}",
         )
+        add_slo_option(parser, "also judge each load by this, instead of by the objectives that it was measured with")
         parser.add_argument(
             "--rejudge", action="store_true", help="replace the stored grades by those of this version's rules"
         )
@@ -63,6 +67,7 @@ class CheckCommand(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Show the grade of each case and the findings behind it."""
         from inference_bench.analysis.trust.run import run_grade
+        from inference_bench.results.judged_slos import run_with_slos
         from inference_bench.results.run import load_run
 
         if args.at_least not in GRADES:
@@ -73,14 +78,14 @@ class CheckCommand(Command):
         if args.dossier:
             return _check_dossier(args, outputs)
         (folder,) = selected_runs([args.word] if args.word else [], args)
-        stored = load_run(folder)
+        stored = run_with_slos(load_run(folder), args.slo)
         if stored.is_in_progress:
             warn(f"{folder} is in progress: {stored.progress}.")
         judged = _rejudged(stored) if args.rejudge else stored
         run = _with_quantile(judged, args.quantile)
         _write(run, list(_on_rules(stored, judged)), outputs)
         grades = [run_grade(run.record), *(result.grade for result in run.results if result.grade is not None)]
-        return 1 if any(grade.letter > args.at_least for grade in grades) else 0
+        return 1 if any(grade.letter > args.at_least for grade in grades) else slo_exit_code(run.results)
 
 
 def _write(run: Run, remarks: Sequence[str], outputs: Outputs) -> None:

@@ -20,6 +20,7 @@ from inference_bench.cli._outputs import (
 )
 from inference_bench.cli._run_outputs import run_outputs, write_runs
 from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
+from inference_bench.cli._slo import add_slo_option, slo_exit_code
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.provenance.record import LATEST
 
@@ -38,7 +39,8 @@ _MANY = ("console", "markdown", "github")
 class ReportCommand(Command):
     """Show a stored run, or pack runs so that others can check them.
 
-    Nothing is measured: the figures are those in the run's folder. Exits with 1 if a case of it failed.
+    Nothing is measured: the figures are those in the run's folder. Exits with 1 if a case of it failed; with --slo also
+    if an objective FAILs, with 3 if there is NOT ENOUGH DATA.
     """
 
     examples = (
@@ -74,6 +76,7 @@ class ReportCommand(Command):
             help="follow a run that is being measured, until it has ended or its process is gone; without a terminal, "
             "one line per case; a run that has ended is shown once",
         )
+        add_slo_option(parser, "judge each load by this, instead of by the objectives that it was measured with")
         add_output_options(parser, REPORT_FORMATS)
         dossier = parser.add_argument_group("dossier")
         dossier.add_argument(
@@ -94,6 +97,7 @@ class ReportCommand(Command):
             return _history(args)
         if args.dossier:
             return _dossier(args)
+        from inference_bench.results.judged_slos import run_with_slos
         from inference_bench.results.run import load_run
 
         outputs = run_outputs(args)
@@ -104,9 +108,9 @@ class ReportCommand(Command):
         folders = selected_runs(args.words, args)
         if args.watch:
             return _watch(folders, outputs)
-        runs = [load_run(folder) for folder in folders]
+        runs = [run_with_slos(load_run(folder), args.slo) for folder in folders]
         write_runs(runs, outputs)
-        return _exit_code(runs)
+        return _exit_code(runs) or (slo_exit_code(result for run in runs for result in run.results) if args.slo else 0)
 
 
 def _exit_code(runs: Sequence[Run]) -> int:

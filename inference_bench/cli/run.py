@@ -15,6 +15,7 @@ from inference_bench.cli._gate import add_gate_options, open_gate
 from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, compare_variants
 from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of
 from inference_bench.cli._run_outputs import run_outputs, write_runs
+from inference_bench.cli._slo import add_slo_option, slo_exit_code
 from inference_bench.errors import InvalidValueError
 from inference_bench.text import one_line
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _AB = "--ab"
 _ONLY_WITH_AB = ("detect",)
 _ONLY_WITH_AB_OR_GATE = ("margin", "metric")
-_NOT_WITH_AB = ("resume", "sink", "retry_failed", "force", "overlap", "lookahead", "park", "gate", "confirm")
+_NOT_WITH_AB = ("resume", "slo", "sink", "retry_failed", "force", "overlap", "lookahead", "park", "gate", "confirm")
 
 
 class RunCommand(Command):
@@ -37,7 +38,8 @@ class RunCommand(Command):
     Every combination of model, set-up and benchmark parameter is a case. Each model loads in a process of its own.
     Results are written as each case ends; the tables go to standard output, progress to standard error.
 
-    Exits with 1 if a case fails; with --gate also if anything is SLOWER than in the old runs, with 3 if it is SUSPECT.
+    Exits with 1 if a case fails; with --gate also if anything is SLOWER than in the old runs, with 3 if it is SUSPECT;
+    with --slo also if an objective FAILs, with 3 if there is NOT ENOUGH DATA.
     """
 
     examples = (
@@ -57,6 +59,7 @@ class RunCommand(Command):
         ("--ab dtype=float32 dtype=bfloat16", "variants, interleaved: the same as the command `ab`"),
         ("--gate benchmark_results --runs 5", "judge the run by the earlier ones: a gate with one run per commit"),
         ("--gate main_runs --confirm --models-dir m --model mine", "measure old and new code in turn if suspect"),
+        ("--benchmark serving_load -a rate=2,4 -a requests=300 --slo 'ttft.p99<=300ms'", "does it meet an objective?"),
         ("--resume latest", "continue an interrupted run"),
     )
 
@@ -69,6 +72,7 @@ class RunCommand(Command):
         """Declare what to measure, how to load it, how long to measure, and where results go."""
         add_run_options(parser)
         _add_plan_options(parser)
+        add_slo_option(parser.add_argument_group("objectives"), "what a load of serving_load must meet")
         add_gate_options(parser)
         parser.add_argument_group("variants").add_argument(
             _AB,
@@ -108,7 +112,10 @@ class RunCommand(Command):
         if outcome.interrupted:
             return INTERRUPTED
         code = 0 if gate is None else gate.judge(outcome.run)
-        return 1 if outcome.has_findings and code != INTERRUPTED else code
+        if code == INTERRUPTED:
+            return INTERRUPTED
+        codes = (int(outcome.has_findings), code, slo_exit_code(outcome.run.results))
+        return 1 if 1 in codes else max(codes)
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
@@ -193,7 +200,7 @@ def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
 
     check_sinks(args.sink)
     prepared = prepare(spec, args.models_dir, args.benchmarks_dir)
-    for line in plan_lines(prepared, args.output):
+    for line in plan_lines(prepared, args.output, spec.slos):
         print(line)
     broken = broken_plugins(prepared)
     for problem in broken:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from inference_bench.analysis.serving.requests import LATENCY
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
@@ -90,9 +91,21 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
         spec, {name: _planned(plugins, name) for name in spec.models}, lambda name, setup: names[name, setup]
     )
     plugins = _for_plan(plugins, plan)
+    _check_slos(spec, plan, plugins)
     return Prepared(
         plugins.files, plugins.models, plugins.benchmarks, plugins.benchmark_files, plan, _refused(spec, plan, plugins)
     )
+
+
+def _check_slos(spec: Spec, plan: Plan, plugins: Plugins) -> None:
+    """Refuse objectives that no case of the plan can be judged by.
+
+    Raises:
+        InvalidValueError: no benchmark of the plan sends requests.
+    """
+    if spec.slos and not any(LATENCY in plugins.headline(case) for case in plan.cases):
+        advice = "Add --benchmark serving_load."
+        raise InvalidValueError("--slo", spec.slos[0], "a benchmark that sends requests", advice)
 
 
 def _for_plan(plugins: Plugins, plan: Plan) -> Plugins:

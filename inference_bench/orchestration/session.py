@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from inference_bench.analysis.serving.of_result import with_slos
 from inference_bench.analysis.trust.case import judged
 from inference_bench.analysis.trust.environment_warnings import environment_warnings
 from inference_bench.errors import InvalidValueError, SinkError
@@ -82,6 +83,7 @@ class Session:
         self.folder = folder
         self.sink_failure = ""
         self._prepared = prepared
+        self._slos = spec.slos
         self._progress = progress = Harmless(progress)
         self._former = former
         self._is_measuring = False
@@ -142,7 +144,7 @@ class Session:
         """Write one case that has just ended."""
         entries = ({**e, "status": result.status.value} if e["id"] == result.case.id else e for e in self._record.cases)
         self._record = replace(self._record, cases=tuple(entries))
-        self._sink.write(judged(result, self._record), self._record)
+        self._sink.write(judged(with_slos(result, self._slos), self._record), self._record)
 
     def finish(self) -> None:
         """Write the end of the run."""

@@ -9,7 +9,7 @@ from typing import Literal, NotRequired, TypedDict
 from inference_bench.facts import Environment
 from inference_bench.grade import Finding
 from inference_bench.plan import Case
-from inference_bench.result import Failure, Status, Summary
+from inference_bench.result import Failure, SloJudgement, Status, Summary
 from inference_bench.spec import Setup
 
 
@@ -125,6 +125,7 @@ class ResultEntry(TypedDict):
     failure: Failure | None
     trust: NotRequired[TrustEntry | None]
     headline: NotRequired[Sequence[str]]
+    slo: NotRequired[SloJudgement | None]
     samples: NotRequired[str | None]
     memory: NotRequired[str | None]
     scores: NotRequired[str | None]

@@ -82,6 +82,7 @@ def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
         "failure": plain(result.failure),
         "trust": grade_to_plain(result.grade),
         "headline": list(result.headline),
+        "slo": plain(result.slo),
     }
 
 
@@ -132,6 +133,7 @@ def result_from_plain(entry: ResultEntry) -> BenchmarkResult:
         failure=entry["failure"],
         grade=_grade_from_plain(entry.get("trust")),
         headline=tuple(entry.get("headline", ())),
+        slo=entry.get("slo"),
     )
 
 

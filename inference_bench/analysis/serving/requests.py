@@ -56,8 +56,8 @@ def requests_of_samples(samples: Samples) -> Requests | None:
         of_metric = np.flatnonzero(measured & (samples.metric == metric))
         at = np.array([places.get(key, -1) for key in _keys(samples, of_metric)], np.intp)
         of_metric, at = of_metric[at >= 0], at[at >= 0]
-        sums = np.bincount(at, samples.value[of_metric], len(rows))
-        return sums, np.bincount(at, minlength=len(rows)).astype(np.float64)
+        sums, counts = (np.bincount(at, each, len(rows)) for each in (samples.value[of_metric], np.ones(len(at))))
+        return sums.astype(np.float64), counts.astype(np.float64)
 
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: unknown
         figures = {metric: np.divide(*totals(metric)) for metric in (TTFT, LATENCY, LAG)}

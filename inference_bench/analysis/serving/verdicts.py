@@ -53,7 +53,7 @@ def _verdict(requests: Requests, slo: Slo, objectives: int, doubt: str, growth: 
     least = least_share(each * good.sum(), each * n)
     most = most_share(each * (good | unknown).sum(), each * n, 1 - (1 - LEVEL) / objectives)
     outcome = SloOutcome.PASS if least >= slo.share else SloOutcome.FAIL if most < slo.share else SloOutcome.OPEN
-    reason = doubt or (growth if outcome is SloOutcome.PASS else "")
+    reason = doubt or (growth if outcome is not SloOutcome.FAIL else "")
     if outcome is SloOutcome.OPEN and not reason:
         reason = _lack(slo, n, int(bad.sum()), int(unknown.sum()), each)
     return SloVerdict(

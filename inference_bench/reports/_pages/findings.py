@@ -10,6 +10,7 @@ from inference_bench.analysis.trust.run import run_grade
 from inference_bench.grade import Finding, Grade, Severity
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone
+from inference_bench.reports._pages.slo_lines import slo_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,9 +43,14 @@ def page(run: Run, remarks: Sequence[str] = ()) -> Page:
     return Page(
         lines=(_verdict(run.record.id, graded), *(Cell(text) for text in remarks)),
         blocks=(Block(Cell("Trust and findings", Tone.STRONG), (), (_table(graded, Places(run.results)),)),),
-        remarks=(*_of_run(run_grade(run.record)), *_of_cases(graded, Places(run.results))),
+        remarks=(*_objectives(run), *_of_run(run_grade(run.record)), *_of_cases(graded, Places(run.results))),
         legend=_LEGEND,
     )
+
+
+def _objectives(run: Run) -> list[Remarks]:
+    lines = tuple(slo_lines(run.results))
+    return [Remarks("Objectives", lines)] if lines else []
 
 
 def _verdict(run_id: str, graded: Iterable[Graded]) -> Cell:

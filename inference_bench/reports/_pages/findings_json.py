@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.analysis.trust.run import run_grade
-from inference_bench.results.serialization import case_to_plain, finding_to_plain, to_json
+from inference_bench.results.serialization import case_to_plain, finding_to_plain, plain, to_json
 
 if TYPE_CHECKING:
     from inference_bench.results.run import Run
@@ -25,6 +25,7 @@ def write_json(run: Run, stream: TextIO) -> None:
             "grade": result.grade.letter,
             "rules": result.grade.rules,
             "findings": [finding_to_plain(finding) for finding in result.grade.findings],
+            "slo": plain(result.slo),
         }
         for result in run.results
         if result.grade is not None

@@ -15,6 +15,7 @@ from inference_bench.reports._pages.doubts import doubts
 from inference_bench.reports._pages.numbers import figure_heading, level_of
 from inference_bench.reports._pages.overview import overview
 from inference_bench.reports._pages.parameters import benchmark_words
+from inference_bench.reports._pages.slo_lines import slo_lines
 from inference_bench.reports._pages.verdict import verdict
 from inference_bench.result import BenchmarkResult, Status
 from inference_bench.units import counted
@@ -85,7 +86,7 @@ def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
             benchmarks.setdefault(result.case.benchmark, []).append(result)
         lines = [*_weights_lines(members), *chain.from_iterable(map(_inapplicable, benchmarks.values()))]
         tables = (case_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
-        yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables))
+        yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables), tuple(slo_lines(members)))
 
 
 def _inapplicable(results: Sequence[BenchmarkResult]) -> list[Cell]:

@@ -32,7 +32,7 @@ def test_a_queue_that_it_cannot_carry_is_called_growing(load, n):
 def test_growth_names_both_ends():
     """One request per unit of time, each answered after as many units as were sent before it."""
     planned = np.arange(80)
-    assert queue_growth(planned, planned + planned // 2) == QueueGrowth(1, 24)
+    assert queue_growth(planned, planned + planned // 2 + 1) == QueueGrowth(1, 24)
 
 
 def test_a_steady_queue_and_one_that_drains_do_not_grow():
