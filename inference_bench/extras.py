@@ -27,6 +27,7 @@ EXTRAS = {
     ),
     "lm-eval": ("lm-eval>=0.4.13",),
     "prometheus": ("prometheus_client>=0.20",),
+    "endpoint": ("prometheus_client>=0.20",),
     "grpc": ("grpcio>=1.60",),
     "otlp": ("opentelemetry-sdk>=1.27", "opentelemetry-exporter-otlp-proto-http>=1.27"),
     "mlflow": ("mlflow-skinny>=3", "sqlalchemy>=2", "alembic>=1.10"),

@@ -52,8 +52,8 @@ class Address:
 
     @property
     def root(self) -> Address:
-        """The same server without the path: where ``/metrics``, ``/version`` and ``/props`` are."""
-        return Address(self.scheme, self.host, self.port, "")
+        """The address without ``/v1`` at its end: where ``/metrics``, ``/version`` and ``/props`` are."""
+        return Address(self.scheme, self.host, self.port, self.path.removesuffix(_DEFAULT_PATH))
 
     @property
     def authority(self) -> str:
@@ -86,17 +86,18 @@ class Address:
             InvalidValueError: a header is not of printable ASCII characters.
         """
         lines = [f"{method} {self.path}{route} HTTP/1.1"]
-        lines += [f"{name}: {_header(name, value)}" for name, value in self._headers(headers or {}, body, key).items()]
+        lines += [f"{name}: {_header(name, value)}" for name, value in self.headers(body, key, headers).items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
-    def _headers(self, added: Mapping[str, str], body: bytes, key: Key | None) -> dict[str, str]:
+    def headers(self, body: bytes, key: Key | None = None, added: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the headers of a request with a body, or with none; added ones replace ours."""
         ours = {"Host": self.authority, "User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
         if body:
             ours |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
         if key is not None:
             ours["Authorization"] = key.header()
-        names = {name.lower() for name in added}
-        return {name: value for name, value in ours.items() if name.lower() not in names} | dict(added)
+        names = {name.lower() for name in added or {}}
+        return {name: value for name, value in ours.items() if name.lower() not in names} | dict(added or {})
 
 
 def _split(text: str) -> tuple[SplitResult, int | None]:

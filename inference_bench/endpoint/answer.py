@@ -12,7 +12,7 @@ from inference_bench.endpoint.failure import TRANSPORT, Failure, FailureKind, he
 from inference_bench.endpoint.key import Key
 from inference_bench.endpoint.received import Exchange, Reads, ReadsByRequest, Received, exchanges
 from inference_bench.endpoint.sse import Events, events
-from inference_bench.endpoint.token_counts import CountedBy, TokenEnds, counted
+from inference_bench.endpoint.token_counts import TokenEnds, TokensBy, counted
 
 _STREAM = b"text/event-stream"
 _JSON = b"application/json"
@@ -62,7 +62,7 @@ class Answer:
         streamed: it came as an event stream, not as one JSON text.
         done: the stream ended with ``[DONE]``, or the JSON text is whole.
         pieces: what it shows, in order; also of a request that failed later.
-        counted_by: where the tokens of the pieces are known from.
+        tokens_by: where the tokens of the pieces are known from.
         text: the content.
         prompt_tokens: as the server counts; None where it does not.
         completion_tokens: likewise.
@@ -85,7 +85,7 @@ class Answer:
     streamed: bool = False
     done: bool = False
     pieces: tuple[Piece, ...] = ()
-    counted_by: CountedBy = CountedBy.UNKNOWN
+    tokens_by: TokensBy = TokensBy.UNKNOWN
     text: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -163,7 +163,7 @@ def _answer(
         streamed=said.streamed,
         done=said.done,
         pieces=pieces,
-        counted_by=way,
+        tokens_by=way,
         text="".join([each.content for each in said.deltas]),
         prompt_tokens=_known(usage.prompt_tokens, said.last("prompt_tokens"), _prompt_of(timings)),
         completion_tokens=_known(usage.completion_tokens, timings.get("predicted_n")),
@@ -211,7 +211,7 @@ def _of_stream(found: Events) -> _Said:
 
 def _pieces(
     said: _Said, reads: Reads, completion_tokens: int | None, token_ends: TokenEnds | None
-) -> tuple[CountedBy, tuple[Piece, ...]]:
+) -> tuple[TokensBy, tuple[Piece, ...]]:
     shown = [index for index, each in enumerate(said.deltas) if each.content or each.reasoning or each.tool_call]
     way, tokens = counted(said.deltas, shown, completion_tokens, token_ends)
     times, returned, stalled = reads.times_ns.tolist(), reads.reads_ns.tolist(), reads.stalled.tolist()
@@ -238,7 +238,8 @@ def _is_success(status: int) -> bool:
 def _failure(exchange: Exchange, head: bytes, body: bytes, said: _Said, key: Key | None) -> Failure | None:
     """Return why a request failed: what the server says comes before how the connection ended."""
     if exchange.status and not _is_success(exchange.status):
-        return Failure(FailureKind.HTTP_STATUS, status_detail(exchange.status, head, body, key))
+        detail = status_detail(exchange.status, header(head, b"location"), body, key)
+        return Failure(FailureKind.HTTP_STATUS, detail)
     if said.error:
         return Failure(FailureKind.ERROR_EVENT, shown(said.error.encode(), key))
     if exchange.outcome in TRANSPORT:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
+from inference_bench.endpoint.prompt import Prompt
 from inference_bench.errors import InvalidValueError
 
-Message = Mapping[str, Any]
-"""One message of a conversation: ``{"role": "user", "content": "…"}``."""
-
-Prompt = str | Sequence[int] | Sequence[Message]
-"""A text, token ids (completions only), or messages (chat only)."""
-
 OPTIONAL = ("ignore_eos", "min_tokens", "stream_options", "temperature", "return_token_ids")
-"""Fields that some servers refuse; ``probe`` finds them, and they are left out of the load."""
+"""Fields that some servers refuse; ``accepted_fields`` finds them, and they are left out of the load."""
+
+MAX_TOKENS = "max_tokens"
+"""Left out likewise: the limit is then sent by its newer name, ``max_completion_tokens``."""
 
 
 class Dialect(StrEnum):
@@ -35,7 +33,7 @@ class Dialect(StrEnum):
         self,
         model: str,
         prompt: Prompt,
-        new_tokens: int,
+        new_tokens: int | None,
         *,
         exact: bool = True,
         stream: bool = True,
@@ -48,24 +46,20 @@ class Dialect(StrEnum):
 
         Args:
             model: the name by which the server knows the model.
-            prompt: a text, token ids or messages, as the dialect allows.
-            new_tokens: how many tokens to generate, at most.
+            prompt: a text, token ids (completions only) or messages (chat only).
+            new_tokens: how many tokens to generate, at most; None leaves it to the server.
             exact: ask the server to generate exactly as many (``ignore_eos``, ``min_tokens``).
             stream: ask for an event per piece of text.
             usage: ask for the count of tokens in the last event of a stream.
             token_ids: ask for the ids of each event's tokens (vLLM).
             extra: further fields; they replace ours.
-            without: fields to leave out because the server refuses them; of ``OPTIONAL``.
+            without: fields to leave out because the server refuses them; of ``OPTIONAL``, or ``MAX_TOKENS``.
 
         Raises:
             InvalidValueError: the dialect has no such prompts, or the number of tokens is not positive.
         """
-        if new_tokens < 1:
-            raise InvalidValueError("tokens to generate", new_tokens, "1 or more")
-        fields: dict[str, Any] = {"model": model, **self._prompt(prompt), "max_tokens": new_tokens, "temperature": 0}
-        fields["stream"] = stream
-        if exact:
-            fields |= {"ignore_eos": True, "min_tokens": new_tokens}
+        fields = {"model": model, **self._prompt(prompt), **_length(new_tokens, exact, MAX_TOKENS not in without)}
+        fields |= {"temperature": 0, "stream": stream}
         if stream and usage:
             fields["stream_options"] = {"include_usage": True}
         if token_ids:
@@ -87,3 +81,13 @@ class Dialect(StrEnum):
             given = f"a list with {type(wrong).__name__}"
             raise InvalidValueError(f"prompt of {self}", given, expected, f"Or use {other}.")
         return {"messages" if self is Dialect.CHAT else "prompt": items}
+
+
+def _length(new_tokens: int | None, exact: bool, by_old_name: bool) -> dict[str, Any]:
+    """Return the fields that say how many tokens to generate."""
+    if new_tokens is None:
+        return {}
+    if new_tokens < 1:
+        raise InvalidValueError("tokens to generate", new_tokens, "1 or more")
+    most = {MAX_TOKENS if by_old_name else "max_completion_tokens": new_tokens}
+    return most | ({"ignore_eos": True, "min_tokens": new_tokens} if exact else {})

@@ -82,10 +82,16 @@ def shown(data: bytes, key: Key | None = None) -> str:
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}… ({len(data):,} bytes)"
 
 
-def status_detail(status: int, head: bytes, body: bytes, key: Key | None = None) -> str:
-    """Return a status with its name and what the server said: ``429 Too Many Requests: slow down``."""
+def status_detail(status: int, location: bytes, body: bytes, key: Key | None = None) -> str:
+    """Return a status with its name and what the server said: ``429 Too Many Requests: slow down``.
+
+    Args:
+        status: of HTTP.
+        location: the header of that name: where a redirect leads.
+        body: all bytes.
+        key: the key that was sent.
+    """
     name = HTTPStatus(status).phrase if status in list(HTTPStatus) else "unknown status"
-    location = header(head, b"location")
     said = f"redirects to {shown(location, key)}" if location else shown(delta(body).error.encode() or body, key)
     return f"{status} {name}: {said}" if said else f"{status} {name}"
 

@@ -17,7 +17,7 @@ TokenEnds = Callable[[str], Sequence[int]]
 """A tokenizer: a text → where in it, in characters, each of its tokens ends, ascending."""
 
 
-class CountedBy(StrEnum):
+class TokensBy(StrEnum):
     """Where the tokens of the pieces are known from."""
 
     TOKEN_IDS = "token_ids"
@@ -39,7 +39,7 @@ def counted(
     shown: Sequence[int],
     completion_tokens: int | None,
     token_ends: TokenEnds | None = None,
-) -> tuple[CountedBy, list[int | None]]:
+) -> tuple[TokensBy, list[int | None]]:
     """Return how the tokens of each piece are known, and their number.
 
     Args:
@@ -49,15 +49,15 @@ def counted(
         token_ends: a tokenizer, for servers that count nothing by event.
     """
     for way, totals in (
-        (CountedBy.TOKEN_IDS, _by_ids(deltas, shown)),
-        (CountedBy.USAGE, _by_usage(deltas, shown)),
-        (CountedBy.LOGPROBS, _by_logprobs(deltas, shown)),
-        (CountedBy.ONE_EACH, _one_each(deltas, shown, completion_tokens)),
-        (CountedBy.TOKENIZER, _by_tokenizer(deltas, shown, completion_tokens, token_ends)),
+        (TokensBy.TOKEN_IDS, _by_ids(deltas, shown)),
+        (TokensBy.USAGE, _by_usage(deltas, shown)),
+        (TokensBy.LOGPROBS, _by_logprobs(deltas, shown)),
+        (TokensBy.ONE_EACH, _one_each(deltas, shown, completion_tokens)),
+        (TokensBy.TOKENIZER, _by_tokenizer(deltas, shown, completion_tokens, token_ends)),
     ):
         if totals and all(before <= total for before, total in pairwise([0, *totals])):
             return way, [total - before for before, total in pairwise([0, *totals])]
-    return CountedBy.UNKNOWN, [None] * len(shown)
+    return TokensBy.UNKNOWN, [None] * len(shown)
 
 
 def _by_ids(deltas: Sequence[Delta], shown: Sequence[int]) -> list[int]:

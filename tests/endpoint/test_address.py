@@ -82,6 +82,11 @@ def test_the_bytes_of_a_request():
     assert body == b"{}"
 
 
+def test_other_routes_are_beside_v1():
+    assert str(Address.parse("http://host/v1").root) == "http://host"
+    assert str(Address.parse("https://host/gateway/v1").root) == "https://host/gateway"
+
+
 def test_a_key_is_a_header_and_a_given_header_replaces_ours():
     address = Address.parse("http://host:80/v1")
 

@@ -9,7 +9,7 @@ import pytest
 from inference_bench.endpoint.answer import Answer, PieceKind, answers
 from inference_bench.endpoint.failure import FailureKind
 from inference_bench.endpoint.key import Key
-from inference_bench.endpoint.token_counts import CountedBy
+from inference_bench.endpoint.token_counts import TokensBy
 from tests.endpoint.recorded import MS, RecordedLoad, Response, event
 
 DONE = event("[DONE]")
@@ -81,7 +81,7 @@ def test_a_stream_of_vllm():
     assert answer.failure is None and answer.done and answer.streamed
     assert times_ms(answer) == [20, 30, 50]
     assert answer.first_content_ns == 20 * MS, "the role chunk is no content"
-    assert answer.counted_by is CountedBy.TOKEN_IDS
+    assert answer.tokens_by is TokensBy.TOKEN_IDS
     assert [piece.tokens for piece in answer.pieces] == [1, 2, 2], "a token without text counts where its text shows"
     assert (answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens) == (3, 5, 2)
     assert (answer.finish_reason, answer.text) == ("length", "One two three fœr")
@@ -94,14 +94,14 @@ def test_a_stream_of_llama_cpp():
     assert times_ms(answer) == [20, 30, 40]
     assert (answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens) == (31, 3, 1)
     assert answer.timings == TIMINGS
-    assert answer.counted_by is CountedBy.ONE_EACH and [piece.tokens for piece in answer.pieces] == [1, 1, 1]
+    assert answer.tokens_by is TokensBy.ONE_EACH and [piece.tokens for piece in answer.pieces] == [1, 1, 1]
 
 
 def test_a_stream_of_sglang_with_reasoning_and_a_count_in_each_event():
     answer = read(Response(SGLANG))
 
     assert answer.first_reasoning_ns == 20 * MS and answer.first_content_ns == 30 * MS
-    assert answer.counted_by is CountedBy.USAGE
+    assert answer.tokens_by is TokensBy.USAGE
     assert [(piece.kind, piece.tokens) for piece in answer.pieces] == [
         (PieceKind.REASONING, 2),
         (PieceKind.CONTENT, 3),
@@ -113,7 +113,7 @@ def test_our_example_counts_nothing_so_its_tokens_are_unknown():
     answer = read(Response(EXAMPLE))
 
     assert answer.failure is None and answer.text == "Hello world"
-    assert answer.counted_by is CountedBy.UNKNOWN and [piece.tokens for piece in answer.pieces] == [None, None]
+    assert answer.tokens_by is TokensBy.UNKNOWN and [piece.tokens for piece in answer.pieces] == [None, None]
     assert answer.completion_tokens is None
 
 
@@ -156,7 +156,7 @@ def test_log_probabilities_count_tokens():
 
     answer = read(Response(at(first, second, DONE)))
 
-    assert answer.counted_by is CountedBy.LOGPROBS and [piece.tokens for piece in answer.pieces] == [2, 1]
+    assert answer.tokens_by is TokensBy.LOGPROBS and [piece.tokens for piece in answer.pieces] == [2, 1]
 
 
 def test_an_event_over_two_reads_has_the_time_of_the_second_and_two_in_one_read_share_it():
@@ -184,7 +184,7 @@ def test_an_answer_in_one_json_text():
 
     assert answer.failure is None and answer.done and not answer.streamed
     assert [(piece.time_ns, piece.tokens) for piece in answer.pieces] == [(30 * MS, 3)]
-    assert (answer.text, answer.prompt_tokens, answer.counted_by) == ("abc", 5, CountedBy.USAGE)
+    assert (answer.text, answer.prompt_tokens, answer.tokens_by) == ("abc", 5, TokensBy.USAGE)
 
 
 def test_answers_of_many_requests_stay_apart():

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from inference_bench.endpoint.bodies import OPTIONAL, Dialect
+from inference_bench.endpoint.bodies import MAX_TOKENS, OPTIONAL, Dialect
 from inference_bench.errors import InvalidValueError
 
 
@@ -43,6 +43,16 @@ def test_each_optional_field_can_be_left_out():
 
 def test_extra_fields_replace_ours():
     assert body(Dialect.CHAT, "m", "Hi", 5, extra={"temperature": 1, "seed": 3})["temperature"] == 1
+
+
+def test_the_newer_name_of_the_limit():
+    fields = body(Dialect.CHAT, "m", "Hi", 5, exact=False, without={MAX_TOKENS})
+
+    assert fields["max_completion_tokens"] == 5 and MAX_TOKENS not in fields
+
+
+def test_without_a_number_of_tokens_the_server_decides():
+    assert not {"max_tokens", "min_tokens", "ignore_eos"} & set(body(Dialect.CHAT, "m", "Hi", None))
 
 
 def test_messages_and_routes():
