@@ -12,7 +12,7 @@ from inference_bench.endpoint.failure import TRANSPORT, Failure, FailureKind, he
 from inference_bench.endpoint.key import Key
 from inference_bench.endpoint.received import Exchange, Reads, ReadsByRequest, Received, exchanges
 from inference_bench.endpoint.sse import Events, events
-from inference_bench.endpoint.token_counts import TokenEnds, TokensBy, counted
+from inference_bench.endpoint.token_counts import Evidence, TokenEnds, TokensBy, counted
 
 _STREAM = b"text/event-stream"
 _JSON = b"application/json"
@@ -155,7 +155,6 @@ def _answer(
 ) -> Answer:
     said = _said(exchange, head, body, reads)
     usage = said.last("usage") or Usage()
-    timings = said.last("timings") or {}
     way, pieces = _pieces(said, reads, usage.completion_tokens, token_ends)
     return Answer(
         *exchange[:-1],  # the first fields of both are the same
@@ -165,23 +164,13 @@ def _answer(
         pieces=pieces,
         tokens_by=way,
         text="".join([each.content for each in said.deltas]),
-        prompt_tokens=_known(usage.prompt_tokens, said.last("prompt_tokens"), _prompt_of(timings)),
-        completion_tokens=_known(usage.completion_tokens, timings.get("predicted_n")),
-        cached_tokens=_known(usage.cached_tokens, timings.get("cache_n")),
+        prompt_tokens=said.last("prompt_tokens") if usage.prompt_tokens is None else usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         finish_reason=said.last("finish_reason"),
-        timings=timings,
+        timings=said.last("timings") or {},
     )
-
-
-def _known(*counts: int | None) -> int | None:
-    return next((count for count in counts if count is not None), None)
-
-
-def _prompt_of(timings: Json) -> int | None:
-    """Return the length of the prompt by llama.cpp's times: the tokens that it processed and those of its cache."""
-    processed, cached = timings.get("prompt_n"), timings.get("cache_n")
-    return None if processed is None or cached is None else processed + cached
 
 
 def _said(exchange: Exchange, head: bytes, body: bytes, reads: Reads) -> _Said:
@@ -213,7 +202,7 @@ def _pieces(
     said: _Said, reads: Reads, completion_tokens: int | None, token_ends: TokenEnds | None
 ) -> tuple[TokensBy, tuple[Piece, ...]]:
     shown = [index for index, each in enumerate(said.deltas) if each.content or each.reasoning or each.tool_call]
-    way, tokens = counted(said.deltas, shown, completion_tokens, token_ends)
+    way, tokens = counted(Evidence(said.deltas, shown, completion_tokens, token_ends))
     times, returned, stalled = reads.times_ns.tolist(), reads.reads_ns.tolist(), reads.stalled.tolist()
     pieces = []
     for index, count in zip(shown, tokens, strict=True):

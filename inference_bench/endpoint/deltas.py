@@ -14,6 +14,7 @@ import orjson
 Json = dict[str, Any]
 
 _DONE = b"[DONE]"
+_NO_MESSAGE = "no message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Delta:
         prompt_tokens: number of the prompt's ids, where the server sends them.
         usage: the server's count so far.
         timings: llama.cpp's own times.
-        error: the server's message, where the event is an error.
+        error: the server's message, never empty, where the event is an error.
         is_done: it is ``[DONE]``.
         is_malformed: it is no JSON, or JSON of another shape.
     """
@@ -76,13 +77,13 @@ def delta(data: bytes, name: bytes = b"") -> Delta:
         return Delta(error=_message(said))
     try:
         return _read(said)
-    except (AttributeError, KeyError, IndexError, TypeError):
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
         return Delta(is_malformed=True)
 
 
 def _unreadable(data: bytes, name: bytes) -> Delta:
     if name == b"error":
-        return Delta(error=data.decode(errors="replace"))
+        return Delta(error=data.decode(errors="replace").strip() or _NO_MESSAGE)
     return Delta(is_malformed=True)
 
 
@@ -94,15 +95,20 @@ def _message(said: object) -> str:
     """Return the message of an error: ``{"error": {"message": …}}``, ``{"error": …}``, ``{"message": …}``, or all."""
     inner = said.get("error", said) if isinstance(said, dict) else said
     message = inner.get("message", inner) if isinstance(inner, dict) else inner
-    return message if isinstance(message, str) else orjson.dumps(message).decode()
+    if isinstance(message, str):
+        return message.strip() or _NO_MESSAGE
+    return orjson.dumps(message).decode()
 
 
 def _read(said: Json) -> Delta:
     choices = said.get("choices") if "usage" in said else said["choices"]
+    if choices is not None and not isinstance(choices, list):
+        raise TypeError(f"a list of choices expected, not {type(choices).__name__}")
     found = _of_choice(choices[0]) if choices else Delta()
-    if (usage := said.get("usage")) is not None:
-        found.usage = _usage(usage)
-    found.timings = said.get("timings")
+    if (timings := said.get("timings")) is not None:
+        found.timings = dict(timings)
+    if timings is not None or said.get("usage") is not None:
+        found.usage = _usage(said.get("usage") or {}, timings or {})
     if (ids := said.get("prompt_token_ids")) is not None:
         found.prompt_tokens = len(ids)
     return found
@@ -114,7 +120,7 @@ def _of_choice(choice: Json) -> Delta:
         content=_text(part.get("content") or part.get("text")),
         reasoning=_text(part.get("reasoning_content") or part.get("reasoning")),
         tool_call=bool(part.get("tool_calls") or part.get("function_call")),
-        finish_reason=choice.get("finish_reason") or None,
+        finish_reason=_text(choice.get("finish_reason")) or None,
     )
     if (ids := choice.get("token_ids")) is not None:
         found.tokens, found.counts_ids = len(ids), True
@@ -134,13 +140,15 @@ def _text(value: object) -> str:
     raise TypeError(f"text expected, not {type(value).__name__}")
 
 
-def _usage(usage: Json) -> Usage:
-    prompt = usage.get("prompt_tokens_details") or {}
-    completion = usage.get("completion_tokens_details") or {}
+def _usage(usage: Json, timings: Json) -> Usage:
+    """Return the counts of OpenAI's ``usage`` with its variants, and what llama.cpp's times say besides."""
+    prompt, completion = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+    processed, from_cache = timings.get("prompt_n"), timings.get("cache_n")
+    whole_prompt = None if processed is None or from_cache is None else processed + from_cache
     return Usage(
-        _count(usage.get("prompt_tokens")),
-        _count(usage.get("completion_tokens")),
-        _count(prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))),
+        _count(usage.get("prompt_tokens", whole_prompt)),
+        _count(usage.get("completion_tokens", timings.get("predicted_n"))),
+        _count(prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens", from_cache))),
         _count(completion.get("reasoning_tokens", usage.get("reasoning_tokens"))),
     )
 

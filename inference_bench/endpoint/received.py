@@ -48,7 +48,7 @@ def exchanges(rows: Rows) -> list[Exchange]:
     columns = {name: integers(rows, name) for name in Exchange._fields if name not in ("first_byte_ns", "outcome")}
     columns["first_byte_ns"] = np.where(kernel >= 0, kernel, read)
     numbers = [columns[name].tolist() for name in Exchange._fields[:-1]]
-    return list(map(Exchange, *numbers, texts(rows, "outcome")))
+    return sorted(map(Exchange, *numbers, texts(rows, "outcome")))  # by request
 
 
 class Reads(NamedTuple):

@@ -7,7 +7,8 @@ show nothing, such as half a character, count for the piece that shows them.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate, pairwise
 
@@ -34,74 +35,87 @@ class TokensBy(StrEnum):
     """nothing tells"""
 
 
-def counted(
-    deltas: Sequence[Delta],
-    shown: Sequence[int],
-    completion_tokens: int | None,
-    token_ends: TokenEnds | None = None,
-) -> tuple[TokensBy, list[int | None]]:
-    """Return how the tokens of each piece are known, and their number.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What tells the tokens of the pieces of one answer.
 
-    Args:
-        deltas: all events of an answer.
+    Attributes:
+        deltas: all events.
         shown: the indices of those that are pieces, ascending.
-        completion_tokens: the server's count of the whole answer.
+        completion_tokens: the server's count of the whole answer; None where it does not say.
         token_ends: a tokenizer, for servers that count nothing by event.
     """
-    for way, totals in (
-        (TokensBy.TOKEN_IDS, _by_ids(deltas, shown)),
-        (TokensBy.USAGE, _by_usage(deltas, shown)),
-        (TokensBy.LOGPROBS, _by_logprobs(deltas, shown)),
-        (TokensBy.ONE_EACH, _one_each(deltas, shown, completion_tokens)),
-        (TokensBy.TOKENIZER, _by_tokenizer(deltas, shown, completion_tokens, token_ends)),
-    ):
+
+    deltas: Sequence[Delta]
+    shown: Sequence[int]
+    completion_tokens: int | None
+    token_ends: TokenEnds | None = None
+
+    @property
+    def pieces(self) -> list[Delta]:
+        """The events that are pieces."""
+        return [self.deltas[index] for index in self.shown]
+
+    def is_whole(self, tokens: int) -> bool:
+        """Return whether so many tokens are all that have text: the token that ends an answer has none."""
+        ending = 1 if any(each.finish_reason == "stop" for each in self.deltas) else 0
+        return self.completion_tokens is not None and 0 <= self.completion_tokens - tokens <= ending
+
+
+def counted(evidence: Evidence) -> tuple[TokensBy, list[int | None]]:
+    """Return how the tokens of each piece are known, and their number: by the first way that tells all of them."""
+    for way, totals_by in _WAYS.items():
+        totals = totals_by(evidence)
         if totals and all(before <= total for before, total in pairwise([0, *totals])):
             return way, [total - before for before, total in pairwise([0, *totals])]
-    return TokensBy.UNKNOWN, [None] * len(shown)
+    return TokensBy.UNKNOWN, [None] * len(evidence.shown)
 
 
-def _by_ids(deltas: Sequence[Delta], shown: Sequence[int]) -> list[int]:
-    if not all(deltas[index].counts_ids for index in shown):
+def _by_ids(evidence: Evidence) -> list[int]:
+    if not all(piece.counts_ids for piece in evidence.pieces):
         return []
-    totals = list(accumulate((each.tokens or 0) if each.counts_ids else 0 for each in deltas))
-    return [totals[index] for index in shown]
+    return _totals(evidence, [(each.tokens or 0) if each.counts_ids else 0 for each in evidence.deltas])
 
 
-def _by_usage(deltas: Sequence[Delta], shown: Sequence[int]) -> list[int]:
-    totals = [_so_far(deltas[index]) for index in shown]
-    return [total for total in totals if total is not None] if None not in totals else []
+def _by_usage(evidence: Evidence) -> list[int]:
+    counts = [piece.usage.completion_tokens for piece in evidence.pieces if piece.usage is not None]
+    totals = [count for count in counts if count is not None]
+    return totals if len(totals) == len(evidence.shown) else []
 
 
-def _so_far(delta: Delta) -> int | None:
-    if delta.usage is not None and delta.usage.completion_tokens is not None:
-        return delta.usage.completion_tokens
-    return (delta.timings or {}).get("predicted_n")
-
-
-def _by_logprobs(deltas: Sequence[Delta], shown: Sequence[int]) -> list[int]:
-    if not all(deltas[index].tokens for index in shown):
+def _by_logprobs(evidence: Evidence) -> list[int]:
+    if not all(piece.tokens for piece in evidence.pieces):
         return []
-    totals = list(accumulate(each.tokens or 0 for each in deltas))
-    return [totals[index] for index in shown]
+    return _totals(evidence, [each.tokens or 0 for each in evidence.deltas])
 
 
-def _one_each(deltas: Sequence[Delta], shown: Sequence[int], completion_tokens: int | None) -> list[int]:
-    """The last token of an answer that stopped by itself ends it and has no text."""
-    silent = 1 if any(each.finish_reason == "stop" for each in deltas) else 0
-    if completion_tokens is None or len(shown) not in (completion_tokens, completion_tokens - silent):
-        return []
-    return list(range(1, len(shown) + 1))
+def _totals(evidence: Evidence, tokens: Sequence[int]) -> list[int]:
+    """Return for each piece the tokens of all events up to it."""
+    totals = list(accumulate(tokens))
+    return [totals[index] for index in evidence.shown]
 
 
-def _by_tokenizer(
-    deltas: Sequence[Delta], shown: Sequence[int], completion_tokens: int | None, token_ends: TokenEnds | None
-) -> list[int]:
+def _one_each(evidence: Evidence) -> list[int]:
+    pieces = len(evidence.shown)
+    return list(range(1, pieces + 1)) if evidence.is_whole(pieces) else []
+
+
+def _by_tokenizer(evidence: Evidence) -> list[int]:
     """Reasoning and tool calls have tokens of the template between them, which the text does not show."""
-    if token_ends is None or any(deltas[index].reasoning or deltas[index].tool_call for index in shown):
+    pieces = evidence.pieces
+    if evidence.token_ends is None or any(piece.reasoning or piece.tool_call for piece in pieces):
         return []
-    pieces = [deltas[index].content for index in shown]
-    ends = token_ends("".join(pieces))
-    silent = 1 if any(each.finish_reason == "stop" for each in deltas) else 0
-    if completion_tokens is not None and len(ends) not in (completion_tokens, completion_tokens - silent):
+    ends = evidence.token_ends("".join([piece.content for piece in pieces]))
+    if evidence.completion_tokens is not None and not evidence.is_whole(len(ends)):
         return []
-    return [bisect_right(ends, length) for length in accumulate(map(len, pieces))]
+    return [bisect_right(ends, length) for length in accumulate(len(piece.content) for piece in pieces)]
+
+
+_WAYS: Mapping[TokensBy, Callable[[Evidence], list[int]]] = {
+    TokensBy.TOKEN_IDS: _by_ids,
+    TokensBy.USAGE: _by_usage,
+    TokensBy.LOGPROBS: _by_logprobs,
+    TokensBy.ONE_EACH: _one_each,
+    TokensBy.TOKENIZER: _by_tokenizer,
+}
+"""Each returns the tokens up to each piece, or nothing where it cannot tell."""

@@ -197,6 +197,19 @@ def test_answers_of_many_requests_stay_apart():
     assert found[2].planned_ns == 3 * MS and found[2].sent_ns == 3 * MS + 1_000
 
 
+@pytest.mark.parametrize("stream", [VLLM, LLAMA_CPP, SGLANG], ids=["vllm", "llama.cpp", "sglang"])
+def test_a_body_cut_at_any_place_gives_the_same_answer(stream):
+    body = b"".join(data for data, _ in stream)
+    whole = read(Response([(body, 10)]))
+
+    for place in range(1, len(body)):
+        cut = read(Response([(body[:place], 10), (body[place:], 20)]))
+        assert (cut.text, cut.tokens_by, cut.failure) == (whole.text, whole.tokens_by, None)
+        assert [piece[2:4] for piece in cut.pieces] == [piece[2:4] for piece in whole.pieces]
+        early = body[:place].rpartition(b"\n\n")[0]  # the events that the first read completed
+        assert [piece.time_ns for piece in cut.pieces].count(10 * MS) == len(read(Response([(early, 10)])).pieces)
+
+
 def failure(response: Response, **options: object) -> tuple[str, str]:
     found = read(response, **options).failure
     assert found is not None, "counted as a success"
