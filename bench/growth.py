@@ -27,9 +27,9 @@ from inference_bench.analysis.trust.case import judged
 from inference_bench.plan import Case
 from inference_bench.result import SCHEMA_VERSION, BenchmarkResult, Estimate, RunRecord, Samples, Status
 from inference_bench.results.parquet_table import VERSION, encode, to_arrow
+from inference_bench.results.results_document import entry, results_document
 from inference_bench.results.run_folder import RECORD, RESULTS, files_of, table_file
 from inference_bench.results.serialization import record_to_plain, to_json
-from inference_bench.results.sinks.json import entry, results_document
 from inference_bench.spec import Setup
 
 TOO_FAST = 2.0

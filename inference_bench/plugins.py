@@ -10,15 +10,18 @@ import importlib.util
 import os
 import sys
 import zlib
-from importlib.metadata import entry_points
+from functools import cache
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference_bench.errors import PluginError, UnknownNameError
 from inference_bench.extras import install_advice
 from inference_bench.moved import advice
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -30,6 +33,20 @@ def names_in(package: str) -> list[str]:
     """Return the names of a package's public modules, sorted."""
     module = importlib.import_module(package)
     return sorted(info.name for info in iter_modules(module.__path__) if not info.name.startswith("_"))
+
+
+def entry_points(group: str) -> list[EntryPoint]:
+    """Return the entry points of a group, of all distributions that are installed."""
+    return _installed(tuple(sys.path)).get(group, [])
+
+
+@cache
+def _installed(path: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
+    """Return group → entry points. All distributions are read, which takes some 15 ms, so it is done once."""
+    from importlib.metadata import entry_points
+
+    found = entry_points()
+    return {group: list(found.select(group=group)) for group in found.groups if group.startswith("inference_bench.")}
 
 
 def plugin_names(package: str) -> list[str]:
@@ -49,7 +66,6 @@ def load_class(kind: str, package: str, name: str, base: type[T]) -> type[T]:
         PluginError: it has no single subclass of ``base`` or cannot be imported.
     """
     names = names_in(package)
-    # Reading the entry points of all distributions takes some 10 ms, so it is done only if needed.
     outside = {} if name in names else {point.name: point for point in entry_points(group=_group(package))}
     if name not in names and name not in outside:
         raise UnknownNameError(kind, name, [*names, *outside])

@@ -50,6 +50,57 @@ def test_the_parent_never_imports_a_framework(words):
     assert modules_after(command(*words)) & {*FRAMEWORKS, "pyarrow", "pandas"} == set()
 
 
+MAIN = {
+    *("_columns", "_command", "_help", "_main", "_option_sources", "_parser", "_settings", "_streams", "_summaries"),
+}
+"""Modules of ``cli`` that every command imports."""
+LISTED = {
+    "": {"_native", "errors", "extras", "facts", "metrics", "moved", "plugins", "spec", "text", "units"},
+    "model": {"discovery", "interfaces", "load_steps", "model", "places", "prompts"},
+    "model.weights": {"files", "identity", "references"},
+    "reports": {"_report", "console", "csv", "github", "html", "json", "markdown"},
+    "results": {"atomic_file", "sink", "tracker"},
+    "results.sinks": {"csv", "json", "mlflow", "parquet", "wandb"},
+    "cli": {*MAIN, "_outputs", "list"},
+}
+"""Package → modules that ``list`` imports of it; of those that are not named it may import what it needs."""
+FREE = ("benchmark", "benchmarks", "machine", "model.engines")
+"""Packages whose modules describe themselves: ``list`` imports what they import."""
+
+
+def own_modules_after(words: tuple[str, ...]) -> set[str]:
+    """Return the modules of this package that a command imports, without the package's name."""
+    code = f"import sys\nfrom inference_bench.cli import main\nassert main({list(words)!r}) == 0"
+    script = f"{code}\nprint('modules:', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    names = done.stdout.rpartition("modules:")[2].split()
+    own = {name.removeprefix("inference_bench.") for name in names if name.startswith("inference_bench.")}
+    return {name for name in own if not name.startswith("_plugins")}
+
+
+def test_help_imports_the_command_line_and_nothing_behind_it():
+    allowed = {"cli", *(f"cli.{name}" for name in MAIN), "errors", "extras", "moved", "plugins", "text"}
+    assert own_modules_after(("--help",)) - allowed <= {"results", "results.atomic_file"}
+
+
+def test_list_imports_what_describes_plugins_and_nothing_that_measures_reads_or_draws():
+    found = {name for name in own_modules_after(("list",)) if not name.startswith(FREE)}
+    allowed = {f"{package}.{name}".removeprefix(".") for package, names in LISTED.items() for name in names}
+    assert found - allowed - set(LISTED) == set()
+
+
+@pytest.mark.parametrize("words", [("--help",), ("list",)], ids=" ".join)
+def test_what_only_lists_starts_no_loop_and_no_process(words):
+    assert modules_after(command(*words)) & {"asyncio", "subprocess", "ssl", "uuid", *HEAVY} == set()
+
+
+@pytest.mark.parametrize("name", ["new", "verify", "migrate"])
+def test_the_help_of_a_command_for_authors_imports_no_scaffold(name):
+    assert not {each for each in own_modules_after((name, "--help")) if each.startswith("scaffold.")} - {
+        "scaffold.kinds"
+    }
+
+
 def test_only_the_command_that_was_asked_for_is_imported():
     code = "\n".join(
         [

@@ -9,14 +9,16 @@ and of common load generators.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from inference_bench._native import Pacer, now_ns
 from inference_bench.model.interfaces import TextServer
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -106,6 +108,8 @@ async def send(server: TextServer, load: Load, on_answer: Callable[[int], None] 
 
 async def _paced(pacer: Pacer, request: Callable[[int], Awaitable[Served]]) -> list[Served]:
     """Send each request at its scheduled time, by the native pacer."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     sent: list[asyncio.Task[Served]] = []
     all_sent = asyncio.Event()
@@ -145,6 +149,8 @@ async def _clients(clients: int, requests: int, request: Callable[[], Awaitable[
 
 async def _all(waiting: Iterable[Awaitable[T]]) -> list[T]:
     """Wait for all; if one fails, cancel the others."""
+    import asyncio
+
     tasks = [asyncio.ensure_future(one) for one in waiting]
     try:
         return list(await asyncio.gather(*tasks))

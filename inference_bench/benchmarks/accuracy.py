@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from inference_bench.benchmark.accuracy.jsonl import JsonlTask
 from inference_bench.benchmark.accuracy.tasks import SAMPLES, find_task
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.errors import NotApplicableError, TaskError, UnscorableError
@@ -44,6 +43,8 @@ class AccuracyBenchmark(Benchmark):
         model.require("score")
         if not model.tokenized and case.setup.weights in OWN:
             raise NotApplicableError(f"{model.name} has no tokenizer beside its weights, and questions are texts")
+        from inference_bench.benchmark.accuracy.jsonl import JsonlTask
+
         task = self._task(case)
         if isinstance(task, JsonlTask):
             task.check()
@@ -71,5 +72,7 @@ class AccuracyBenchmark(Benchmark):
             measurement.notes.append(f"{len(left_out)} of {total} items of {task.name} left out, first {first}")
 
     def _task(self, case: Case) -> Task:
+        from inference_bench.benchmark.accuracy.jsonl import JsonlTask
+
         name = str(case.parameters["task"])
         return JsonlTask(self.own_tasks[name]) if name in self.own_tasks else find_task(name)

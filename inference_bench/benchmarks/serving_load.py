@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -10,7 +9,6 @@ from statistics import median
 from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench.benchmark.benchmark import Benchmark
-from inference_bench.benchmarks._batcher import Batcher
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._load_generator import OPEN, SCENARIOS, Load, Served, send
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnknownNameError
@@ -76,6 +74,8 @@ class ServingLoadBenchmark(Benchmark):
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
         """Warm up with a single stream, then run the load once to its last answer."""
+        import asyncio
+
         asyncio.run(_measure(_server(model, case.integer("max_batch_size")), case, measurement))
 
 
@@ -98,6 +98,8 @@ def _rate(case: Case) -> float | None:
 
 
 def _server(model: Model, max_batch_size: int) -> TextServer:
+    from inference_bench.benchmarks._batcher import Batcher
+
     try:
         return model.server(max_batch_size)
     except NotApplicableError:

@@ -122,7 +122,7 @@ class TerminalDisplay:
         """Draw the report anew."""
         from rich.console import Group
 
+        from inference_bench.reports._console_page import parts_of
         from inference_bench.reports._pages.run import page
-        from inference_bench.reports.console import parts_of
 
         self._live.update(Group(*parts_of(page(run), self._console)), refresh=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command, program
-from inference_bench.scaffold.migration import State, apply_migration, default_target, plan_migration
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +37,8 @@ class MigrateCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Print the plan, and copy with --apply."""
+        from inference_bench.scaffold.migration import State, apply_migration, default_target, plan_migration
+
         to = args.to or default_target(args.old)
         migration = plan_migration(args.old, to)
         if args.apply:
@@ -47,6 +48,8 @@ class MigrateCommand(Command):
 
 
 def _lines(migration: Migration, to: Path, *, applied: bool) -> Iterator[str]:
+    from inference_bench.scaffold.migration import State
+
     if migration.steps:
         yield from aligned([(step.state.value, _shown(step.source), _shown(step.target)) for step in migration.steps])
     copies, done, conflicts = (migration.count(state) for state in (State.COPY, State.DONE, State.CONFLICT))

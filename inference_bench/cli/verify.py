@@ -11,7 +11,6 @@ from inference_bench.cli import _values as values
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
 from inference_bench.cli._outputs import PLAIN_FORMATS, add_output_options, outputs_of, write_plain
-from inference_bench.scaffold.verification import verify_models
 
 if TYPE_CHECKING:
     import argparse
@@ -56,6 +55,8 @@ class VerifyCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Print the table, then each finding with its fix."""
+        from inference_bench.scaffold.verification import verify_models
+
         outputs = outputs_of(args, PLAIN_FORMATS)
         found = verify_models(args.models_dir, args.model)
         write_plain({"models": [asdict(of) for of in found]}, lambda: _lines(found), outputs)

@@ -9,15 +9,15 @@ from pathlib import Path
 from inference_bench.dossier.comparing import comparison_of
 from inference_bench.dossier.layout import COMPARISON, ENVIRONMENT, README, REPORT
 from inference_bench.dossier.readme import readme
-from inference_bench.reports import html
 from inference_bench.reports._figures import of_comparison
+from inference_bench.reports._html_page import write_page, write_run
 from inference_bench.reports._pages import comparison as comparison_page
 from inference_bench.reports._pages.comparison_json import write_json
 from inference_bench.results.run import Run
 from inference_bench.results.run_comparison import RunComparison
 from inference_bench.results.run_folder import SUMMARIES
 from inference_bench.results.serialization import to_json
-from inference_bench.results.sinks.csv import rows, write_table
+from inference_bench.results.summary_table import rows, write_table
 
 
 def derived_files(folder: Path, runs: Sequence[Run]) -> Mapping[str, bytes]:
@@ -53,7 +53,7 @@ def _table(run: Run) -> bytes:
 
 def _run_page(run: Run) -> bytes:
     text = io.StringIO()
-    html.HtmlReport().render(run, text)
+    write_run(run, text)
     return text.getvalue().encode()
 
 
@@ -66,5 +66,5 @@ def _comparison(found: RunComparison) -> bytes:
 def _comparison_page(found: RunComparison) -> bytes:
     text = io.StringIO()
     page = comparison_page.page(found.compared, found.differences, [found.floor_sentence])
-    html.write_page(page, text, of_comparison.figures(found.compared))
+    write_page(page, text, of_comparison.figures(found.compared))
     return text.getvalue().encode()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from inference_bench.dossier.layout import COMPARISON, ENVIRONMENT, MANIFEST, NOISE, REPORT, RUNS
 from inference_bench.dossier.private_facts import CUT
 from inference_bench.errors import RunFormatError
+from inference_bench.reports._markdown_page import block_lines, escaped
 from inference_bench.reports._pages import comparison as comparison_page
 from inference_bench.reports._pages import findings
 from inference_bench.reports._pages import run as run_page
@@ -17,7 +18,6 @@ from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import Block, Cell, Column, Page, Table
 from inference_bench.reports._pages.parameters import benchmark_words
 from inference_bench.reports._pages.setups import Names, setups_of
-from inference_bench.reports.markdown import block_lines, escaped
 from inference_bench.results.serialization import spec_from_plain
 from inference_bench.text import one_line
 from inference_bench.units import counted, format_ns

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
 from inference_bench.model.model import Model
 from inference_bench.model.places import FORMS, Place, name_of, place_of, titles_of
-from inference_bench.plugins import broken, class_in, import_file
+from inference_bench.plugins import broken, class_in, entry_points, import_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from inference_bench.errors import InvalidValueError, UsageError, WeightsError
-from inference_bench.model.engines.transformers.from_files import class_in_folder, class_in_gguf
 from inference_bench.model.model import Model
-from inference_bench.model.weights.cache import find
-from inference_bench.model.weights.gguf_header import read_gguf_header
-from inference_bench.model.weights.hub import ask_hub
-from inference_bench.model.weights.origins import Hub
 from inference_bench.model.weights.references import GGUF, HubWeights, hub_reference, shown_path
 
 FORMS = "a folder with config.json (./NAME), a .gguf file, or owner/name[@revision] of the hub"
@@ -70,6 +65,8 @@ class Place:
             InvalidValueError: no class here runs it.
             WeightsError: a GGUF file with a damaged header.
         """
+        from inference_bench.model.engines.transformers.from_files import class_in_folder, class_in_gguf
+
         if self.hub is not None:
             stated = {"parameters": self.parameters} if self.parameters else {}
             return class_in_folder(self.path, name, title=title, hub=self.hub, tokenized=True, **stated)
@@ -110,6 +107,8 @@ def _local_place(given: str, path: Path) -> Place:
 
 
 def _check_gguf(given: str, path: Path) -> None:
+    from inference_bench.model.weights.gguf_header import read_gguf_header
+
     try:
         read_gguf_header(path)
     except WeightsError as error:
@@ -156,6 +155,10 @@ def _some(names: Sequence[str]) -> str:
 
 def _hub_place(given: str, reference: HubWeights) -> Place:
     """Return a place on the hub, described by the weights cache, the hub, or the hub's cache, in this order."""
+    from inference_bench.model.weights.cache import find
+    from inference_bench.model.weights.hub import ask_hub
+    from inference_bench.model.weights.origins import Hub
+
     try:
         entry = find(Hub(reference).key)
         if entry is not None:

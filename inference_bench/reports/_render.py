@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.errors import UnknownNameError
-from inference_bench.reports import github, html
-from inference_bench.reports.console import print_page
-from inference_bench.reports.markdown import write_page
+from inference_bench.reports import _github_page, _html_page, _markdown_page
+from inference_bench.reports._console_page import print_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from inference_bench.reports._figures.figure import Figure
     from inference_bench.reports._pages.document import Page
 
-_RENDERERS = {"console": print_page, "markdown": write_page, "github": github.write_page}
+_RENDERERS = {"console": print_page, "markdown": _markdown_page.write_page, "github": _github_page.write_page}
 _FORMATS = (*_RENDERERS, "html")
 
 
@@ -39,6 +38,6 @@ def render(content: Page, name: str, stream: TextIO, charts: Callable[[], Iterab
         charts: returns the charts of the page; called only for a format that has charts.
     """
     if name == "html":
-        html.write_page(content, stream, charts())
+        _html_page.write_page(content, stream, charts())
     else:
         _RENDERERS[name](content, stream)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.reports._report import Report
-from inference_bench.results.sinks.csv import rows, write_table
 
 if TYPE_CHECKING:
     from inference_bench.results.run import Run
@@ -16,4 +15,6 @@ class CsvReport(Report):
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write a heading and one row per summary."""
+        from inference_bench.results.summary_table import rows, write_table
+
         write_table(stream, [row for result in run.results for row in rows(result, run.record)])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from inference_bench.reports._report import Report
-from inference_bench.results.run import Run
-from inference_bench.results.run_folder import files_of
-from inference_bench.results.sinks.json import encode, entry, results_document
+
+if TYPE_CHECKING:
+    from inference_bench.results.run import Run
 
 
 class JsonReport(Report):
@@ -15,5 +15,8 @@ class JsonReport(Report):
 
     def render(self, run: Run, stream: TextIO) -> None:
         """Write one JSON document."""
+        from inference_bench.results.results_document import encode, entry, results_document
+        from inference_bench.results.run_folder import files_of
+
         entries = [entry(result, run.files.get(result.case.id) or files_of(result)) for result in run.results]
         stream.write(encode(results_document(run.record, entries)).decode())

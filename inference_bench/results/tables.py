@@ -40,7 +40,7 @@ class RunTables:
         """One row per summary, with the columns of ``results.csv`` and ``created_utc``."""
         import pyarrow as pa
 
-        from inference_bench.results.sinks.csv import rows
+        from inference_bench.results.summary_table import rows
 
         table: list[Mapping[str, object]] = [
             {"created_utc": run.record.created_utc, **row}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference_bench.metrics import unit_of
-from inference_bench.results.sinks.csv import case_cells
+from inference_bench.results.summary_table import case_cells
 from inference_bench.text import one_line, without_tokens
 
 if TYPE_CHECKING:

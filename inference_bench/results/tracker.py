@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench.errors import SinkError
-from inference_bench.result import Status
-from inference_bench.results.run import load_run
 from inference_bench.results.sink import Sink
-from inference_bench.results.tracked_case import TrackedCase, tracked_case
 from inference_bench.text import one_line, without_tokens
 
 if TYPE_CHECKING:
     from inference_bench.result import BenchmarkResult, RunRecord
+    from inference_bench.results.tracked_case import TrackedCase
 
 
 class Tracker(Sink):
@@ -39,6 +37,10 @@ class Tracker(Sink):
 
     def finish(self, record: RunRecord) -> None:
         """Hand over all cases that apply; those that the tracker has already are replaced."""
+        from inference_bench.result import Status
+        from inference_bench.results.run import load_run
+        from inference_bench.results.tracked_case import tracked_case
+
         results = [result for result in load_run(self.folder).results if result.status is not Status.NOT_APPLICABLE]
         try:
             with _variables(self.settings):

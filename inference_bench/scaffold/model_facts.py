@@ -17,14 +17,10 @@ from inference_bench.model.engines.transformers.reductions import reductions
 from inference_bench.model.places import FORMS, place_of
 from inference_bench.model.weights.references import HubWeights
 from inference_bench.model.weights.size import content_of
+from inference_bench.scaffold.kinds import KINDS_OF_MODELS
 from inference_bench.scaffold.trial import Trial
 
 _CONFIGS = Path(__file__).with_name("templates") / "configs"
-
-TEXT = "text"
-CALL = "call"
-KINDS_OF_MODELS = (TEXT, "encoder", "classifier", "seq2seq", "vision", "speech", CALL)
-"""The kinds of skeletons; ``call`` has no configuration, the others have a small one each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.reports._figures import axes
 from inference_bench.reports._figures.figure import Figure, Point, Series, Shape
+from inference_bench.reports._html_page import write_page
 from inference_bench.reports._pages.document import Block, Cell, Column, Page, Table
 from inference_bench.reports._report import open_report
-from inference_bench.reports.html import write_page
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
 

@@ -11,7 +11,7 @@ import pytest
 
 from inference_bench import testing
 from inference_bench.cli import main
-from inference_bench.reports import github
+from inference_bench.reports import _github_page as github
 from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone, Verdict
 from inference_bench.reports._report import open_report
 from inference_bench.spec import Setup

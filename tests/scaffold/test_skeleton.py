@@ -21,7 +21,7 @@ from inference_bench.model.engines.transformers.config_file import architecture_
 from inference_bench.model.engines.transformers.reductions import reduced
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.results.run import Run, load_run
-from inference_bench.scaffold.model_facts import KINDS_OF_MODELS
+from inference_bench.scaffold.kinds import KINDS_OF_MODELS
 from inference_bench.scaffold.skeleton import write_files
 from inference_bench.scaffold.verification import verify_models
 from inference_bench.spec import Setup

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from inference_bench.benchmark.accuracy.jsonl import JsonlTask
-from inference_bench.benchmark.accuracy.lm_eval import HarnessTask
-from inference_bench.benchmark.accuracy.public_sets import SETS, PublicTask
-from inference_bench.benchmark.accuracy.task import Task
 from inference_bench.errors import InvalidValueError, UnknownNameError
+
+if TYPE_CHECKING:
+    from inference_bench.benchmark.accuracy.task import Task
 
 _SAMPLES_FOLDER = Path(__file__).with_name("samples")
 
@@ -28,6 +28,10 @@ def find_task(name: str) -> Task:
     Raises:
         UsageError: unknown task.
     """
+    from inference_bench.benchmark.accuracy.jsonl import JsonlTask
+    from inference_bench.benchmark.accuracy.lm_eval import HarnessTask
+    from inference_bench.benchmark.accuracy.public_sets import SETS, PublicTask
+
     if name in SAMPLES:
         return JsonlTask(_SAMPLES_FOLDER / f"{name}.jsonl")
     if name.startswith(_HARNESS):

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench.extras import require
-from inference_bench.results.tracked_case import TrackedCase
 from inference_bench.results.tracker import Tracker
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from inference_bench.results.tracked_case import TrackedCase
 
 _URI, _EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"
 _STORE = "mlflow.db"

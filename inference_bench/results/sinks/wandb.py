@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench.extras import require
-from inference_bench.results.tracked_case import TrackedCase
 from inference_bench.results.tracker import Tracker
+
+if TYPE_CHECKING:
+    from inference_bench.results.tracked_case import TrackedCase
 
 _NOTHING_ELSE: dict[str, Any] = {
     "console": "off",

@@ -10,8 +10,8 @@ from inference_bench.analysis.comparison import compare
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.plan import Case
 from inference_bench.reports._figures.of_comparison import figures as effects
+from inference_bench.reports._html_page import write_page
 from inference_bench.reports._pages.comparison import page as comparison_page
-from inference_bench.reports.html import write_page
 from inference_bench.spec import Setup
 from tests.reports.html_parts import HOSTILE, outline
 
