@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from inference_bench.endpoint.counters import Counter
-from inference_bench.endpoint.prefix_cache import Segments
+from inference_bench.endpoint.prefix_cache import PrefixCache, Segments
 from inference_bench.endpoint.prompt import Prompt
 from inference_bench.endpoint.vocabulary import Vocabulary
 from inference_bench.errors import InvalidValueError
@@ -98,7 +98,7 @@ class PromptMaker:
         self._counter = counter
         self._counts_each = counter is not None and counter.free and not vocabulary.is_ids
         self._way = "ids" if vocabulary.is_ids else counter.way if counter else "source"
-        self._trials = Segments(vocabulary, nonce=-1)
+        self._trials = Segments(vocabulary, PrefixCache(nonce=-1))
         self._trial = 0
         self._checked = self._exact = 0
         self._added: dict[int, int] = {0: self._count(_TRIAL_UNITS) - _TRIAL_UNITS if counter else 0}
@@ -111,6 +111,10 @@ class PromptMaker:
     def added(self, tokens: int) -> int:
         """Return what the server adds to a prompt of so many tokens: as of the nearest length that was tried."""
         return self._added[min(self._added, key=lambda tried: abs(tried - tokens))]
+
+    def possible(self, tokens: int) -> int:
+        """Return a length, or that of the shortest prompt if the server adds as many tokens by itself."""
+        return max(tokens, self.added(tokens) + 1)
 
     def try_lengths(self, lengths: Iterable[int]) -> None:
         """Send trial prompts of these lengths, where counts are requests; of many lengths, some are tried.

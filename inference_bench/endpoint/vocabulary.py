@@ -48,6 +48,10 @@ class Vocabulary:
         return self.joiner.join(str(unit) for unit in chosen)
 
 
+CHARACTERS = Vocabulary(_CHARACTERS, tuple(range(len(_CHARACTERS))), len(_CHARACTERS))
+"""Letters and digits, whatever tokens they are."""
+
+
 def of_ids(prose: Sequence[int], further: Iterable[int] = ()) -> Vocabulary:
     """Return token ids as a vocabulary.
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from inference_bench.endpoint.arrivals import Arrivals
 from inference_bench.endpoint.prefix_cache import PrefixCache, Segments
 from inference_bench.endpoint.prompt import Prompt
 from inference_bench.endpoint.prompt_tokens import Account, PromptMaker
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 START = -1
 """Stands in ``PlannedRequest.after`` for the start of the load."""
@@ -21,14 +27,16 @@ class PlannedRequest:
     Attributes:
         prompt: text, token ids or messages.
         prompt_tokens: its length as the server should count it; None if nobody counted.
-        new_tokens: tokens to generate; None leaves it to the server.
-        after: the request whose end it waits for, or ``START``.
+        new_tokens: tokens to generate.
+        after: the earlier request whose end it waits for, or ``START``.
+        wait_ns: how long after that end it is planned; 0 without one.
     """
 
     prompt: Prompt
     prompt_tokens: int | None
-    new_tokens: int | None
+    new_tokens: int
     after: int = START
+    wait_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,24 +44,37 @@ class Workload:
     """Requests and when they are planned.
 
     Attributes:
-        requests: in the order of their planned instants.
-        arrivals: when each is planned.
+        requests: in the order in which those that wait for the start alone are planned.
+        arrivals: when those are planned.
         prefix_cache: what prompts have in common.
-        nonce: the number that the prompts were drawn from; the same one gives the same prompts.
         account: how the prompts' lengths are known.
+        notes: what a reader must know about the requests, one sentence each.
     """
 
     requests: tuple[PlannedRequest, ...]
     arrivals: Arrivals
     prefix_cache: PrefixCache
-    nonce: int
     account: Account
+    notes: tuple[str, ...] = ()
 
     @property
     def after(self) -> list[int] | None:
-        """Return for each request the one that it waits for; None if all wait for the start alone."""
+        """The request that each one waits for, or ``START``; None if all wait for the start alone."""
         waits = [request.after for request in self.requests]
-        return waits if any(request != START for request in waits) else None
+        return waits if any(wait != START for wait in waits) else None
+
+    @property
+    def offsets_ns(self) -> NDArray[np.int64] | None:
+        """When each request is planned, in ns after the start or after the end that it waits for, shape (requests,).
+
+        None if all are sent when a client is free.
+        """
+        if self.after is None:
+            return self.arrivals.offsets_ns
+        offsets = np.array([request.wait_ns for request in self.requests], np.int64)
+        if self.arrivals.offsets_ns is not None:
+            offsets[[request.after == START for request in self.requests]] = self.arrivals.offsets_ns
+        return offsets
 
 
 def sized(
@@ -63,8 +84,6 @@ def sized(
     prompt_tokens: int,
     new_tokens: int,
     prefix_cache: PrefixCache | None = None,
-    seed: int = 0,
-    nonce: int | None = None,
 ) -> Workload:
     """Return a workload of prompts of one length.
 
@@ -74,16 +93,13 @@ def sized(
         prompt_tokens: tokens of each prompt, as the server counts.
         new_tokens: tokens to generate for each.
         prefix_cache: what the prompts have in common; nothing, if not given.
-        seed: of the prompts, with ``warm``.
-        nonce: that of an earlier workload, to send its prompts again.
 
     Raises:
         InvalidValueError: fewer tokens than the server adds by itself.
     """
     cache = prefix_cache or PrefixCache()
-    number = cache.nonce(seed) if nonce is None else nonce
-    segments = Segments(maker.vocabulary, number)
+    segments = Segments(maker.vocabulary, cache)
     maker.try_lengths([prompt_tokens])
-    prompts = [maker.make(prompt_tokens, partial(segments.request, cache, index)) for index in range(arrivals.requests)]
+    prompts = [maker.make(prompt_tokens, partial(segments.request, index)) for index in range(arrivals.requests)]
     requests = tuple(PlannedRequest(prompt.prompt, prompt.tokens, new_tokens) for prompt in prompts)
-    return Workload(requests, arrivals, cache, number, maker.account)
+    return Workload(requests, arrivals, cache, maker.account, segments.notes(arrivals.requests))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,9 +19,13 @@ from tests.small_tokenizers import KINDS, server_ids
 UNITS_ADD_UP = [kind for kind in KINDS if kind != "unigram_over_spaces"]
 
 
+@cache
+def words(kind: str, *, chat: bool) -> vocabulary.Vocabulary:
+    return vocabulary.of_words(prompt_text(), by_tokenizer(server_ids(kind, chat=chat)))
+
+
 def maker_by_tokenizer(kind: str, *, chat: bool) -> PromptMaker:
-    counter = by_tokenizer(server_ids(kind, chat=chat))
-    return PromptMaker(vocabulary.of_words(prompt_text(), counter), counter)
+    return PromptMaker(words(kind, chat=chat), by_tokenizer(server_ids(kind, chat=chat)))
 
 
 def maker_by_usage(kind: str, *, chat: bool) -> PromptMaker:
@@ -85,8 +91,7 @@ def test_every_length_is_met_whatever_the_prompts_share(kind, chat, length, shar
         offline(3),
         prompt_tokens=length,
         new_tokens=1,
-        prefix_cache=PrefixCache("shared", shared),
-        nonce=nonce,
+        prefix_cache=PrefixCache("shared", shared, nonce),
     )
     ids = server_ids(kind, chat=chat)
     lengths = [len(ids(request.prompt)) for request in load.requests]
