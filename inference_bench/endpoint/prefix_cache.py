@@ -97,8 +97,19 @@ class Segments:
 
     def request(self, index: int, length: int, shared: int | None = None) -> list[int]:
         """Return the units of a request's prompt: the shared ones (by default a fraction of all), then its own."""
-        shared = round(self._cache.fraction * length) if shared is None else min(shared, length)
+        shared = self.shared(length) if shared is None else min(shared, length)
         return [*self.segment("shared", 0, shared), *self.segment("request", index, length - shared)]
+
+    def cached(self, shared: int = 0) -> int | None:
+        """Return the most units of a prompt that a server's cache may hold by rights; None for any number.
+
+        Beside those that are shared, the beginning of a code may be that of another run's prompt by chance.
+        """
+        return None if self._cache.mode == "warm" else shared + self._code_length
+
+    def shared(self, length: int) -> int:
+        """Return how many of so many units are shared by all requests."""
+        return round(self._cache.fraction * length)
 
     def blocks(self, ids: Sequence[int], block_length: int, index: int, length: int) -> list[int]:
         """Return ``length`` units: a block for each id, then what is a request's own."""

@@ -112,6 +112,15 @@ class PromptMaker:
         """Return what the server adds to a prompt of so many tokens: as of the nearest length that was tried."""
         return self._added[min(self._added, key=lambda tried: abs(tried - tokens))]
 
+    def cached(self, tokens: int, segments: Segments) -> int | None:
+        """Return the most tokens of a prompt that the server's cache may hold by rights; None for any number.
+
+        They are the server's own, which all prompts have, and the units that all requests share.
+        """
+        added = self.added(tokens)
+        units = segments.cached(segments.shared(max(0, tokens - added)))
+        return None if units is None else added + units
+
     def possible(self, tokens: int) -> int:
         """Return a length, or that of the shortest prompt if the server adds as many tokens by itself."""
         return max(tokens, self.added(tokens) + 1)

@@ -52,8 +52,8 @@ def replayed(
 
     prompts = [maker.make(length, partial(units, index)) for index, length in enumerate(lengths)]
     requests = tuple(
-        PlannedRequest(prompt.prompt, prompt.tokens, each.new_tokens)
-        for prompt, each in zip(prompts, kept, strict=True)
+        PlannedRequest(prompt.prompt, length, each.new_tokens, None if each.blocks else maker.cached(length, segments))
+        for prompt, length, each in zip(prompts, lengths, kept, strict=True)
     )
     arrivals = trace((each.time_ns for each in kept), speed_up=speed_up)
     return Workload(requests, arrivals, cache, maker.account, _notes(recorded, kept, lengths))

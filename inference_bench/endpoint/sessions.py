@@ -66,8 +66,12 @@ def sized_sessions(
     for session in range(arrivals.requests):
         for turn, length in enumerate(lengths):
             made = maker.make(length, partial(segments.request, session, shared=shared))
-            after = len(requests) - 1 if turn else START
-            requests.append(PlannedRequest(made.prompt, made.tokens, new_tokens, after, wait_ns if turn else 0))
+            if turn == 0:
+                cached = maker.cached(prompt_tokens, segments)
+                requests.append(PlannedRequest(made.prompt, made.tokens, new_tokens, cached))
+            else:
+                after = len(requests) - 1
+                requests.append(PlannedRequest(made.prompt, made.tokens, new_tokens, None, after, wait_ns))
     return Workload(tuple(requests), arrivals, cache, maker.account, segments.notes(arrivals.requests))
 
 
@@ -114,7 +118,7 @@ def conversed(
             asked = _new_tokens(conversation.turns[turn], count) or new_tokens
             after = len(requests) - 1 if turn else START
             tokens = count(prompt) if count else None
-            requests.append(PlannedRequest(prompt, tokens, asked, after, wait_ns if turn else 0))
+            requests.append(PlannedRequest(prompt, tokens, asked, None, after, wait_ns if turn else 0))
     counted = len(requests) if count else 0
     account = Account("source", counter.counted if counter else 0, counted, counted)
     return Workload(tuple(requests), arrivals, cache, account)

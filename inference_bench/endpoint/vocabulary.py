@@ -14,9 +14,13 @@ from inference_bench.errors import InvalidValueError
 _CHARACTERS = tuple("eatoinshrdlucmfwygpbvkqxjz0123456789")
 _FEWEST = 2
 """Units without which no two prompts differ."""
-_FREE_TESTS = 1_500
+_FREE_TESTS = 60
 _DEAR_TESTS = 10
 """Group tests of one kind: more than enough where most words are one token, as in the vocabularies of real models."""
+_DEAR_WORDS = 160
+"""Words that are tested where each count is a request: the shortest ones, so that the requests are short."""
+_COUNTED_ALONE = 10
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +80,21 @@ def of_words(text: str, counter: Counter) -> Vocabulary:
     Groups of words are counted together: a group of n words that adds n tokens holds nothing but words of one token.
 
     Raises:
-        InvalidValueError: neither words nor characters are one token each.
+        InvalidValueError: a text without words of Latin letters, or neither words nor characters are one token each.
     """
     words = re.findall(r"[A-Za-z]+", text)
+    if not words:
+        raise InvalidValueError("text of prompts", text[:_SHOWN], "words of Latin letters")
     steady = _Steady(counter, words[0])
-    good = steady.of(sorted(dict.fromkeys(words), key=len), " ")
+    candidates = sorted(dict.fromkeys(words), key=len)
+    good = steady.of(candidates if counter.free else candidates[:_DEAR_WORDS], " ")
     if len(good) >= _FEWEST:
         return _ordered(steady.starts(good), good, words, " ")
     characters = steady.of(_CHARACTERS, "")
     if len(characters) >= _FEWEST:
         return _ordered(characters, characters, [c for c in text.lower() if c in _CHARACTERS], "")
-    raise InvalidValueError(
-        "server's count of tokens",
-        "no word of one token",
-        "words or letters that add one token each",
-        "Send token ids.",
-    )
+    expected = "words or letters that add one token each"
+    raise InvalidValueError("server's count of tokens", "no word of one token", expected, "Send token ids.")
 
 
 def _ordered(starts: Sequence[str], good: Iterable[str], prose: Iterable[str], joiner: str) -> Vocabulary:
@@ -120,17 +123,15 @@ class _Steady:
     def starts(self, words: Sequence[str]) -> list[str]:
         """Return the words that may begin a prompt: one token also where no space stands before them.
 
-        Where counts are requests, they are tested after a line break; if no two pass, a few words are counted alone.
+        They are tested after a line break; if no two pass, a few are counted alone.
         """
-        if not self._counter.free:
-            # A letter is one token everywhere, so what a second one adds beyond it is the line break's.
-            line_break = self._added(["a", "a"], "\n") - self._added(["a"], "\n") - 1
-            starts = self.of(words, "\n", line_break)
-            if len(starts) >= _FEWEST:
-                return starts
-            words = words[:_DEAR_TESTS]
-        alone = {word: self._counter.count(word) for word in words}
-        starts = [word for word in words if alone[word] == min(alone.values())]
+        # A letter is one token everywhere, so what a second one adds beyond it is the line break's.
+        line_break = self._added(["a", "a"], "\n") - self._added(["a"], "\n") - 1
+        starts = self.of(words, "\n", line_break)
+        if len(starts) >= _FEWEST:
+            return starts
+        alone = {word: self._counter.count(word) for word in words[:_COUNTED_ALONE]}
+        starts = [word for word, tokens in alone.items() if tokens == min(alone.values())]
         return starts if len(starts) >= _FEWEST else list(words)
 
     def _added(self, group: Sequence[str], joiner: str) -> int:

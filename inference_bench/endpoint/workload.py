@@ -28,6 +28,7 @@ class PlannedRequest:
         prompt: text, token ids or messages.
         prompt_tokens: its length as the server should count it; None if nobody counted.
         new_tokens: tokens to generate.
+        cached_tokens: the most tokens of the prompt that the server's cache may hold by rights; None for any number.
         after: the earlier request whose end it waits for, or ``START``.
         wait_ns: how long after that end it is planned; 0 without one.
     """
@@ -35,6 +36,7 @@ class PlannedRequest:
     prompt: Prompt
     prompt_tokens: int | None
     new_tokens: int
+    cached_tokens: int | None = None
     after: int = START
     wait_ns: int = 0
 
@@ -100,6 +102,7 @@ def sized(
     cache = prefix_cache or PrefixCache()
     segments = Segments(maker.vocabulary, cache)
     maker.try_lengths([prompt_tokens])
+    cached = maker.cached(prompt_tokens, segments)
     prompts = [maker.make(prompt_tokens, partial(segments.request, index)) for index in range(arrivals.requests)]
-    requests = tuple(PlannedRequest(prompt.prompt, prompt.tokens, new_tokens) for prompt in prompts)
+    requests = tuple(PlannedRequest(prompt.prompt, prompt.tokens, new_tokens, cached) for prompt in prompts)
     return Workload(requests, arrivals, cache, maker.account, segments.notes(arrivals.requests))

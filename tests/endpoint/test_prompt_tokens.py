@@ -158,3 +158,22 @@ def test_many_lengths_are_tried_at_a_few():
 
     assert counter.counted == 1 + 2 * 6
     assert maker.account.checked == 6
+
+
+def test_what_a_cache_may_hold_by_rights_is_what_the_server_adds_and_what_is_shared():
+    maker = PromptMaker(vocabulary.of_ids(list(range(1_024))), by_usage(lambda prompt: len(prompt) + 3))
+    code = 4  # units of 10 bits: 40 bits
+    limits = {
+        text: sized(
+            maker,
+            offline(1),
+            prompt_tokens=103,
+            new_tokens=1,
+            prefix_cache=PrefixCache.parse(text, seed=1),
+        )
+        .requests[0]
+        .cached_tokens
+        for text in ("unique", "shared=0.5", "warm")
+    }
+
+    assert limits == {"unique": 3 + code, "shared=0.5": 3 + 50 + code, "warm": None}

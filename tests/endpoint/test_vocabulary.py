@@ -70,5 +70,11 @@ def test_one_count_is_enough_where_all_words_are_one_token():
     counter = by_usage(lambda prompt: len(prompt.split()))
     words = vocabulary.of_words(prompt_text(), counter)
 
-    assert len(words.units) == words.starts == len(set(words.units)) > 300
+    assert len(words.units) == words.starts == 160
     assert counter.counted == 1 + 1 + 2 + 1
+
+
+@pytest.mark.parametrize("text", ["", "1 2 3", "测量"])
+def test_a_text_without_words_is_refused(text):
+    with pytest.raises(InvalidValueError, match=r"text of prompts: got .*, expected words of Latin letters"):
+        vocabulary.of_words(text, by_usage(len))
