@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from inference_bench import units
-from inference_bench.endpoint.deltas import Delta, Json, Usage, delta
-from inference_bench.endpoint.failure import TRANSPORT, Failure, FailureKind, header, shown, status_detail
+from inference_bench.endpoint.deltas import Delta, Json, Usage
+from inference_bench.endpoint.failure import Failure, failure_of
 from inference_bench.endpoint.key import Key
-from inference_bench.endpoint.received import Exchange, Reads, ReadsByRequest, Received, exchanges
-from inference_bench.endpoint.sse import Events, events
+from inference_bench.endpoint.received import Reads, ReadsByRequest, Received, exchanges
+from inference_bench.endpoint.response import Response
+from inference_bench.endpoint.said import Said, said
 from inference_bench.endpoint.token_counts import Evidence, TokenEnds, TokensBy, counted
-
-_STREAM = b"text/event-stream"
-_JSON = b"application/json"
 
 
 class PieceKind(StrEnum):
@@ -113,28 +110,6 @@ class Answer:
         return next((piece.time_ns for piece in self.pieces if piece.kind is kind), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """The events of one body up to ``[DONE]``, and the read that completed each."""
-
-    deltas: list[Delta]
-    reads: list[int]
-    streamed: bool = False
-    unreadable: bytes | None = None
-
-    @property
-    def done(self) -> bool:
-        return bool(self.deltas) and (not self.streamed or self.deltas[-1].is_done)
-
-    @property
-    def error(self) -> str:
-        return next((each.error for each in self.deltas if each.error), "")
-
-    def last(self, name: str) -> Any:
-        """Return the last value of an attribute that any event has; None if none has."""
-        return next((value for each in reversed(self.deltas) if (value := getattr(each, name)) is not None), None)
-
-
 def answers(load: Received, *, key: Key | None = None, token_ends: TokenEnds | None = None) -> list[Answer]:
     """Read what a load brought back: one answer per request, in the order of the requests.
 
@@ -144,70 +119,44 @@ def answers(load: Received, *, key: Key | None = None, token_ends: TokenEnds | N
         token_ends: a tokenizer, for servers that do not say how many tokens an event carries.
     """
     reads = ReadsByRequest(load.chunks())
-    return [
-        _answer(each, load.head(each.request), load.body(each.request), reads.of(each.request), key, token_ends)
-        for each in exchanges(load.requests())
-    ]
+    responses = (
+        Response(exchange, load.head(exchange.request), load.body(exchange.request), reads.of(exchange.request))
+        for exchange in exchanges(load.requests())
+    )
+    return [_answer(response, key, token_ends) for response in responses]
 
 
-def _answer(
-    exchange: Exchange, head: bytes, body: bytes, reads: Reads, key: Key | None, token_ends: TokenEnds | None
-) -> Answer:
-    said = _said(exchange, head, body, reads)
-    usage = said.last("usage") or Usage()
-    way, pieces = _pieces(said, reads, usage.completion_tokens, token_ends)
+def _answer(response: Response, key: Key | None, token_ends: TokenEnds | None) -> Answer:
+    body = said(response)
+    usage = body.last("usage") or Usage()
+    way, pieces = _pieces(body, response.reads, usage.completion_tokens, token_ends)
     return Answer(
-        *exchange[:-1],  # the first fields of both are the same
-        failure=_failure(exchange, head, body, said, key),
-        streamed=said.streamed,
-        done=said.done,
+        *response.exchange[:-1],  # the first fields of both are the same
+        failure=failure_of(response, body, key),
+        streamed=body.streamed,
+        done=body.done,
         pieces=pieces,
         tokens_by=way,
-        text="".join([each.content for each in said.deltas]),
-        prompt_tokens=said.last("prompt_tokens") if usage.prompt_tokens is None else usage.prompt_tokens,
+        text="".join([each.content for each in body.deltas]),
+        prompt_tokens=body.last("prompt_tokens") if usage.prompt_tokens is None else usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        finish_reason=said.last("finish_reason"),
-        timings=said.last("timings") or {},
+        finish_reason=body.last("finish_reason"),
+        timings=body.last("timings") or {},
     )
 
 
-def _said(exchange: Exchange, head: bytes, body: bytes, reads: Reads) -> _Said:
-    kind = header(head, b"content-type").lower()
-    if not _is_success(exchange.status) or header(head, b"content-encoding").lower() not in (b"", b"identity"):
-        return _Said([], [])
-    if kind.startswith(_STREAM):
-        return _of_stream(events(body, reads.ends))
-    if kind.startswith(_JSON) and body:
-        whole = delta(body)
-        return _Said([whole], [len(reads.ends) - 1], unreadable=body if whole.is_malformed else None)
-    return _Said([], [])
-
-
-def _of_stream(found: Events) -> _Said:
-    deltas: list[Delta] = []
-    unreadable = None
-    for data, name in zip(found.data, found.names, strict=True):
-        one = delta(data, name)
-        deltas.append(one)
-        if one.is_malformed and unreadable is None:
-            unreadable = data
-        if one.is_done:
-            break
-    return _Said(deltas, found.reads, True, unreadable)
-
-
 def _pieces(
-    said: _Said, reads: Reads, completion_tokens: int | None, token_ends: TokenEnds | None
+    body: Said, reads: Reads, completion_tokens: int | None, token_ends: TokenEnds | None
 ) -> tuple[TokensBy, tuple[Piece, ...]]:
-    shown = [index for index, each in enumerate(said.deltas) if each.content or each.reasoning or each.tool_call]
-    way, tokens = counted(Evidence(said.deltas, shown, completion_tokens, token_ends))
+    shown = [index for index, each in enumerate(body.deltas) if each.content or each.reasoning or each.tool_call]
+    way, tokens = counted(Evidence(body.deltas, shown, completion_tokens, token_ends))
     times, returned, stalled = reads.times_ns.tolist(), reads.reads_ns.tolist(), reads.stalled.tolist()
     pieces = []
     for index, count in zip(shown, tokens, strict=True):
-        read = said.reads[index]
-        kinds = _kinds(said.deltas[index])
+        read = body.reads[index]
+        kinds = _kinds(body.deltas[index])
         part = count if len(kinds) == 1 else None  # of an event that carries two kinds, the share of each is unknown
         pieces += [Piece(times[read], returned[read], kind, part, stalled[read] != 0) for kind in kinds]
     return way, tuple(pieces)
@@ -218,32 +167,3 @@ def _kinds(each: Delta) -> list[PieceKind]:
         return [PieceKind.CONTENT]
     carried = ((each.reasoning, PieceKind.REASONING), (each.content, PieceKind.CONTENT))
     return [kind for text, kind in carried if text] + ([PieceKind.TOOL_CALL] if each.tool_call else [])
-
-
-def _is_success(status: int) -> bool:
-    return 200 <= status < 300
-
-
-def _failure(exchange: Exchange, head: bytes, body: bytes, said: _Said, key: Key | None) -> Failure | None:
-    """Return why a request failed: what the server says comes before how the connection ended."""
-    if exchange.status and not _is_success(exchange.status):
-        detail = status_detail(exchange.status, header(head, b"location"), body, key)
-        return Failure(FailureKind.HTTP_STATUS, detail)
-    if said.error:
-        return Failure(FailureKind.ERROR_EVENT, shown(said.error.encode(), key))
-    if exchange.outcome in TRANSPORT:
-        return Failure(FailureKind(exchange.outcome), shown(body, key) if not said.deltas else "")
-    return _of_body(head, body, said, key)
-
-
-def _of_body(head: bytes, body: bytes, said: _Said, key: Key | None) -> Failure | None:
-    encoding, kind = header(head, b"content-encoding").lower(), header(head, b"content-type")
-    if encoding not in (b"", b"identity"):
-        return Failure(FailureKind.WRONG_ENCODING, shown(encoding))
-    if not said.streamed and not kind.lower().startswith(_JSON):
-        return Failure(FailureKind.WRONG_CONTENT_TYPE, f"{shown(kind) or 'none'}: {shown(body, key)}")
-    if said.unreadable is not None:
-        return Failure(FailureKind.MALFORMED_SSE, shown(said.unreadable, key))
-    if not said.done:
-        return Failure(FailureKind.UNFINISHED, f"{units.counted(len(said.deltas), 'event')} without [DONE]")
-    return None

@@ -54,14 +54,18 @@ class Reply:
 class Client:
     """Asks a server one question after another, each on a connection of its own."""
 
-    def __init__(self, address: Address, key: Key | None = None, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, address: Address, key: Key | None = None, timeout_s: float = 30.0, tls_ca: str | None = None
+    ) -> None:
         """Open nothing yet.
 
         Args:
             address: what stands before each route.
             key: sent with each question.
             timeout_s: limit of one question, and of each wait within it.
+            tls_ca: file of the certificates that are trusted; None for the system's.
         """
+        self._tls_ca = tls_ca
         self.address = address
         self._key = key
         self._timeout_s = timeout_s
@@ -73,7 +77,7 @@ class Client:
 
     def at(self, address: Address, timeout_s: float | None = None) -> Client:
         """Return a client with the same key for another address of the server, or with another limit."""
-        return Client(address, self._key, timeout_s or self._timeout_s)
+        return Client(address, self._key, timeout_s or self._timeout_s, self._tls_ca)
 
     def get(self, route: str) -> Reply:
         """Ask for a route.
@@ -117,7 +121,9 @@ class Client:
         host, port = self.address.host, self.address.port
         if self.address.scheme == "http":
             return HTTPConnection(host, port, timeout=self._timeout_s)
-        return HTTPSConnection(host, port, timeout=self._timeout_s, context=ssl.create_default_context())
+        return HTTPSConnection(
+            host, port, timeout=self._timeout_s, context=ssl.create_default_context(cafile=self._tls_ca)
+        )
 
     def _reply(self, response: HTTPResponse) -> Reply:
         body = self._body(response)

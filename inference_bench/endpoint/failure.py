@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 
 from inference_bench.endpoint.deltas import delta
 from inference_bench.endpoint.key import Key
+from inference_bench.endpoint.response import Response
+from inference_bench.endpoint.said import Said
 from inference_bench.text import one_line, without_tokens
+from inference_bench.units import counted
+
+_OK = "ok"
+"""Outcome of a request whose response came as a whole; all others are kinds of failures."""
 
 _SHOWN = 200
 """Characters of a body in a message."""
@@ -19,7 +24,7 @@ _SEARCHED_BYTES = 4096
 
 
 class FailureKind(StrEnum):
-    """Kinds of failed requests. The transport finds those up to ``UNSENT``."""
+    """Kinds of failed requests. Those up to ``UNSENT`` are also outcomes of the transport."""
 
     REFUSED = "refused"
     """no server listens at the port"""
@@ -53,10 +58,6 @@ class FailureKind(StrEnum):
     """an event that is no JSON of OpenAI's API, or is cut off"""
     UNFINISHED = "unfinished"
     """the stream ended without ``[DONE]``"""
-
-
-TRANSPORT = frozenset(list(FailureKind)[: list(FailureKind).index(FailureKind.UNSENT) + 1])
-"""Kinds that are also outcomes of the transport."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,28 @@ def status_detail(status: int, location: bytes, body: bytes, key: Key | None = N
     return f"{status} {name}: {said}" if said else f"{status} {name}"
 
 
-def header(head: bytes, name: bytes) -> bytes:
-    """Return the value of the first header of a name, or nothing.
+def failure_of(response: Response, said: Said, key: Key | None = None) -> Failure | None:
+    """Return why a request failed, or None: what the server says comes before how the connection ended."""
+    exchange, body = response.exchange, response.body
+    if exchange.status and not response.is_success:
+        detail = status_detail(exchange.status, response.header(b"location"), body, key)
+        return Failure(FailureKind.HTTP_STATUS, detail)
+    if said.error:
+        return Failure(FailureKind.ERROR_EVENT, shown(said.error.encode(), key))
+    if exchange.outcome != _OK:
+        return Failure(FailureKind(exchange.outcome), "" if said.deltas else shown(body, key))
+    return _of_body(response, said, key)
 
-    Args:
-        head: the status line and the headers.
-        name: in any case.
-    """
-    found = re.search(rb"(?im)^%b:[ \t]*([^\r\n]*)" % re.escape(name), head)
-    return found.group(1).strip() if found else b""
+
+def _of_body(response: Response, said: Said, key: Key | None) -> Failure | None:
+    """Return what is wrong with the body of a response that came as a whole."""
+    if response.content_encoding:
+        return Failure(FailureKind.WRONG_ENCODING, shown(response.content_encoding, key))
+    if not response.is_stream and not response.is_json:
+        given = shown(response.header(b"content-type"), key) or "none"
+        return Failure(FailureKind.WRONG_CONTENT_TYPE, f"{given}: {shown(response.body, key)}")
+    if said.unreadable is not None:
+        return Failure(FailureKind.MALFORMED_SSE, shown(said.unreadable, key))
+    if not said.done:
+        return Failure(FailureKind.UNFINISHED, f"{counted(len(said.deltas), 'event')} without [DONE]")
+    return None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import inference_bench._native as _native
 from inference_bench.endpoint.client import Client
@@ -125,6 +125,34 @@ def change(before: Scrape, after: Scrape) -> dict[str, float]:
     earlier = before.values()
     grown = {name: value - earlier.get(name, 0.0) for name, value in after.values().items()}
     return {name: growth if growth >= 0 else growth + earlier[name] for name, growth in grown.items()}
+
+
+_QUEUES = (
+    ("vllm:num_requests_running", "vllm:num_requests_waiting"),
+    ("sglang:num_running_reqs", "sglang:num_queue_reqs"),
+    ("llamacpp:requests_processing", "llamacpp:requests_deferred"),
+)
+"""Gauges of requests that run and that wait: vLLM, SGLang, llama.cpp."""
+
+
+class Queue(NamedTuple):
+    """How many requests a server runs, and how many wait, at one instant on the scale of ``now_ns``."""
+
+    time_ns: int
+    running: int
+    waiting: int
+
+
+def queues(scrapes: Sequence[Scrape]) -> list[Queue]:
+    """Return the server's queue at each scrape, in the middle between question and answer; nothing where unknown."""
+    found = []
+    for each in scrapes:
+        values = each.values()
+        names = next((names for names in _QUEUES if names[0] in values), None)
+        if names is not None:
+            running, waiting = (round(values.get(name, 0.0)) for name in names)
+            found.append(Queue((each.asked_ns + each.answered_ns) // 2, running, waiting))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import json
 from inference_bench._native import HttpLoad
 from inference_bench.endpoint.answer import Answer, answers
 from inference_bench.endpoint.bodies import Dialect
+from inference_bench.endpoint.failure import FailureKind
 from inference_bench.endpoint.key import Key
 from tests.endpoint.canned_server import Answering, Canned, canned_server
 from tests.endpoint.recorded import STREAM, event
@@ -66,6 +67,7 @@ def test_no_server_is_a_failure_of_each_request():
     assert load.wait(30)
 
     assert [str(answer.failure) for answer in answers(load)] == ["refused", "refused"]
+    assert set(load.requests().labels("outcome")) - {"ok"} <= {kind.value for kind in FailureKind}
 
 
 def test_a_load_that_is_stopped_has_an_answer_for_each_request():

@@ -8,7 +8,14 @@ import pytest
 
 from inference_bench._native import now_ns
 from inference_bench.endpoint.client import Client
-from inference_bench.endpoint.server_metrics import PrefixCacheUse, ServerMetrics, change, prefix_cache_use, scrape
+from inference_bench.endpoint.server_metrics import (
+    PrefixCacheUse,
+    ServerMetrics,
+    change,
+    prefix_cache_use,
+    queues,
+    scrape,
+)
 from inference_bench.errors import EndpointError
 from tests.endpoint.canned_server import Canned, canned_server
 
@@ -80,6 +87,21 @@ def test_a_server_that_was_started_again_grew_from_zero():
 )
 def test_hits_of_the_prefix_cache_by_the_names_of_servers(grown, use):
     assert prefix_cache_use(grown) == use
+
+
+def test_the_queue_at_each_scrape():
+    waiting = "# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting 7.0\n"
+    with canned_server({"/metrics": text(VLLM + waiting)}) as server:
+        found = scrape(Client(server.address.root))
+
+    (queue,) = queues([found])
+    assert (queue.running, queue.waiting) == (3, 7)
+    assert found.asked_ns <= queue.time_ns <= found.answered_ns
+
+
+def test_a_server_that_tells_no_queue_has_none():
+    with canned_server({"/metrics": growing(5, 2)}) as server:
+        assert queues([scrape(Client(server.address.root))]) == []
 
 
 def test_a_server_without_metrics_is_an_error_that_a_load_survives():
