@@ -1,6 +1,6 @@
 """The native core. Times are nanoseconds on the CLOCK_MONOTONIC_RAW scale, shared by all processes of a machine."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import ClassVar, Literal, Self, SupportsFloat, SupportsIndex, TypeVar, final, overload
 
@@ -857,3 +857,55 @@ class Pacer:
         """
 
     def describe(self) -> PacerDescription: ...
+
+# ---- a scripted HTTP server (csrc/bindings/scripted_server.cpp)
+
+@final
+class ScriptedServer:
+    """An HTTP/1.1 server on 127.0.0.1 that plays prepared responses and stamps what it sends: the truth for clients.
+
+    The k-th request, in the order of the arrival of their last bytes, is answered by ``scripts[k % len(scripts)]``. A
+    script is a sequence of steps: when, in ns after the whole request arrived, and the raw bytes, the HTTP head
+    included (no bytes: only time passes). After its last step, `close` says what becomes of the connection, one word
+    for each script or one for all: ``keep``, ``close``, ``reset`` (by TCP), or ``half`` (no more is sent, but read).
+    A request that begins with a key of `routes` ("GET /v1/models") plays that script and does not count as one of
+    the k; the first key that fits counts.
+
+    One native thread without the GIL. It listens at once and answers from `start` on; it runs once. A child of a fork
+    sees it stopped.
+    """
+
+    def __new__(
+        cls,
+        scripts: Iterable[Iterable[tuple[int, Buffer]]],
+        *,
+        port: int = 0,
+        close: str | Iterable[str] = "keep",
+        routes: Mapping[str, Iterable[tuple[int, Buffer]]] = ...,
+    ) -> Self: ...
+    @property
+    def port(self) -> int: ...
+    def start(self) -> None:
+        """Start to answer; RuntimeError if started or stopped before."""
+
+    def stop(self) -> None:
+        """Close all connections; what was recorded stays. Does nothing if stopped already."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+    def requests(self) -> Table:
+        """Return a row per whole request: request, script, connection, first_byte_ns, received_ns, ended_ns, complete.
+
+        `script` is an index; routes are numbered after the scripts. `ended_ns` is -1 until it ended; `complete` is 1
+        if the whole script was played, 0 if the client went away. May be called while it runs.
+        """
+
+    def sends(self) -> Table:
+        """Return one row per step that had bytes and was sent: request, step, planned_ns, sent_ns, length.
+
+        `sent_ns` is just before the kernel was given the step's last byte. May be called while it runs.
+        """
+
+    def request_bytes(self, request: int, /) -> bytes: ...

@@ -24,5 +24,6 @@ PYBIND11_MODULE(_native_in_main_interpreter, m) {
     register_native_thread(m);
     register_nvml(m);
     register_pacer(m);
+    register_scripted_server(m);
     seal_types(m);
 }

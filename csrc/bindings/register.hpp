@@ -24,5 +24,6 @@ void register_loop(pybind11::module_& m);
 void register_native_thread(pybind11::module_& m);
 void register_nvml(pybind11::module_& m);
 void register_pacer(pybind11::module_& m);
+void register_scripted_server(pybind11::module_& m);
 
 }  // namespace inference_bench::bindings

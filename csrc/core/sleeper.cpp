@@ -9,7 +9,6 @@
 #include <climits>
 
 #include "clock.hpp"
-#include "cpus.hpp"
 
 namespace inference_bench {
 namespace {
