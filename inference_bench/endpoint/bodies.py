@@ -33,7 +33,7 @@ class Dialect(StrEnum):
         self,
         model: str,
         prompt: Prompt,
-        new_tokens: int | None,
+        new_tokens: int,
         *,
         exact: bool = True,
         stream: bool = True,
@@ -47,7 +47,7 @@ class Dialect(StrEnum):
         Args:
             model: the name by which the server knows the model.
             prompt: a text, token ids (completions only) or messages (chat only).
-            new_tokens: how many tokens to generate, at most; None leaves it to the server.
+            new_tokens: how many tokens to generate, at most.
             exact: ask the server to generate exactly as many (``ignore_eos``, ``min_tokens``).
             stream: ask for an event per piece of text.
             usage: ask for the count of tokens in the last event of a stream.
@@ -83,10 +83,8 @@ class Dialect(StrEnum):
         return {"messages" if self is Dialect.CHAT else "prompt": items}
 
 
-def _length(new_tokens: int | None, exact: bool, by_old_name: bool) -> dict[str, Any]:
+def _length(new_tokens: int, exact: bool, by_old_name: bool) -> dict[str, Any]:
     """Return the fields that say how many tokens to generate."""
-    if new_tokens is None:
-        return {}
     if new_tokens < 1:
         raise InvalidValueError("tokens to generate", new_tokens, "1 or more")
     most = {MAX_TOKENS if by_old_name else "max_completion_tokens": new_tokens}

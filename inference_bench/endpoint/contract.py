@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inference_bench.endpoint.answer import Answer
+from inference_bench.endpoint.workload import PlannedRequest
 
 _ENDS = frozenset({"stop", "length", "eos", "tool_calls", "function_call", "stop_sequence"})
 """Reasons to end of an answer that nothing cut off; ``content_filter`` and ``abort`` are others."""
@@ -25,26 +26,7 @@ class Clause(StrEnum):
     FINISH_REASON = "finish_reason"
     """``length`` where the length is exact, else any end of the server's own"""
     PREFIX_HIT = "prefix_hit"
-    """no more tokens of the prompt came from the server's cache than the workload shares"""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What one request asked for.
-
-    Attributes:
-        prompt_tokens: length of the prompt as the server should count it; None if nobody counted.
-        new_tokens: tokens to generate; None leaves it to the server.
-        exact: exactly as many, not at most as many.
-        streamed: as an event stream.
-        cached_tokens: the most tokens of the prompt that may come from the server's cache; None for any number.
-    """
-
-    prompt_tokens: int | None = None
-    new_tokens: int | None = None
-    exact: bool = True
-    streamed: bool = True
-    cached_tokens: int | None = 0
+    """no more tokens of the prompt came from the server's cache than the workload allows"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +54,23 @@ class Kept:
     unknown: tuple[Clause, ...]
 
 
-def kept(asked: Asked, answer: Answer) -> Kept:
-    """Compare an answer with what was asked; of a failed one, only that it failed is said."""
+def kept(request: PlannedRequest, answer: Answer, *, exact: bool = True, streamed: bool = True) -> Kept:
+    """Compare an answer with what was asked; of a failed one, only that it failed is said.
+
+    Args:
+        request: what the workload planned.
+        answer: what came.
+        exact: exactly as many new tokens were asked for, not at most as many.
+        streamed: an event stream was asked for.
+    """
     if answer.failure is not None:
         return Kept((Breach(Clause.ENDED, "a whole answer", answer.failure.kind.value),), ())
     compared = [
-        (Clause.STREAMED, asked.streamed, answer.streamed, answer.streamed or not asked.streamed),
-        _length_of(Clause.PROMPT_TOKENS, asked.prompt_tokens, answer.prompt_tokens, exact=True),
-        _length_of(Clause.OUTPUT_TOKENS, asked.new_tokens, output_tokens(answer), exact=asked.exact),
-        _finish(asked, answer),
-        _length_of(Clause.PREFIX_HIT, asked.cached_tokens, answer.cached_tokens, exact=False),
+        (Clause.STREAMED, streamed, answer.streamed, answer.streamed or not streamed),
+        _length_of(Clause.PROMPT_TOKENS, request.prompt_tokens, answer.prompt_tokens, exact=True),
+        _length_of(Clause.OUTPUT_TOKENS, request.new_tokens, output_tokens(answer), exact=exact),
+        _finish(answer, exact),
+        _length_of(Clause.PREFIX_HIT, request.cached_tokens, answer.cached_tokens, exact=False),
     ]
     breaches = tuple(Breach(clause, wanted, got) for clause, wanted, got, holds in compared if holds is False)
     return Kept(breaches, tuple(clause for clause, _, _, holds in compared if holds is None))
@@ -106,9 +95,8 @@ def _length_of(clause: Clause, wanted: int | None, got: int | None, *, exact: bo
     return clause, wanted if exact else f"at most {wanted}", got, holds
 
 
-def _finish(asked: Asked, answer: Answer) -> _Compared:
+def _finish(answer: Answer, exact: bool) -> _Compared:
     got = answer.finish_reason
-    is_exact = asked.exact and asked.new_tokens is not None
-    wanted = "length" if is_exact else "an end of the server's own"
-    holds = None if got is None else got == "length" if is_exact else got in _ENDS
+    wanted = "length" if exact else "an end of the server's own"
+    holds = None if got is None else got == "length" if exact else got in _ENDS
     return Clause.FINISH_REASON, wanted, got, holds

@@ -51,10 +51,6 @@ def test_the_newer_name_of_the_limit():
     assert fields["max_completion_tokens"] == 5 and MAX_TOKENS not in fields
 
 
-def test_without_a_number_of_tokens_the_server_decides():
-    assert not {"max_tokens", "min_tokens", "ignore_eos"} & set(body(Dialect.CHAT, "m", "Hi", None))
-
-
 def test_messages_and_routes():
     messages = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hi"}]
 

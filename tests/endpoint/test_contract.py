@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from inference_bench.endpoint.answer import Answer, Piece, PieceKind
-from inference_bench.endpoint.contract import Asked, Clause, kept
+from inference_bench.endpoint.contract import Clause, kept
 from inference_bench.endpoint.failure import Failure, FailureKind
+from inference_bench.endpoint.workload import PlannedRequest
 
-ASKED = Asked(prompt_tokens=10, new_tokens=4)
+ASKED = PlannedRequest("Hi", prompt_tokens=10, new_tokens=4, cached_tokens=0)
 ANSWER = Answer(
     *range(9),
     streamed=True,
@@ -71,16 +72,17 @@ def test_tokens_of_the_pieces_count_where_the_server_gives_no_total():
 
 
 def test_an_inexact_length_is_the_most():
-    asked = replace(ASKED, exact=False)
+    def breaches(**change):
+        return kept(ASKED, replace(ANSWER, **change), exact=False).breaches
 
-    assert not kept(asked, replace(ANSWER, completion_tokens=2, finish_reason="stop")).breaches
-    assert kept(asked, replace(ANSWER, completion_tokens=5)).breaches
-    assert kept(asked, replace(ANSWER, finish_reason="content_filter")).breaches
+    assert not breaches(completion_tokens=2, finish_reason="stop")
+    assert breaches(completion_tokens=5) and breaches(finish_reason="content_filter")
 
 
 def test_what_was_not_asked_is_not_compared():
-    asked = Asked(streamed=False, cached_tokens=None)
+    asked = PlannedRequest("Hi", prompt_tokens=None, new_tokens=4)
+    answer = replace(ANSWER, prompt_tokens=None, cached_tokens=9, streamed=False)
 
-    found = kept(asked, replace(ANSWER, prompt_tokens=None, cached_tokens=9, streamed=False))
+    found = kept(asked, answer, streamed=False)
 
     assert (found.breaches, found.unknown) == ((), ())

@@ -12,10 +12,11 @@ from inference_bench.endpoint.address import Address
 from inference_bench.endpoint.answer import Answer, answers
 from inference_bench.endpoint.bodies import Dialect
 from inference_bench.endpoint.client import Client
-from inference_bench.endpoint.contract import Asked, kept
+from inference_bench.endpoint.contract import kept
 from inference_bench.endpoint.probe import probe
 from inference_bench.endpoint.server_metrics import ServerMetrics, prefix_cache_use
 from inference_bench.endpoint.token_counts import TokensBy
+from inference_bench.endpoint.workload import PlannedRequest
 from tests.endpoint.llama_server import llama_server
 
 pytestmark = pytest.mark.slow
@@ -52,7 +53,7 @@ def test_it_accepts_every_field(address, dialect):
 def test_lengths_are_as_asked_and_each_event_is_a_token(address, dialect):
     (answer,) = loaded(address, dialect, dialect.body("m", "Count the dogs", 12))
 
-    assert kept(Asked(new_tokens=12, cached_tokens=None), answer).breaches == ()
+    assert kept(PlannedRequest("", None, 12), answer).breaches == ()
     assert answer.tokens_by is TokensBy.ONE_EACH and sum(piece.tokens for piece in answer.pieces) == 12
     assert answer.timings["predicted_n"] == 12
 
@@ -73,7 +74,7 @@ def test_a_prompt_that_was_sent_before_is_a_hit_in_the_answer_and_in_the_counter
         first, second = loaded(address, Dialect.COMPLETIONS, body, body)
 
     use = prefix_cache_use(metrics.change())
-    assert second.cached_tokens > 5 and kept(Asked(new_tokens=2), second).breaches[0].clause == "prefix_hit"
+    assert second.cached_tokens > 5 and kept(PlannedRequest("", None, 2, 0), second).breaches[0].clause == "prefix_hit"
     assert use.hit_tokens == first.cached_tokens + second.cached_tokens
     assert use.queried_tokens == first.prompt_tokens + second.prompt_tokens
 
