@@ -6,10 +6,15 @@ import signal
 import sys
 
 _INTERRUPTED = 130
+_OLDEST = (3, 11)
+_TOO_OLD = "error: Python {2}.{3} ({7}): expected {0}.{1} or newer. Run inference_bench with another Python."
 
 
 def main() -> int:
     """Carry out this process's command line; an interrupt while the program starts or ends is no traceback either."""
+    if sys.version_info < _OLDEST:
+        print(_TOO_OLD.format(*_OLDEST, *sys.version_info, sys.executable), file=sys.stderr)
+        return 2
     try:
         from inference_bench.cli import main as carry_out
 

@@ -6,6 +6,7 @@ The hints name packages, not extras of this project, so that they work from a cl
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -52,6 +53,8 @@ _CORE_OF = {
 """Module → the package of the core that brings it."""
 
 _NATIVE = "inference_bench._native"
+_OWN = (_NATIVE, "inference-bench")
+"""What is missing where this package is not installed for the Python that runs."""
 
 
 def install_hint(name: str) -> str:
@@ -60,7 +63,7 @@ def install_hint(name: str) -> str:
     Raises:
         KeyError: neither an extra nor a module that this project uses.
     """
-    if name == _NATIVE:
+    if name in _OWN:
         return "pip install ."
     extra = _EXTRA_OF.get(name, name)
     wanted = EXTRAS[extra] if extra in EXTRAS else _of_core(_CORE_OF[name])
@@ -70,7 +73,8 @@ def install_hint(name: str) -> str:
 def install_advice(error: BaseException) -> str:
     """Return what is missing and what to install; empty if the error is another one, or says it itself."""
     name = "" if isinstance(error, MissingPackageError) else _missing(error)
-    return f"{name} is not installed: {install_hint(name)}" if name else ""
+    python = f" for Python {sys.version_info[0]}.{sys.version_info[1]}" if name in _OWN else ""
+    return f"{name} is not installed{python}: {install_hint(name)}" if name else ""
 
 
 @contextmanager
@@ -107,8 +111,8 @@ def _missing(error: BaseException) -> str:
     """Return the module that an error misses, if this project knows what brings it."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return ""
-    name = error.name if error.name == _NATIVE else error.name.partition(".")[0]
-    return name if name == _NATIVE or name in _EXTRA_OF or name in _CORE_OF else ""
+    name = error.name if error.name in _OWN else error.name.partition(".")[0]
+    return name if name in _OWN or name in _EXTRA_OF or name in _CORE_OF else ""
 
 
 def _of_core(package: str) -> tuple[str, ...]:

@@ -125,6 +125,7 @@ def import_file(kind: str, name: str, path: Path) -> ModuleType:
     Raises:
         PluginError: it cannot be imported; names file and line.
     """
+    path = path.absolute()
     module_name = f"inference_bench._plugins.{path.parent.name}.{name}.{zlib.crc32(os.fsencode(path)):08x}"
     if module_name in sys.modules:
         return sys.modules[module_name]

@@ -97,25 +97,24 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse_unknown_options(self, words: Sequence[str]) -> None:
         """Report a misspelt option before argparse reports an error that only follows from it."""
-        for word in words:
-            if word == "--":
-                return
-            found = _OPTION.fullmatch(word)
-            if found and found.group(1) not in self._option_string_actions:
-                self._refuse(found.group(1))
+        options = list(words[: words.index("--")] if "--" in words else words)
+        found = [match.group(1) for word in options if (match := _OPTION.fullmatch(word))]
+        unknown = dict.fromkeys(option for option in found if option not in self._option_string_actions)
+        told = {option: advice for option in unknown if (advice := self._advice(option))}
+        if told:
+            advices = " ".join(f"{option!r}: {advice}" for option, advice in told.items())
+            raise UsageError(f"unknown option{'s' * (len(told) > 1)} {advices} See `{self.prog} --help`.")
 
-    def _refuse(self, option: str) -> None:
-        """Raise for an unknown option; one dash may also begin several short options, which argparse knows."""
+    def _advice(self, option: str) -> str:
+        """Return what to do about an unknown option; empty if it may be several short ones, which argparse knows."""
         from inference_bench.cli._foreign_names import answer
 
         advice = answer(option, self.command.name, self.option_names)
-        if not advice and not option.startswith("--"):
-            return
-        if not advice:
+        if not advice and option.startswith("--"):
             names = [name.lstrip("-") for name in self.option_names if name.startswith("--")]
             close = nearest(option.lstrip("-").replace("_", "-"), names)
             advice = f"did you mean '--{close}'?" if close else _elsewhere(option)
-        raise UsageError(f"unknown option {option!r}: {advice} See `{self.prog} --help`.")
+        return advice
 
 
 def _unsaid(action: argparse.Action) -> object:

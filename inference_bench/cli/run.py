@@ -31,6 +31,8 @@ _ONLY_WITH_AB = ("detect",)
 _ONLY_WITH_AB_OR_GATE = ("margin", "metric")
 _NOT_WITH_AB = ("resume", "slo", "sink", "retry_failed", "force", "overlap", "lookahead", "park", "gate", "confirm")
 
+_SINK_LATER = "It measures several runs: `run --resume RUN --sink NAME` writes each of them when it has ended."
+
 
 class RunCommand(Command):
     """Measure models and show the results.
@@ -152,7 +154,8 @@ def _refuse(args: argparse.Namespace, names: Sequence[str], how: str) -> None:
     for name in names:
         if name in args.told:
             option = f"--{name.replace('_', '-')}"
-            raise InvalidValueError(option, getattr(args, name), f"no {option} {how} {_AB}")
+            advice = _SINK_LATER if name == "sink" else ""
+            raise InvalidValueError(option, getattr(args, name), f"no {option} {how} {_AB}", advice)
 
 
 def _measure(spec: Spec, args: argparse.Namespace) -> RunOutcome:

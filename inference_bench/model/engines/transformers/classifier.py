@@ -32,8 +32,9 @@ class ClassifierModel(CalledNetwork):
             self.text_config.pad_token_id = _NO_TOKEN
 
     def inputs(self, case: Case) -> object:
-        """Return rows of token ids; full rows need no mask."""
-        return {"input_ids": token_rows(self, case.integer("input_length"), case.integer("batch_size"))}
+        """Return rows of token ids, another part of the text for each seed; full rows need no mask."""
+        length, rows = case.integer("input_length"), case.integer("batch_size")
+        return {"input_ids": token_rows(self, length, rows, case.setup.seed)}
 
 
 class TokenClassifierModel(ClassifierModel):

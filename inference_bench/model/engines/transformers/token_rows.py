@@ -13,8 +13,18 @@ if TYPE_CHECKING:
     from inference_bench.model.engines.transformers.base import TransformersModel
 
 
-def token_rows(model: TransformersModel, length: int, rows: int) -> torch.Tensor:
+_PARTS = 16
+"""Seeds that get inputs of their own; further ones begin again."""
+
+
+def token_rows(model: TransformersModel, length: int, rows: int, seed: int = 0) -> torch.Tensor:
     """Return token ids of shape (rows, length) on the device; each row continues the text of the last.
+
+    Args:
+        model: loaded.
+        length: tokens of a row.
+        rows: texts.
+        seed: another part of the text for each seed.
 
     Raises:
         InvalidValueError: a length that the model does not accept, or no rows.
@@ -26,7 +36,8 @@ def token_rows(model: TransformersModel, length: int, rows: int) -> torch.Tensor
         raise InvalidValueError("batch size", rows, "a whole number of at least 1")
     around = _special_tokens(model)
     words = length - len(around.before) - len(around.after)
-    text = model.text_ids(len(around.before) + rows * words)[len(around.before) :]
+    first = len(around.before) + seed % _PARTS * rows * words
+    text = model.text_ids(first + rows * words)[first:]
     pieces = [text[row * words : (row + 1) * words] for row in range(rows)]
     ids = [[*around.before, *piece, *around.after] for piece in pieces]
     return torch.tensor(ids, device=model.network.device)
