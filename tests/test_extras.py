@@ -16,6 +16,7 @@ from inference_bench.extras import CORE, EXTRAS, install_advice, install_hint, n
 from tests.layers import PACKAGE, files
 
 PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 FOUND_ANYWHERE = {"inference_bench", "pytest", "__future__"}
 
 
@@ -97,7 +98,7 @@ def test_a_foreign_module_that_is_missing_is_not_guessed_at():
         (ImportError("", name="torch"), ""),
         (
             ModuleNotFoundError("", name="inference_bench._native"),
-            "inference_bench._native is not installed: pip install .",
+            f"inference_bench._native is not installed for Python {HERE}: pip install .",
         ),
     ],
 )

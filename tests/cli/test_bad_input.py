@@ -20,6 +20,16 @@ from tests.layers import ROOT
 FOREIGN = ["options '-m': an option of llama-bench", "`--model FILE.gguf`", "'-p'", "'-n'", "`--new-tokens N`"]
 SETTINGS = "[tool.inference_bench.run]\n"
 
+MODEL = """
+from inference_bench import Model
+
+class Plugin(Model):
+    title, description, license = "t", "d", "MIT"
+    devices, dtypes = ("cpu",), ("float32",)
+
+    def inputs(self, case): return [1, 2]
+"""
+
 REFUSED = {
     "a folder that is no model": (["--model", "./plain"], {"plain/a.txt": "x"}, ["it holds a.txt", "config.json"]),
     "a GGUF file with a damaged header": (
@@ -45,7 +55,12 @@ REFUSED = {
     "weights that no model loads": (
         ["--model", "null", "--weights", "./w"],
         {"w/config.json": "{}"},
-        ["expected none"],
+        ["expected none", "Leave --weights out"],
+    ),
+    "a callable that needs an argument it does not get": (
+        ["--models-dir", ".", "--model", "needy"],
+        {"needy/model.py": MODEL + "    def call(self, inputs, temperature): return inputs"},
+        ["needy.call", "temperature"],
     ),
     "options of another tool": (["-m", "x.gguf", "-p", "512", "-n", "128"], {}, FOREIGN),
     "a sink of several runs": (["--sink", "json", "--ab", "threads=1", "threads=2"], {}, ["--resume RUN --sink NAME"]),
@@ -79,17 +94,7 @@ def test_it_is_refused_in_one_line(folder: Path, what: str, capsys: pytest.Captu
 CALLS = {
     "silent": "def call(self, inputs): sum(inputs)",
     "changes": "def call(self, inputs): inputs.append(1); return len(inputs)",
-    "needy": "def call(self, inputs, temperature): return inputs",
 }
-MODEL = """
-from inference_bench import Model
-
-class Plugin(Model):
-    title, description, license = "t", "d", "MIT"
-    devices, dtypes = ("cpu",), ("float32",)
-
-    def inputs(self, case): return [1, 2]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +115,7 @@ def test_a_callable_that_returns_nothing_has_a_speed(called: dict[str, Benchmark
 
 def test_a_callable_that_changes_its_input_gets_a_note(called: dict[str, BenchmarkResult]) -> None:
     assert called["changes"].status is Status.OK
-    assert "changes its inputs" in " ".join(called["changes"].notes)
-
-
-def test_a_callable_that_needs_another_argument_is_refused(called: dict[str, BenchmarkResult]) -> None:
-    assert called["needy"].status is not Status.OK
-    failure = called["needy"].failure
-    assert failure is not None
-    assert "temperature" in failure.message
+    assert "call() changed its inputs in place" in " ".join(called["changes"].notes)
 
 
 def older_python() -> str | None:
@@ -131,11 +129,10 @@ def test_a_python_that_is_too_old_is_named() -> None:
     python = older_python()
     if python is None:
         pytest.skip("no Python 3.7 to 3.10 here")
-    done = subprocess.run(
-        [python, "-m", "inference_bench", "list"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if "pyenv" in done.stderr:
-        pytest.skip("a Python of that version is not installed")
+    words = [python, "-m", "inference_bench", "list"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == 127:
+        pytest.skip("that Python is a shim without a version behind it")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "expected 3.11 or newer" in done.stderr

@@ -64,7 +64,10 @@ def test_a_spectrogram_is_written_down_to_the_last_token():
     assert named_arrays(model.call(model.inputs(case(new_tokens=9))))["tokens"].shape == (2, 9)
 
 
-@pytest.mark.parametrize("architecture", ["ViTForImageClassification", "WhisperForConditionalGeneration"])
+@pytest.mark.parametrize(
+    "architecture",
+    ["BertForSequenceClassification", "ViTForImageClassification", "WhisperForConditionalGeneration"],
+)
 def test_inputs_follow_the_seed_and_are_the_same_in_every_dtype(architecture):
     one, other = (named_arrays(loaded(architecture).inputs(case(seed))) for seed in (1, 2))
     half = named_arrays(loaded(architecture, Setup(dtype="bfloat16")).inputs(case(1)))
