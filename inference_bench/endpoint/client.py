@@ -111,7 +111,8 @@ class Client:
         try:
             headers = self.address.headers(body, self._key)
             connection.request(method, self.address.path + route, body or None, headers)
-            return self._reply(connection.getresponse())
+            with connection.getresponse() as response:
+                return self._reply(response)
         except (OSError, HTTPException, ValueError, OverflowError) as error:
             raise EndpointError(self._no_answer(error)) from None
         finally:

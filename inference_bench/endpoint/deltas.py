@@ -116,12 +116,13 @@ def _read(said: Json) -> Delta:
 
 def _of_choice(choice: Json) -> Delta:
     part = choice.get("delta") or choice.get("message") or choice
-    found = Delta(
-        content=_text(part.get("content") or part.get("text")),
-        reasoning=_text(part.get("reasoning_content") or part.get("reasoning")),
-        tool_call=bool(part.get("tool_calls") or part.get("function_call")),
-        finish_reason=_text(choice.get("finish_reason")) or None,
-    )
+    found = Delta(_text(part.get("content") or part.get("text")))
+    if reasoning := part.get("reasoning_content") or part.get("reasoning"):
+        found.reasoning = _text(reasoning)
+    if part.get("tool_calls") or part.get("function_call"):
+        found.tool_call = True
+    if reason := choice.get("finish_reason"):
+        found.finish_reason = _text(reason)
     if (ids := choice.get("token_ids")) is not None:
         found.tokens, found.counts_ids = len(ids), True
     elif (logprobs := choice.get("logprobs")) is not None:
@@ -133,11 +134,13 @@ def _of_choice(choice: Json) -> Delta:
 
 def _text(value: object) -> str:
     """Return a text, or the texts of a list of parts."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, list):
         return "".join(part.get("text", "") for part in value)
-    if value is None or isinstance(value, str):
-        return value or ""
-    raise TypeError(f"text expected, not {type(value).__name__}")
+    if value:
+        raise TypeError(f"text expected, not {type(value).__name__}")
+    return ""
 
 
 def _usage(usage: Json, timings: Json) -> Usage:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR = 10, 13
 _BLANK_LINE = b"\n\n"
+_DATA = b"data: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +56,12 @@ def events(body: bytes, read_ends: NDArray[np.int64]) -> Events:
 
 
 def _collected(blocks: list[bytes], reads: list[int]) -> Events:
-    data, names, of_events = [], [], []
-    for block, read in zip(blocks, reads, strict=True):
-        if block.startswith(b"data: ") and b"\n" not in block:  # nearly all of them
-            name, text = b"", block[6:]
-        elif (fields := _fields(block)) is not None:
-            name, text = fields
-        else:
-            continue
-        data.append(text)
-        names.append(name)
-        of_events.append(read)
-    return Events(data, names, of_events, is_cut=_fields(blocks[-1]) is not None)
+    *whole, last = blocks
+    if not last and all(block.startswith(_DATA) and b"\n" not in block for block in whole):  # nearly all bodies
+        return Events([block[len(_DATA) :] for block in whole], [b""] * len(whole), reads[:-1], is_cut=False)
+    found = [(*fields, read) for block, read in zip(blocks, reads, strict=True) if (fields := _fields(block))]
+    names, data, of_events = (list(column) for column in zip(*found, strict=True)) if found else ([], [], [])
+    return Events(data, names, of_events, is_cut=_fields(last) is not None)
 
 
 def _fields(block: bytes) -> tuple[bytes, bytes] | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from inference_bench.endpoint.address import Address
 
@@ -40,8 +42,8 @@ class CannedServer:
 
 
 @contextmanager
-def canned_server(routes: Mapping[str, Answering]) -> Iterator[CannedServer]:
-    """Serve answers by path; others are 404."""
+def canned_server(routes: Mapping[str, Answering], certificate: Path | None = None) -> Iterator[CannedServer]:
+    """Serve answers by path, over TLS with a file of key and certificate; others are 404."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -65,8 +67,17 @@ def canned_server(routes: Mapping[str, Answering]) -> Iterator[CannedServer]:
         def log_message(self, *_: object) -> None:
             """Write nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        server = CannedServer(Address("http", "127.0.0.1", listening.server_port, "/v1"))
+    class Listening(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Write nothing where a client leaves."""
+
+    with Listening(("127.0.0.1", 0), Handler) as listening:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            listening.socket = context.wrap_socket(listening.socket, True, do_handshake_on_connect=False)
+        scheme = "http" if certificate is None else "https"
+        server = CannedServer(Address(scheme, "127.0.0.1", listening.server_port, "/v1"))
         thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -87,7 +98,7 @@ def raw_server(answer: bytes) -> Iterator[Address]:
                     connection, _ = listening.accept()
                 except OSError:
                     return
-                with connection:
+                with connection, suppress(OSError):  # a client may leave
                     connection.recv(65536)
                     connection.sendall(answer)
 
