@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from inference_bench.endpoint.bodies import MAX_TOKENS, OPTIONAL, Dialect
 from inference_bench.endpoint.client import Client, Reply
 from inference_bench.endpoint.deltas import delta
-from inference_bench.endpoint.failure import shown
 from inference_bench.endpoint.prompt import Prompt
 from inference_bench.errors import EndpointError
 
@@ -37,22 +36,26 @@ def refused_fields(
     if _answers(ask(())):
         return frozenset()
     wanted = [name for name in OPTIONAL if token_ids or name != "return_token_ids"]
-    always = frozenset() if _answers(reply := ask(wanted)) else frozenset({MAX_TOKENS})
-    if always and not _answers(ask([*wanted, MAX_TOKENS])):
-        raise EndpointError(f"POST {client.address}{dialect.route}: {_said(reply)}. {_advice(reply, dialect)}")
-    return always | {
-        name for name in wanted if not _answers(ask([*always, *(other for other in wanted if other != name)]))
-    }
+    always = _needed(client, dialect, ask, wanted)
+    alone = {name: [*always, *(other for other in wanted if other != name)] for name in wanted}
+    return always | {name for name, without in alone.items() if not _answers(ask(without))}
+
+
+def _needed(
+    client: Client, dialect: Dialect, ask: Callable[[Collection[str]], Reply], wanted: list[str]
+) -> frozenset[str]:
+    """Return what must be left out besides all optional fields: nothing, or the limit's older name."""
+    reply = ask(wanted)
+    if _answers(reply):
+        return frozenset()
+    if _answers(ask([*wanted, MAX_TOKENS])):
+        return frozenset({MAX_TOKENS})
+    said = f"got {reply.said}, expected an answer of one token"
+    raise EndpointError(f"POST {client.address}{dialect.route}: {said}. {_advice(reply, dialect)}")
 
 
 def _answers(reply: Reply) -> bool:
     return reply.is_success and not _error(reply)
-
-
-def _said(reply: Reply) -> str:
-    return (
-        f"got {reply.said if not reply.is_success else shown(_error(reply).encode())}, expected an answer of one token"
-    )
 
 
 def _error(reply: Reply) -> str:
