@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "portable_math.hpp"
+
 namespace inference_bench {
 namespace {
 
@@ -63,8 +65,8 @@ class Random {
 
     // In [0, 1), with all 53 bits that a double has.
     double uniform() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
-    // With mean 1, by inverting 1 - exp(-x). log1p keeps the small gaps exact.
-    double exponential() { return -std::log1p(-uniform()); }
+    // With mean 1, by inverting 1 - exp(-x). 1 - u is exact: u is a multiple of 2^-53.
+    double exponential() { return -portable::log(1 - uniform()); }
 
     // Marsaglia's polar method; the second value that each pair would give is not kept, for a simpler state.
     double normal() {
@@ -72,21 +74,22 @@ class Random {
             const double x = 2 * uniform() - 1;
             const double y = 2 * uniform() - 1;
             const double s = x * x + y * y;
-            if (s > 0 && s < 1) return x * std::sqrt(-2 * std::log(s) / s);
+            if (s > 0 && s < 1) return x * std::sqrt(-2 * portable::log(s) / s);
         }
     }
 
     // With mean `shape`. Marsaglia and Tsang, "A simple method for generating gamma variables" (2000).
     double gamma(double shape) {
-        if (shape < 1) return gamma(shape + 1) * std::pow(1 - uniform(), 1 / shape);
+        if (shape < 1) return gamma(shape + 1) * portable::exp(portable::log(1 - uniform()) / shape);
         const double d = shape - 1.0 / 3;
         const double c = 1 / std::sqrt(9 * d);
         for (;;) {
             const double x = normal();
-            const double v = std::pow(1 + c * x, 3);
+            const double root = 1 + c * x;
+            const double v = root * root * root;
             if (v <= 0) continue;
             const double u = 1 - uniform();
-            if (std::log(u) < x * x / 2 + d - d * v + d * std::log(v)) return d * v;
+            if (portable::log(u) < x * x / 2 + d - d * v + d * portable::log(v)) return d * v;
         }
     }
 
