@@ -55,7 +55,7 @@ MAIN = {
 }
 """Modules of ``cli`` that every command imports."""
 LISTED = {
-    "": {"_native", "errors", "extras", "facts", "metrics", "moved", "plugins", "spec", "text", "units"},
+    "": {"_native", "errors", "extras", "facts", "metrics", "moved", "plugins", "slo", "spec", "text", "units"},
     "model": {"discovery", "interfaces", "load_steps", "model", "places", "prompts"},
     "model.weights": {"files", "identity", "references"},
     "reports": {"_report", "console", "csv", "github", "html", "json", "markdown"},
