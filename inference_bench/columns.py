@@ -1,9 +1,8 @@
-"""Every column of the samples, memory and scores tables, declared once: type, meaning and missing value.
+"""Every column of every table of a case, declared once: type, meaning and missing value.
 
 A column is one field of a class below. The types of joined columns, the Parquet files, the checks of files that are
-read, and the tables of docs/results.md come from these fields; ``result.Samples``, ``result.MemoryTimeline`` and
-``result.Scores`` have them as attributes. A column that is added later needs a missing value: parts and files that lack
-the column then count as unknown.
+read, and the tables of docs/results.md come from these fields; the classes of ``result`` have them as attributes. A
+column that is added later needs a missing value: parts and files that lack the column then count as unknown.
 """
 
 from __future__ import annotations
@@ -153,6 +152,71 @@ class ScoreColumns(Columns):
     )
 
 
+@table
+class RequestColumns(Columns):
+    """One row per request that was sent to a server."""
+
+    stage: NDArray[np.str_] = column(
+        Kind.WORD, "`warmup`, `measured`, or `floor` (the same load on the null server); only measured ones count"
+    )
+    request: NDArray[np.int32] = column(Kind.INT32, "number of the request within its stage, in order of the schedule")
+    request_id: NDArray[np.str_] = column(Kind.NAME, "value of the `X-Request-Id` header that was sent", missing="")
+    connection: NDArray[np.int32] = column(Kind.INT32, "number of the connection that carried it", missing=-1)
+    planned_ns: NDArray[np.int64] = column(
+        Kind.INT64, "instant that the schedule names, nanoseconds on the clock of `start_ns`; latencies count from it"
+    )
+    sent_ns: NDArray[np.int64] = column(Kind.INT64, "first byte of the request handed to the kernel", missing=-1)
+    written_ns: NDArray[np.int64] = column(Kind.INT64, "last byte of the request handed to the kernel", missing=-1)
+    connect_ns: NDArray[np.int64] = column(
+        Kind.INT64, "duration of the connect that it waited for; 0 if the connection was open", missing=-1
+    )
+    tls_ns: NDArray[np.int64] = column(Kind.INT64, "duration of the TLS handshake that it waited for", missing=-1)
+    first_byte_ns: NDArray[np.int64] = column(Kind.INT64, "arrival of the first byte of the response", missing=-1)
+    first_reasoning_ns: NDArray[np.int64] = column(Kind.INT64, "arrival of the first reasoning text", missing=-1)
+    first_content_ns: NDArray[np.int64] = column(Kind.INT64, "arrival of the first content", missing=-1)
+    last_content_ns: NDArray[np.int64] = column(Kind.INT64, "arrival of the last content", missing=-1)
+    ended_ns: NDArray[np.int64] = column(Kind.INT64, "arrival of the last byte of the response", missing=-1)
+    asked_prompt_tokens: NDArray[np.int32] = column(Kind.INT32, "tokens that the prompt was made to have", missing=-1)
+    asked_new_tokens: NDArray[np.int32] = column(Kind.INT32, "tokens that were asked for", missing=-1)
+    prompt_tokens: NDArray[np.int32] = column(Kind.INT32, "tokens of the prompt, as the server counted", missing=-1)
+    completion_tokens: NDArray[np.int32] = column(Kind.INT32, "tokens of the answer", missing=-1)
+    cached_tokens: NDArray[np.int32] = column(
+        Kind.INT32, "tokens of the prompt that the server took from its prefix cache", missing=-1
+    )
+    token_source: NDArray[np.str_] = column(
+        Kind.WORD, "how the tokens of each event are known: `token_ids`, `usage` …; null if they are not", missing=""
+    )
+    finish_reason: NDArray[np.str_] = column(Kind.WORD, "why the server ended the answer", missing="")
+    status: NDArray[np.int32] = column(Kind.INT32, "HTTP status", missing=-1)
+    outcome: NDArray[np.str_] = column(
+        Kind.WORD, "`ok`, or the kind of failure: `refused`, `timeout`, `http_status`, `malformed_sse` …"
+    )
+    detail: NDArray[np.object_] = column(
+        Kind.TEXT, "what the failure was, with the first bytes of the body", missing=""
+    )
+    broken: NDArray[np.object_] = column(
+        Kind.TEXT, "clauses of the workload contract that the answer broke, joined by `; `; null if none", missing=""
+    )
+
+
+@table
+class ChunkColumns(Columns):
+    """One row per event of a streamed answer that carried something."""
+
+    stage: NDArray[np.str_] = column(Kind.WORD, "`warmup`, `measured` or `floor`, as in `requests`")
+    request: NDArray[np.int32] = column(Kind.INT32, "number of the request, as in `requests`")
+    chunk: NDArray[np.int32] = column(Kind.INT32, "position within the answer, from 0")
+    kind: NDArray[np.str_] = column(Kind.WORD, "`content`, `reasoning` or `tool_call`")
+    kernel_ns: NDArray[np.int64] = column(
+        Kind.INT64, "arrival by the kernel's stamp, nanoseconds on the clock of `start_ns`", missing=-1
+    )
+    read_ns: NDArray[np.int64] = column(Kind.INT64, "instant at which the client had read it")
+    tokens: NDArray[np.int32] = column(Kind.INT32, "tokens that it carried", missing=-1)
+    stalled: NDArray[np.int32] = column(
+        Kind.INT32, "1 if the client itself was held up around this read, else 0", missing=-1
+    )
+
+
 CASE_ID = Column("case_id", Kind.WORD, "id of the case, the same in every row, so that a folder reads as one table")
 """First column of every file; in memory a table belongs to one case."""
 
@@ -163,7 +227,13 @@ RUN_COLUMNS = (
 )
 """Last columns of every file, and columns of ``results.csv``: what tells a run from others."""
 
-TABLES: Mapping[str, type[Columns]] = {"samples": SampleColumns, "memory": MemoryColumns, "scores": ScoreColumns}
+TABLES: Mapping[str, type[Columns]] = {
+    "samples": SampleColumns,
+    "memory": MemoryColumns,
+    "scores": ScoreColumns,
+    "requests": RequestColumns,
+    "chunks": ChunkColumns,
+}
 """Attribute of ``BenchmarkResult``, and name of the folder of its files → the columns."""
 
 

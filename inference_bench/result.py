@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.columns import MemoryColumns, SampleColumns, ScoreColumns
+from inference_bench.columns import ChunkColumns, MemoryColumns, RequestColumns, SampleColumns, ScoreColumns
 from inference_bench.provenance.record import Provenance
 
 if TYPE_CHECKING:
@@ -57,6 +57,18 @@ class MemoryTimeline(MemoryColumns):
 
 class Scores(ScoreColumns):
     """Scores of the items of one case."""
+
+    __slots__ = ()
+
+
+class Requests(RequestColumns):
+    """Requests to a server, of one case."""
+
+    __slots__ = ()
+
+
+class Chunks(ChunkColumns):
+    """What arrived of the answers to the requests of one case."""
 
     __slots__ = ()
 
@@ -243,6 +255,8 @@ class BenchmarkResult:
         samples: raw observations, or None where there are none.
         memory: the sampler's timeline, or None.
         scores: the items' scores, or None.
+        requests: the requests to a server, or None.
+        chunks: what arrived of the answers, or None.
         model: what the model says of itself: title, parameters, ``weights`` (source, label, trained, digest).
         workers: one entry per run: process, versions, load steps, CPU time over wall time, faults, context switches.
         notes: remarks of the benchmark on this result, one sentence each.
@@ -250,6 +264,8 @@ class BenchmarkResult:
         grade: how far to believe it, judged when the case ended; None before that, and if the case does not apply.
         headline: tags of the benchmark's headline metrics, in order; empty in runs stored before they were recorded.
         slo: the objectives of the run, judged by this case's requests; None without objectives or without requests.
+        floor: what the same load on a null server took, metric tag → quantiles, nanoseconds; empty where the floor of
+            the run holds.
     """
 
     case: Case
@@ -258,6 +274,8 @@ class BenchmarkResult:
     samples: Samples | None = None
     memory: MemoryTimeline | None = None
     scores: Scores | None = None
+    requests: Requests | None = None
+    chunks: Chunks | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     workers: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
@@ -265,6 +283,7 @@ class BenchmarkResult:
     grade: Grade | None = None
     headline: tuple[str, ...] = ()
     slo: SloJudgement | None = None
+    floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def random_weights(self) -> str:

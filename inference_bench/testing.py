@@ -197,4 +197,7 @@ def _answer(measurement: Measurement) -> Measured:
             "sampler": None,
         },
         notes=measurement.notes,
+        requests=measurement.requests,
+        chunks=measurement.chunks,
+        floor=measurement.floor,
     )

@@ -98,6 +98,9 @@ class Measurement:
         run: number of this process among those that measure the case, from 0; set before ``measure``.
         load_steps: the steps of the load; set before ``measure``.
         sampler: a running memory sampler, whose timeline becomes part of the result.
+        requests: parts of the table of requests, each column name → values; ``result.Requests`` says which columns.
+        chunks: parts of the table of what arrived, in the same form as ``result.Chunks``.
+        floor: metric tag → quantile → nanoseconds of what the same load took on a null server.
     """
 
     def __init__(
@@ -113,6 +116,9 @@ class Measurement:
         self.notes: list[str] = []
         self.sampler: MemorySampler | None = None
         self.rates: dict[str, float] = {}
+        self.requests: list[Mapping[str, Sequence[object]]] = []
+        self.chunks: list[Mapping[str, Sequence[object]]] = []
+        self.floor: dict[str, Mapping[str, float]] = {}
         self.run = 0
         self.load_steps: Sequence[LoadStep] = ()
         self.weights = weights

@@ -14,7 +14,17 @@ from inference_bench.metrics import METRICS
 from inference_bench.orchestration.messages import Columns, Failed, Measured
 from inference_bench.orchestration.stretches import Activity
 from inference_bench.plan import Case
-from inference_bench.result import BenchmarkResult, Failure, MemoryTimeline, Samples, Scores, Status, Summary
+from inference_bench.result import (
+    BenchmarkResult,
+    Chunks,
+    Failure,
+    MemoryTimeline,
+    Requests,
+    Samples,
+    Scores,
+    Status,
+    Summary,
+)
 from inference_bench.spec import Limits
 
 _Columns = Mapping[str, Sequence[object] | NDArray[np.str_]]
@@ -38,6 +48,9 @@ class Tally:
     _samples: list[_Columns] = field(default_factory=list)
     _scores: list[_Columns] = field(default_factory=list)
     _memory: list[_Columns] = field(default_factory=list)
+    _requests: list[_Columns] = field(default_factory=list)
+    _chunks: list[_Columns] = field(default_factory=list)
+    _floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     _summaries: tuple[Summary, ...] = ()
 
     @property
@@ -77,6 +90,9 @@ class Tally:
             self._scores.append(_with_run(run, answer.scores))
         if answer.memory:
             self._memory.append(_with_run(run, answer.memory))
+        self._requests += (_with_run(run, part) for part in answer.requests)
+        self._chunks += (_with_run(run, part) for part in answer.chunks)
+        self._floor = self._floor or answer.floor
         self._decisions.append(Decision(**answer.decision))
         rates = {"rates": dict(answer.rates)} if answer.rates else {}
         self.workers.append({"run": run, **answer.worker, "decision": answer.decision, **rates})
@@ -100,11 +116,14 @@ class Tally:
             samples=samples,
             scores=scores,
             memory=MemoryTimeline.joined(self._memory) if self._memory else None,
+            requests=Requests.joined(self._requests) if self._requests else None,
+            chunks=Chunks.joined(self._chunks) if self._chunks else None,
             model=self.model,
             workers=tuple(self.workers),
             notes=(*self._notes_on_weights(), *self.notes),
             failure=self.failure,
             headline=self.headline,
+            floor=self._floor,
         )
 
     @property

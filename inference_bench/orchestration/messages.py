@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypedDict
 
@@ -17,7 +17,7 @@ from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup
 
 Columns = Mapping[str, Sequence[object]]
-"""Equally long columns by name, as ``result.Samples``, ``Scores`` and ``MemoryTimeline`` describe them."""
+"""Equally long columns by name, as the classes of ``columns`` describe them."""
 
 
 class DecisionFacts(TypedDict):
@@ -215,6 +215,9 @@ class Measured(Message):
         decision: why sampling ended.
         worker: what the worker reports about itself.
         notes: what lowers the trust in this result.
+        requests: columns of ``result.Requests`` without ``run``, in parts; none where nothing was sent to a server.
+        chunks: columns of ``result.Chunks`` without ``run``, in parts.
+        floor: of this case, metric tag → quantiles, nanoseconds; empty where it was not measured.
     """
 
     kind = "measured"
@@ -225,6 +228,9 @@ class Measured(Message):
     decision: DecisionFacts
     worker: WorkerFacts
     notes: Sequence[str]
+    requests: Sequence[Columns] = field(default_factory=list)
+    chunks: Sequence[Columns] = field(default_factory=list)
+    floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,9 @@ class Worker:
             decision={"converged": decision.converged, "reason": decision.reason, "targets": decision.targets},
             worker=self._facts(measurement, usage),
             notes=measurement.notes,
+            requests=measurement.requests,
+            chunks=measurement.chunks,
+            floor=measurement.floor,
         )
 
     def _facts(self, measurement: Measurement, usage: Usage) -> WorkerFacts:

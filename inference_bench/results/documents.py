@@ -114,7 +114,7 @@ class StoredCase:
 
 
 class ResultEntry(TypedDict):
-    """One case in ``results.json``; the last three are paths relative to the folder, or None."""
+    """One case in ``results.json``; the last five are paths relative to the folder, or None."""
 
     case: StoredCase
     status: Status
@@ -126,9 +126,12 @@ class ResultEntry(TypedDict):
     trust: NotRequired[TrustEntry | None]
     headline: NotRequired[Sequence[str]]
     slo: NotRequired[SloJudgement | None]
+    floor: NotRequired[Mapping[str, Mapping[str, float]]]
     samples: NotRequired[str | None]
     memory: NotRequired[str | None]
     scores: NotRequired[str | None]
+    requests: NotRequired[str | None]
+    chunks: NotRequired[str | None]
 
 
 class ResultsDocument(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference_bench.analysis.trust.case import judged
 from inference_bench.columns import TABLES
@@ -34,9 +34,9 @@ class Run:
 
     Attributes:
         record: how the cases were measured.
-        results: one per case that ended, in the order of measuring, without samples, memory and scores.
+        results: one per case that ended, in the order of measuring, without their tables.
         folder: where it was read from, or None.
-        files: case id → ``samples``, ``memory`` and ``scores`` → path relative to ``folder``, or None.
+        files: case id → name of a table (``columns.TABLES``) → path relative to ``folder``, or None.
         is_in_progress: whether a process was writing it when it was read.
     """
 
@@ -67,7 +67,7 @@ class Run:
         Raises:
             RunFormatError: the case has none, or the file is missing or damaged.
         """
-        return self._table(case, "samples")
+        return self.table(case, "samples")
 
     def memory(self, case: str | BenchmarkResult) -> pa.Table:
         """Read the memory timeline of a case, given its id or its result.
@@ -75,7 +75,7 @@ class Run:
         Raises:
             RunFormatError: the case has none, or the file is missing or damaged.
         """
-        return self._table(case, "memory")
+        return self.table(case, "memory")
 
     def scores(self, case: str | BenchmarkResult) -> pa.Table:
         """Read the score of each item of a case, given its id or its result.
@@ -83,9 +83,14 @@ class Run:
         Raises:
             RunFormatError: the case has none, or the file is missing or damaged.
         """
-        return self._table(case, "scores")
+        return self.table(case, "scores")
 
-    def _table(self, case: str | BenchmarkResult, name: str) -> pa.Table:
+    def table(self, case: str | BenchmarkResult, name: str) -> pa.Table:
+        """Read a table of a case, given its id or its result; ``name`` is a key of ``columns.TABLES``.
+
+        Raises:
+            RunFormatError: the case has none, or the file is missing or damaged.
+        """
         case_id = case if isinstance(case, str) else case.case.id
         if self.folder is None or case_id not in self.files:
             known = ", ".join(self.files) or "none"
@@ -125,7 +130,8 @@ def load_run(path: str | os.PathLike[str]) -> Run:
 
 def _files(entry: ResultEntry, where: Path) -> tuple[str, dict[str, str | None]]:
     """Return the id of a case and the paths of its files, which must be inside of the folder."""
-    files = {"samples": entry.get("samples"), "memory": entry.get("memory"), "scores": entry.get("scores")}
+    stored: Mapping[str, Any] = entry
+    files: dict[str, str | None] = {name: stored.get(name) for name in TABLES}
     for name, path in files.items():
         if path is not None and (PurePath(path).is_absolute() or ".." in PurePath(path).parts or "\0" in path):
             raise RunFormatError(f"{where}: {name} is {path!r}, expected a path inside of the folder. {ADVICE}")

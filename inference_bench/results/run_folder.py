@@ -7,6 +7,8 @@
         samples/<case>.parquet   raw observations
         memory/<case>.parquet    readings of the memory sampler
         scores/<case>.parquet    score of each item
+        requests/<case>.parquet  requests to a server
+        chunks/<case>.parquet    what arrived of the answers
 
 docs/results.md describes every field.
 """

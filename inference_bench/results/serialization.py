@@ -83,6 +83,7 @@ def result_to_plain(result: BenchmarkResult) -> dict[str, object]:
         "trust": grade_to_plain(result.grade),
         "headline": list(result.headline),
         "slo": plain(result.slo),
+        "floor": plain(result.floor),
     }
 
 
@@ -122,7 +123,7 @@ def summary_to_plain(summary: Summary) -> dict[str, object]:
 
 
 def result_from_plain(entry: ResultEntry) -> BenchmarkResult:
-    """Return the result of a checked entry of ``results.json``; its samples, memory and scores are None."""
+    """Return the result of a checked entry of ``results.json``; its tables are None."""
     return BenchmarkResult(
         case=entry["case"].case,
         status=entry["status"],
@@ -134,6 +135,7 @@ def result_from_plain(entry: ResultEntry) -> BenchmarkResult:
         grade=_grade_from_plain(entry.get("trust")),
         headline=tuple(entry.get("headline", ())),
         slo=entry.get("slo"),
+        floor=entry.get("floor", {}),
     )
 
 

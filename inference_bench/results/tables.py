@@ -66,6 +66,16 @@ class RunTables:
         """One row per item and metric."""
         return self._joined("scores")
 
+    @cached_property
+    def requests(self) -> pa.Table:
+        """One row per request to a server."""
+        return self._joined("requests")
+
+    @cached_property
+    def chunks(self) -> pa.Table:
+        """One row per event of a streamed answer."""
+        return self._joined("chunks")
+
     def _joined(self, name: str) -> pa.Table:
         import pyarrow as pa
 
@@ -81,13 +91,12 @@ class RunTables:
     def _tables(self, name: str) -> Iterator[pa.Table]:
         import pyarrow as pa
 
-        read = {"samples": Run.samples, "memory": Run.memory, "scores": Run.scores}[name]
         for run in self._runs:
             for case_id, files in run.files.items():
                 if files[name] is None:
                     continue
                 try:
-                    table = read(run, case_id)
+                    table = run.table(case_id, name)
                 except RunFormatError as error:
                     self.problems.append(str(error))
                     continue

@@ -9,11 +9,14 @@ import pytest
 
 from inference_bench.columns import TABLES, MemoryColumns, SampleColumns
 from inference_bench.errors import RunFormatError
-from inference_bench.result import SCHEMA_VERSION
+from inference_bench.result import SCHEMA_VERSION, Chunks, Requests
 from inference_bench.results.parquet_table import VERSION, encode, read_table, to_arrow
 from tests.stored_run import CASE, MEMORY, SAMPLES, SCORES
 
 METADATA = {VERSION: str(SCHEMA_VERSION)}
+ONE = {"run": 0, "stage": ["measured"], "request": [0]}
+REQUESTS = Requests.joined([{**ONE, "planned_ns": [1_000], "sent_ns": [1_200], "outcome": ["timeout"]}])
+CHUNKS = Chunks.joined([{**ONE, "chunk": [0], "kind": ["content"], "kernel_ns": [2_000], "read_ns": [2_100]}])
 
 
 @pytest.fixture
@@ -30,9 +33,12 @@ def written(tmp_path):
     return write
 
 
+IN_MEMORY = {"samples": SAMPLES, "memory": MEMORY, "scores": SCORES, "requests": REQUESTS, "chunks": CHUNKS}
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_reads_as_it_was_written(written, name):
-    table = to_arrow({"samples": SAMPLES, "memory": MEMORY, "scores": SCORES}[name], CASE.id, METADATA)
+    table = to_arrow(IN_MEMORY[name], CASE.id, METADATA)
 
     assert read_table(written(table), TABLES[name]).equals(table, check_metadata=True)
 

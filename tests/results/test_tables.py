@@ -31,7 +31,7 @@ def test_every_row_says_its_run(root):
 
 
 def test_tables_are_read_when_they_are_used(root, monkeypatch):
-    monkeypatch.setattr("inference_bench.results.run.Run._table", pytest.fail)
+    monkeypatch.setattr("inference_bench.results.run.Run.table", pytest.fail)
 
     assert load_runs(root).summaries.num_rows > 0
 

@@ -1,4 +1,4 @@
-"""``samples/*.parquet``, ``memory/*.parquet`` and ``scores/*.parquet``: one file per case, every raw observation."""
+"""``samples/*.parquet`` and the other tables of ``columns.TABLES``: one file per case, every raw observation."""
 
 from __future__ import annotations
 
