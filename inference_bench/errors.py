@@ -12,6 +12,7 @@
     ├── PluginError                a model or benchmark file that cannot be used
     ├── TaskError                  an accuracy task that cannot be read or fetched
     ├── SinkError                  a sink that cannot write a run that has been measured
+    ├── EndpointError              a server that does not answer, or not as an endpoint
     ├── NotApplicableError         this benchmark does not apply to this model: a status, not a failure
     └── ProtocolError              a worker that breaks the protocol
 
@@ -107,6 +108,10 @@ class TaskError(InferenceBenchError):
 
 class SinkError(InferenceBenchError):
     """A sink that cannot write a run that has been measured."""
+
+
+class EndpointError(InferenceBenchError):
+    """A server that does not answer, or not as an endpoint of OpenAI's API."""
 
 
 class NotApplicableError(InferenceBenchError):

@@ -38,7 +38,7 @@ def fitting(axes: tuple[Axis, ...], model: type[Model]) -> tuple[Axis, ...]:
 
     ``new_tokens`` is dropped for a model that cannot generate, and the lengths for one that reads no text.
     """
-    if "generate" not in model.abilities:
+    if not {"generate", "serve"} & set(model.abilities):
         axes = tuple(axis for axis in axes if axis.name != "new_tokens")
     if not model.reads_text():
         return tuple(axis for axis in axes if axis.name != "input_length")

@@ -1,81 +1,53 @@
-"""Load generator: sends requests to a server by a scenario and records scheduled and actual times separately.
+"""Load generator for a server in this process: records the planned and the actual times separately.
 
-In an open loop (``poisson``, ``constant``) each request is sent at its scheduled time, whether or not earlier ones are
-answered. Latency counts from the scheduled time, so a slow server cannot hide its delay (no coordinated omission). In
-a closed loop (``single_stream``, ``concurrent``) each client sends its next request when the last one is answered.
-``offline`` sends all requests at once. The scenarios are those of MLPerf Inference (single stream, server, offline)
-and of common load generators.
+In an open loop each request is sent at its planned time, whether or not earlier ones are answered. Latency counts from
+the planned time, so a slow server cannot hide its delay (no coordinated omission). In a closed loop each client sends
+its next request when the last one is answered. ``endpoint.arrivals`` has the scenarios.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from inference_bench._native import Pacer, now_ns
-from inference_bench.model.interfaces import TextServer
+from inference_bench.endpoint.answer import Answer, Piece, PieceKind
+from inference_bench.endpoint.token_counts import CountedBy
+from inference_bench.model.interfaces import LoadServer
+from inference_bench.model.offered_load import Load, ServedLoad, ServedRequest
 
 if TYPE_CHECKING:
-    import asyncio
+    from inference_bench.endpoint.arrivals import Arrivals
+    from inference_bench.model.interfaces import TextServer
 
 T = TypeVar("T")
 
-OPEN = ("poisson", "constant")
-SCENARIOS = ("single_stream", "concurrent", *OPEN, "offline")
+
+class InProcessLoadServer(LoadServer):
+    """Sends each request of a load to a server in this process, in one event loop."""
+
+    def __init__(self, server: TextServer) -> None:
+        self._server = server
+        self._runner = asyncio.Runner()
+
+    def carry_out(self, load: Load, on_answer: Callable[[int], None] = lambda _: None) -> ServedLoad:
+        """Send all requests and wait for the answers.
+
+        Raises:
+            Exception: the first exception of a request; the others are cancelled.
+        """
+        return self._runner.run(send(self._server, load, on_answer))
+
+    def close(self) -> None:
+        """Stop the server."""
+        with self._runner:
+            self._runner.run(self._server.close())
 
 
-@dataclass(slots=True)
-class Served:
-    """The times of one request, on the clock of ``now_ns``.
-
-    Attributes:
-        scheduled_ns: when it should be sent.
-        dispatched_ns: when it was sent.
-        token_ns: when each token arrived.
-    """
-
-    scheduled_ns: int
-    dispatched_ns: int
-    token_ns: list[int] = field(default_factory=list)
-
-    @property
-    def lag_ns(self) -> int:
-        """Time from schedule to dispatch."""
-        return self.dispatched_ns - self.scheduled_ns
-
-    @property
-    def latency_ns(self) -> int:
-        """Time from schedule to the last token."""
-        return self.token_ns[-1] - self.scheduled_ns
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """The load on a server.
-
-    Attributes:
-        scenario: one of ``SCENARIOS``.
-        requests: number of requests.
-        input_length: tokens per prompt.
-        new_tokens: tokens to generate per request.
-        rate: requests per second, for an open loop.
-        concurrency: number of clients, for ``concurrent``.
-        seed: seed of the schedule.
-    """
-
-    scenario: str
-    requests: int
-    input_length: int
-    new_tokens: int
-    rate: float = 1.0
-    concurrency: int = 1
-    seed: int = 0
-
-
-async def send(server: TextServer, load: Load, on_answer: Callable[[int], None] = lambda _: None) -> list[Served]:
-    """Send all requests, wait for the answers, and return them in schedule order.
+async def send(server: TextServer, load: Load, on_answer: Callable[[int], None] = lambda _: None) -> ServedLoad:
+    """Send all requests, wait for the answers, and return them in the order of the schedule.
 
     Args:
         server: answers them.
@@ -88,37 +60,53 @@ async def send(server: TextServer, load: Load, on_answer: Callable[[int], None] 
     prompt = server.prompt(load.input_length)
     answers = count(1)
 
-    async def request(scheduled_ns: int | None = None) -> Served:
-        dispatched_ns = now_ns()
-        served = Served(dispatched_ns if scheduled_ns is None else scheduled_ns, dispatched_ns)
+    async def request(number: int, planned_ns: int | None = None) -> ServedRequest:
+        sent_ns = now_ns()
+        token_ns = []
         async for _ in server.stream(prompt, load.new_tokens):
-            served.token_ns.append(now_ns())
+            token_ns.append(now_ns())
         on_answer(next(answers))
-        return served
+        return _served(number, sent_ns if planned_ns is None else planned_ns, sent_ns, token_ns, load)
 
-    if load.scenario == "poisson":
-        return await _paced(Pacer.poisson(load.rate, load.requests, seed=load.seed), request)
-    if load.scenario == "constant":
-        return await _paced(Pacer.constant(load.rate, load.requests), request)
-    if load.scenario == "offline":
-        began_ns = now_ns()
-        return await _all(request(began_ns) for _ in range(load.requests))
-    return await _clients(load.concurrency if load.scenario == "concurrent" else 1, load.requests, request)
+    arrivals = load.arrivals()
+    if arrivals.offsets_ns is None:
+        return ServedLoad(tuple(await _clients(arrivals, request)))
+    return ServedLoad(tuple(await _paced(arrivals, request)))
 
 
-async def _paced(pacer: Pacer, request: Callable[[int], Awaitable[Served]]) -> list[Served]:
-    """Send each request at its scheduled time, by the native pacer."""
-    import asyncio
+def _served(number: int, planned_ns: int, sent_ns: int, token_ns: list[int], load: Load) -> ServedRequest:
+    answer = Answer(
+        request=number,
+        planned_ns=planned_ns,
+        sent_ns=sent_ns,
+        written_ns=sent_ns,
+        connect_ns=0,
+        tls_ns=0,
+        first_byte_ns=token_ns[0] if token_ns else sent_ns,
+        ended_ns=token_ns[-1] if token_ns else sent_ns,
+        status=0,
+        done=True,
+        pieces=tuple(Piece(ns, ns, PieceKind.CONTENT, 1, False) for ns in token_ns),
+        counted_by=CountedBy.TOKEN_IDS,
+        prompt_tokens=load.input_length,
+        completion_tokens=len(token_ns),
+    )
+    return ServedRequest(answer, load.new_tokens, load.input_length)
 
+
+async def _paced(arrivals: Arrivals, request: Callable[[int, int], Awaitable[ServedRequest]]) -> list[ServedRequest]:
+    """Send each request at its planned time, by the native pacer."""
     loop = asyncio.get_running_loop()
-    sent: list[asyncio.Task[Served]] = []
+    sent: list[asyncio.Task[ServedRequest]] = []
     all_sent = asyncio.Event()
+    assert arrivals.offsets_ns is not None
+    pacer = Pacer.trace(arrivals.offsets_ns)
     schedule = pacer.schedule()
 
     def send_due() -> None:
         for index in pacer.take():
             assert pacer.start_ns is not None
-            sent.append(asyncio.ensure_future(request(pacer.start_ns + schedule[index])))
+            sent.append(asyncio.ensure_future(request(index, pacer.start_ns + schedule[index])))
         if pacer.done:
             all_sent.set()
 
@@ -132,25 +120,18 @@ async def _paced(pacer: Pacer, request: Callable[[int], Awaitable[Served]]) -> l
     return await _all(sent)
 
 
-async def _clients(clients: int, requests: int, request: Callable[[], Awaitable[Served]]) -> list[Served]:
-    left = requests
+async def _clients(arrivals: Arrivals, request: Callable[[int], Awaitable[ServedRequest]]) -> list[ServedRequest]:
+    numbers = iter(range(arrivals.requests))
 
-    async def client() -> list[Served]:
-        nonlocal left
-        served = []
-        while left > 0:
-            left -= 1
-            served.append(await request())
-        return served
+    async def client() -> list[ServedRequest]:
+        return [await request(number) for number in numbers]
 
-    answers = await _all(client() for _ in range(clients))
-    return sorted((served for client in answers for served in client), key=lambda served: served.scheduled_ns)
+    answers = await _all(client() for _ in range(arrivals.concurrency))
+    return sorted((served for client in answers for served in client), key=lambda served: served.answer.request)
 
 
 async def _all(waiting: Iterable[Awaitable[T]]) -> list[T]:
     """Wait for all; if one fails, cancel the others."""
-    import asyncio
-
     tasks = [asyncio.ensure_future(one) for one in waiting]
     try:
         return list(await asyncio.gather(*tasks))

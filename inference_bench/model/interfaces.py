@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from inference_bench.model.offered_load import Floor, Load, ServedLoad
 
 Prompt: TypeAlias = Any
 """A prompt in its engine's own form; opaque to benchmarks."""
@@ -78,6 +80,34 @@ class TextServer(ABC):
 
     async def close(self) -> None:
         """Stop the server; called when no request is in progress."""
+        return
+
+
+class LoadServer(ABC):
+    """Carries out whole loads by itself, such as the client of a server that runs elsewhere."""
+
+    @abstractmethod
+    def carry_out(self, load: Load, on_answer: Callable[[int], None] = lambda _: None) -> ServedLoad:
+        """Send all requests at their planned instants, wait for the answers, and return what became of each.
+
+        A request that fails is a row, not an exception.
+
+        Args:
+            load: what is sent, and when.
+            on_answer: called again and again with the number of requests that have ended.
+        """
+
+    def floor(self, load: Load, served: ServedLoad) -> Floor | None:
+        """Carry out the same load on a server that does nothing: what the client itself adds; None if there is none.
+
+        Args:
+            load: as it was carried out.
+            served: what became of it: the other server gives as many tokens, as far apart.
+        """
+        return None
+
+    def close(self) -> None:
+        """Stop; called when no request is in progress."""
         return
 
 

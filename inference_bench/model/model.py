@@ -14,7 +14,14 @@ from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.model.weights.references import names_place
 
 if TYPE_CHECKING:
-    from inference_bench.model.interfaces import BatchGenerator, TextEncoder, TextGenerator, TextScorer, TextServer
+    from inference_bench.model.interfaces import (
+        BatchGenerator,
+        LoadServer,
+        TextEncoder,
+        TextGenerator,
+        TextScorer,
+        TextServer,
+    )
     from inference_bench.model.load_steps import LoadSteps
     from inference_bench.model.weights.references import HubWeights, PackageWeights, ResolvedWeights
     from inference_bench.plan import Case
@@ -37,6 +44,7 @@ class Ability(NamedTuple):
 
 ABILITIES = {
     "generate": Ability("generator", "generate text"),
+    "serve": Ability("load_server", "serve requests"),
     "score": Ability("scorer", "score text"),
     "encode": Ability("encoder", "encode text"),
     "call": Ability("call", "be called", reads_text=False),
@@ -168,6 +176,14 @@ class Model:
             NotApplicableError: this model has no server of its own.
         """
         raise NotApplicableError(f"{self.name} has no server of its own")
+
+    def load_server(self) -> LoadServer:
+        """Return what carries out whole loads by itself, such as the client of a server elsewhere.
+
+        Raises:
+            NotApplicableError: this model does not; its ``server`` or its batches are sent the requests one by one.
+        """
+        raise NotApplicableError(f"{self.name} does not serve requests by itself")
 
     def encoder(self) -> TextEncoder:
         """Return the loaded model's encoder.

@@ -13,16 +13,19 @@ from inference_bench.analysis.trust.case import grade
 from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.benchmarks._batcher import Batcher
-from inference_bench.benchmarks._load_generator import Load, Served, send
-from inference_bench.benchmarks.serving_load import ServingLoadBenchmark, _score
+from inference_bench.benchmarks._load_generator import send
+from inference_bench.benchmarks._load_scores import score_load
+from inference_bench.benchmarks.serving_load import ServingLoadBenchmark
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.interfaces import BatchGenerator, TextServer
+from inference_bench.model.offered_load import Load, ServedLoad
 from inference_bench.orchestration.planning import prepare
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_MS, NS_PER_S
 from tests.factories import run, spec
+from tests.served import served_request
 
 
 class Sleeping(TextServer):
@@ -59,7 +62,7 @@ def test_each_answer_is_a_sign_of_life(scenario):
 
 
 def sent(server, scenario, requests=20, new_tokens=2, **changes):
-    return asyncio.run(send(server, Load(scenario, requests, 8, new_tokens, **changes)))
+    return asyncio.run(send(server, Load(scenario, requests, 8, new_tokens, **changes))).requests
 
 
 # The generator
@@ -67,7 +70,7 @@ def sent(server, scenario, requests=20, new_tokens=2, **changes):
 
 def test_an_open_loop_sends_by_the_schedule_and_counts_from_it():
     served = sent(Sleeping(0.001), "constant", requests=50, rate=200.0)
-    gaps = np.diff([request.scheduled_ns for request in served])
+    gaps = np.diff([request.answer.planned_ns for request in served])
 
     assert gaps == pytest.approx(5 * NS_PER_MS, abs=2)
     assert all(request.lag_ns >= 0 for request in served)
@@ -77,7 +80,7 @@ def test_an_open_loop_sends_by_the_schedule_and_counts_from_it():
 def test_a_poisson_schedule_is_random_and_repeatable():
     def gaps(seed):
         served = sent(Sleeping(), "poisson", requests=300, rate=2000.0, seed=seed)
-        return np.diff([request.scheduled_ns for request in served])
+        return np.diff([request.answer.planned_ns for request in served])
 
     first, again, other = gaps(1), gaps(1), gaps(2)
     assert list(first) == list(again)
@@ -92,12 +95,12 @@ def test_a_stall_is_counted_for_every_request_that_fell_into_it():
     open_loop = sent(Sleeping(stall_at=10, stall_s=stall_s), "constant", requests=40, rate=200.0)
     slow = [request for request in open_loop if request.latency_ns > 10 * NS_PER_MS]
 
-    begun = open_loop[9].scheduled_ns
-    fell_into_it = [r for r in open_loop if begun <= r.scheduled_ns < begun + 0.95 * stall_s * NS_PER_S]
+    begun = open_loop[9].answer.planned_ns
+    fell_into_it = [r for r in open_loop if begun <= r.answer.planned_ns < begun + 0.95 * stall_s * NS_PER_S]
     assert len(fell_into_it) == 31  # the tenth, and all after it
     assert len(slow) >= 29
     for request in fell_into_it:
-        left_ns = begun + stall_s * NS_PER_S - request.scheduled_ns
+        left_ns = begun + stall_s * NS_PER_S - request.answer.planned_ns
         assert request.latency_ns >= 0.9 * left_ns
     closed = sent(Sleeping(stall_at=10, stall_s=stall_s), "single_stream", requests=40)
     assert sum(request.latency_ns > 10 * NS_PER_MS for request in closed) < 15
@@ -110,8 +113,8 @@ def test_as_many_requests_are_under_way_as_the_scenario_says(scenario, most):
 
     assert server.most_under_way == most
     assert len(served) == 20
-    assert [r.scheduled_ns for r in served] == sorted(r.scheduled_ns for r in served)
-    assert {len(request.token_ns) for request in served} == {2}
+    assert [r.answer.planned_ns for r in served] == sorted(r.answer.planned_ns for r in served)
+    assert {len(request.answer.pieces) for request in served} == {2}
 
 
 def test_a_request_that_fails_ends_the_load():
@@ -216,7 +219,7 @@ def test_the_whole_path(tmp_path):
     assert "on_schedule" in found
     assert not {"offered_rate", "on_schedule"} & {summary.metric for summary in concurrent.summaries}
     samples = done.samples(poisson).to_pydict()
-    assert samples["stage"].count("cold") == 3 + 3  # lag, TTFT, latency, and three intervals of the first request
+    assert samples["stage"].count("cold") == 4 + 3  # lag, TTFT, latency, TPOT, and three intervals of the first request
 
 
 def test_a_real_model_is_served_in_batches(tmp_path):
@@ -235,16 +238,23 @@ def test_a_real_model_is_served_in_batches(tmp_path):
     assert next(s for s in result.summaries if s.metric == "itl").n == 6 * 3
 
 
-def served(lags_ms, latency_ms=10):
-    return [
-        Served(number * 10 * NS_PER_MS, int((number * 10 + lag) * NS_PER_MS), [(number * 10 + latency_ms) * NS_PER_MS])
-        for number, lag in enumerate(lags_ms)
-    ]
+def served(lags_ms, latency_ms=10, gap_ms=10):
+    return ServedLoad(
+        tuple(
+            served_request(
+                number,
+                planned_ns=number * 10 * NS_PER_MS,
+                lag_ns=int(lag * NS_PER_MS),
+                token_ns=[int((number * gap_ms + latency_ms) * NS_PER_MS)],
+            )
+            for number, lag in enumerate(lags_ms)
+        )
+    )
 
 
 def test_a_generator_that_is_late_makes_the_result_invalid():
     measurement = Measurement(Limits())
-    _score(served([0.1] * 90 + [3] * 10), True, measurement)
+    score_load(served([0.1] * 90 + [3] * 10), is_open=True, measurement=measurement)
 
     scores = measurement.scores()
     kept = [v for m, v in zip(scores["metric"], scores["value"], strict=True) if m == "on_schedule"]
@@ -254,10 +264,7 @@ def test_a_generator_that_is_late_makes_the_result_invalid():
 
 def test_a_model_that_cannot_keep_up_is_noted():
     measurement = Measurement(Limits())
-    requests = served([0] * 100)
-    for number, request in enumerate(requests):
-        request.token_ns = [number * 20 * NS_PER_MS + NS_PER_MS]
-    _score(requests, True, measurement)
+    score_load(served([0] * 100, latency_ms=1, gap_ms=20), is_open=True, measurement=measurement)
 
     assert any(note.startswith("the model did not keep up") for note in measurement.notes)
     assert not any(note.startswith("INVALID") for note in measurement.notes)

@@ -1,0 +1,120 @@
+"""Scores of a load: rates, and whether it was carried out, answered and carried out as it was asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+from inference_bench.units import NS_PER_MS, NS_PER_S, counted
+
+if TYPE_CHECKING:
+    from inference_bench.benchmark.measurement import Measurement
+    from inference_bench.model.offered_load import ServedLoad, ServedRequest
+
+_TOLERATED_LAG = 0.05
+"""A request may be sent late by this share of the median latency, or by a millisecond if that is more."""
+
+_KEPT = 0.99
+"""Share of requests that must be on schedule for the figures to be valid."""
+
+_KEEPS_UP = 0.9
+"""Below this share of the offered rate, the queue grew throughout the measurement."""
+
+_FEWEST_COUNTED = 0.5
+"""Share of the requests that must have been answered as asked: figures of fewer describe the exceptions."""
+
+_LISTED = 3
+"""Kinds of failures that a note names."""
+
+
+def score_load(load: ServedLoad, *, is_open: bool, measurement: Measurement) -> bool:
+    """Score a load, note what is wrong with it, and return whether its times may be given."""
+    measurement.notes += load.notes
+    measurement.notes += (f"INVALID: {limit}" for limit in load.client_limits)
+    _score_answers(load.requests, measurement)
+    answered = [request for request in load.requests if request.is_ok]
+    if not answered or sum(request.counts for request in answered) < _FEWEST_COUNTED * len(load.requests):
+        return False
+    _score_rates(load.requests, answered, is_open=is_open, measurement=measurement)
+    if is_open:
+        _score_schedule(load.requests, answered, measurement)
+    return True
+
+
+def failures(requests: Sequence[ServedRequest]) -> str:
+    """Return the kinds of failures with their numbers and the first detail of each; empty if there is none."""
+    kinds = Counter(_why(request) for request in requests if not request.is_ok)
+    return "; ".join(f"{count} × {why}" for why, count in kinds.most_common(_LISTED))
+
+
+def _why(request: ServedRequest) -> str:
+    failure = request.answer.failure
+    return "an answer without text" if failure is None else str(failure)
+
+
+def _score_answers(requests: Sequence[ServedRequest], measurement: Measurement) -> None:
+    for number, request in enumerate(requests):
+        measurement.score("answered", "load", f"request {number}", float(request.is_ok))
+        if request.is_ok:
+            measurement.score("contract_kept", "load", f"request {number}", float(not request.broken))
+    answered = [request for request in requests if request.is_ok]
+    kept = [request for request in answered if not request.broken]
+    if len(answered) < len(requests):
+        lost = len(requests) - len(answered)
+        measurement.notes.append(f"{lost} of {counted(len(requests), 'request')} failed: {failures(requests)}")
+    if len(kept) < len(answered):
+        clauses = Counter(clause for request in answered for clause in request.broken)
+        listed = "; ".join(f"{count} × {clause}" for clause, count in clauses.most_common(_LISTED))
+        measurement.notes.append(
+            f"{len(answered) - len(kept)} of {counted(len(answered), 'answer')} not as asked, and left out: {listed}"
+        )
+    if len(kept) < _FEWEST_COUNTED * len(requests):
+        measurement.notes.append(
+            f"INVALID: only {len(kept)} of {counted(len(requests), 'request')} were answered as asked, so no latencies "
+            "are given; the table of requests has each"
+        )
+
+
+def _score_rates(
+    requests: Sequence[ServedRequest], answered: Sequence[ServedRequest], *, is_open: bool, measurement: Measurement
+) -> None:
+    """Score the offered and achieved rates."""
+    began_ns = requests[0].answer.planned_ns
+    lasted_ns = max(request.last_ns for request in answered) - began_ns
+
+    def score(metric: str, value: float) -> None:
+        measurement.score(metric, "load", "whole", value)
+
+    achieved = len(answered) * NS_PER_S / lasted_ns
+    score("achieved_rate", achieved)
+    tokens = [request.answer.completion_tokens for request in answered]
+    if None not in tokens:
+        score("served_tokens", sum(count for count in tokens if count) * NS_PER_S / lasted_ns)
+    spread_ns = requests[-1].answer.planned_ns - began_ns
+    if not is_open or spread_ns <= 0:
+        return
+    offered = (len(requests) - 1) * NS_PER_S / spread_ns
+    score("offered_rate", offered)
+    score("offered_tokens", offered * sum(request.asked_new_tokens for request in requests) / len(requests))
+    if achieved < _KEEPS_UP * offered and len(answered) == len(requests):
+        measurement.notes.append(
+            f"the model did not keep up: {offered:.3g} requests per second were offered, {achieved:.3g} answered, "
+            "so the queue grew throughout and the latencies depend on the run's length"
+        )
+
+
+def _score_schedule(
+    requests: Sequence[ServedRequest], answered: Sequence[ServedRequest], measurement: Measurement
+) -> None:
+    """Score whether the requests were sent at their times."""
+    tolerated_ns = max(NS_PER_MS, _TOLERATED_LAG * median(request.latency_ns for request in answered))
+    kept = [request.answer.sent_ns >= 0 and request.lag_ns <= tolerated_ns for request in requests]
+    for number, is_kept in enumerate(kept):
+        measurement.score("on_schedule", "load", f"request {number}", float(is_kept))
+    if sum(kept) < _KEPT * len(kept):
+        measurement.notes.append(
+            f"INVALID: {len(kept) - sum(kept)} of {len(kept)} requests were sent more than "
+            f"{tolerated_ns / NS_PER_MS:.3g} ms after their time: the generator, not the model, set the pace"
+        )
