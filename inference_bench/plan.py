@@ -139,6 +139,7 @@ def make_plan(
     spec: Spec,
     benchmarks: Mapping[str, Sequence[BenchmarkInfo]],
     measured_name: Callable[[str, Setup], str] = lambda model, _: model,
+    setups_of: Callable[[str], Sequence[Setup]] | None = None,
 ) -> Plan:
     """Expand a spec into ordered cases.
 
@@ -146,6 +147,7 @@ def make_plan(
         spec: what was asked for.
         benchmarks: for each of the spec's models, its benchmarks in the order of measuring.
         measured_name: returns the name that a model's figures go under with a set-up.
+        setups_of: returns the set-ups of a model; those of the spec if None.
 
     Raises:
         UnknownNameError: an axis that none of the benchmarks has.
@@ -155,7 +157,7 @@ def make_plan(
     found = [
         (Case(measured_name(model, setup), benchmark.name, setup, parameters), benchmark)
         for model in spec.models
-        for setup in spec.setups
+        for setup in (spec.setups if setups_of is None else setups_of(model))
         for benchmark in benchmarks[model]
         if benchmark.needs_model
         for parameters in _points(benchmark.axes, spec.axes)

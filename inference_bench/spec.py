@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from inference_bench.errors import InvalidValueError, UnknownNameError
@@ -13,6 +13,8 @@ DEVICES = ("cpu", "cuda")
 """The kinds of device that come with the package; any other is a plugin."""
 DTYPES = ("float32", "bfloat16", "float16", "int8_dynamic")
 """``int8_dynamic``: float32, but the linear layers' weights are int8 and their inputs are quantised per call."""
+ENDPOINT, AS_SERVED = "endpoint", "as_served"
+"""Device and dtype of a model that a server elsewhere runs: what it runs with is not ours to choose."""
 ATTENTIONS = ("auto", "eager", "sdpa", "flash_attention_2")
 COMPILE_MODES = ("none", "default", "reduce-overhead", "max-autotune")
 SETUP_AXES = ("device", "dtype", "threads", "attention", "compile")
@@ -28,6 +30,9 @@ SUITES = ("performance", "accuracy", "full")
 
 DEFAULT_BENCHMARKS = ("inference_speed", "memory_usage")
 """A first result in two minutes; a suite takes as long as all of its benchmarks."""
+
+ENDPOINT_BENCHMARKS = ("inference_speed", "serving_load")
+"""The same of an endpoint, whose memory is elsewhere."""
 
 SURVEY_BUDGET_NS = NS_PER_S
 """Budget per case if all models are asked for: an overview in minutes, whose rows say which are not precise."""
@@ -112,7 +117,7 @@ class Setup:
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise InvalidValueError("threads", self.threads, "a whole number of at least 1")
-        if self.dtype not in DTYPES:
+        if self.dtype not in (*DTYPES, AS_SERVED):
             raise UnknownNameError("dtype", self.dtype, DTYPES)
         if self.attention not in ATTENTIONS:
             raise UnknownNameError("attention", self.attention, ATTENTIONS)
@@ -122,6 +127,12 @@ class Setup:
             raise UnknownNameError("scale", self.scale, ("full", "reduced"))
         if self.scale == "reduced" and self.weights != "random":
             raise InvalidValueError("scale", self.scale, "weights 'random' with it", "Add --weights random.")
+
+
+def setups_as_served(setups: Iterable[Setup]) -> tuple[Setup, ...]:
+    """Return the set-ups of a model that a server elsewhere runs: of those asked for only the seed concerns it."""
+    seeds = dict.fromkeys(setup.seed for setup in setups)
+    return tuple(Setup(device=ENDPOINT, dtype=AS_SERVED, weights="none", seed=seed) for seed in seeds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,6 +11,8 @@ from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmarks._call_checks import check_call
 from inference_bench.benchmarks._calls import inputs_of, items_of, time_model_calls, with_call_axes
 from inference_bench.benchmarks._lengths import check_length, fitting
+from inference_bench.benchmarks._request_samples import record_single
+from inference_bench.benchmarks._single_stream import SingleStream
 from inference_bench.benchmarks._steps import record_steps, time_steps
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
@@ -35,6 +38,7 @@ class InferenceSpeedBenchmark(Benchmark):
 
     - ``steps``: one forward pass with cache per token and a clock reading between two; the model's own speed.
     - ``generate``: the framework's ``generate``, as a user calls it; TTFT is that of a call for one token.
+    - ``stream``: one streamed request after another over HTTP; the default of an endpoint.
     - ``forward``: one forward pass over a prompt; the default of text encoders.
     - ``call``: one ``call`` of the model's ``inputs``; the default of models that read no text.
     """
@@ -43,7 +47,11 @@ class InferenceSpeedBenchmark(Benchmark):
     axes: ClassVar[tuple[Axis, ...]] = (
         Axis("input_length", (128, 512), help="tokens of the prompt"),
         Axis("new_tokens", (32,), help="tokens to generate; end-of-sequence is ignored"),
-        Axis("view", ("steps",), help="how the model is run: steps, generate, forward (an encoder), call (any model)"),
+        Axis(
+            "view",
+            ("steps",),
+            help="how the model is run: steps, generate, stream (an endpoint), forward (an encoder), call (any model)",
+        ),
     )
     targets = ("ttft", "itl")
     headline = (
@@ -69,7 +77,7 @@ class InferenceSpeedBenchmark(Benchmark):
         if view == "call":
             check_call(model, case)
             return
-        model.require("encode" if view == "forward" else "generate")
+        model.require(_ABILITY.get(view, "generate"))
         check_length(model, case)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
@@ -132,12 +140,26 @@ def _measure_call(model: Model, case: Case, measurement: Measurement) -> None:
     time_model_calls(model, inputs_of(model, case), items_of(case), measurement)
 
 
+def _measure_stream(model: Model, case: Case, measurement: Measurement) -> None:
+    """Send one request after another until TTFT and ITL are precise; each connection's first request is not counted."""
+    measurement.rates |= {"prefill_rate": case.integer("input_length"), "decode_rate": 1}
+    targets = ("ttft", "itl") if case.integer("new_tokens") > 1 else ("ttft",)
+    with closing(SingleStream(model.load_server(), case, measurement)) as stream:
+        for iteration in measurement.iterations(targets):
+            record_single(iteration, stream.next())
+        stream.record_floor()
+
+
 _VIEWS = {
     "steps": _measure_steps,
     "generate": _measure_generate,
+    "stream": _measure_stream,
     "forward": _measure_forward,
     "call": _measure_call,
 }
 
-_DEFAULT_VIEWS = {"generate": "steps", "encode": "forward", "call": "call"}
+_ABILITY = {"forward": "encode", "stream": "serve"}
+"""View → the ability that it needs, unless that is to generate."""
+
+_DEFAULT_VIEWS = {"serve": "stream", "generate": "steps", "encode": "forward", "call": "call"}
 """Ability → how a model is run that has it and none of those before."""

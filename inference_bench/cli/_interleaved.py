@@ -138,7 +138,7 @@ def _known_names(args: argparse.Namespace) -> set[str]:
     models = find_models(args.models_dir).values()
     files = {*find_benchmarks(extra=args.benchmarks_dir).values()}
     files.update(file for model in models for file in find_benchmarks(model, args.benchmarks_dir).values())
-    names = {"model", "models_dir", "revision", "seed", *_TEXTS, *SETUP_AXES}
+    names = {"model", "endpoint", "endpoint_model", "models_dir", "revision", "seed", *_TEXTS, *SETUP_AXES}
     for file in files:
         with suppress(PluginError):  # a broken one has no axes, and is told of where it is measured
             names.update(axis.name for axis in load_benchmark(file).axes)
@@ -147,7 +147,11 @@ def _known_names(args: argparse.Namespace) -> set[str]:
 
 def _apply(name: str, value: str, args: argparse.Namespace, revisions: Revisions) -> None:
     if name == "model":
-        args.model, args.all = [(value,)], False
+        args.model, args.all, args.endpoint = [(value,)], False, None
+    elif name == "endpoint":
+        args.model, args.all, args.endpoint = None, False, [value]
+    elif name == "endpoint_model":
+        args.endpoint_model = value
     elif name == "models_dir":
         args.models_dir.append(Path(value))
     elif name == "revision":

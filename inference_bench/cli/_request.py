@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._effort import effort_of, limits_of
 from inference_bench.cli._run_options import DEFAULT_MODEL
+from inference_bench.endpoint.key import VARIABLE
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.device import check_device
 from inference_bench.model.discovery import find_models
+from inference_bench.model.places import is_endpoint
 from inference_bench.model.weights.references import SOURCES, hub_reference, names_place
-from inference_bench.spec import DEFAULT_BENCHMARKS, SETUP_AXES, Setup, Spec
+from inference_bench.spec import DEFAULT_BENCHMARKS, ENDPOINT_BENCHMARKS, SETUP_AXES, Setup, Spec
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 def spec_of(args: argparse.Namespace) -> Spec:
@@ -28,12 +30,13 @@ def spec_of(args: argparse.Namespace) -> Spec:
     Raises:
         UsageError: a name or value that is refused.
     """
+    take_key(args)
     suite = None if args.benchmark else args.suite
     effort, models, setups = effort_of(args), _models(args), _setups(args)
     time_s = args.time or effort.time_s * len(models) * len(setups)
     return Spec(
         models=models,
-        benchmarks=() if suite is not None else _distinct(args.benchmark or [DEFAULT_BENCHMARKS]),
+        benchmarks=() if suite is not None else _distinct(args.benchmark or [_default_benchmarks(models)]),
         setups=setups,
         axes=_axes(args),
         runs=effort.runs,
@@ -68,7 +71,7 @@ def check_output(folder: Path) -> None:
 
 _WITH_RESUME = {
     *("resume", "retry_failed", "force", "models_dir", "benchmarks_dir"),
-    *("output", "sink", "quiet", "log_json", "format", "verbose"),
+    *("output", "sink", "endpoint_key_variable", "quiet", "log_json", "format", "verbose"),
 }
 
 
@@ -89,7 +92,40 @@ def check_resumed(args: argparse.Namespace) -> None:
 def _models(args: argparse.Namespace) -> tuple[str, ...]:
     if args.all:
         return tuple(find_models(args.models_dir))
-    return _distinct(args.model or [(DEFAULT_MODEL,)])
+    endpoints = [tuple(_endpoint(url, args.endpoint_model) for url in args.endpoint)] if args.endpoint else []
+    return _distinct([*(args.model or []), *endpoints] or [(DEFAULT_MODEL,)])
+
+
+def _endpoint(url: str, model: str | None) -> str:
+    """Return an endpoint as a value of ``--model``.
+
+    Raises:
+        InvalidValueError: no http(s) address.
+    """
+    if not is_endpoint(url):
+        raise InvalidValueError("endpoint", url, "an address such as http://127.0.0.1:8000/v1")
+    return f"{url}#{model}" if model else url
+
+
+def _default_benchmarks(models: Sequence[str]) -> tuple[str, ...]:
+    return ENDPOINT_BENCHMARKS if all(map(is_endpoint, models)) else DEFAULT_BENCHMARKS
+
+
+def take_key(args: argparse.Namespace) -> None:
+    """Let the key of the endpoints be that of the variable that ``--endpoint-key-variable`` names.
+
+    Workers inherit it; nothing else ever sees it.
+
+    Raises:
+        InvalidValueError: the variable is not set.
+    """
+    name = args.endpoint_key_variable
+    if name is None:
+        return
+    if not os.environ.get(name):
+        expected = "a variable of the environment that holds the key"
+        raise InvalidValueError("endpoint key variable", name, expected, f"Set it: export {name}=...")
+    os.environ[VARIABLE] = os.environ[name]
 
 
 def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:

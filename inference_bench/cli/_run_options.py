@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli import _values as values
 from inference_bench.cli._effort import EFFORTS, STANDARD
 from inference_bench.cli._outputs import PAGE_FORMATS, REPORT_FORMATS, add_output_options
+from inference_bench.endpoint.key import VARIABLE
 from inference_bench.provenance.record import Provenance, marked
 from inference_bench.results.run_folder import default_output
 from inference_bench.spec import (
@@ -118,6 +119,7 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="every model; models whose weights are unavailable use random weights (labelled)",
     )
+    _add_endpoint(group)
     what = group.add_mutually_exclusive_group()
     what.add_argument("--suite", metavar="NAME", help=f"all benchmarks of a suite: {', '.join(SUITES)}")
     what.add_argument(
@@ -136,6 +138,26 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
             default=[],
             help=f"also look for {file} in this folder; may be repeated",
         )
+
+
+def _add_endpoint(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--endpoint",
+        metavar="URL",
+        action="append",
+        help="a model that an OpenAI-compatible server runs, such as http://127.0.0.1:8000/v1; may be repeated, and "
+        "stand beside --model",
+    )
+    group.add_argument(
+        "--endpoint-model",
+        metavar="NAME",
+        help="the server's name of the model (default: the only one that it has)",
+    )
+    group.add_argument(
+        "--endpoint-key-variable",
+        metavar="VARIABLE",
+        help=f"environment variable that holds the key of the endpoint (default: {VARIABLE})",
+    )
 
 
 def _add_setup(parser: argparse.ArgumentParser, *, inline: bool) -> None:

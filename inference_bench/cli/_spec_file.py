@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 OPTIONS = {
     "models": "--model",
+    "endpoints": "--endpoint",
+    "endpoint_model": "--endpoint-model",
+    "endpoint_key_variable": "--endpoint-key-variable",
     "all": "--all",
     "suite": "--suite",
     "benchmarks": "--benchmark",
@@ -49,7 +52,7 @@ LIMITS = {
 }
 """Key → option; times are in seconds, as there."""
 
-REPEATED = ("models_dirs", "benchmarks_dirs", "slo", "label", "note", "tags")
+REPEATED = ("endpoints", "models_dirs", "benchmarks_dirs", "slo", "label", "note", "tags")
 """Keys whose option takes one value at a time; the value may contain a comma."""
 
 

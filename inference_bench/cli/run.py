@@ -52,6 +52,7 @@ class RunCommand(Command):
         ("--suite performance", "with batches and loading times"),
         ("--benchmark inference_speed --input-lengths 64,1024", "other prompt lengths"),
         ("--quick", "a look: one process, 2 s per case"),
+        ("--endpoint http://127.0.0.1:8000/v1 -a rate=2,4,8", "a model that a server runs, over HTTP"),
         ("--thorough", "until each median is known to ±1 %, or for half an hour"),
         ("--spec examples/specs/dtype.toml", "read the request from a file"),
         ("--export html=report.html --export json=run.json", "the report as files, too"),
@@ -88,7 +89,7 @@ class RunCommand(Command):
 
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and report."""
-        from inference_bench.cli._request import check_output, check_resumed, spec_of
+        from inference_bench.cli._request import check_output, check_resumed, spec_of, take_key
 
         if args.ab is not None:
             _refuse(args, _NOT_WITH_AB, "with")
@@ -101,6 +102,7 @@ class RunCommand(Command):
         outputs = run_outputs(args)
         if args.resume is not None:
             check_resumed(args)
+            take_key(args)
             outcome = _resume(args)
         else:
             spec = spec_of(args)

@@ -6,11 +6,15 @@ import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
 from inference_bench.model.model import Model
 from inference_bench.model.places import FORMS, Place, name_of, place_of, titles_of
 from inference_bench.plugins import broken, class_in, entry_points, import_file
+
+if TYPE_CHECKING:
+    from inference_bench.model.endpoint_place import EndpointPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class ModelFile:
     name: str
     path: Path
     title: str = ""
-    place: Place | None = None
+    place: Place | EndpointPlace | None = None
 
     @property
     def folder(self) -> Path | None:
@@ -104,8 +108,8 @@ def resolve_models(words: Sequence[str], known: Mapping[str, ModelFile]) -> dict
     return {word: known[word] if word in known else found[word] for word in words}
 
 
-def _refuse_twice(places: Mapping[str, Place]) -> None:
-    first: dict[Place, str] = {}
+def _refuse_twice(places: Mapping[str, Place | EndpointPlace]) -> None:
+    first: dict[Place | EndpointPlace, str] = {}
     for word, place in places.items():
         if place in first:
             raise InvalidValueError("models", f"{first[place]} and {word}", "each place once")

@@ -87,6 +87,8 @@ class Model:
         requires: modules of its framework; a run is refused before anything starts where one is not installed.
         abilities: names of ``ABILITIES``; unless stated, those whose method it has. A benchmark that needs another one
             does not apply.
+        runs_here: False if a server elsewhere runs it: then no set-up concerns it but the seed, and it never loads
+            while something is measured.
         parks: whether ``load`` calls ``steps.park()`` before it uses the device, so that it can load ahead while
             another model is measured.
     """
@@ -110,6 +112,7 @@ class Model:
     requires: ClassVar[tuple[str, ...]] = ()
     abilities: ClassVar[tuple[str, ...]] = ()
     call_axes: ClassVar[tuple[Axis, ...]] = ()
+    runs_here: ClassVar[bool] = True
     parks: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:

@@ -8,12 +8,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError, UsageError, WeightsError
 from inference_bench.model.model import Model
 from inference_bench.model.weights.references import GGUF, HubWeights, hub_reference, shown_path
 
-FORMS = "a folder with config.json (./NAME), a .gguf file, or owner/name[@revision] of the hub"
+if TYPE_CHECKING:
+    from inference_bench.model.endpoint_place import EndpointPlace
+
+FORMS = "a folder with config.json (./NAME), a .gguf file, owner/name[@revision] of the hub, or http://HOST:PORT/v1"
 """What ``--model`` takes besides the names of models, for messages."""
 
 _LONGEST_NAME = 60
@@ -74,17 +78,26 @@ class Place:
         return build(self.path, name, title=title, local=str(self.path))
 
 
-def place_of(given: str) -> Place | None:
+def place_of(given: str) -> Place | EndpointPlace | None:
     """Return the place that a value of ``--model`` means, or None if it can only be the name of a model.
 
     Raises:
-        UsageError: a path or repository that holds no model; says what is there.
+        UsageError: a path or repository that holds no model, or a server that has none; says what is there.
     """
+    if is_endpoint(given):
+        from inference_bench.model.endpoint_place import endpoint_place
+
+        return endpoint_place(given)
     path = Path(given).expanduser()
     if path.exists() or _is_like_a_path(given):
         return _local_place(given, path.absolute())
     reference = hub_reference(given)
     return None if reference is None else _hub_place(given, reference)
+
+
+def is_endpoint(given: str) -> bool:
+    """Return whether a value of ``--model`` is the address of an endpoint."""
+    return given.startswith(("http://", "https://"))
 
 
 def _is_like_a_path(given: str) -> bool:
@@ -177,7 +190,7 @@ def _gguf_advice(files: str) -> str:
     return "Download a .gguf file, and give its path." if GGUF in files else ""
 
 
-def titles_of(places: Sequence[Place], taken: Collection[str]) -> list[str]:
+def titles_of(places: Sequence[Place | EndpointPlace], taken: Collection[str]) -> list[str]:
     """Return a title for each place, whose ``name_of`` is no other's and not in ``taken``.
 
     It is the last part of the place, with as many parts before it as it takes.
@@ -190,7 +203,7 @@ def titles_of(places: Sequence[Place], taken: Collection[str]) -> list[str]:
     return found
 
 
-def _titles(place: Place, others: Sequence[Place]) -> Iterator[str]:
+def _titles(place: Place | EndpointPlace, others: Sequence[Place | EndpointPlace]) -> Iterator[str]:
     for depth in range(1, len(place.parts) + 1):
         title = "/".join(place.parts[-depth:])
         if all(name_of("/".join(other.parts[-depth:])) != name_of(title) for other in others):

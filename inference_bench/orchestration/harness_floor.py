@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from inference_bench.metrics import is_derived
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult
-from inference_bench.spec import Limits, Setup
+from inference_bench.spec import ENDPOINT, Limits, Setup
 from inference_bench.units import NS_PER_S
 
 MODEL = "null"
@@ -19,8 +19,12 @@ FLOOR_LIMITS = Limits(min_samples=1000, warmup_iterations=50, budget_ns=NS_PER_S
 
 
 def floor_cases(cases: Iterable[Case]) -> list[Case]:
-    """Return the null-model cases that measure the floor of these: one per view of inference speed among them."""
-    first = {case.parameters.get("view"): case for case in reversed(tuple(cases)) if case.benchmark == BENCHMARK}
+    """Return the null-model cases that measure the floor of these: one per view of inference speed among them.
+
+    An endpoint has a floor of its own, that of a null server.
+    """
+    here = [case for case in cases if case.benchmark == BENCHMARK and case.setup.device != ENDPOINT]
+    first = {case.parameters.get("view"): case for case in reversed(here)}
     return [
         Case(MODEL, BENCHMARK, Setup(threads=case.setup.threads, seed=case.setup.seed), case.parameters)
         for case in first.values()

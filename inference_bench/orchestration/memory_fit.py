@@ -25,7 +25,7 @@ class MemoryFit:
 
         The estimate is a lower one: the parameters alone. A model that declares none may hold them elsewhere.
         """
-        if self._force or setup.scale != "full":
+        if self._force or setup.scale != "full" or not model.runs_here:
             return ""
         if setup.device not in self._free:
             self._free[setup.device] = free_bytes(setup.device)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, TypedDict
 
 from inference_bench.errors import ProtocolError
 from inference_bench.model.discovery import ModelFile
+from inference_bench.model.endpoint_place import EndpointPlace
 from inference_bench.model.load_steps import LoadStep
 from inference_bench.model.places import Place
 from inference_bench.model.weights.references import HubWeights, ResolvedWeights
@@ -300,9 +301,11 @@ def _case(plain: Mapping[str, Any]) -> Case:
     return Case(plain["model"], plain["benchmark"], Setup(**plain["setup"]), plain["parameters"])
 
 
-def _place(plain: Mapping[str, Any] | None) -> Place | None:
+def _place(plain: Mapping[str, Any] | None) -> Place | EndpointPlace | None:
     if plain is None:
         return None
+    if "url" in plain:
+        return EndpointPlace(**plain)
     hub = plain["hub"]
     return Place(Path(plain["path"]), None if hub is None else HubWeights(**hub), plain["parameters"], plain["commit"])
 

@@ -121,6 +121,8 @@ def how_far_ahead(
         park: one of ``PARKS``; a model on the CPU has no copy to the device to wait for.
         promised: returns what other loaders will still take of the host and of the device with this name.
     """
+    if not model.runs_here:
+        return Until.NOTHING, ""  # its questions to the server would disturb what is measured there
     needs, promised_bytes = needs_of(model, setup, scale), promised(setup.device)
     short = _shortage(needs.host_bytes, promised_bytes.host_bytes, "cpu")
     if short:

@@ -18,7 +18,7 @@ from inference_bench.model.weights.identity import measured_name
 from inference_bench.model.weights.references import names_place
 from inference_bench.model.weights.resolution import check_own_weights
 from inference_bench.plan import NO_MODEL, Case, Plan, make_plan
-from inference_bench.spec import Axis, Setup, Spec
+from inference_bench.spec import Axis, Setup, Spec, setups_as_served
 
 _LOADS_WEIGHTS = "Leave --weights out, or write a `load` that reads weights.path, without needs_weights = False."
 
@@ -85,10 +85,14 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
     """
     plugins = find_plugins(spec, models_dirs, benchmarks_dirs)
     _check_weights(spec, plugins)
-    names = {(name, setup): _measured_name(plugins, name, setup) for name in spec.models for setup in spec.setups}
+    setups = {name: _setups(spec, plugins, name) for name in spec.models}
+    names = {(name, setup): _measured_name(plugins, name, setup) for name, of in setups.items() for setup in of}
     plugins = _under(plugins, {measured: name for (name, _), measured in names.items()})
     plan = make_plan(
-        spec, {name: _planned(plugins, name) for name in spec.models}, lambda name, setup: names[name, setup]
+        spec,
+        {name: _planned(plugins, name) for name in spec.models},
+        lambda name, setup: names[name, setup],
+        setups.__getitem__,
     )
     plugins = _for_plan(plugins, plan)
     _check_slos(spec, plan, plugins)
@@ -175,6 +179,11 @@ def _may_load(model: type[Model] | PluginError, weights: str) -> bool:
 
 def _verb(models: Sequence[str]) -> str:
     return f"{', '.join(models)} {'loads' if len(models) == 1 else 'load'}"
+
+
+def _setups(spec: Spec, plugins: Plugins, name: str) -> tuple[Setup, ...]:
+    model = plugins.models[name]
+    return spec.setups if isinstance(model, PluginError) or model.runs_here else setups_as_served(spec.setups)
 
 
 def _measured_name(plugins: Plugins, name: str, setup: Setup) -> str:

@@ -10,6 +10,7 @@ from typing import cast
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 from inference_bench.extras import require
 from inference_bench.machine.subprocesses import last_line, run_python
+from inference_bench.model.endpoint_place import EndpointPlace
 from inference_bench.model.engines.transformers.base import TransformersModel
 from inference_bench.model.engines.transformers.config_file import Config, read_config
 from inference_bench.model.engines.transformers.from_files import class_of_config
@@ -89,6 +90,8 @@ def read_facts(name: str, given: str) -> ModelFacts:
     place = place_of(given)
     if place is None:
         raise InvalidValueError("place", given, f"a config.json, {FORMS}")
+    if isinstance(place, EndpointPlace):
+        raise InvalidValueError("place", given, "files that describe a model", "An endpoint needs no model of its own.")
     model = cast(type[TransformersModel], place.load(name, name))
     if place.hub is not None:
         return _facts(name, model, hub=HubWeights(place.hub.repo_id, place.commit or place.hub.revision))

@@ -1,0 +1,144 @@
+"""Carries out loads on an endpoint: the native transport sends and stamps, the answers are read afterwards."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from inference_bench._native import HttpLoad
+from inference_bench.endpoint.accepted_fields import refused_fields
+from inference_bench.endpoint.address import Address
+from inference_bench.endpoint.answer import answers
+from inference_bench.endpoint.bodies import Dialect
+from inference_bench.endpoint.client import Client
+from inference_bench.endpoint.key import Key
+from inference_bench.endpoint.prefix_cache import PrefixCache
+from inference_bench.endpoint.probe import ServerFacts
+from inference_bench.endpoint.prompt_tokens import PromptMaker
+from inference_bench.endpoint.received import integers
+from inference_bench.endpoint.workload import Workload, sized
+from inference_bench.errors import EndpointError
+from inference_bench.model.engines.http.client_limits import MOST_CONNECTIONS, client_limits
+from inference_bench.model.engines.http.prompt_source import prompt_maker
+from inference_bench.model.interfaces import LoadServer
+from inference_bench.model.offered_load import Load, ServedLoad, ServedRequest
+
+_LOOK_S = 0.2
+"""Time between two looks at how many requests have ended."""
+
+
+class HttpLoadServer(LoadServer):
+    """The client of one model of one server.
+
+    Args:
+        address: of the endpoint.
+        facts: what the server is.
+        key: sent with each request, or None.
+        dialect: which of the two interfaces.
+    """
+
+    def __init__(self, address: Address, facts: ServerFacts, key: Key | None, dialect: Dialect = Dialect.CHAT) -> None:
+        self._address = address
+        self._facts = facts
+        self._key = key
+        self._dialect = dialect
+        self._client = Client(address, key)
+
+    @cached_property
+    def _prompts(self) -> PromptMaker:
+        return prompt_maker(self._client, self._facts, self._dialect)
+
+    @cached_property
+    def _refused(self) -> frozenset[str]:
+        return refused_fields(self._client, self._dialect, self._facts.model)
+
+    def carry_out(self, load: Load, on_answer: Callable[[int], None] = lambda _: None) -> ServedLoad:
+        """Send all requests at their planned instants and return what became of each.
+
+        Raises:
+            EndpointError: the host has no address, or the server refuses every form of request.
+            InvalidValueError: a length or a number of the load that cannot be.
+        """
+        workload = sized(
+            self._prompts,
+            load.arrivals(),
+            prompt_tokens=load.input_length,
+            new_tokens=load.new_tokens,
+            prefix_cache=PrefixCache.parse(load.prefix_cache),
+            seed=load.seed,
+        )
+        ids = [f"{secrets.token_hex(8)}-{number}" for number in range(load.requests)]
+        http = self._transport(self._bytes(workload, ids), workload)
+        wait_for(http, on_answer)
+        return self._served(http, workload, ids, load)
+
+    def _bytes(self, workload: Workload, ids: Sequence[str]) -> list[bytes]:
+        """Return the raw bytes of each request."""
+        route = self._dialect.route
+        return [
+            self._address.request(
+                "POST",
+                route,
+                {"X-Request-Id": id},
+                self._dialect.body(self._facts.model, asked.prompt, asked.new_tokens or 1, without=self._refused),
+                key=self._key,
+            )
+            for asked, id in zip(workload.requests, ids, strict=True)
+        ]
+
+    def _transport(self, requests: Sequence[bytes], workload: Workload) -> HttpLoad:
+        arrivals = workload.arrivals
+        return HttpLoad(
+            numeric_address(self._address),
+            self._address.port,
+            requests,
+            offsets_ns=arrivals.offsets_ns,
+            concurrency=arrivals.concurrency,
+            after=workload.after,
+            connections=MOST_CONNECTIONS,
+        )
+
+    def _served(self, http: HttpLoad, workload: Workload, ids: Sequence[str], load: Load) -> ServedLoad:
+        table = http.requests()
+        connections = dict(
+            zip(integers(table, "request").tolist(), integers(table, "connection").tolist(), strict=True)
+        )
+        requests = tuple(
+            ServedRequest(
+                answer,
+                load.new_tokens,
+                workload.requests[answer.request].prompt_tokens,
+                connections.get(answer.request),
+                ids[answer.request],
+            )
+            for answer in sorted(answers(http, key=self._key), key=lambda answer: answer.request)
+        )
+        return ServedLoad(requests, (str(workload.account),), client_limits(http, requests))
+
+
+def wait_for(http: HttpLoad, on_answer: Callable[[int], None]) -> None:
+    """Start a load and wait until all its requests have ended; stop it if this thread is interrupted."""
+    http.start()
+    try:
+        while not http.wait(_LOOK_S):
+            on_answer(http.ended)
+    except BaseException:
+        http.stop()
+        raise
+    on_answer(http.total)
+
+
+def numeric_address(address: Address) -> str:
+    """Return the first IP address of a host.
+
+    Raises:
+        EndpointError: it has none.
+    """
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        reason = f"no address for {address.host!r} ({error.strerror or error})"
+        raise EndpointError(f"endpoint {address}: got {reason}, expected a host that exists. Check its name.") from None
+    return str(found[0][4][0])
