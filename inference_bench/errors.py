@@ -12,7 +12,6 @@
     ├── PluginError                a model or benchmark file that cannot be used
     ├── TaskError                  an accuracy task that cannot be read or fetched
     ├── SinkError                  a sink that cannot write a run that has been measured
-    ├── EndpointError              a server that does not answer, or not as an endpoint
     ├── NotApplicableError         this benchmark does not apply to this model: a status, not a failure
     └── ProtocolError              a worker that breaks the protocol
 
@@ -108,10 +107,6 @@ class TaskError(InferenceBenchError):
 
 class SinkError(InferenceBenchError):
     """A sink that cannot write a run that has been measured."""
-
-
-class EndpointError(InferenceBenchError):
-    """A server that does not answer, or not as an endpoint of OpenAI's API."""
 
 
 class NotApplicableError(InferenceBenchError):

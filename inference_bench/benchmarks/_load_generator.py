@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from inference_bench._native import Pacer, now_ns
 from inference_bench.endpoint.answer import Answer, Piece, PieceKind
-from inference_bench.endpoint.token_counts import CountedBy
+from inference_bench.endpoint.token_counts import TokensBy
 from inference_bench.model.interfaces import LoadServer
 from inference_bench.model.offered_load import Load, ServedLoad, ServedRequest
 
@@ -87,7 +87,7 @@ def _served(number: int, planned_ns: int, sent_ns: int, token_ns: list[int], loa
         status=0,
         done=True,
         pieces=tuple(Piece(ns, ns, PieceKind.CONTENT, 1, False) for ns in token_ns),
-        counted_by=CountedBy.TOKEN_IDS,
+        tokens_by=TokensBy.TOKEN_IDS,
         prompt_tokens=load.input_length,
         completion_tokens=len(token_ns),
     )

@@ -49,7 +49,7 @@ def _row(stage: str, number: int, request: ServedRequest) -> dict[str, object]:
         "prompt_tokens": _known(answer.prompt_tokens),
         "completion_tokens": _known(answer.completion_tokens),
         "cached_tokens": _known(answer.cached_tokens),
-        "token_source": str(answer.counted_by),
+        "token_source": str(answer.tokens_by),
         "finish_reason": answer.finish_reason or "",
         "status": answer.status or -1,
         "outcome": "ok" if answer.failure is None else str(answer.failure.kind),

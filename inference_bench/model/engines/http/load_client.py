@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -10,9 +11,10 @@ from functools import cached_property
 from inference_bench._native import HttpLoad
 from inference_bench.endpoint.accepted_fields import refused_fields
 from inference_bench.endpoint.address import Address
-from inference_bench.endpoint.answer import answers
+from inference_bench.endpoint.answer import Answer, answers
 from inference_bench.endpoint.bodies import Dialect
 from inference_bench.endpoint.client import Client
+from inference_bench.endpoint.contract import Asked, kept
 from inference_bench.endpoint.key import Key
 from inference_bench.endpoint.prefix_cache import PrefixCache
 from inference_bench.endpoint.probe import ServerFacts
@@ -112,10 +114,28 @@ class HttpLoadServer(LoadServer):
                 workload.requests[answer.request].prompt_tokens,
                 connections.get(answer.request),
                 ids[answer.request],
+                self._broken(answer, workload),
             )
             for answer in sorted(answers(http, key=self._key), key=lambda answer: answer.request)
         )
         return ServedLoad(requests, (str(workload.account),), client_limits(http, requests))
+
+    def _broken(self, answer: Answer, workload: Workload) -> tuple[str, ...]:
+        """Return the clauses of the contract that an answer breaks; what the server does not say breaks none."""
+        asked = workload.requests[answer.request]
+        cache = workload.prefix_cache
+        most_cached = None if cache.mode == "warm" else self._shared(asked.prompt_tokens, cache.fraction)
+        contract = Asked(
+            asked.prompt_tokens,
+            asked.new_tokens,
+            exact="ignore_eos" not in self._refused,
+            cached_tokens=most_cached,
+        )
+        return () if answer.failure is not None else tuple(map(str, kept(contract, answer).breaches))
+
+    def _shared(self, tokens: int | None, fraction: float) -> int | None:
+        """Return how many tokens of a prompt the others have, too: those shared on purpose and what the server adds."""
+        return None if tokens is None else self._prompts.added(tokens) + math.ceil(fraction * tokens)
 
 
 def wait_for(http: HttpLoad, on_answer: Callable[[int], None]) -> None:

@@ -38,6 +38,11 @@ class EndpointModel(Model):
     runs_here = False
     abilities = ("serve",)
 
+    @classmethod
+    def memory_bytes(cls, dtype: str) -> int:
+        """Return 0: its memory is the server's."""
+        return 0
+
     def load(self, setup: Setup, weights: ResolvedWeights, steps: LoadSteps) -> None:
         """Ask the server what it is.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from inference_bench.endpoint.bodies import Dialect, Prompt
+from inference_bench.endpoint.bodies import Dialect
 from inference_bench.endpoint.client import Client
 from inference_bench.endpoint.counters import Counter, by_tokenize, by_usage
 from inference_bench.endpoint.probe import ServerFacts
+from inference_bench.endpoint.prompt import Prompt
 from inference_bench.endpoint.prompt_tokens import PromptMaker
 from inference_bench.endpoint.vocabulary import Vocabulary, of_words
 from inference_bench.errors import EndpointError
