@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference_bench.benchmarks._load_floor import SINGLE, record_floor
 from inference_bench.benchmarks._load_scores import failures
+from inference_bench.benchmarks._request_samples import record_single
 from inference_bench.benchmarks._request_tables import add_rows
 from inference_bench.errors import EndpointError
 from inference_bench.model.offered_load import Load, ServedLoad
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.interfaces import LoadServer
     from inference_bench.model.offered_load import ServedRequest
@@ -21,6 +25,14 @@ if TYPE_CHECKING:
 _LONGEST_BLOCK = 16
 _BLOCKS = 8
 """A block of requests takes at most this part of the budget, so that the stopping rule is asked often enough."""
+
+
+def measure_stream(server: LoadServer, case: Case, measurement: Measurement, targets: Sequence[str]) -> None:
+    """Send one request after another until the targets are precise, then measure the floor."""
+    with closing(SingleStream(server, case, measurement)) as stream:
+        for iteration in measurement.iterations(targets):
+            record_single(iteration, stream.next())
+        stream.record_floor()
 
 
 class SingleStream:

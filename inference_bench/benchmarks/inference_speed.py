@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,8 +10,6 @@ from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmarks._call_checks import check_call
 from inference_bench.benchmarks._calls import inputs_of, items_of, time_model_calls, with_call_axes
 from inference_bench.benchmarks._lengths import check_length, fitting
-from inference_bench.benchmarks._request_samples import record_single
-from inference_bench.benchmarks._single_stream import SingleStream
 from inference_bench.benchmarks._steps import record_steps, time_steps
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
@@ -142,12 +139,11 @@ def _measure_call(model: Model, case: Case, measurement: Measurement) -> None:
 
 def _measure_stream(model: Model, case: Case, measurement: Measurement) -> None:
     """Send one request after another until TTFT and ITL are precise; each connection's first request is not counted."""
+    from inference_bench.benchmarks._single_stream import measure_stream
+
     measurement.rates |= {"prefill_rate": case.integer("input_length"), "decode_rate": 1}
     targets = ("ttft", "itl") if case.integer("new_tokens") > 1 else ("ttft",)
-    with closing(SingleStream(model.load_server(), case, measurement)) as stream:
-        for iteration in measurement.iterations(targets):
-            record_single(iteration, stream.next())
-        stream.record_floor()
+    measure_stream(model.load_server(), case, measurement, targets)
 
 
 _VIEWS = {

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from inference_bench.endpoint.answer import Answer
-from inference_bench.endpoint.arrivals import Arrivals, planned
+from inference_bench.endpoint.arrivals import OPEN, SCENARIOS, Arrivals, planned
+from inference_bench.endpoint.traces import read_trace
+from inference_bench.errors import InvalidValueError, UnknownNameError
+
+_WITH_ARGUMENT = {"gamma": "gamma:2, 2 the coefficient of variation", "ramp": "ramp:1, 1 the first rate"}
+_TRACE = "trace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +19,13 @@ class Load:
     """The load on a server.
 
     Attributes:
-        scenario: one of ``arrivals.SCENARIOS``.
-        requests: number of requests.
+        scenario: one of ``arrivals.SCENARIOS``; with an argument ``gamma:VARIATION``, ``ramp:FIRST_RATE`` and
+            ``trace:FILE``.
+        requests: number of requests; of a trace at most.
         input_length: tokens per prompt.
         new_tokens: tokens to generate per request.
-        rate: requests per second, for an open loop; of a ramp the last one.
-        first_rate: requests per second at which a ramp begins.
-        variation: coefficient of variation of the gaps, for ``gamma``.
+        rate: requests per second, for an open loop, of a ramp the last one; 0 if it has still to be found, and of a
+            trace for its own.
         concurrency: number of clients, for ``concurrent``.
         prefix_cache: what the prompts have in common: ``unique``, ``shared=FRACTION`` or ``warm``; a server in this
             process is sent one prompt again and again, because it has no such cache.
@@ -30,29 +36,75 @@ class Load:
     requests: int
     input_length: int
     new_tokens: int
-    rate: float = 1.0
-    first_rate: float = 0.0
-    variation: float = 1.0
+    rate: float = 0.0
     concurrency: int = 1
     prefix_cache: str = "unique"
     seed: int = 0
 
+    @property
+    def kind(self) -> str:
+        """The scenario without its argument."""
+        return self.scenario.partition(":")[0]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are sent by a schedule that does not wait for answers, and not all at once."""
+        return self.kind in OPEN and self.kind != "offline"
+
+    @property
+    def needs_rate(self) -> bool:
+        """Whether a rate has still to be found."""
+        return self.is_open and not self.rate and self.trace is None
+
+    @property
+    def trace(self) -> str | None:
+        """The file of the trace; None for another scenario."""
+        return self.scenario.partition(":")[2] if self.kind == _TRACE else None
+
+    def check(self) -> None:
+        """Refuse a load that cannot be planned.
+
+        Raises:
+            UnknownNameError: no such scenario.
+            InvalidValueError: a number outside of its limits, or a trace that cannot be read.
+        """
+        if self.kind not in SCENARIOS:
+            raise UnknownNameError("scenario", self.scenario, SCENARIOS)
+        if self.trace is None:
+            self.arrivals()
+        elif not self.trace:
+            raise InvalidValueError("scenario", self.scenario, "trace:FILE")
+        else:
+            read_trace(self.trace, limit=self.requests)
+
     def arrivals(self) -> Arrivals:
-        """Return when each request is planned.
+        """Return when each request is planned; of a trace ``endpoint.replay`` knows.
 
         Raises:
             UnknownNameError: no such scenario.
             InvalidValueError: a number outside of its limits.
         """
         return planned(
-            self.scenario,
+            self.kind,
             self.requests,
-            rate=self.rate,
-            first_rate=self.first_rate,
-            variation=self.variation,
+            rate=self.rate or 1.0,
+            first_rate=self._argument("ramp"),
+            variation=self._argument("gamma"),
             concurrency=self.concurrency,
             seed=self.seed,
         )
+
+    def _argument(self, kind: str) -> float:
+        """Return the number after the colon; 0 for another scenario."""
+        if self.kind != kind:
+            return 0.0
+        try:
+            number = float(self.scenario.partition(":")[2])
+        except ValueError:
+            number = math.nan
+        if not 0 <= number < math.inf:
+            raise InvalidValueError("scenario", self.scenario, _WITH_ARGUMENT[kind])
+        return number
 
 
 @dataclass(frozen=True, slots=True)

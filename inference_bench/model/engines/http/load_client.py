@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -20,12 +19,15 @@ from inference_bench.endpoint.prefix_cache import PrefixCache
 from inference_bench.endpoint.probe import ServerFacts
 from inference_bench.endpoint.prompt_tokens import PromptMaker
 from inference_bench.endpoint.received import integers
+from inference_bench.endpoint.replay import replayed
+from inference_bench.endpoint.traces import Trace, read_trace
 from inference_bench.endpoint.workload import Workload, sized
-from inference_bench.errors import EndpointError
+from inference_bench.errors import EndpointError, InvalidValueError
 from inference_bench.model.engines.http.client_limits import MOST_CONNECTIONS, client_limits
 from inference_bench.model.engines.http.prompt_source import prompt_maker
 from inference_bench.model.interfaces import LoadServer
 from inference_bench.model.offered_load import Load, ServedLoad, ServedRequest
+from inference_bench.units import NS_PER_S
 
 _LOOK_S = 0.2
 """Time between two looks at how many requests have ended."""
@@ -63,18 +65,22 @@ class HttpLoadServer(LoadServer):
             EndpointError: the host has no address, or the server refuses every form of request.
             InvalidValueError: a length or a number of the load that cannot be.
         """
-        workload = sized(
-            self._prompts,
-            load.arrivals(),
-            prompt_tokens=load.input_length,
-            new_tokens=load.new_tokens,
-            prefix_cache=PrefixCache.parse(load.prefix_cache),
-            seed=load.seed,
-        )
-        ids = [f"{secrets.token_hex(8)}-{number}" for number in range(load.requests)]
+        workload = self._workload(load)
+        ids = [f"{secrets.token_hex(8)}-{number}" for number in range(len(workload.requests))]
         http = self._transport(self._bytes(workload, ids), workload)
         wait_for(http, on_answer)
-        return self._served(http, workload, ids, load)
+        return self._served(http, workload, ids)
+
+    def _workload(self, load: Load) -> Workload:
+        """Return the prompts of a load and when they are sent."""
+        cache = PrefixCache.parse(load.prefix_cache, seed=load.seed)
+        if load.trace is None:
+            lengths = {"prompt_tokens": load.input_length, "new_tokens": load.new_tokens}
+            return sized(self._prompts, load.arrivals(), **lengths, prefix_cache=cache)
+        recorded = read_trace(load.trace, limit=load.requests)
+        speed_up = load.rate / rate_of(recorded) if load.rate else 1.0
+        most = self._facts.most_tokens
+        return replayed(self._prompts, recorded, speed_up=speed_up, most_tokens=most, prefix_cache=cache)
 
     def _bytes(self, workload: Workload, ids: Sequence[str]) -> list[bytes]:
         """Return the raw bytes of each request."""
@@ -84,7 +90,7 @@ class HttpLoadServer(LoadServer):
                 "POST",
                 route,
                 {"X-Request-Id": id},
-                self._dialect.body(self._facts.model, asked.prompt, asked.new_tokens or 1, without=self._refused),
+                self._dialect.body(self._facts.model, asked.prompt, asked.new_tokens, without=self._refused),
                 key=self._key,
             )
             for asked, id in zip(workload.requests, ids, strict=True)
@@ -96,13 +102,13 @@ class HttpLoadServer(LoadServer):
             numeric_address(self._address),
             self._address.port,
             requests,
-            offsets_ns=arrivals.offsets_ns,
+            offsets_ns=workload.offsets_ns,
             concurrency=arrivals.concurrency,
             after=workload.after,
             connections=MOST_CONNECTIONS,
         )
 
-    def _served(self, http: HttpLoad, workload: Workload, ids: Sequence[str], load: Load) -> ServedLoad:
+    def _served(self, http: HttpLoad, workload: Workload, ids: Sequence[str]) -> ServedLoad:
         table = http.requests()
         connections = dict(
             zip(integers(table, "request").tolist(), integers(table, "connection").tolist(), strict=True)
@@ -110,7 +116,7 @@ class HttpLoadServer(LoadServer):
         requests = tuple(
             ServedRequest(
                 answer,
-                load.new_tokens,
+                workload.requests[answer.request].new_tokens,
                 workload.requests[answer.request].prompt_tokens,
                 connections.get(answer.request),
                 ids[answer.request],
@@ -118,24 +124,28 @@ class HttpLoadServer(LoadServer):
             )
             for answer in sorted(answers(http, key=self._key), key=lambda answer: answer.request)
         )
-        return ServedLoad(requests, (str(workload.account),), client_limits(http, requests))
+        return ServedLoad(requests, (str(workload.account), *workload.notes), client_limits(http, requests))
 
     def _broken(self, answer: Answer, workload: Workload) -> tuple[str, ...]:
         """Return the clauses of the contract that an answer breaks; what the server does not say breaks none."""
+        if answer.failure is not None:
+            return ()
         asked = workload.requests[answer.request]
-        cache = workload.prefix_cache
-        most_cached = None if cache.mode == "warm" else self._shared(asked.prompt_tokens, cache.fraction)
-        contract = Asked(
-            asked.prompt_tokens,
-            asked.new_tokens,
-            exact="ignore_eos" not in self._refused,
-            cached_tokens=most_cached,
-        )
-        return () if answer.failure is not None else tuple(map(str, kept(contract, answer).breaches))
+        exact = "ignore_eos" not in self._refused
+        contract = Asked(asked.prompt_tokens, asked.new_tokens, exact=exact, cached_tokens=asked.cached_tokens)
+        return tuple(map(str, kept(contract, answer).breaches))
 
-    def _shared(self, tokens: int | None, fraction: float) -> int | None:
-        """Return how many tokens of a prompt the others have, too: those shared on purpose and what the server adds."""
-        return None if tokens is None else self._prompts.added(tokens) + math.ceil(fraction * tokens)
+
+def rate_of(recorded: Trace) -> float:
+    """Return the requests per second of a trace.
+
+    Raises:
+        InvalidValueError: all of its requests came at once.
+    """
+    span_ns = recorded.requests[-1].time_ns - recorded.requests[0].time_ns
+    if span_ns <= 0:
+        raise InvalidValueError("rate of a trace", "requests that came at once", "auto", "Leave the rate out.")
+    return (len(recorded.requests) - 1) * NS_PER_S / span_ns
 
 
 def wait_for(http: HttpLoad, on_answer: Callable[[int], None]) -> None:
