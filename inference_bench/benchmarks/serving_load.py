@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 class ServingLoadBenchmark(Benchmark):
     """Send requests by a scenario; latency counts from the scheduled time.
 
-    ``poisson``, ``constant`` and ``gamma:2`` (2 the coefficient of variation of the gaps) send at ``rate`` whether or
-    not the model keeps up, ``ramp:1`` from 1 to ``rate`` requests per second; ``auto`` is half of a single stream's rate.
-    ``trace:FILE`` replays a recorded load, at its own rate for ``auto``. ``single_stream`` and ``concurrent`` send the
-    next request when the last one is answered, and ``offline`` sends all at once. A model without its own server is
-    served with dynamic batching; an endpoint is sent the requests over HTTP.
+    ``poisson``, ``constant`` and ``gamma:2`` (gaps with a coefficient of variation of 2) send at ``rate`` whether or
+    not the model keeps up, and ``ramp:1`` from 1 to ``rate`` requests per second; ``auto`` is half of a single stream's
+    rate. ``trace:FILE`` replays a recorded load, for ``auto`` at its own rate. ``single_stream`` and ``concurrent``
+    send the next request when the last one is answered, and ``offline`` sends all at once. A model without its own
+    server is served with dynamic batching; an endpoint is sent the requests over HTTP.
     """
 
     title = "Serving load"

@@ -13,7 +13,7 @@ from inference_bench.endpoint.address import Address
 from inference_bench.endpoint.answer import Answer, answers
 from inference_bench.endpoint.bodies import Dialect
 from inference_bench.endpoint.client import Client
-from inference_bench.endpoint.contract import Asked, kept
+from inference_bench.endpoint.contract import kept
 from inference_bench.endpoint.key import Key
 from inference_bench.endpoint.prefix_cache import PrefixCache
 from inference_bench.endpoint.probe import ServerFacts
@@ -130,10 +130,8 @@ class HttpLoadServer(LoadServer):
         """Return the clauses of the contract that an answer breaks; what the server does not say breaks none."""
         if answer.failure is not None:
             return ()
-        asked = workload.requests[answer.request]
         exact = "ignore_eos" not in self._refused
-        contract = Asked(asked.prompt_tokens, asked.new_tokens, exact=exact, cached_tokens=asked.cached_tokens)
-        return tuple(map(str, kept(contract, answer).breaches))
+        return tuple(map(str, kept(workload.requests[answer.request], answer, exact=exact).breaches))
 
 
 def rate_of(recorded: Trace) -> float:
