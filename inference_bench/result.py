@@ -18,6 +18,10 @@ SCHEMA_VERSION = 1
 """Version of the schema of run folders; docs/results.md lists all versions."""
 
 
+CLIENT_LIMIT = "INVALID: the client was the limit: "
+"""Beginning of a note on a load whose client, not the server, set the pace."""
+
+
 class Status(StrEnum):
     """How a case ended."""
 

@@ -11,6 +11,7 @@ from inference_bench.benchmarks._load_scores import failures
 from inference_bench.benchmarks._request_samples import token_gaps
 from inference_bench.benchmarks._request_tables import add_rows
 from inference_bench.metrics import QUANTILES
+from inference_bench.result import CLIENT_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +43,7 @@ def record_floor(
     if floor is None:
         return
     add_rows(measurement, "floor", floor.load.requests)
-    measurement.notes += (f"INVALID: on the null server, too, {limit}" for limit in floor.load.client_limits)
+    measurement.notes += (f"{CLIENT_LIMIT}with the null server, too, {limit}" for limit in floor.load.client_limits)
     if lost := failures(floor.load.requests):
         measurement.notes.append(f"INVALID: the null server answers at once, and yet requests to it failed: {lost}")
     values = defaultdict(list)

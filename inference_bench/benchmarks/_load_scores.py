@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
+from inference_bench.result import CLIENT_LIMIT
 from inference_bench.units import NS_PER_MS, NS_PER_S, counted
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _LISTED = 3
 def score_load(load: ServedLoad, *, is_open: bool, measurement: Measurement) -> bool:
     """Score a load, note what is wrong with it, and return whether its times may be given."""
     measurement.notes += load.notes
-    measurement.notes += (f"INVALID: {limit}" for limit in load.client_limits)
+    measurement.notes += (f"{CLIENT_LIMIT}{limit}" for limit in load.client_limits)
     _score_answers(load.requests, measurement)
     answered = [request for request in load.requests if request.is_ok]
     if not answered or sum(request.counts for request in answered) < _FEWEST_COUNTED * len(load.requests):

@@ -16,7 +16,7 @@ from inference_bench.analysis.trust.rule import Rule, apply_rules, section
 from inference_bench.analysis.trust.samples import SAMPLE_RULES, observed_in, titles
 from inference_bench.grade import Finding, Grade, Severity
 from inference_bench.metrics import Quantity, quantity_of
-from inference_bench.result import BenchmarkResult, RunRecord, Status, Summary
+from inference_bench.result import CLIENT_LIMIT, BenchmarkResult, RunRecord, Status, Summary
 
 
 def grade(result: BenchmarkResult, record: RunRecord) -> Grade | None:
@@ -78,8 +78,9 @@ class _Share:
 
 def _floor_shares(result: BenchmarkResult, record: RunRecord) -> tuple[_Share, ...]:
     found = []
+    floor = result.floor or record.floor
     for summary in result.summaries:
-        null, value = record.floor.get(summary.metric, {}).get("p50"), summary.headline.value
+        null, value = floor.get(summary.metric, {}).get("p50"), summary.headline.value
         if null is not None and value is not None and value > 0:
             found.append(_Share(summary, null / value))
     return tuple(found)
@@ -116,12 +117,37 @@ def _failed(result: BenchmarkResult) -> str | None:
     return f"the case ended as {result.status.value}: {cause}"
 
 
+_MOST = 0.99
+"""Share of requests from which a few exceptions change no figure but the last quantiles."""
+
+
 def _off_schedule(result: BenchmarkResult) -> str | None:
     """Judge a load generator: requests that it sent late show how busy it was, not how fast the model is."""
     kept = [s.headline.value for s in result.summaries if s.metric == "on_schedule" and s.headline.value is not None]
     # A hundredth of late requests is enough to change p99, the quantile that most service targets name.
     least = min(kept, default=1.0)
     return f"{1 - least:.1%} of the requests were sent too late" if least < 0.99 else None
+
+
+def _share(result: BenchmarkResult, metric: str) -> float:
+    """Return the least share of a scored metric; 1 if the case has none."""
+    shares = (s.headline.value for s in result.summaries if s.metric == metric)
+    return min((share for share in shares if share is not None), default=1.0)
+
+
+def _unanswered(result: BenchmarkResult) -> str | None:
+    share = _share(result, "answered")
+    return f"{1 - share:.1%} of the requests failed" if share < _MOST else None
+
+
+def _not_as_asked(result: BenchmarkResult) -> str | None:
+    share = _share(result, "contract_kept")
+    return f"{1 - share:.1%} of the answers were not what was asked for" if share < _MOST else None
+
+
+def _client_limit(result: BenchmarkResult) -> str | None:
+    limits = [note.removeprefix(CLIENT_LIMIT) for note in result.notes if note.startswith(CLIENT_LIMIT)]
+    return limits[0] if limits else None
 
 
 _NEEDS_TRAINING = {"accuracy", "accuracy_norm", "exact_match", "bits_per_byte", "perplexity"}
@@ -160,6 +186,27 @@ CASE_RULES: tuple[Rule[BenchmarkResult], ...] = (
         _off_schedule,
         "the load was not the one asked for",
         "lower the rate, reserve a CPU for the load generator, or measure on a quieter machine",
+    ),
+    Rule(
+        "unanswered",
+        Severity.GRAVE,
+        _unanswered,
+        "the latencies are those of the requests that succeeded, and a failure can be quicker than an answer",
+        "see the failures in the notes and in the table of requests; lower the load",
+    ),
+    Rule(
+        "not_as_asked",
+        Severity.SERIOUS,
+        _not_as_asked,
+        "the latencies are those of the other answers; what was left out may differ from them",
+        "see the notes, and ask for what the server can give",
+    ),
+    Rule(
+        "client_limit",
+        Severity.GRAVE,
+        _client_limit,
+        "the figures describe the client, not the server",
+        "reserve a CPU for the client, or lower the load",
     ),
     Rule(
         "random_weights",

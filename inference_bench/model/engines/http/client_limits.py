@@ -39,7 +39,7 @@ def _cpu(http: HttpLoad, requests: Sequence[ServedRequest]) -> str:
     if held_up_ns <= _STALLED * lasted_ns:
         return ""
     return (
-        f"the client's own thread was held up for {held_up_ns / lasted_ns:.1%} of the load ({format_ns(held_up_ns)}): "
+        f"its own thread was held up for {held_up_ns / lasted_ns:.1%} of the load ({format_ns(held_up_ns)}): "
         "other work has its CPU. Reserve one for the client, or lower the load"
     )
 
@@ -50,7 +50,7 @@ def _lag(requests: Sequence[ServedRequest]) -> str:
     if not lags or (late_ns := float(np.quantile(lags, 0.99))) <= _LATE_NS:
         return ""
     return (
-        f"the client read 1 % of the events {format_ns(late_ns)} or more after they had arrived: it could not follow. "
+        f"it read 1 % of the events {format_ns(late_ns)} or more after they had arrived: it could not follow. "
         "Reserve a CPU for it, or lower the load"
     )
 
