@@ -47,10 +47,9 @@ FOREIGN_NAMES = (
     ForeignName(("--log-samples",), _LM_EVAL, note="every run keeps its samples and scores (docs/results.md)."),
     ForeignName(("--batch-size",), f"{_LM_EVAL} and {_LLAMA}", "run --benchmark batch_processing -a batch_size=N"),
     ForeignName(
-        ("--base-url", "--endpoint", "--host"),
-        _VLLM,
-        note="no server is measured from outside yet; "
-        "a model whose decode() reads one can be (docs/guide.md), and docs/live.md measures inside of one.",
+        ("--base-url", "--host", "--url"),
+        f"{_VLLM} and others",
+        "run --endpoint http://HOST:PORT/v1",
     ),
     ForeignName(("--num-prompts",), _VLLM, "run --benchmark serving_load -a requests=N"),
     ForeignName(("--request-rate",), _VLLM, "run --benchmark serving_load -a rate=N"),

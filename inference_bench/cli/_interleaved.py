@@ -38,6 +38,7 @@ MOST_PAIRS = 60
 """Pairs of ``ab`` unless --runs says otherwise."""
 _UNCHANGED = "as given"
 """The name of a variant without changes."""
+_SIDES = ("a", "b")
 _TEXTS = ("weights", "scale")
 
 
@@ -95,6 +96,7 @@ def compare_variants(changes: Sequence[str], args: argparse.Namespace) -> int:
     question = Question(args.metric, args.margin, known_noise(), detect=args.detect)
     with Revisions() as revisions:
         variants = [variant(change, args, revisions) for change in changes]
+        variants = [_restarted(of, args, place) for place, of in enumerate(variants)]
         if args.dry_run:
             return _show_plan(variants, question, args)
         outcome = measure(variants, question, args)
@@ -102,6 +104,27 @@ def compare_variants(changes: Sequence[str], args: argparse.Namespace) -> int:
     if outcome.interrupted:
         return INTERRUPTED
     return 1 if outcome.comparison.is_worse else 0
+
+
+def add_restarts(parser: argparse._ActionsContainer) -> None:
+    """Declare how the servers of both sides are started anew."""
+    for side in _SIDES:
+        parser.add_argument(
+            f"--restart-{side}",
+            metavar="COMMAND",
+            help=f"before each turn of {side.upper()}: start its server anew by this command, which must end, and wait "
+            "until its endpoint answers",
+        )
+
+
+def _restarted(of: Variant, args: argparse.Namespace, place: int) -> Variant:
+    """Return a side with the command that starts its server anew, if one was given."""
+    from inference_bench.orchestration.server_restart import ServerRestart
+
+    command = getattr(args, f"restart_{_SIDES[place]}", None) if place < len(_SIDES) else None
+    if command is None:
+        return of
+    return replace(of, restart=ServerRestart(command, args.load_limit))
 
 
 def variant(change: str, args: argparse.Namespace, revisions: Revisions) -> Variant:

@@ -19,8 +19,9 @@ from inference_bench.analysis.margin import MARGIN
 from inference_bench.errors import UsageError
 from inference_bench.orchestration.detection import PILOT, DetectionPlan, Target, is_reached, plan_ahead, plan_on
 from inference_bench.orchestration.looks import look_level, looks
-from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.planning import Prepared, prepare
 from inference_bench.orchestration.progress import Harmless, Progress
+from inference_bench.orchestration.server_restart import ServerRestart
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
 from inference_bench.orchestration.turn_order import turn_order
@@ -47,6 +48,7 @@ class Variant:
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
         provenance: label, note and tags, and the commit if the folders are copies of a revision.
+        restart: starts its server anew before each of its turns, or None.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Variant:
     models_dirs: tuple[Path, ...] = ()
     benchmarks_dirs: tuple[Path, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
+    restart: ServerRestart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ async def measure_interleaved(
     folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-ab"
     variants = [replace(variant, spec=_alone(variant.spec)) for variant in variants]
     readings = [ProvenanceReading(of.provenance, [*of.models_dirs, *of.benchmarks_dirs]) for of in variants]
-    prepared = [prepare(of.spec, of.models_dirs, of.benchmarks_dirs) for of in variants]
+    prepared = [await _prepared(of) for of in variants]
     target = question.target(variants, time_ns)
     if target is not None:
         progress.message(_announced(plan_ahead(target, question.noise, prepared)))
@@ -148,6 +151,13 @@ async def measure_interleaved(
             reason = await measured.measure(now_ns() + time_ns)
     progress.close()
     return measured.outcome(reason)
+
+
+async def _prepared(variant: Variant) -> Prepared:
+    """Return the plan of a side, whose server is started first: it says what it serves."""
+    if variant.restart is not None:
+        await variant.restart.carry_out(variant.spec.models)
+    return prepare(variant.spec, variant.models_dirs, variant.benchmarks_dirs)
 
 
 def _announced(plan: DetectionPlan) -> str:
@@ -198,7 +208,13 @@ class _Turn:
             await self.session.measure_floor()
 
     async def take(self, number: int) -> None:
-        """Measure run ``number`` of every case that has one."""
+        """Start the side's server anew if it has a way to, then measure run ``number`` of every case that has one.
+
+        Raises:
+            EndpointError: the server did not come back.
+        """
+        if self.variant.restart is not None:
+            await self.variant.restart.carry_out(self.variant.spec.models)
         with _environment(self.variant.environment):
             for _ in range(sum(number < runs for runs in self.runs.values())):
                 result = await anext(self.results, None)

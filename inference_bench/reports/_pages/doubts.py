@@ -14,6 +14,7 @@ from inference_bench.reports._pages.case_names import Places, first_few
 from inference_bench.reports._pages.document import Cell, Remarks, Tone
 from inference_bench.reports._pages.merging import alike
 from inference_bench.result import BenchmarkResult, Summary
+from inference_bench.spec import ENDPOINT
 from inference_bench.units import format_ns
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def doubts(run: Run) -> Remarks:
     lines = [
         *_scope(observed, places),
         *_worst_finding(run.results, places),
-        *_floor(run, observed),
+        *_floor(run, observed, places),
         *_clock(run.record.clock),
         *_machine(run.record.environment.get("warnings") or ()),
     ]
@@ -127,7 +128,48 @@ def _worst_finding(results: Sequence[BenchmarkResult], places: Places) -> Iterat
         yield Cell(f"Other findings, which `check` explains: {', '.join(others)}.")
 
 
-def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
+_FLOOR_OF_LOAD = ("request_ttft", "ttft", "itl", "request_latency", "e2e", "dispatch_lag")
+"""Metrics whose floor is shown of a load, in order; the table of results.json has all."""
+
+
+def _floor(run: Run, observed: Sequence[Observed], places: Places) -> Iterator[Cell]:
+    """Yield what the harness itself takes: by the null model, and of an endpoint's cases by the null server."""
+    here = [of for of in observed if of[0].case.setup.device != ENDPOINT]
+    if here or not observed:
+        yield from _floor_here(run, here)
+    for result in run.results:
+        if parts := _of_load(result.floor):
+            yield Cell(
+                f"Floor of {places.name(result.case)} (the same load on a null server that answers at once, not "
+                f"subtracted): {', '.join(parts)}."
+            )
+    missing = [result.case for result in run.results if _lacks_floor(result)]
+    if missing:
+        yield Cell(f"Floor of the client: not measured{_of_cases(places.names(missing))}.", Tone.WARNING)
+
+
+def _of_cases(names: str) -> str:
+    return f" for {names}" if names else ""
+
+
+def _lacks_floor(result: BenchmarkResult) -> bool:
+    return result.case.setup.device == ENDPOINT and bool(result.summaries) and not result.floor
+
+
+def _of_load(floor: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return median and the highest known quantile of each metric."""
+    return [
+        f"{title_of(metric)} {format_ns(floor[metric]['p50'])}{_tail(floor[metric])}"
+        for metric in _FLOOR_OF_LOAD
+        if "p50" in floor.get(metric, {})
+    ]
+
+
+def _tail(quantiles: Mapping[str, float]) -> str:
+    return f" (p99 {format_ns(quantiles['p99'])})" if "p99" in quantiles else ""
+
+
+def _floor_here(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
     """Yield the null model's medians, and their share of the smallest medians measured."""
     smallest: dict[str, float] = {}
     for result, summary in observed:

@@ -18,6 +18,7 @@ from inference_bench.reports._pages.parameters import benchmark_words
 from inference_bench.reports._pages.slo_lines import slo_lines
 from inference_bench.reports._pages.verdict import verdict
 from inference_bench.result import BenchmarkResult, Status
+from inference_bench.spec import ENDPOINT
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
@@ -100,16 +101,16 @@ def _inapplicable(results: Sequence[BenchmarkResult]) -> list[Cell]:
 def _heading(results: Sequence[BenchmarkResult]) -> str:
     setup = results[0].case.setup
     model = _model(results)
+    is_served = setup.device == ENDPOINT
     # A benchmark of loading has more processes than the others: the heading names the smallest number.
     runs = min((max(s.runs for s in result.summaries) for result in results if result.summaries), default=0)
     parts = [
         str(model.get("title") or results[0].case.model),
         _parameters(model.get("parameters")),
-        setup.dtype,
-        setup.device,
+        *(("as served",) if is_served else (setup.dtype, setup.device)),
         "" if setup.attention == "auto" else f"{setup.attention} attention",
         "" if setup.compile == "none" else f"compiled ({setup.compile})",
-        counted(setup.threads, "thread"),
+        "" if is_served else counted(setup.threads, "thread"),
         counted(runs, "run") if runs else "",
         "reduced size" if _scale(results) == "reduced" else "",
     ]
@@ -132,8 +133,18 @@ def _parameters(count: object) -> str:
     return f"{count / divisor:.4g}{unit} parameters"
 
 
+def _server(model: Mapping[str, Any]) -> str:
+    """Return what a server says of itself."""
+    software = " ".join(str(model[name]) for name in ("server", "server_version") if model.get(name))
+    limit = f"at most {model['most_tokens']:,} tokens" if model.get("most_tokens") else ""
+    return "server: " + (" · ".join(filter(None, (software, limit, str(model.get("endpoint") or "")))) or "unknown")
+
+
 def _weights_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
     setup = results[0].case.setup
+    if setup.device == ENDPOINT:
+        yield Cell(_server(_model(results)), Tone.QUIET)
+        return
     weights = _model(results).get("weights") or {}
     label = str(weights.get("label") or f"asked for: {setup.weights}")
     source = weights.get("source", "random" if setup.weights == "random" else None)
