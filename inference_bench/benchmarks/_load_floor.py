@@ -11,7 +11,6 @@ from inference_bench.benchmarks._load_scores import failures
 from inference_bench.benchmarks._request_samples import token_gaps
 from inference_bench.benchmarks._request_tables import add_rows
 from inference_bench.metrics import QUANTILES
-from inference_bench.result import CLIENT_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +42,6 @@ def record_floor(
     if floor is None:
         return
     add_rows(measurement, "floor", floor.load.requests)
-    measurement.notes += (f"{CLIENT_LIMIT}with the null server, too, {limit}" for limit in floor.load.client_limits)
     if lost := failures(floor.load.requests):
         measurement.notes.append(f"INVALID: the null server answers at once, and yet requests to it failed: {lost}")
     values = defaultdict(list)

@@ -64,14 +64,15 @@ def record_gaps(iteration: Iteration, answer: Answer, phase: str = "") -> None:
 def token_gaps(pieces: Sequence[Piece]) -> Iterator[tuple[int, int, int]]:
     """Yield token number, start and time per token of each event after the first, in nanoseconds.
 
-    An event that carries k tokens took its gap for k tokens; one whose tokens are unknown yields nothing.
+    An event that carries k tokens took its gap for k tokens; one whose tokens are unknown yields nothing. Events that
+    arrived together are 1 ns apart, so that each time has a rate.
     """
     step = pieces[0].tokens if pieces else None
     for before, piece in pairwise(pieces):
         if piece.tokens is None or step is None:
             return
         if piece.tokens > 0:
-            yield step + 1, before.time_ns, (piece.time_ns - before.time_ns) // piece.tokens
+            yield step + 1, before.time_ns, max(1, (piece.time_ns - before.time_ns) // piece.tokens)
         step += piece.tokens
 
 

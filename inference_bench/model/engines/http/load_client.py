@@ -5,7 +5,10 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
+from statistics import median
 
 from inference_bench._native import HttpLoad
 from inference_bench.endpoint.accepted_fields import refused_fields
@@ -15,6 +18,7 @@ from inference_bench.endpoint.bodies import Dialect
 from inference_bench.endpoint.client import Client
 from inference_bench.endpoint.contract import kept
 from inference_bench.endpoint.key import Key
+from inference_bench.endpoint.null_server import NullServer
 from inference_bench.endpoint.prefix_cache import PrefixCache
 from inference_bench.endpoint.probe import ServerFacts
 from inference_bench.endpoint.prompt_tokens import PromptMaker
@@ -26,7 +30,7 @@ from inference_bench.errors import EndpointError, InvalidValueError
 from inference_bench.model.engines.http.client_limits import MOST_CONNECTIONS, client_limits
 from inference_bench.model.engines.http.prompt_source import prompt_maker
 from inference_bench.model.interfaces import LoadServer
-from inference_bench.model.offered_load import Load, ServedLoad, ServedRequest
+from inference_bench.model.offered_load import Floor, Load, ServedLoad, ServedRequest
 from inference_bench.units import NS_PER_S
 
 _LOOK_S = 0.2
@@ -49,6 +53,7 @@ class HttpLoadServer(LoadServer):
         self._key = key
         self._dialect = dialect
         self._client = Client(address, key)
+        self._sent: Workload | None = None
 
     @cached_property
     def _prompts(self) -> PromptMaker:
@@ -65,9 +70,32 @@ class HttpLoadServer(LoadServer):
             EndpointError: the host has no address, or the server refuses every form of request.
             InvalidValueError: a length or a number of the load that cannot be.
         """
-        workload = self._workload(load)
+        self._sent = promised(self._workload(load))
+        return self._carried_out(self._sent, self._address, self._key, on_answer)
+
+    def floor(self, load: Load, served: ServedLoad) -> Floor | None:
+        """Send the requests of the last load, at the same instants, to a null server in a process of its own."""
+        if self._sent is None:
+            return None
+        gap_ns = _median_gap_ns(served)
+        tokens = [asked.new_tokens for asked in self._sent.requests]
+        prompts = [asked.prompt_tokens or 0 for asked in self._sent.requests]
+        with NullServer(tokens, kind=self._dialect.value, token_gap_ns=gap_ns, prompt_tokens=prompts) as server:
+            return Floor(self._carried_out(self._sent, server.address, None, lambda _: None), 0, gap_ns)
+
+    def _carried_out(
+        self, workload: Workload, address: Address, key: Key | None, on_answer: Callable[[int], None]
+    ) -> ServedLoad:
         ids = [f"{secrets.token_hex(8)}-{number}" for number in range(len(workload.requests))]
-        http = self._transport(self._bytes(workload, ids), workload)
+        http = HttpLoad(
+            numeric_address(address),
+            address.port,
+            self._bytes(workload, ids, address, key),
+            offsets_ns=workload.offsets_ns,
+            concurrency=workload.arrivals.concurrency,
+            after=workload.after,
+            connections=MOST_CONNECTIONS,
+        )
         wait_for(http, on_answer)
         return self._served(http, workload, ids)
 
@@ -82,31 +110,19 @@ class HttpLoadServer(LoadServer):
         most = self._facts.most_tokens
         return replayed(self._prompts, recorded, speed_up=speed_up, most_tokens=most, prefix_cache=cache)
 
-    def _bytes(self, workload: Workload, ids: Sequence[str]) -> list[bytes]:
+    def _bytes(self, workload: Workload, ids: Sequence[str], address: Address, key: Key | None) -> list[bytes]:
         """Return the raw bytes of each request."""
-        route = self._dialect.route
+        route, model, without = self._dialect.route, self._facts.model, self._refused
         return [
-            self._address.request(
+            address.request(
                 "POST",
                 route,
                 {"X-Request-Id": id},
-                self._dialect.body(self._facts.model, asked.prompt, asked.new_tokens, without=self._refused),
-                key=self._key,
+                self._dialect.body(model, asked.prompt, asked.new_tokens, without=without),
+                key=key,
             )
             for asked, id in zip(workload.requests, ids, strict=True)
         ]
-
-    def _transport(self, requests: Sequence[bytes], workload: Workload) -> HttpLoad:
-        arrivals = workload.arrivals
-        return HttpLoad(
-            numeric_address(self._address),
-            self._address.port,
-            requests,
-            offsets_ns=workload.offsets_ns,
-            concurrency=arrivals.concurrency,
-            after=workload.after,
-            connections=MOST_CONNECTIONS,
-        )
 
     def _served(self, http: HttpLoad, workload: Workload, ids: Sequence[str]) -> ServedLoad:
         table = http.requests()
@@ -134,6 +150,13 @@ class HttpLoadServer(LoadServer):
         return tuple(map(str, kept(workload.requests[answer.request], answer, exact=exact).breaches))
 
 
+def _median_gap_ns(served: ServedLoad) -> int:
+    """Return the median time between two events of the answers, ns; 0 if there are none."""
+    pieces = (request.answer.pieces for request in served.requests)
+    gaps = [after.time_ns - before.time_ns for of in pieces for before, after in pairwise(of)]
+    return int(median(gaps)) if gaps else 0
+
+
 def rate_of(recorded: Trace) -> float:
     """Return the requests per second of a trace.
 
@@ -144,6 +167,13 @@ def rate_of(recorded: Trace) -> float:
     if span_ns <= 0:
         raise InvalidValueError("rate of a trace", "requests that came at once", "auto", "Leave the rate out.")
     return (len(recorded.requests) - 1) * NS_PER_S / span_ns
+
+
+def promised(workload: Workload) -> Workload:
+    """Return a workload that asks for no length of a prompt where nobody can count: then the contract has none."""
+    if workload.account.way != "source":
+        return workload
+    return replace(workload, requests=tuple(replace(asked, prompt_tokens=None) for asked in workload.requests))
 
 
 def wait_for(http: HttpLoad, on_answer: Callable[[int], None]) -> None:
