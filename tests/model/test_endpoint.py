@@ -1,0 +1,207 @@
+"""A model behind an endpoint: found, planned, loaded and measured, on a scripted server."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+import pytest
+
+from inference_bench.endpoint.scripts import json_answer, sse_stream
+from inference_bench.errors import EndpointError, InvalidValueError, UnknownNameError
+from inference_bench.orchestration.planning import prepare
+from inference_bench.result import Status
+from inference_bench.spec import AS_SERVED, ENDPOINT, Setup, Spec
+from tests.factories import run, spec
+from tests.scripted_endpoint import ANSWER, ASK, FIRST_NS, GAP_NS, TOKENS, scripted_endpoint
+
+LOAD = ("serving_load",)
+
+
+def by_metric(result):
+    return {summary.metric: summary for summary in result.summaries}
+
+
+# Planning
+
+
+def test_the_set_ups_of_a_request_do_not_multiply_a_model_that_is_served():
+    setups = (Setup(dtype="float32"), Setup(dtype="bfloat16"), Setup(threads=2))
+    with scripted_endpoint() as (url, _):
+        plan = prepare(Spec((url, "null"), LOAD, setups)).plan
+
+    served = [case for case in plan.cases if case.model != "null"]
+    assert [(case.setup.device, case.setup.dtype, case.setup.threads) for case in served] == [(ENDPOINT, AS_SERVED, 1)]
+    assert len(plan.cases) == 1 + 3
+
+
+def test_a_name_has_the_model_and_the_server():
+    with scripted_endpoint() as (url, server):
+        (case,) = prepare(Spec((url,), LOAD)).plan.cases
+
+    assert case.model == f"scripted_at_127_0_0_1_{server.port}"
+
+
+def test_what_measures_a_process_does_not_apply_to_a_server():
+    with scripted_endpoint() as (url, _):
+        prepared = prepare(Spec((url,), ("memory_usage", "model_loading_time", "batch_processing", "inference_speed")))
+
+    applicable = [case.benchmark for case in prepared.plan.cases if case.id not in prepared.not_applicable]
+    assert applicable == ["inference_speed"]
+
+
+def test_no_server_another_model_and_no_api_are_refused_before_anything_is_measured():
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # bound and not listening: the port refuses
+        with pytest.raises(EndpointError, match=r"connection refused.*Start the server"):
+            prepare(Spec((f"http://127.0.0.1:{held.getsockname()[1]}/v1",), LOAD))
+    with scripted_endpoint() as (url, _):
+        with pytest.raises(UnknownNameError, match=r"model of .* 'gpt'.*Known: scripted"):
+            prepare(Spec((f"{url}#gpt",), LOAD))
+        with pytest.raises(EndpointError, match="Check the path"):
+            prepare(Spec((url.replace("/v1", "/v2"),), LOAD))
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"rate": ("0",)}, "rate: got '0'"),
+        ({"rate": ("nan",)}, "rate: got 'nan'"),
+        ({"rate": (10**9,)}, "below 1,000,000"),
+        ({"scenario": ("gamma",)}, "gamma:2"),
+        ({"scenario": ("gamma:-1",)}, "gamma:2"),
+        ({"scenario": ("ramp:fast",)}, "ramp:1"),
+        ({"scenario": ("trace:",)}, "trace:FILE"),
+        ({"scenario": ("trace:/no/such/file",)}, "/no/such/file"),
+    ],
+    ids=str,
+)
+def test_a_load_that_cannot_be_offered_is_refused(axes, message):
+    with scripted_endpoint() as (url, _), pytest.raises(InvalidValueError, match=message):
+        prepare(Spec((url,), LOAD, axes=axes))
+
+
+def test_a_bad_line_of_a_trace_is_named(tmp_path):
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text('{"timestamp": 0, "input_length": 5, "output_length": 4, "hash_ids": [1]}\n{"timestamp": -5}\n')
+
+    with scripted_endpoint() as (url, _), pytest.raises(InvalidValueError, match="line 2"):
+        prepare(Spec((url,), LOAD, axes={"scenario": (f"trace:{trace}",)}))
+
+
+# Measuring
+
+
+def test_a_load_is_recorded_as_the_server_played_it(tmp_path):
+    with scripted_endpoint() as (url, server):
+        done = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).run
+        received = server.requests()
+
+    (result,) = done.results
+    assert result.status is Status.OK
+    found = by_metric(result)
+    assert found["request_ttft"].minimum >= FIRST_NS  # it counts from the planned instant, and nothing comes earlier
+    assert found["request_latency"].minimum >= FIRST_NS + (TOKENS - 1) * GAP_NS
+    assert found["itl"].n == 8 * (TOKENS - 1)
+    assert {found[name].headline.value for name in ("answered", "contract_kept")} == {1.0}
+    rows = done.table(result, "requests").to_pylist()
+    assert [row["stage"] for row in rows] == ["warmup"] * 4 + ["measured"] * 8 + ["floor"] * 8
+    measured = [row for row in rows if row["stage"] == "measured"]
+    assert all(row["planned_ns"] <= row["sent_ns"] <= row["first_content_ns"] < row["ended_ns"] for row in measured)
+    arrivals = list(received.column("received_ns"))[-8:]
+    assert all(row["sent_ns"] <= arrival for row, arrival in zip(measured, arrivals, strict=True))
+    assert {(row["completion_tokens"], row["finish_reason"], row["outcome"]) for row in measured} == {
+        (TOKENS, "length", "ok")
+    }
+    chunks = [row for row in done.table(result, "chunks").to_pylist() if row["stage"] == "measured"]
+    assert [row["tokens"] for row in chunks] == [1] * (8 * TOKENS)
+    assert all(row["kernel_ns"] is None or row["kernel_ns"] <= row["read_ns"] for row in chunks)
+    assert result.floor["request_ttft"]["p50"] < found["request_ttft"].minimum
+
+
+def test_a_single_stream_has_the_samples_of_an_engine_in_process(tmp_path):
+    axes = {"input_length": (8,), "new_tokens": (TOKENS,)}
+    with scripted_endpoint() as (url, _):
+        done = run(spec(url, "null", **axes), tmp_path).run
+
+    served, null = done.results
+    assert served.case.parameters["view"] == "stream"
+    tags = {"ttft", "itl", "tpot", "e2e", "prefill_rate", "decode_rate"}
+    assert tags <= by_metric(served).keys()
+    assert tags <= by_metric(null).keys()
+    assert by_metric(served)["ttft"].minimum >= FIRST_NS
+    assert {"ttft", "itl", "e2e"} <= served.floor.keys()
+
+
+def test_failed_requests_are_rows_and_a_score_but_have_no_latency(tmp_path):
+    busy = json_answer({"error": {"message": "slow down"}}, 429)
+    with scripted_endpoint([ANSWER, ANSWER, ANSWER, busy]) as (url, _):
+        done = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).run
+
+    (result,) = done.results
+    found = by_metric(result)
+    assert found["answered"].headline.value == 6 / 8
+    assert found["request_latency"].n == 6
+    assert any("2 of 8 requests failed: 2 × http_status: 429" in note for note in result.notes)
+    failed = [row for row in done.table(result, "requests").to_pylist() if row["outcome"] != "ok"]
+    assert {(row["outcome"], row["status"]) for row in failed} == {("http_status", 429)}
+    assert "slow down" in failed[0]["detail"]
+    assert result.grade.letter == "F"
+    assert "unanswered" in {finding.code for finding in result.grade.findings}
+
+
+def test_answers_of_another_length_are_listed_and_left_out(tmp_path):
+    short = sse_stream("chat", TOKENS - 1, FIRST_NS, GAP_NS)
+    with scripted_endpoint([ANSWER, ANSWER, ANSWER, short]) as (url, _):
+        done = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).run
+
+    (result,) = done.results
+    assert by_metric(result)["contract_kept"].headline.value == 6 / 8
+    assert by_metric(result)["request_latency"].n == 6
+    assert any("2 of 8 answers not as asked" in note and "asked for 4, got 3" in note for note in result.notes)
+
+
+def test_figures_of_too_few_answers_are_refused(tmp_path):
+    busy = json_answer({"error": {"message": "slow down"}}, 429)
+    with scripted_endpoint([ANSWER, busy, busy, busy]) as (url, _):
+        done = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).run
+
+    (result,) = done.results
+    assert "request_latency" not in by_metric(result)
+    assert any(note.startswith("INVALID: only 2 of 8 requests") for note in result.notes)
+
+
+def test_a_server_that_answers_nothing_fails_the_case_with_its_words(tmp_path):
+    broken = json_answer({"error": {"message": "out of order"}}, 500)
+    with scripted_endpoint([broken]) as (url, _):
+        done = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).run
+
+    (result,) = done.results
+    assert result.status is Status.FAILED
+    assert "out of order" in result.failure.cause
+
+
+def test_the_key_reaches_the_server_and_no_file(tmp_path, monkeypatch):
+    secret = "sk-very-secret-0123456789"
+    monkeypatch.setenv("INFERENCE_BENCH_ENDPOINT_KEY", secret)
+    broken = json_answer({"error": {"message": f"bad key {secret}"}}, 401)
+    with scripted_endpoint([ANSWER, ANSWER, ANSWER, broken]) as (url, server):
+        folder = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).folder
+        sent = [server.request_bytes(number) for number in range(len(server.requests()))]
+
+    assert all(f"Authorization: Bearer {secret}".encode() in request for request in sent)
+    texts = [path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".parquet"]
+    assert texts
+    assert not any(secret.encode() in text for text in texts)
+
+
+def test_an_interrupted_and_resumed_run_asks_the_same_server(tmp_path):
+    import asyncio
+
+    from inference_bench.orchestration.run import resume_run
+
+    with scripted_endpoint() as (url, _):
+        first = run(spec(url, benchmarks=LOAD, **ASK), tmp_path)
+        again = asyncio.run(resume_run(first.folder, force=True))
+
+    assert again.run.results == tuple(replace(result) for result in first.run.results)
