@@ -696,9 +696,11 @@ class HttpLoad:
         timeout_ns: int = 600_000_000_000,
         idle_timeout_ns: int = 0,
         most_bytes: int = 67_108_864,
+        tls_name: str | None = None,
+        tls_ca: str | None = None,
         longest_spin_ns: int = 200_000,
     ) -> Self:
-        """Prepare a load; ValueError names what is out of range.
+        """Prepare a load; ValueError names what is out of range. RuntimeError for https without OpenSSL.
 
         Args:
             address: An IPv4 or IPv6 address; names are for the caller to resolve.
@@ -713,6 +715,9 @@ class HttpLoad:
             timeout_ns: Of a request, from its planned instant.
             idle_timeout_ns: Longest time without a byte once a request is written; 0: no limit.
             most_bytes: Of one response, head and body.
+            tls_name: For https: the host name or IP address that the server's certificate must be for. OpenSSL is
+                loaded at run time; stamps are then of the ciphertext.
+            tls_ca: A PEM file with the authorities to believe; None: the system's.
             longest_spin_ns: As for `Pacer`.
         """
 
@@ -742,6 +747,10 @@ class HttpLoad:
 
     @property
     def total(self) -> int: ...
+    @property
+    def tls_error(self) -> str | None:
+        """Why the first TLS handshake that failed did, or None."""
+
     def requests(self) -> Table:
         """Return a row for each request that has ended: times in nanoseconds, -1 where there is none.
 

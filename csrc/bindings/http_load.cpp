@@ -36,10 +36,20 @@ std::vector<std::int64_t> numbers_or_none(const char* name, const py::handle& gi
     return given.is_none() ? std::vector<std::int64_t>() : whole_numbers(name, given);
 }
 
+std::string text_or_none(const char* name, const py::handle& given) {
+    if (given.is_none()) return "";
+    if (!py::isinstance<py::str>(given) || py::len(given) == 0) {
+        throw py::value_error(std::string(name) + " must be a text, or None; given " +
+                              py::repr(given).cast<std::string>());
+    }
+    return given.cast<std::string>();
+}
+
 std::unique_ptr<HttpLoad> make(const std::string& address, const py::object& port, const py::object& requests,
                                const py::object& offsets_ns, const py::object& concurrency, const py::object& after,
                                const py::object& connections, const py::object& timeout_ns,
                                const py::object& idle_timeout_ns, const py::object& most_bytes,
+                               const py::object& tls_name, const py::object& tls_ca,
                                const py::object& longest_spin_ns) {
     const HttpAddress to(address, whole<std::int64_t>("port", port));
     const auto clients = whole<std::int64_t>("concurrency", concurrency);
@@ -55,9 +65,13 @@ std::unique_ptr<HttpLoad> make(const std::string& address, const py::object& por
     std::vector<std::string> bytes = requests_of(requests);
     std::vector<std::int64_t> offsets = numbers_or_none("offsets_ns", offsets_ns);
     std::vector<std::int64_t> follows = numbers_or_none("after", after);
+    const std::string name = text_or_none("tls_name", tls_name);
+    const std::string authorities = text_or_none("tls_ca", tls_ca);
+    if (name.empty() && !authorities.empty()) throw py::value_error("tls_ca needs tls_name; given only tls_ca");
     const WithoutGil released;
     RequestPlan plan(bytes.size(), std::move(offsets), std::move(follows), clients);
-    return std::make_unique<HttpLoad>(to, std::move(bytes), std::move(plan), limits, spin);
+    std::unique_ptr<TlsContext> tls = name.empty() ? nullptr : std::make_unique<TlsContext>(name, authorities);
+    return std::make_unique<HttpLoad>(to, std::move(tls), std::move(bytes), std::move(plan), limits, spin);
 }
 
 std::int64_t timeout_of(const py::handle& given) {
@@ -92,6 +106,11 @@ bool wait(HttpLoad& load, const py::object& timeout_s) {
 py::object start_ns(const HttpLoad& load) {
     const std::int64_t ns = load.start_ns();
     return ns == HttpLoad::kNotYet ? py::object(py::none()) : py::int_(ns);
+}
+
+py::object tls_error(const HttpLoad& load) {
+    const std::string reason = load.tls_error();
+    return reason.empty() ? py::object(py::none()) : py::str(reason);
 }
 
 template <Table (HttpLoad::*kMade)() const>
@@ -150,7 +169,8 @@ void register_http_load(py::module_& m) {
         .constructor(&make, "address"_a, "port"_a, "requests"_a, py::kw_only(), "offsets_ns"_a = py::none(),
                      "concurrency"_a = 0, "after"_a = py::none(), "connections"_a = defaults.connections,
                      "timeout_ns"_a = defaults.timeout_ns, "idle_timeout_ns"_a = defaults.idle_timeout_ns,
-                     "most_bytes"_a = defaults.most_bytes, "longest_spin_ns"_a = Sleeper::kDefaultSpinNs)
+                     "most_bytes"_a = defaults.most_bytes, "tls_name"_a = py::none(), "tls_ca"_a = py::none(),
+                     "longest_spin_ns"_a = Sleeper::kDefaultSpinNs)
         .def("start", &HttpLoad::start, NoGil())
         .def("stop", &HttpLoad::stop, NoGil())
         .def("wait", &wait, "timeout_s"_a = py::none())
@@ -158,6 +178,7 @@ void register_http_load(py::module_& m) {
         .def_property_readonly("total", &HttpLoad::total)
         .def_property_readonly("sent", &HttpLoad::sent)
         .def_property_readonly("ended", &HttpLoad::ended)
+        .def_property_readonly("tls_error", &tls_error)
         .def("requests", &table_of<&HttpLoad::requests>)
         .def("chunks", &table_of<&HttpLoad::chunks>)
         .def("stalls", &table_of<&HttpLoad::stalls>)

@@ -2,72 +2,38 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <stdexcept>
 
 #include "clock.hpp"
-#include "schedule.hpp"
 
 namespace inference_bench {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kOpenedBytes = kReadBytes + 16 * 1024;  // with a TLS record that earlier reads began
 constexpr std::uint32_t kHasEnded = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 // A connection's place below, its number above: an event of an earlier connection at the same place is told apart.
 constexpr int kPlaceBits = 16;
 
-std::uint64_t tag_of(std::size_t place, std::int64_t number) noexcept {
+std::uint64_t key_of(std::size_t place, std::int64_t number) noexcept {
     return (static_cast<std::uint64_t>(number) << kPlaceBits) | place;
 }
 
 bool expects_no_body(const std::string& request) noexcept { return request.compare(0, 5, "HEAD ") == 0; }
 
+Outcome outcome_of_connect(int error) noexcept {
+    if (error == ECONNREFUSED) return Outcome::Refused;
+    return error == ECONNRESET ? Outcome::Reset : Outcome::Unreachable;
+}
+
 bool out_of_descriptors(int error) noexcept { return error == EMFILE || error == ENFILE; }
-
-void require(bool good, const char* name, std::int64_t least, std::int64_t most, std::int64_t given) {
-    if (good) return;
-    throw std::invalid_argument(std::string(name) + " must be from " + std::to_string(least) + " to " +
-                                std::to_string(most) + "; given " + std::to_string(given));
-}
-
-void check_range(const char* name, std::int64_t least, std::int64_t most, std::int64_t given) {
-    require(given >= least && given <= most, name, least, most, given);
-}
 
 }  // namespace
 
-void HttpLimits::check() const {
-    check_range("connections", 1, kMostConnections, connections);
-    check_range("timeout_ns", 1, Schedule::kLongestNs, timeout_ns);
-    check_range("idle_timeout_ns", 0, Schedule::kLongestNs, idle_timeout_ns);
-    check_range("most_bytes", 1, std::int64_t{1} << 40, most_bytes);
-}
-
-// ---- lists
-
-void ConnectionList::add(HttpConnection& connection) noexcept {
-    connection.list_position = items_.size();
-    items_.push_back(&connection);
-}
-
-void ConnectionList::remove(HttpConnection& connection) noexcept {
-    HttpConnection* const last = items_.back();
-    items_[connection.list_position] = last;
-    last->list_position = connection.list_position;
-    items_.pop_back();
-}
-
-HttpConnection& ConnectionList::take() noexcept {
-    HttpConnection* const last = items_.back();
-    items_.pop_back();
-    return *last;
-}
-
-// ---- the client
-
-HttpClient::HttpClient(const HttpAddress& address, const std::vector<std::string>& requests, const HttpLimits& limits,
-                       RequestPlan& plan, LoadRecords& records, int epoll)
+HttpClient::HttpClient(const HttpAddress& address, const TlsContext* tls, const std::vector<std::string>& requests,
+                       const HttpLimits& limits, RequestPlan& plan, LoadRecords& records, int epoll)
     : address_(address),
+      tls_(tls),
       requests_(requests),
       limits_(limits),
       plan_(plan),
@@ -75,7 +41,8 @@ HttpClient::HttpClient(const HttpAddress& address, const std::vector<std::string
       epoll_(epoll),
       slots_(std::min(static_cast<std::size_t>(limits.connections), requests.size())),
       connections_(new HttpConnection[slots_]),
-      buffer_(new char[kReadBytes]()) {
+      buffer_(new char[kReadBytes]()),
+      opened_(new char[tls != nullptr ? kOpenedBytes : 0]()) {
     idle_.reserve(slots_);
     closed_.reserve(slots_);
     for (std::size_t i = slots_; i-- > 0;) closed_.add(connections_[i]);
@@ -112,7 +79,7 @@ HttpClient::Opened HttpClient::open(std::size_t request) {
     HttpConnection& connection = closed_.take();
     const auto place = static_cast<std::size_t>(&connection - connections_.get());
     connection.number = numbers_++;
-    const int error = connection.open(address_, epoll_, tag_of(place, connection.number));
+    const int error = connection.open(address_, epoll_, key_of(place, connection.number));
     if (error != 0) return refuse(connection, error, request);
     connection.request = request;
     ++open_;
@@ -125,7 +92,7 @@ HttpClient::Opened HttpClient::refuse(HttpConnection& connection, int error, std
     connection.close();
     closed_.add(connection);
     if (out_of_descriptors(error) && open_ > 0) return Opened::Later;
-    end_request(request, error == ECONNREFUSED ? Outcome::Refused : Outcome::Unreachable, now_ns(), {});
+    end_request(request, outcome_of_connect(error), now_ns(), {});
     return Opened::No;
 }
 
@@ -136,59 +103,109 @@ void HttpClient::begin(HttpConnection& connection, std::size_t request) {
     row.written_ns = RequestRow::kNone;
     connection.state = HttpConnection::State::Busy;
     connection.request = request;
-    connection.bytes_sent = 0;
+    row.tls_ns = connection.fresh ? connection.tls_ns : 0;
     connection.response.begin(static_cast<std::size_t>(limits_.most_bytes), expects_no_body(requests_[request]));
+    connection.begin_request(requests_[request]);
     write(connection);
 }
 
 void HttpClient::write(HttpConnection& connection) {
     RequestRow& row = records_.row(connection.request);
-    const std::string& bytes = requests_[connection.request];
-    const bool first = connection.bytes_sent == 0 && !row.resent;
-    const int error = connection.send(bytes, row.sent_ns, row.written_ns);
-    if (first && connection.bytes_sent > 0) sent_.fetch_add(1, std::memory_order_relaxed);
+    const bool first = !connection.begun() && !row.resent;
+    const int error = connection.send(row.sent_ns, row.written_ns);
+    if (first && connection.begun()) sent_.fetch_add(1, std::memory_order_relaxed);
     if (error != 0) return lose(connection, now_ns());
-    if (connection.bytes_sent == bytes.size()) end_within(limit_ns(connection));
+    if (connection.all_sent()) end_within(limit_ns(connection));
 }
 
 // ---- receiving
 
 void HttpClient::handle(const epoll_event& event) {
-    const std::uint64_t tag = event.data.u64;
-    const auto place = static_cast<std::size_t>(tag & ((1U << kPlaceBits) - 1));
+    const std::uint64_t key = event.data.u64;
+    const auto place = static_cast<std::size_t>(key & ((1U << kPlaceBits) - 1));
     HttpConnection& connection = connections_[place];
-    if (connection.state == HttpConnection::State::Closed || tag != tag_of(place, connection.number)) return;
+    if (connection.state == HttpConnection::State::Closed || key != key_of(place, connection.number)) return;
     const bool writable = (event.events & EPOLLOUT) != 0;
     const bool ended = (event.events & kHasEnded) != 0;
-    const std::size_t request = connection.request;
     if (connection.state == HttpConnection::State::Connecting) {
         if (writable || ended) finish_connecting(connection);
-    } else if (writable && connection.state == HttpConnection::State::Busy &&
-               connection.bytes_sent < requests_[request].size()) {
-        write(connection);
+    } else if (writable && !connection.all_sent()) {
+        connection.state == HttpConnection::State::Busy ? write(connection) : flush(connection);
     }
     const bool readable = ended || (event.events & EPOLLIN) != 0;
-    if (readable && tag == tag_of(place, connection.number)) read_all(connection, ended);
+    if (readable && key == key_of(place, connection.number)) read_all(connection, ended);
 }
 
 void HttpClient::finish_connecting(HttpConnection& connection) {
     const int error = connection.connected();
-    if (error == 0) return begin(connection, connection.request);
-    end(connection, error == ECONNREFUSED ? Outcome::Refused : Outcome::Unreachable, now_ns());
+    if (error != 0) return end(connection, outcome_of_connect(error), now_ns());
+    if (tls_ == nullptr) return begin(connection, connection.request);
+    connection.secure(*tls_);
+    continue_handshake(connection);
+}
+
+void HttpClient::continue_handshake(HttpConnection& connection) {
+    const TlsSession::Handshake handshake = connection.tls()->shake_hands();
+    const std::string reason = handshake == TlsSession::Handshake::Failed ? connection.tls()->reason() : "";
+    if (connection.send_own() != 0 || handshake == TlsSession::Handshake::Failed) {
+        return fail_handshake(connection, reason);
+    }
+    if (handshake == TlsSession::Handshake::Pending) return;
+    connection.tls_ns = now_ns() - connection.opened_ns - connection.connect_ns;
+    begin(connection, connection.request);
+}
+
+void HttpClient::fail_handshake(HttpConnection& connection, const std::string& reason) {
+    if (!tls_failed_) {
+        tls_error_ = reason.empty() ? "the server ended the connection during the handshake" : reason;
+        tls_failed_ = true;
+    }
+    end(connection, Outcome::Tls, now_ns());
 }
 
 // Until nothing is left, which a short read shows as well, unless the server has ended its side.
 void HttpClient::read_all(HttpConnection& connection, bool ended) {
-    while (connection.state == HttpConnection::State::Busy || connection.state == HttpConnection::State::Idle) {
+    const std::int64_t number = connection.number;
+    while (connection.readable() && connection.number == number) {
         const HttpConnection::Read read = connection.read(buffer_.get(), kReadBytes);
         if (read.bytes < 0 && read.error == EAGAIN) return;
         if (read.bytes <= 0) return lose(connection, read.read_ns);
-        receive(connection, read);
+        if (connection.tls() != nullptr) {
+            receive_sealed(connection, read);
+        } else {
+            receive(connection, read, {buffer_.get(), static_cast<std::size_t>(read.bytes)});
+        }
         if (!ended && static_cast<std::size_t>(read.bytes) < kReadBytes) return;
     }
 }
 
-void HttpClient::receive(HttpConnection& connection, const HttpConnection::Read& read) {
+// TLS's own messages bring nothing to receive(), and may have to be answered.
+void HttpClient::receive_sealed(HttpConnection& connection, const HttpConnection::Read& read) {
+    TlsSession& tls = *connection.tls();
+    tls.receive(buffer_.get(), static_cast<std::size_t>(read.bytes));
+    if (connection.state == HttpConnection::State::Securing) return continue_handshake(connection);
+    std::size_t opened = 0;
+    TlsSession::Readable readable = TlsSession::Readable::Some;
+    while (readable == TlsSession::Readable::Some && opened < kOpenedBytes) {
+        std::size_t bytes = 0;
+        readable = tls.read(opened_.get() + opened, kOpenedBytes - opened, bytes);
+        opened += bytes;
+    }
+    const std::int64_t number = connection.number;
+    flush(connection);
+    if (opened > 0 && connection.number == number && connection.readable()) {
+        receive(connection, read, {opened_.get(), opened});
+    }
+    if (readable == TlsSession::Readable::None || connection.number != number || !connection.readable()) return;
+    lose(connection, read.read_ns);
+}
+
+// What TLS has to say by itself.
+void HttpClient::flush(HttpConnection& connection) {
+    if (connection.send_own() != 0) lose(connection, now_ns());
+}
+
+void HttpClient::receive(HttpConnection& connection, const HttpConnection::Read& read, std::string_view bytes) {
     if (connection.state == HttpConnection::State::Idle) return close(connection);  // nobody asked for it
     RequestRow& row = records_.row(connection.request);
     if (row.first_byte_ns == RequestRow::kNone) {
@@ -196,9 +213,8 @@ void HttpClient::receive(HttpConnection& connection, const HttpConnection::Read&
         row.first_byte_kernel_ns = read.kernel_ns;
     }
     connection.last_byte_ns = read.read_ns;
-    const auto size = static_cast<std::size_t>(read.bytes);
-    char* const body = records_.bytes().reserve(size);
-    const HttpResponse::Fed fed = connection.response.feed(buffer_.get(), size, body);
+    char* const body = records_.bytes().reserve(bytes.size());
+    const HttpResponse::Fed fed = connection.response.feed(bytes.data(), bytes.size(), body);
     if (fed.body_bytes > 0) {
         records_.bytes().keep(fed.body_bytes);
         records_.add_chunk(connection.request, read.kernel_ns, read.read_ns, {body, fed.body_bytes});
@@ -209,7 +225,7 @@ void HttpClient::receive(HttpConnection& connection, const HttpConnection::Read&
         case HttpResponse::Progress::Complete:
             end(connection, Outcome::Ok, read.read_ns);
             // What follows the response belongs to no request.
-            if (fed.taken < size && connection.state == HttpConnection::State::Idle) close(connection);
+            if (fed.taken < bytes.size() && connection.state == HttpConnection::State::Idle) close(connection);
             return;
         case HttpResponse::Progress::Malformed:
             return end(connection, Outcome::Malformed, read.read_ns);
@@ -222,6 +238,7 @@ void HttpClient::receive(HttpConnection& connection, const HttpConnection::Read&
 // not been answered and goes out once more.
 void HttpClient::lose(HttpConnection& connection, std::int64_t at_ns) {
     if (connection.state == HttpConnection::State::Idle) return close(connection);
+    if (connection.state == HttpConnection::State::Securing) return fail_handshake(connection, "");
     connection.response.end_of_connection();
     if (connection.response.progress() == HttpResponse::Progress::Complete) {
         return end(connection, Outcome::Ok, at_ns);
@@ -242,8 +259,7 @@ void HttpClient::lose(HttpConnection& connection, std::int64_t at_ns) {
 void HttpClient::end(HttpConnection& connection, Outcome outcome, std::int64_t at_ns) {
     const std::size_t request = connection.request;
     const HttpResponse& response = connection.response;
-    const bool reusable =
-        outcome == Outcome::Ok && response.reusable() && connection.bytes_sent == requests_[request].size();
+    const bool reusable = outcome == Outcome::Ok && response.reusable() && connection.all_sent();
     --busy_;
     if (connection.state == HttpConnection::State::Busy) {
         records_.row(request).status = response.status();
@@ -276,8 +292,7 @@ std::int64_t HttpClient::limit_ns(std::size_t request) const noexcept {
 
 std::int64_t HttpClient::limit_ns(const HttpConnection& connection) const noexcept {
     const std::int64_t limit = limit_ns(connection.request);
-    const bool written = connection.state == HttpConnection::State::Busy &&
-                         connection.bytes_sent == requests_[connection.request].size();
+    const bool written = connection.state == HttpConnection::State::Busy && connection.all_sent();
     if (!written || limits_.idle_timeout_ns == 0) return limit;
     return std::min(limit, connection.last_byte_ns + limits_.idle_timeout_ns);
 }

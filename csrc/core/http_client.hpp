@@ -9,44 +9,24 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "connection_list.hpp"
 #include "http_connection.hpp"
+#include "http_limits.hpp"
 #include "load_records.hpp"
 #include "request_plan.hpp"
 
 namespace inference_bench {
 
-struct HttpLimits {
-    static constexpr std::int64_t kMostConnections = 65'536;
-
-    std::int64_t connections = 4096;                   // most that are open at once
-    std::int64_t timeout_ns = 600'000'000'000;         // of a request, from its planned instant
-    std::int64_t idle_timeout_ns = 0;                  // without a byte; 0: none
-    std::int64_t most_bytes = std::int64_t{64} << 20;  // of one response
-
-    void check() const;  // std::invalid_argument
-};
-
-// Connections, unordered. Each knows its place, so that any can be removed at once.
-class ConnectionList {
-  public:
-    void reserve(std::size_t n) { items_.reserve(n); }
-    [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
-    void add(HttpConnection& connection) noexcept;
-    void remove(HttpConnection& connection) noexcept;
-    [[nodiscard]] HttpConnection& take() noexcept;  // the last one that was added, if none was removed since
-
-  private:
-    std::vector<HttpConnection*> items_;
-};
-
-// One thread at a time, but for sent().
+// One thread at a time, but for sent() and tls_error().
 class HttpClient {
   public:
-    // Sockets join `epoll`, tagged for handle(). All that is given by reference must outlive the client.
-    HttpClient(const HttpAddress& address, const std::vector<std::string>& requests, const HttpLimits& limits,
-               RequestPlan& plan, LoadRecords& records, int epoll);  // std::bad_alloc
+    // Sockets join `epoll`, and what it says of them goes to handle(). All that is given by reference must outlive the
+    // client. `tls`: null for plain HTTP. std::bad_alloc.
+    HttpClient(const HttpAddress& address, const TlsContext* tls, const std::vector<std::string>& requests,
+               const HttpLimits& limits, RequestPlan& plan, LoadRecords& records, int epoll);
 
     void send_due();                        // all that is planned until now
     void handle(const epoll_event& event);  // what happened to a socket
@@ -56,6 +36,8 @@ class HttpClient {
 
     [[nodiscard]] std::int64_t next_limit_ns() const noexcept { return next_limit_ns_; }  // none ends before
     [[nodiscard]] bool under_way() const noexcept { return !waiting_.empty() || busy_ > 0; }
+    // Why the first handshake that failed did; empty: none. From any thread.
+    [[nodiscard]] std::string tls_error() const { return tls_failed_ ? tls_error_ : std::string(); }
     [[nodiscard]] std::size_t sent() const noexcept { return sent_.load(std::memory_order_relaxed); }
 
   private:
@@ -67,11 +49,15 @@ class HttpClient {
     [[nodiscard]] Opened refuse(HttpConnection& connection, int error, std::size_t request);
     void begin(HttpConnection& connection, std::size_t request);
     void write(HttpConnection& connection);
+    void flush(HttpConnection& connection);
 
     // ---- receiving
     void finish_connecting(HttpConnection& connection);
+    void continue_handshake(HttpConnection& connection);
+    void fail_handshake(HttpConnection& connection, const std::string& reason);
     void read_all(HttpConnection& connection, bool ended);
-    void receive(HttpConnection& connection, const HttpConnection::Read& read);
+    void receive_sealed(HttpConnection& connection, const HttpConnection::Read& read);
+    void receive(HttpConnection& connection, const HttpConnection::Read& read, std::string_view bytes);
     void lose(HttpConnection& connection, std::int64_t at_ns);
 
     // ---- ending
@@ -83,11 +69,12 @@ class HttpClient {
     void end_within(std::int64_t limit_ns) noexcept;
 
     const HttpAddress address_;
+    const TlsContext* const tls_;
     const std::vector<std::string>& requests_;
     const HttpLimits limits_;
     RequestPlan& plan_;
     LoadRecords& records_;
-    const int epoll_;
+    int epoll_;
 
     const std::size_t slots_;
     const std::unique_ptr<HttpConnection[]> connections_;
@@ -100,6 +87,9 @@ class HttpClient {
     std::int64_t next_limit_ns_ = RequestPlan::kNever;
     std::atomic<std::size_t> sent_{0};
     const std::unique_ptr<char[]> buffer_;
+    const std::unique_ptr<char[]> opened_;  // what was read, without TLS
+    std::string tls_error_;
+    std::atomic<bool> tls_failed_{false};
 };
 
 }  // namespace inference_bench

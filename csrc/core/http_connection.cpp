@@ -52,7 +52,7 @@ HttpAddress::HttpAddress(const std::string& address, std::int64_t port) {
     }
 }
 
-int HttpConnection::open(const HttpAddress& address, int epoll, std::uint64_t tag) noexcept {
+int HttpConnection::open(const HttpAddress& address, int epoll, std::uint64_t key) noexcept {
     const int made = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (made < 0) return errno;
     socket_.store(made, std::memory_order_relaxed);
@@ -62,7 +62,7 @@ int HttpConnection::open(const HttpAddress& address, int epoll, std::uint64_t ta
     if (connect(made, address.data(), address.size) != 0 && errno != EINPROGRESS) return errno;
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    event.data.u64 = tag;
+    event.data.u64 = key;
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, made, &event) != 0) return errno;
     state = State::Connecting;
     fresh = true;
@@ -80,21 +80,52 @@ int HttpConnection::connected() noexcept {
 void HttpConnection::close() noexcept {
     const int open = socket_.exchange(-1, std::memory_order_relaxed);
     if (open >= 0) ::close(open);
+    tls_.reset();
+    sealed_.clear();
+    request_bytes_ = {};
+    sent_ = 0;
     state = State::Closed;
     request = kNoRequest;
 }
 
-int HttpConnection::send(std::string_view bytes, std::int64_t& sent_ns, std::int64_t& written_ns) noexcept {
-    while (bytes_sent < bytes.size()) {
-        if (bytes_sent == 0) sent_ns = now_ns();
-        const ssize_t sent = ::send(socket_, bytes.data() + bytes_sent, bytes.size() - bytes_sent, MSG_NOSIGNAL);
+void HttpConnection::secure(const TlsContext& context) {
+    tls_ = std::make_unique<TlsSession>(context);
+    state = State::Securing;
+}
+
+void HttpConnection::begin_request(std::string_view bytes) {
+    begun_ = false;
+    if (tls_ != nullptr) {
+        tls_->write(bytes.data(), bytes.size());
+    } else {
+        request_bytes_ = bytes;
+        sent_ = 0;
+    }
+}
+
+int HttpConnection::send(std::int64_t& sent_ns, std::int64_t& written_ns) {
+    if (!begun_) sent_ns = now_ns();
+    const int error = send_own();
+    if (error == 0 && all_sent()) last_byte_ns = written_ns = now_ns();
+    return error;
+}
+
+int HttpConnection::send_own() {
+    if (tls_ != nullptr) tls_->take_ciphertext(sealed_);
+    while (!all_sent()) {
+        const std::string_view left = outgoing();
+        const ssize_t sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL);
         if (sent >= 0) {
-            bytes_sent += static_cast<std::size_t>(sent);
+            sent_ += static_cast<std::size_t>(sent);
+            begun_ = true;
         } else if (errno != EINTR) {
             return errno == EAGAIN ? 0 : errno;
         }
     }
-    last_byte_ns = written_ns = now_ns();
+    if (tls_ != nullptr) {
+        sealed_.clear();
+        sent_ = 0;
+    }
     return 0;
 }
 

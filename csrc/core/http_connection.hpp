@@ -7,10 +7,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "http_response.hpp"
+#include "tls.hpp"
 
 namespace inference_bench {
 
@@ -31,7 +33,7 @@ class HttpConnection {
     static constexpr std::size_t kNoRequest = SIZE_MAX;
     static constexpr std::int64_t kNone = -1;
 
-    enum class State : std::uint8_t { Closed, Connecting, Idle, Busy };
+    enum class State : std::uint8_t { Closed, Connecting, Securing, Idle, Busy };
 
     struct Read {
         ssize_t bytes;           // 0: the server ended its side; -1: see `error`
@@ -45,14 +47,26 @@ class HttpConnection {
     HttpConnection(const HttpConnection&) = delete;
     HttpConnection& operator=(const HttpConnection&) = delete;
 
-    // Begins to connect: 0, or an errno. Edge-triggered events come with `tag`.
-    [[nodiscard]] int open(const HttpAddress& address, int epoll, std::uint64_t tag) noexcept;
+    // Begins to connect: 0, or an errno. Its events are edge-triggered and come with `key`.
+    [[nodiscard]] int open(const HttpAddress& address, int epoll, std::uint64_t key) noexcept;
     [[nodiscard]] int connected() noexcept;  // once it is writable: 0, or the errno of the failure
     void close() noexcept;
 
-    // Sends what is left of `bytes`: 0 when all or as much as possible is sent, or an errno. `sent_ns` is set before
-    // the first byte is handed over, `written_ns` after the last one.
-    [[nodiscard]] int send(std::string_view bytes, std::int64_t& sent_ns, std::int64_t& written_ns) noexcept;
+    // Begins a TLS session, once it is connected. std::bad_alloc.
+    void secure(const TlsContext& context);
+    [[nodiscard]] TlsSession* tls() noexcept { return tls_.get(); }
+
+    // What send() is to send: `bytes` must stay where they are until all of them are sent. std::bad_alloc.
+    void begin_request(std::string_view bytes);
+    // Sends as much as possible, of TLS's own messages too: 0 or an errno. `sent_ns` is set before the first byte of a
+    // request is handed to the kernel, `written_ns` after the last one.
+    [[nodiscard]] int send(std::int64_t& sent_ns, std::int64_t& written_ns);
+    [[nodiscard]] int send_own();                                 // where there is no request
+    [[nodiscard]] bool begun() const noexcept { return begun_; }  // a byte of the request was sent
+    [[nodiscard]] bool all_sent() const noexcept { return outgoing().empty(); }
+
+    // Whether bytes may come.
+    [[nodiscard]] bool readable() const noexcept { return state != State::Closed && state != State::Connecting; }
     [[nodiscard]] Read read(char* buffer, std::size_t size) const noexcept;
 
     State state = State::Closed;
@@ -61,13 +75,22 @@ class HttpConnection {
     std::size_t list_position = 0;  // among the idle or closed connections
     std::int64_t number = kNone;
     std::int64_t opened_ns = 0;
-    std::int64_t connect_ns = 0;
+    std::int64_t connect_ns = 0;  // how long it took
+    std::int64_t tls_ns = 0;
     std::int64_t last_byte_ns = 0;  // or when the request was written
-    std::size_t bytes_sent = 0;     // of the present request
     HttpResponse response;
 
   private:
+    [[nodiscard]] std::string_view outgoing() const noexcept {
+        return (tls_ != nullptr ? std::string_view(sealed_) : request_bytes_).substr(sent_);
+    }
+
     std::atomic<int> socket_{-1};
+    std::unique_ptr<TlsSession> tls_;
+    std::string_view request_bytes_;
+    std::string sealed_;    // what goes out instead, through TLS
+    std::size_t sent_ = 0;  // of either
+    bool begun_ = false;
 };
 
 }  // namespace inference_bench

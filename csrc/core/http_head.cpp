@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace inference_bench {
@@ -172,18 +173,6 @@ std::optional<std::uint64_t> parse_chunk_size(std::string_view line) noexcept {
     const bool extended = !rest.empty() && rest.front() == ';' && rest.find('\n') == std::string_view::npos;
     if (!extended && !trimmed(rest).empty()) return std::nullopt;
     return number<16>(line.substr(0, digits));
-}
-
-std::size_t end_of_lines(std::string_view bytes, std::size_t searched) noexcept {
-    if (bytes.substr(0, 1) == "\n") return 1;
-    if (bytes.substr(0, 2) == "\r\n") return 2;
-    std::size_t at = searched > 2 ? searched - 2 : 0;
-    while ((at = bytes.find('\n', at)) != std::string_view::npos) {
-        ++at;
-        if (bytes.substr(at, 1) == "\n") return at + 1;
-        if (bytes.substr(at, 2) == "\r\n") return at + 2;
-    }
-    return 0;
 }
 
 }  // namespace inference_bench

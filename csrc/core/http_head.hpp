@@ -1,10 +1,8 @@
 // The status line and the header fields of a response: what they say about where its body ends (RFC 9112, 6.3).
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 namespace inference_bench {
@@ -27,9 +25,5 @@ struct HttpHead {
 
 // The size in the line before a chunk, "1f;extension", without its line end; nothing if it has none.
 [[nodiscard]] std::optional<std::uint64_t> parse_chunk_size(std::string_view line) noexcept;
-
-// How many of `bytes` belong to lines up to and with the first empty one; 0 if that has not come. `searched` bytes
-// were searched by earlier calls.
-[[nodiscard]] std::size_t end_of_lines(std::string_view bytes, std::size_t searched) noexcept;
 
 }  // namespace inference_bench

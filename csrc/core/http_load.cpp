@@ -40,13 +40,14 @@ const HttpLimits& checked(const HttpLimits& limits) {
 
 }  // namespace
 
-HttpLoad::HttpLoad(const HttpAddress& address, std::vector<std::string> requests, RequestPlan plan,
-                   const HttpLimits& limits, std::int64_t longest_spin_ns)
-    : requests_(checked(std::move(requests))),
+HttpLoad::HttpLoad(const HttpAddress& address, std::unique_ptr<TlsContext> tls, std::vector<std::string> requests,
+                   RequestPlan plan, const HttpLimits& limits, std::int64_t longest_spin_ns)
+    : tls_(std::move(tls)),
+      requests_(checked(std::move(requests))),
       plan_(std::move(plan)),
       records_(requests_.size()),
       poll_(longest_spin_ns),
-      client_(address, requests_, checked(limits), plan_, records_, poll_.descriptor()) {
+      client_(address, tls_.get(), requests_, checked(limits), plan_, records_, poll_.descriptor()) {
     ForkRegistry<HttpLoad>::get().add(this);
 }
 
@@ -135,10 +136,9 @@ void HttpLoad::play() {
     while (!stopping_ && records_.ended() < total()) {
         const std::int64_t due_ns = plan_.next_ns();
         const std::int64_t latest_ns = latest_wake_ns(now_ns());
-        const std::int64_t expected_ns = poll_.wakes_ns(due_ns, latest_ns);
         const int n = poll_.wait(due_ns, latest_ns, events, kEvents);
         const std::lock_guard<std::mutex> turn(turn_);
-        beat(expected_ns);
+        beat(std::min(due_ns, latest_ns));
         for (int i = 0; i < n; ++i) {
             client_.handle(events[i]);
             client_.send_due();

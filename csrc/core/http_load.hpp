@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -29,9 +30,9 @@ class HttpLoad {
     // From start() to the instant that offsets count from: the thread is up by then.
     static constexpr std::int64_t kLeadNs = 1'000'000;
 
-    // Throws std::invalid_argument, std::system_error, std::bad_alloc.
-    HttpLoad(const HttpAddress& address, std::vector<std::string> requests, RequestPlan plan, const HttpLimits& limits,
-             std::int64_t longest_spin_ns);
+    // `tls`: null for plain HTTP. Throws std::invalid_argument, std::system_error, std::bad_alloc.
+    HttpLoad(const HttpAddress& address, std::unique_ptr<TlsContext> tls, std::vector<std::string> requests,
+             RequestPlan plan, const HttpLimits& limits, std::int64_t longest_spin_ns);
     ~HttpLoad();
     HttpLoad(const HttpLoad&) = delete;
     HttpLoad& operator=(const HttpLoad&) = delete;
@@ -45,6 +46,7 @@ class HttpLoad {
     [[nodiscard]] std::int64_t start_ns() const;  // kNotYet before the start
     [[nodiscard]] std::size_t total() const noexcept { return requests_.size(); }
     [[nodiscard]] std::size_t sent() const noexcept { return client_.sent(); }
+    [[nodiscard]] std::string tls_error() const { return client_.tls_error(); }
     [[nodiscard]] std::size_t ended() const noexcept { return records_.ended(); }
 
     // Rows of requests that have ended; after the load, of all.
@@ -77,6 +79,7 @@ class HttpLoad {
     }
     void abandon_in_child() noexcept;
 
+    const std::unique_ptr<TlsContext> tls_;
     const std::vector<std::string> requests_;
     RequestPlan plan_;
     LoadRecords records_;

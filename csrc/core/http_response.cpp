@@ -3,30 +3,28 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 namespace inference_bench {
 namespace {
 
 constexpr std::uint64_t kNoEnd = UINT64_MAX;
 
-// Appends to `gathered` until `end_of(gathered, searched)` finds an end, which is then its length. Returns how many of
-// the bytes it took; `ended` says whether there was an end.
-template <typename EndOf>
-std::size_t gather(std::string& gathered, const char* data, std::size_t size, EndOf end_of, bool& ended) {
-    const std::size_t before = gathered.size();
-    const std::size_t room = HttpResponse::kMostHeadBytes + 1 - before;
-    const std::size_t taken = std::min(size, room);
+// Appends what there is of the next line, its end included, and returns how many bytes that took.
+std::size_t gather_line(std::string& gathered, const char* data, std::size_t size) {
+    const void* const end = std::memchr(data, '\n', size);
+    const std::size_t line = end == nullptr ? size : static_cast<std::size_t>(static_cast<const char*>(end) - data) + 1;
+    const std::size_t taken = std::min(line, HttpResponse::kMostHeadBytes + 1 - gathered.size());
     gathered.append(data, taken);
-    const std::size_t end = end_of(gathered, before);
-    ended = end != 0;
-    if (!ended) return taken;
-    gathered.resize(end);
-    return end - before;
+    return taken;
 }
 
-std::size_t end_of_line(std::string_view bytes, std::size_t searched) noexcept {
-    const std::size_t at = bytes.find("\r\n", searched > 0 ? searched - 1 : 0);
-    return at == std::string_view::npos ? 0 : at + 2;
+bool ends_with(std::string_view text, std::string_view end) noexcept {
+    return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+bool ends_with_empty_line(std::string_view text) noexcept {
+    return text == "\n" || text == "\r\n" || ends_with(text, "\n\n") || ends_with(text, "\n\r\n");
 }
 
 // No status line begins so; what does is not HTTP, and may never send a line end.
@@ -76,13 +74,12 @@ std::size_t HttpResponse::take(const char* data, std::size_t size, char* body, s
 }
 
 std::size_t HttpResponse::take_head(const char* data, std::size_t size) {
-    bool ended = false;
-    const std::size_t taken = gather(head_bytes_, data, size, end_of_lines, ended);
+    const std::size_t taken = gather_line(head_bytes_, data, size);
     if (cannot_begin_head(head_bytes_.front())) {
         stage_ = Stage::Malformed;
     } else if (head_bytes_.size() > kMostHeadBytes) {
         stage_ = Stage::TooLarge;
-    } else if (ended) {
+    } else if (ends_with_empty_line(head_bytes_)) {
         end_head();
     }
     return taken;
@@ -121,11 +118,10 @@ void HttpResponse::expect(std::uint64_t bytes, Stage stage) noexcept {
 }
 
 std::size_t HttpResponse::take_chunk_line(const char* data, std::size_t size) {
-    bool ended = false;
-    const std::size_t taken = gather(lines_, data, size, end_of_line, ended);
+    const std::size_t taken = gather_line(lines_, data, size);
     if (lines_.size() > kMostHeadBytes) {
         stage_ = Stage::TooLarge;
-    } else if (ended) {
+    } else if (ends_with(lines_, "\r\n")) {
         const std::optional<std::uint64_t> bytes =
             parse_chunk_size(std::string_view(lines_).substr(0, lines_.size() - 2));
         if (bytes) {
@@ -149,11 +145,10 @@ std::size_t HttpResponse::take_chunk_end(char next) noexcept {
 }
 
 std::size_t HttpResponse::take_trailers(const char* data, std::size_t size) {
-    bool ended = false;
-    const std::size_t taken = gather(lines_, data, size, end_of_lines, ended);
+    const std::size_t taken = gather_line(lines_, data, size);
     if (lines_.size() > kMostHeadBytes) {
         stage_ = Stage::TooLarge;
-    } else if (ended) {
+    } else if (ends_with_empty_line(lines_)) {
         stage_ = are_fields(lines_) ? Stage::Complete : Stage::Malformed;
     }
     return taken;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -33,6 +34,17 @@ def answering(*pieces: bytes) -> Handler:
     return handle
 
 
+def silent(connection: socket.socket) -> None:
+    """Receives, and never answers."""
+    for _ in requests_from(connection):
+        pass
+
+
+def closing(connection: socket.socket) -> None:
+    """Ends the connection at the first request."""
+    next(requests_from(connection))
+
+
 def reset(connection: socket.socket) -> None:
     """Close so that the other side sees a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -42,8 +54,11 @@ def reset(connection: socket.socket) -> None:
 class RawServer:
     """Listens at `port`; `accepted` counts the connections. Use it as a context manager."""
 
-    def __init__(self, handler: Handler, family: socket.AddressFamily = socket.AF_INET) -> None:
+    def __init__(
+        self, handler: Handler, family: socket.AddressFamily = socket.AF_INET, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.accepted = 0
+        self._tls = tls
         self._handler = handler
         self._open: list[socket.socket] = []
         self._listener = socket.socket(family)
@@ -67,8 +82,12 @@ class RawServer:
             threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
 
     def _handle(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), connection:
-            self._handler(connection)
+        with contextlib.suppress(OSError, StopIteration), connection:
+            if self._tls is None:
+                self._handler(connection)
+            else:
+                with self._tls.wrap_socket(connection, server_side=True) as secured:
+                    self._handler(secured)
 
     def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)

@@ -1,62 +1,25 @@
+"""HttpLoad: when it sends, what it stamps, how it starts and stops."""
+
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from inference_bench._native import HttpLoad, Table, now_ns
-from tests.native.raw_server import SIZED, RawServer, answering, requests_from
+from inference_bench._native import HttpLoad, now_ns
+from tests.native.http_loads import CHUNKED, GET, HOUR_NS, PATIENCE_S, carry_out, check_order, columns, outcomes
+from tests.native.raw_server import SIZED, RawServer, answering, requests_from, silent
 
-GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+ROOT = Path(__file__).parents[2]
 HEAD = b"HEAD / HTTP/1.1\r\nHost: test\r\n\r\n"
-HOUR_NS = 3_600 * 10**9
-PATIENCE_S = 60
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def columns(table: Table) -> dict[str, np.ndarray]:
-    return {name: np.asarray(column) for name, column in table.columns().items()}
-
-
-def outcomes(load: HttpLoad) -> list[str]:
-    table = load.requests()
-    labels = table.labels("outcome")
-    assert labels is not None
-    return [labels[i] for i in table.column("outcome")]
-
-
-def carry_out(port: int, requests: int | list[bytes] = 1, address: str = "127.0.0.1", **options: Any) -> HttpLoad:
-    """A load that has ended: one client without an arrival schedule."""
-    if "offsets_ns" not in options:
-        options.setdefault("concurrency", 1)
-    load = HttpLoad(address, port, [GET] * requests if isinstance(requests, int) else requests, **options)
-    load.start()
-    assert load.wait(PATIENCE_S)
-    assert load.ended == load.total
-    return load
-
-
-def check_order(load: HttpLoad) -> None:
-    """Times of whole requests follow one another, and the chunks of each make up its body."""
-    r, c = columns(load.requests()), columns(load.chunks())
-    assert load.start_ns is not None
-    assert r["request"].tolist() == list(range(load.total))
-    assert np.all(load.start_ns <= r["planned_ns"])
-    assert np.all(r["planned_ns"] <= r["sent_ns"])
-    assert np.all(r["sent_ns"] <= r["written_ns"])
-    assert np.all(r["sent_ns"] <= r["first_byte_ns"])
-    assert np.all(r["first_byte_ns"] <= r["ended_ns"])
-    for request in range(load.total):
-        mine = c["request"] == request
-        assert c["length"][mine].sum() == r["body_bytes"][request] == len(load.body(request))
-        assert c["offset"][mine].tolist() == [0, *np.cumsum(c["length"][mine])][: mine.sum()]
-        assert np.all(np.diff(c["read_ns"][mine]) > 0)
-
 
 # ---- plans
 
@@ -148,16 +111,7 @@ def test_kernel_stamps_lie_between_the_server_and_the_read():
     check_order(load)
 
 
-# ---- endings
-
-
-def test_nobody_listens():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        load = carry_out(taken.getsockname()[1], 2)
-    assert outcomes(load) == ["refused", "refused"]
-    assert columns(load.requests())["sent_ns"].tolist() == [-1, -1]
-    assert (load.sent, load.body(0), load.head(0)) == (0, b"", b"")
+# ---- ends of loads
 
 
 def test_a_stop_interrupts_what_is_under_way():
@@ -173,6 +127,79 @@ def test_a_stop_interrupts_what_is_under_way():
     assert load.body(0) == b"hal"
     assert columns(load.requests())["status"].tolist() == [200, 0]
     load.stop()
+
+
+def test_a_signal_handler_runs_during_a_wait():
+    def interrupt(*_: object) -> None:
+        raise KeyError("handled")
+
+    load = HttpLoad("127.0.0.1", 9, [GET], offsets_ns=[HOUR_NS])
+    load.start()
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.005)
+        with pytest.raises(KeyError, match="handled"):
+            load.wait()
+        signal.signal(signal.SIGALRM, lambda *_: load.stop())
+        signal.setitimer(signal.ITIMER_REAL, 0.005)
+        assert load.wait()
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert outcomes(load) == ["unsent"]
+
+
+def test_other_threads_run_during_a_wait():
+    load = HttpLoad("127.0.0.1", 9, [GET], offsets_ns=[HOUR_NS])
+    load.start()
+    waiter = threading.Thread(target=load.wait)
+    waiter.start()
+    load.stop()
+    waiter.join()
+
+
+def test_a_load_that_is_dropped_ends_and_gives_its_descriptors_back():
+    with RawServer(silent) as server:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            load = HttpLoad("127.0.0.1", server.port, [GET] * 3, offsets_ns=[0, 0, HOUR_NS])
+            load.start()
+            while load.sent < 2:
+                time.sleep(0.0005)
+            del load
+        gc.collect()
+        while len(os.listdir("/proc/self/fd")) > before:  # the server's own side, once it notices
+            time.sleep(0.001)
+
+
+def test_the_child_of_a_fork_sees_a_stopped_load_and_leaves_the_connections_alone():
+    with RawServer(answering(SIZED)) as server:
+        load = HttpLoad("127.0.0.1", server.port, [GET] * 100, offsets_ns=np.arange(100) * 3_000_000)
+        load.start()
+        while load.ended < 10:
+            time.sleep(0.001)
+        child = os.fork()
+        if child == 0:
+            done = load.wait(0) and load.ended == 100 and load.body(3) == b"hello"
+            right = done and {"ok", "unsent"} <= set(outcomes(load)) <= {"ok", "unsent", "interrupted"}
+            load.stop()
+            del load
+            os._exit(0 if right else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert load.wait(PATIENCE_S)
+    assert outcomes(load) == ["ok"] * 100
+    assert columns(load.requests())["resent"].sum() == 0
+
+
+def test_tables_may_be_read_while_the_load_runs():
+    with RawServer(answering(CHUNKED, *[b"1\r\nx\r\n"] * 20, b"0\r\n\r\n")) as server:
+        load = HttpLoad("127.0.0.1", server.port, [GET] * 300, concurrency=8)
+        load.start()
+        while not load.wait(0):
+            r, c = columns(load.requests()), columns(load.chunks())
+            assert np.all(r["ended_ns"] > 0)
+            assert np.all(c["length"] > 0)
+    assert outcomes(load) == ["ok"] * 300
+    check_order(load)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +219,8 @@ def test_a_stop_interrupts_what_is_under_way():
         (lambda: HttpLoad("127.0.0.1", 80, [GET], concurrency=1, connections=0), "connections must be from 1 to 65536"),
         (lambda: HttpLoad("127.0.0.1", 80, [GET], concurrency=1, timeout_ns=0), "timeout_ns must be from 1 to"),
         (lambda: HttpLoad("127.0.0.1", 80, [GET], concurrency=1, most_bytes=0), "most_bytes must be from 1 to"),
+        (lambda: HttpLoad("127.0.0.1", 80, [GET], concurrency=1, tls_ca="x.pem"), "tls_ca needs tls_name"),
+        (lambda: HttpLoad("127.0.0.1", 80, [GET], concurrency=1, tls_name=""), "tls_name must be a text, or None"),
         (lambda: HttpLoad("127.0.0.1", 80, [GET], concurrency=1, longest_spin_ns=-1), "longest_spin_ns must be from 0"),
     ],
 )
