@@ -26,8 +26,6 @@ Outcome outcome_of_connect(int error) noexcept {
     return error == ECONNRESET ? Outcome::Reset : Outcome::Unreachable;
 }
 
-bool out_of_descriptors(int error) noexcept { return error == EMFILE || error == ENFILE; }
-
 }  // namespace
 
 HttpClient::HttpClient(const HttpAddress& address, const TlsContext* tls, const std::vector<std::string>& requests,
@@ -78,10 +76,11 @@ void HttpClient::serve_waiting() {
 HttpClient::Opened HttpClient::open(std::size_t request) {
     HttpConnection& connection = closed_.take();
     const auto place = static_cast<std::size_t>(&connection - connections_.get());
-    connection.number = numbers_++;
+    connection.number = numbers_;
     const int error = connection.open(address_, epoll_, key_of(place, connection.number));
     if (error != 0) return refuse(connection, error, request);
     connection.request = request;
+    ++numbers_;
     ++open_;
     ++busy_;
     return Opened::Yes;
@@ -91,7 +90,7 @@ HttpClient::Opened HttpClient::open(std::size_t request) {
 HttpClient::Opened HttpClient::refuse(HttpConnection& connection, int error, std::size_t request) {
     connection.close();
     closed_.add(connection);
-    if (out_of_descriptors(error) && open_ > 0) return Opened::Later;
+    if ((error == EMFILE || error == ENFILE) && open_ > 0) return Opened::Later;
     end_request(request, outcome_of_connect(error), now_ns(), {});
     return Opened::No;
 }
@@ -100,12 +99,12 @@ void HttpClient::begin(HttpConnection& connection, std::size_t request) {
     RequestRow& row = records_.row(request);
     row.connection = connection.number;
     row.connect_ns = connection.fresh ? connection.connect_ns : 0;
+    row.tls_ns = connection.fresh ? connection.tls_ns : 0;
     row.written_ns = RequestRow::kNone;
     connection.state = HttpConnection::State::Busy;
     connection.request = request;
-    row.tls_ns = connection.fresh ? connection.tls_ns : 0;
     connection.response.begin(static_cast<std::size_t>(limits_.most_bytes), expects_no_body(requests_[request]));
-    connection.begin_request(requests_[request]);
+    if (!connection.begin_request(requests_[request])) return lose(connection, now_ns());
     write(connection);
 }
 
@@ -114,8 +113,15 @@ void HttpClient::write(HttpConnection& connection) {
     const bool first = !connection.begun() && !row.resent;
     const int error = connection.send(row.sent_ns, row.written_ns);
     if (first && connection.begun()) sent_.fetch_add(1, std::memory_order_relaxed);
-    if (error != 0) return lose(connection, now_ns());
+    if (error != 0) return answered_or_lost(connection);
     if (connection.all_sent()) end_within(limit_ns(connection));
+}
+
+// The server may have answered before it ended the connection.
+void HttpClient::answered_or_lost(HttpConnection& connection) {
+    const std::int64_t number = connection.number;
+    read_all(connection, true);
+    if (connection.number == number && connection.state == HttpConnection::State::Busy) lose(connection, now_ns());
 }
 
 // ---- receiving
@@ -169,7 +175,8 @@ void HttpClient::read_all(HttpConnection& connection, bool ended) {
     while (connection.readable() && connection.number == number) {
         const HttpConnection::Read read = connection.read(buffer_.get(), kReadBytes);
         if (read.bytes < 0 && read.error == EAGAIN) return;
-        if (read.bytes <= 0) return lose(connection, read.read_ns);
+        if (read.bytes < 0) return lose(connection, read.read_ns);
+        if (read.bytes == 0) return end_of_stream(connection, read.read_ns);
         if (connection.tls() != nullptr) {
             receive_sealed(connection, read);
         } else {
@@ -196,8 +203,9 @@ void HttpClient::receive_sealed(HttpConnection& connection, const HttpConnection
     if (opened > 0 && connection.number == number && connection.readable()) {
         receive(connection, read, {opened_.get(), opened});
     }
-    if (readable == TlsSession::Readable::None || connection.number != number || !connection.readable()) return;
-    lose(connection, read.read_ns);
+    if (connection.number != number || !connection.readable()) return;
+    if (readable == TlsSession::Readable::Ended) end_of_stream(connection, read.read_ns);
+    if (readable == TlsSession::Readable::Failed) lose(connection, read.read_ns);
 }
 
 // What TLS has to say by itself.
@@ -234,15 +242,19 @@ void HttpClient::receive(HttpConnection& connection, const HttpConnection::Read&
     }
 }
 
-// The connection has ended. A server may close a kept-alive connection just when a request goes out; that request has
-// not been answered and goes out once more.
+// The server will send nothing more, which ends a body without a length.
+void HttpClient::end_of_stream(HttpConnection& connection, std::int64_t at_ns) {
+    connection.response.end_of_connection();
+    const bool whole = connection.response.progress() == HttpResponse::Progress::Complete;
+    if (whole && connection.state == HttpConnection::State::Busy) return end(connection, Outcome::Ok, at_ns);
+    lose(connection, at_ns);
+}
+
+// The connection is of no more use. A server may close a kept-alive connection just when a request goes out; that
+// request has not been answered and goes out once more.
 void HttpClient::lose(HttpConnection& connection, std::int64_t at_ns) {
     if (connection.state == HttpConnection::State::Idle) return close(connection);
     if (connection.state == HttpConnection::State::Securing) return fail_handshake(connection, "");
-    connection.response.end_of_connection();
-    if (connection.response.progress() == HttpResponse::Progress::Complete) {
-        return end(connection, Outcome::Ok, at_ns);
-    }
     const std::size_t request = connection.request;
     RequestRow& row = records_.row(request);
     if (connection.fresh || row.resent || row.first_byte_ns != RequestRow::kNone) {
@@ -297,8 +309,6 @@ std::int64_t HttpClient::limit_ns(const HttpConnection& connection) const noexce
     return std::min(limit, connection.last_byte_ns + limits_.idle_timeout_ns);
 }
 
-void HttpClient::end_within(std::int64_t limit_ns) noexcept { next_limit_ns_ = std::min(next_limit_ns_, limit_ns); }
-
 void HttpClient::end_overdue(std::int64_t now_ns) {
     if (now_ns < next_limit_ns_) return;
     next_limit_ns_ = RequestPlan::kNever;
@@ -334,10 +344,6 @@ void HttpClient::end_all(std::int64_t now_ns) {
     for (std::size_t i = 0; i < records_.size(); ++i) {
         if (!records_.over(i)) records_.end(i, Outcome::Unsent, now_ns, {});
     }
-    close_all();
-}
-
-void HttpClient::close_all() noexcept {
     for (std::size_t i = 0; i < slots_; ++i) connections_[i].close();
 }
 

@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +33,6 @@ class HttpClient {
     void handle(const epoll_event& event);  // what happened to a socket
     void end_overdue(std::int64_t now_ns);  // requests beyond their limits
     void end_all(std::int64_t now_ns);      // as interrupted or unsent; closes everything
-    void close_all() noexcept;
 
     [[nodiscard]] std::int64_t next_limit_ns() const noexcept { return next_limit_ns_; }  // none ends before
     [[nodiscard]] bool under_way() const noexcept { return !waiting_.empty() || busy_ > 0; }
@@ -49,6 +49,7 @@ class HttpClient {
     [[nodiscard]] Opened refuse(HttpConnection& connection, int error, std::size_t request);
     void begin(HttpConnection& connection, std::size_t request);
     void write(HttpConnection& connection);
+    void answered_or_lost(HttpConnection& connection);
     void flush(HttpConnection& connection);
 
     // ---- receiving
@@ -58,6 +59,7 @@ class HttpClient {
     void read_all(HttpConnection& connection, bool ended);
     void receive_sealed(HttpConnection& connection, const HttpConnection::Read& read);
     void receive(HttpConnection& connection, const HttpConnection::Read& read, std::string_view bytes);
+    void end_of_stream(HttpConnection& connection, std::int64_t at_ns);
     void lose(HttpConnection& connection, std::int64_t at_ns);
 
     // ---- ending
@@ -66,7 +68,7 @@ class HttpClient {
     void close(HttpConnection& connection) noexcept;
     [[nodiscard]] std::int64_t limit_ns(std::size_t request) const noexcept;
     [[nodiscard]] std::int64_t limit_ns(const HttpConnection& connection) const noexcept;
-    void end_within(std::int64_t limit_ns) noexcept;
+    void end_within(std::int64_t limit_ns) noexcept { next_limit_ns_ = std::min(next_limit_ns_, limit_ns); }
 
     const HttpAddress address_;
     const TlsContext* const tls_;

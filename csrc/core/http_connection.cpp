@@ -93,14 +93,12 @@ void HttpConnection::secure(const TlsContext& context) {
     state = State::Securing;
 }
 
-void HttpConnection::begin_request(std::string_view bytes) {
+bool HttpConnection::begin_request(std::string_view bytes) {
     begun_ = false;
-    if (tls_ != nullptr) {
-        tls_->write(bytes.data(), bytes.size());
-    } else {
-        request_bytes_ = bytes;
-        sent_ = 0;
-    }
+    if (tls_ != nullptr) return tls_->write(bytes.data(), bytes.size());
+    request_bytes_ = bytes;
+    sent_ = 0;
+    return true;
 }
 
 int HttpConnection::send(std::int64_t& sent_ns, std::int64_t& written_ns) {

@@ -56,8 +56,8 @@ class HttpConnection {
     void secure(const TlsContext& context);
     [[nodiscard]] TlsSession* tls() noexcept { return tls_.get(); }
 
-    // What send() is to send: `bytes` must stay where they are until all of them are sent. std::bad_alloc.
-    void begin_request(std::string_view bytes);
+    // What send() is to send: `bytes` must stay where they are until all of them are sent. False if TLS refuses them.
+    [[nodiscard]] bool begin_request(std::string_view bytes);
     // Sends as much as possible, of TLS's own messages too: 0 or an errno. `sent_ns` is set before the first byte of a
     // request is handed to the kernel, `written_ns` after the last one.
     [[nodiscard]] int send(std::int64_t& sent_ns, std::int64_t& written_ns);

@@ -1,5 +1,8 @@
 #include "kernel_clock.hpp"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -47,6 +50,16 @@ ClockPair KernelClock::tightest_pair() noexcept {
         if (width < best.width_ns) best = {realtime, before + width / 2, width};
     }
     return best;
+}
+
+KernelClock::KernelClock() : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    const int on = 1;
+    if (socket_ >= 0) setsockopt(socket_, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    compare();
+}
+
+KernelClock::~KernelClock() {
+    if (socket_ >= 0) close(socket_);
 }
 
 KernelTimes KernelClock::times() const {

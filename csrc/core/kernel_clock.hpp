@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "block_list.hpp"
@@ -36,10 +37,14 @@ class KernelTimes {
     std::vector<ClockPair> pairs_;
 };
 
-// One thread compares the clocks now and then; any thread asks for the conversion.
+// One thread compares the clocks now and then; any thread asks for the conversion. The kernel stamps packets only while
+// some socket asks for it, and begins a little later: this object asks as long as it lives.
 class KernelClock {
   public:
-    KernelClock() { compare(); }  // std::bad_alloc
+    KernelClock();  // std::bad_alloc
+    ~KernelClock();
+    KernelClock(const KernelClock&) = delete;
+    KernelClock& operator=(const KernelClock&) = delete;
 
     void compare() { pairs_.append(tightest_pair()); }
     void make_room() { pairs_.make_room(); }
@@ -48,6 +53,7 @@ class KernelClock {
   private:
     static ClockPair tightest_pair() noexcept;
 
+    const int socket_;  // -1: first packets may come without a stamp
     BlockList<ClockPair, 1024> pairs_;
 };
 

@@ -111,14 +111,15 @@ TlsSession::Readable TlsSession::read(char* plaintext, std::size_t room, std::si
 }
 
 // Into memory, so that all of it is taken at once.
-void TlsSession::write(const char* plaintext, std::size_t bytes) {
+bool TlsSession::write(const char* plaintext, std::size_t bytes) {
     openssl_.clear_errors();
     while (bytes > 0) {
         const int written = openssl_.write(session_, plaintext, size_of(bytes));
-        if (written <= 0) throw std::bad_alloc();
+        if (written <= 0) return false;
         plaintext += written;
         bytes -= static_cast<std::size_t>(written);
     }
+    return true;
 }
 
 void TlsSession::take_ciphertext(std::string& to) {

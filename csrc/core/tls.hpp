@@ -42,7 +42,7 @@ class TlsSession {
     // As far as what was received allows. What is to be sent may have grown, also where it failed: by an alert.
     [[nodiscard]] Handshake shake_hands();
     [[nodiscard]] Readable read(char* plaintext, std::size_t room, std::size_t& bytes);
-    void write(const char* plaintext, std::size_t bytes);  // std::bad_alloc
+    [[nodiscard]] bool write(const char* plaintext, std::size_t bytes);  // false if the session has failed
 
     // Appends what is to be sent to the server.
     void take_ciphertext(std::string& to);

@@ -47,6 +47,13 @@ def until_close(connection: socket.socket) -> None:
     connection.sendall(b"of it")
 
 
+def reset_before_the_close(connection: socket.socket) -> None:
+    next(requests_from(connection))
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nall ")
+    time.sleep(0.01)
+    reset(connection)
+
+
 def endless(connection: socket.socket) -> None:
     next(requests_from(connection))
     connection.sendall(CHUNKED)
@@ -70,6 +77,7 @@ def trickle(connection: socket.socket) -> None:
         (closing, "reset", 0, b""),
         (reset, "reset", 0, b""),
         (until_close, "ok", 200, b"all of it"),
+        (reset_before_the_close, "reset", 200, b"all "),
         (answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), "malformed", 0, b""),
         (answering(CHUNKED + b"8000000000000000\r\n"), "too_large", 200, b""),
         (answering(CHUNKED + b"5\r\nhelloXX"), "malformed", 200, b"hello"),
