@@ -9,7 +9,14 @@ from fractions import Fraction
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
-METRICS_OF_SLO = {"ttft": "request_ttft", "tpot": "tpot", "e2e": "request_latency", "dispatch_lag": "dispatch_lag"}
+METRICS_OF_SLO = {
+    "ttft": "request_ttft",
+    "tpot": "request_tpot",
+    "e2e": "request_latency",
+    "first_byte": "first_byte",
+    "first_reasoning": "first_reasoning",
+    "dispatch_lag": "dispatch_lag",
+}
 """Name in an objective → tag in ``metrics`` of the figure that each request has one of; the tag is a name as well."""
 
 FAILURES = "failures"

@@ -11,7 +11,7 @@ from inference_bench.slo import METRICS_OF_SLO, Slo, parse_slo
     ("text", "slo"),
     [
         ("ttft.p99<=300ms", Slo("ttft.p99<=300ms", "request_ttft", 0.99, 300e6)),
-        ("tpot.p95<=50ms", Slo("tpot.p95<=50ms", "tpot", 0.95, 50e6)),
+        ("tpot.p95<=50ms", Slo("tpot.p95<=50ms", "request_tpot", 0.95, 50e6)),
         ("e2e.p50<2s", Slo("e2e.p50<2s", "request_latency", 0.5, 2e9, True)),
         ("request_latency.p99.9 ≤ 1.5 s", Slo("request_latency.p99.9<=1.5s", "request_latency", 0.999, 1.5e9)),
         ("dispatch_lag.p90<=250µs", Slo("dispatch_lag.p90<=250µs", "dispatch_lag", 0.9, 250e3)),
@@ -56,5 +56,8 @@ def test_what_is_no_objective_is_refused_in_one_line(text, words):
 
 
 def test_an_unknown_metric_is_answered_by_the_known_ones():
-    with pytest.raises(UnknownNameError, match=r"'tftt': did you mean 'ttft'\? Known: .*e2e, failures, tpot, ttft"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"'tftt': did you mean 'ttft'\? Known: .*e2e, failures, first_byte, first_reasoning, tpot, ttft",
+    ):
         parse_slo("tftt.p99<=300ms")

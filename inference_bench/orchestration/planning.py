@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from inference_bench.analysis.serving.requests import LATENCY
+from inference_bench.analysis.serving.request_figures import LATENCY
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError

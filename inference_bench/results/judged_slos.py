@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.analysis.serving.of_result import has_requests, with_slos
 from inference_bench.errors import UsageError
-from inference_bench.result import BenchmarkResult, Samples
+from inference_bench.result import BenchmarkResult, Requests, Samples
 from inference_bench.results.parquet_table import from_arrow
 
 if TYPE_CHECKING:
@@ -33,5 +33,8 @@ def run_with_slos(run: Run, slos: Sequence[str]) -> Run:
 def _judged(run: Run, result: BenchmarkResult, slos: Sequence[str]) -> BenchmarkResult:
     if not has_requests(result):
         return result
-    samples = from_arrow(run.samples(result), Samples)
-    return replace(with_slos(replace(result, samples=samples), slos), samples=None)
+    files = run.files[result.case.id]
+    samples = from_arrow(run.samples(result), Samples) if files["samples"] else None
+    requests = from_arrow(run.table(result, "requests"), Requests) if files.get("requests") else None
+    judged = with_slos(replace(result, samples=samples, requests=requests), slos)
+    return replace(judged, samples=None, requests=None)

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from inference_bench.analysis.estimates import run_medians_estimate
 from inference_bench.analysis.quantiles import quantile
 from inference_bench.analysis.serving.queue_growth import queue_growth
-from inference_bench.analysis.serving.requests import Requests
+from inference_bench.analysis.serving.request_figures import RequestFigures
 from inference_bench.analysis.serving.share import LEVEL, least_share, most_share, needed_requests, worth
 from inference_bench.result import Estimate, SloJudgement, SloOutcome, SloVerdict
 from inference_bench.slo import Slo
 from inference_bench.units import NS_PER_S, counted
 
 
-def judge_slos(requests: Requests, slos: Sequence[Slo], doubt: str = "") -> SloJudgement:
+def judge_slos(requests: RequestFigures, slos: Sequence[Slo], doubt: str = "") -> SloJudgement:
     """Judge objectives by the requests of one case.
 
     A PASS of all objectives needs a PASS of each, so each has the whole level (Berger 1982). A FAIL of one is enough to
@@ -34,17 +34,17 @@ def judge_slos(requests: Requests, slos: Sequence[Slo], doubt: str = "") -> SloJ
     return SloJudgement(verdicts, _goodput(requests, slos), len(requests), growth)
 
 
-def met(requests: Requests, slo: Slo) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def met(requests: RequestFigures, slo: Slo) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which requests are good, and of which that is unknown, shape (n,) each."""
-    good = ~requests.failed
+    good = ~requests.failed & ~requests.unseen
     if slo.limit_ns is None:
-        return good, np.zeros(len(good), bool)
-    figure = requests.figures.get(slo.metric, np.full(len(good), np.nan))
+        return good, requests.unseen
+    figure = requests.figure(slo.metric)
     within = figure < slo.limit_ns if slo.is_strict else figure <= slo.limit_ns
-    return good & within, good & np.isnan(figure)
+    return good & within, requests.unseen | (good & np.isnan(figure))
 
 
-def _verdict(requests: Requests, slo: Slo, objectives: int, doubt: str, growth: str) -> SloVerdict:
+def _verdict(requests: RequestFigures, slo: Slo, objectives: int, doubt: str, growth: str) -> SloVerdict:
     """Judge one objective; a request of which it is unknown whether it is good counts against either verdict."""
     good, unknown = met(requests, slo)
     n, bad = len(good), ~good & ~unknown
@@ -71,11 +71,11 @@ def _verdict(requests: Requests, slo: Slo, objectives: int, doubt: str, growth: 
     )
 
 
-def _figure(requests: Requests, slo: Slo, bad: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _figure(requests: RequestFigures, slo: Slo, bad: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return what the requests are judged by; a failed or an unknown one is infinite."""
     if slo.limit_ns is None:
         return bad.astype(np.float64)
-    figure = requests.figures.get(slo.metric, np.full(len(bad), np.nan))
+    figure = requests.figure(slo.metric)
     return np.where(requests.failed | np.isnan(figure), math.inf, figure)
 
 
@@ -87,10 +87,9 @@ def _observed(figure: NDArray[np.float64], slo: Slo) -> float | None:
 
 def _lack(slo: Slo, n: int, bad: int, unknown: int, each: float) -> str:
     """Return what a PASS needs, for requests that are too few."""
-    if unknown == n:
-        return f"no request has a {slo.metric}"
     if unknown > n * (1 - slo.share):
-        return f"{counted(unknown, 'request')} without a {slo.metric}"
+        what = "end" if slo.limit_ns is None else slo.metric
+        return f"{counted(unknown, 'request')} of {n:,} without a known {what}"
     needed = needed_requests(slo.share, bad / n)
     if needed is None:
         return "the share of good requests is too near to what is asked for"
@@ -98,7 +97,7 @@ def _lack(slo: Slo, n: int, bad: int, unknown: int, each: float) -> str:
     return f"a PASS needs about {math.ceil(needed / each):,} requests{of_worth}"
 
 
-def _growth(requests: Requests) -> str:
+def _growth(requests: RequestFigures) -> str:
     """Return in how many runs the queue grew, and how far; empty if in none."""
     runs = list(requests.by_run())
     found = [queue_growth(requests.planned_ns[rows], requests.ended_ns[rows]) for rows in runs]
@@ -113,7 +112,7 @@ def _growth(requests: Requests) -> str:
     )
 
 
-def _goodput(requests: Requests, slos: Sequence[Slo]) -> Estimate:
+def _goodput(requests: RequestFigures, slos: Sequence[Slo]) -> Estimate:
     """Return the good requests per second with its interval: over runs, or over the requests of the only run."""
     good = np.logical_and.reduce([met(requests, slo)[0] for slo in slos])
     runs = list(requests.by_run())
@@ -128,7 +127,7 @@ def _goodput(requests: Requests, slos: Sequence[Slo]) -> Estimate:
     return Estimate(float(rates[0]), low, high, "Clopper-Pearson of the share of good requests")
 
 
-def _rate(requests: Requests, rows: NDArray[np.intp]) -> float:
+def _rate(requests: RequestFigures, rows: NDArray[np.intp]) -> float:
     """Return the answered and failed requests per second of one run, from the first planned time to the last end."""
     window_ns = int(requests.ended_ns[rows].max() - requests.planned_ns[rows].min())
     return len(rows) * NS_PER_S / max(1, window_ns)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_bench.analysis.serving.requests import LATENCY, Requests
+from inference_bench.analysis.serving.request_figures import LATENCY, RequestFigures
 from inference_bench.units import NS_PER_MS
 
 _FORGOTTEN = 2_000
@@ -16,18 +16,19 @@ _FORGOTTEN = 2_000
 
 def requests_of(
     *runs: NDArray[np.float64], failed: float = 0.0, figure: str = LATENCY, gap_ms: float = 1.0
-) -> Requests:
+) -> RequestFigures:
     """Return requests with these figures in milliseconds, one array per run; every 1/``failed``-th one failed."""
     values = np.concatenate(runs) * NS_PER_MS
     planned = np.concatenate([np.arange(len(run)) * gap_ms * NS_PER_MS for run in runs]).astype(np.int64)
     is_failed = np.zeros(len(values), bool)
     if failed:
         is_failed[:: round(1 / failed)] = True
-    return Requests(
+    return RequestFigures(
         run=np.repeat(np.arange(len(runs), dtype=np.int32), [len(run) for run in runs]),
         planned_ns=planned,
         ended_ns=planned + np.nan_to_num(values).astype(np.int64),
         failed=is_failed,
+        unseen=np.zeros(len(values), bool),
         figures={figure: values},
     )
 

@@ -56,13 +56,20 @@ def test_a_request_without_the_figure_counts_against_either_verdict():
     """It may be good or bad, and nobody knows which."""
     known = np.where(np.arange(600) % 20 == 0, np.nan, 10.0)
     assert verdict(requests_of(known)).outcome is OPEN
-    assert verdict(requests_of(known)).reason == "30 requests without a request_latency"
+    assert verdict(requests_of(known)).reason == "30 requests of 600 without a known request_latency"
     assert verdict(requests_of(known), "e2e.p90<=20ms").outcome is PASS
     assert verdict(requests_of(np.where(np.isnan(known), np.nan, 30.0))).outcome is FAIL
 
 
 def test_a_figure_that_no_request_has_is_named():
-    assert verdict(requests_of(FAST), "tpot.p95<=5ms").reason == "no request has a tpot"
+    assert verdict(requests_of(FAST), "tpot.p95<=5ms").reason == "299 requests of 299 without a known request_tpot"
+
+
+def test_a_request_that_was_not_waited_for_counts_against_either_verdict():
+    stopped = replace(requests_of(FAST), unseen=np.arange(299) >= 290)
+    assert verdict(stopped, "failures<=1%").reason == "9 requests of 299 without a known end"
+    assert verdict(stopped, "failures<=20%").outcome is PASS
+    assert (verdict(stopped).outcome, verdict(stopped).unknown) == (OPEN, 9)
 
 
 def test_a_load_that_says_nothing_of_the_server_gives_no_verdict():
