@@ -157,7 +157,8 @@ class RequestColumns(Columns):
     """One row per request that was sent to a server."""
 
     stage: NDArray[np.str_] = column(
-        Kind.WORD, "`warmup`, `measured`, or `floor` (the same load on the null server); only measured ones count"
+        Kind.WORD,
+        "`warmup`, `measured`, `floor` (the same load on the null server), or `window 3` of a search for the capacity",
     )
     request: NDArray[np.int32] = column(Kind.INT32, "number of the request within its stage, in order of the schedule")
     request_id: NDArray[np.str_] = column(Kind.NAME, "value of the `X-Request-Id` header that was sent", missing="")

@@ -480,6 +480,16 @@ _ALL = (
         statistic=Statistic.MEAN,
     ),
     Metric(
+        "capacity",
+        "capacity",
+        "requests/s",
+        Better.HIGHER,
+        "highest rate at which a window met all objectives and the queue did not grow, by bisection to 5 %; 0 if none",
+        _OWN,
+        statistic=Statistic.MEAN,
+        overview=True,
+    ),
+    Metric(
         "on_schedule",
         "on schedule",
         "fraction",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -28,6 +29,7 @@ _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 _FORM = re.compile(
     rf"(?P<name>[A-Za-z_]\w*)(?:\.p(?P<percent>{_NUMBER}))?\s*(?P<sign><=|≤|<)\s*(?P<limit>{_NUMBER})\s*(?P<unit>[a-zµ%]*)"
 )
+_AND = " and "
 _EXPECTED = "METRIC.pN<=TIME or failures<=N%, such as ttft.p99<=300ms"
 
 
@@ -79,6 +81,20 @@ def parse_slo(text: str) -> Slo:
         raise InvalidValueError("--slo", text, f"a time of more than 0 with a unit: {', '.join(_UNITS)}")
     limit_ns = float(Fraction(found["limit"]) * _UNITS[found["unit"]])
     return Slo(_written(found), _NAMES[name], float(Fraction(percent) / 100), limit_ns, found["sign"] == "<")
+
+
+def joined(slos: Iterable[str]) -> str:
+    """Return several objectives as one text, for the value of an axis."""
+    return _AND.join(slos)
+
+
+def parse_slos(text: str) -> list[Slo]:
+    """Return the objectives of a text that ``joined`` made.
+
+    Raises:
+        UsageError: one of them is no objective.
+    """
+    return [parse_slo(slo) for slo in text.split(_AND)]
 
 
 def _of_failures(text: str, found: re.Match[str]) -> Slo:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inference_bench.analysis.estimates import mean_estimate, run_medians_estimate, slope_estimate
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.analysis.summaries import distinct
-from inference_bench.metrics import RATIO, Statistic, is_measured_anew, statistic_of, unit_of
+from inference_bench.metrics import Statistic, is_measured_anew, statistic_of, unit_of
 from inference_bench.result import Estimate, Scores, Summary
 
 
@@ -47,7 +47,7 @@ def score_estimate(
         return slope_estimate(values, level)
     if statistic is Statistic.GEOMETRIC_MEAN:
         return _exponential(mean_estimate(np.log(values), weights, level))
-    mean = mean_estimate(values, weights, level, may_be_answers=unit_of(metric) != RATIO)
+    mean = mean_estimate(values, weights, level, may_be_answers=unit_of(metric) in ("fraction", None))
     return _clipped_to_fraction(mean) if unit_of(metric) == "fraction" else mean
 
 

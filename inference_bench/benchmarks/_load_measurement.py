@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from inference_bench.model.offered_load import ServedLoad
     from inference_bench.plan import Case
 
-_AUTO_LOAD = 0.5
+AUTO_LOAD = 0.5
 """Share of a single stream's rate: a queue forms now and then, and drains."""
 
 _WARMUPS = 3
@@ -38,17 +38,17 @@ def measure_load(model: Model, case: Case, measurement: Measurement) -> None:
         EndpointError: no request was answered.
     """
     load = load_of(case)
-    with closing(_load_server(model, int(case.parameters.get("max_batch_size", 1)))) as server:
-        alone = _warmed_up(server, load)
+    with closing(load_server(model, int(case.parameters.get("max_batch_size", 1)))) as server:
+        alone = warmed_up(server, load)
         if load.needs_rate:
-            load = replace(load, rate=_AUTO_LOAD * _single_rate(alone))
+            load = replace(load, rate=AUTO_LOAD * single_rate(alone))
         with measurement.window():
             served = server.carry_out(load, lambda ended: measurement.progress(ended, load.requests))
         _record(load, alone, served, measurement)
         record_floor(server, load, served, measurement)
 
 
-def _load_server(model: Model, max_batch_size: int) -> LoadServer:
+def load_server(model: Model, max_batch_size: int) -> LoadServer:
     """Return what carries out loads: the model itself, its server in this process, or dynamic batching."""
     if "serve" in model.abilities:
         return model.load_server()
@@ -58,7 +58,7 @@ def _load_server(model: Model, max_batch_size: int) -> LoadServer:
         return InProcessLoadServer(Batcher(model.batch_generator(), max_batch_size))
 
 
-def _warmed_up(server: LoadServer, load: Load) -> ServedLoad:
+def warmed_up(server: LoadServer, load: Load) -> ServedLoad:
     """Return what became of the first requests, one after the other.
 
     Raises:
@@ -72,7 +72,7 @@ def _warmed_up(server: LoadServer, load: Load) -> ServedLoad:
     return alone
 
 
-def _single_rate(alone: ServedLoad) -> float:
+def single_rate(alone: ServedLoad) -> float:
     """Return the requests per second of a single stream, without the first one if possible."""
     answered = [request.latency_ns for request in alone.requests if request.is_ok]
     return NS_PER_S / median(answered[1:] or answered)

@@ -26,7 +26,7 @@ def load_of(case: Case) -> Load:
         input_length=case.integer("input_length"),
         new_tokens=case.integer("new_tokens"),
         rate=_rate(case),
-        concurrency=case.integer("concurrency"),
+        concurrency=int(given.get("concurrency", 1)),
         prefix_cache=str(given.get("prefix_cache", "unique")),
         seed=case.setup.seed,
     )

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from inference_bench.analysis.serving.queue_growth import queue_growth
 from inference_bench.result import CLIENT_LIMIT
 from inference_bench.units import NS_PER_MS, NS_PER_S, counted
 
@@ -20,8 +23,7 @@ _TOLERATED_LAG = 0.05
 _KEPT = 0.99
 """Share of requests that must be on schedule for the figures to be valid."""
 
-_KEEPS_UP = 0.9
-"""Below this share of the offered rate, the queue grew throughout the measurement."""
+_ENDS = ("planned_ns", "ended_ns")
 
 _FEWEST_COUNTED = 0.5
 """Share of the requests that must have been answered as asked: figures of fewer describe the exceptions."""
@@ -40,7 +42,7 @@ def score_load(load: ServedLoad, *, is_open: bool, measurement: Measurement) -> 
         return False
     _score_rates(load.requests, answered, is_open=is_open, measurement=measurement)
     if is_open:
-        _score_schedule(load.requests, answered, measurement)
+        _score_schedule(load.requests, measurement)
     return True
 
 
@@ -99,23 +101,36 @@ def _score_rates(
     offered = (len(requests) - 1) * NS_PER_S / spread_ns
     score("offered_rate", offered)
     score("offered_tokens", offered * sum(request.asked_new_tokens for request in requests) / len(requests))
-    if achieved < _KEEPS_UP * offered and len(answered) == len(requests):
-        measurement.notes.append(
-            f"the model did not keep up: {offered:.3g} requests per second were offered, {achieved:.3g} answered, "
-            "so the queue grew throughout and the latencies depend on the run's length"
-        )
+    planned_ns, ended_ns = (np.array([getattr(request.answer, name) for request in requests]) for name in _ENDS)
+    if growth := queue_growth(planned_ns, ended_ns):
+        measurement.notes.append(f"{growth} ({offered:.3g} requests per second offered, {achieved:.3g} answered)")
 
 
-def _score_schedule(
-    requests: Sequence[ServedRequest], answered: Sequence[ServedRequest], measurement: Measurement
-) -> None:
+def _score_schedule(requests: Sequence[ServedRequest], measurement: Measurement) -> None:
     """Score whether the requests were sent at their times."""
-    tolerated_ns = max(NS_PER_MS, _TOLERATED_LAG * median(request.latency_ns for request in answered))
-    kept = [request.answer.sent_ns >= 0 and request.lag_ns <= tolerated_ns for request in requests]
-    for number, is_kept in enumerate(kept):
-        measurement.score("on_schedule", "load", f"request {number}", float(is_kept))
-    if sum(kept) < _KEPT * len(kept):
-        measurement.notes.append(
-            f"INVALID: {len(kept) - sum(kept)} of {len(kept)} requests were sent more than "
-            f"{tolerated_ns / NS_PER_MS:.3g} ms after their time: the generator, not the model, set the pace"
-        )
+    tolerated_ns = _tolerated_ns(requests)
+    for number, request in enumerate(requests):
+        measurement.score("on_schedule", "load", f"request {number}", float(_is_on_time(request, tolerated_ns)))
+    if late := late_requests(requests):
+        measurement.notes.append(f"INVALID: {late}")
+
+
+def late_requests(requests: Sequence[ServedRequest]) -> str:
+    """Return that too many requests were sent late, as a sentence without an end; empty if they were not."""
+    tolerated_ns = _tolerated_ns(requests)
+    kept = sum(_is_on_time(request, tolerated_ns) for request in requests)
+    if kept >= _KEPT * len(requests):
+        return ""
+    return (
+        f"{len(requests) - kept} of {len(requests)} requests were sent more than {tolerated_ns / NS_PER_MS:.3g} ms "
+        "after their time: the generator, not the model, set the pace"
+    )
+
+
+def _tolerated_ns(requests: Sequence[ServedRequest]) -> float:
+    latencies_ns = [request.latency_ns for request in requests if request.is_ok]
+    return max(NS_PER_MS, _TOLERATED_LAG * median(latencies_ns)) if latencies_ns else NS_PER_MS
+
+
+def _is_on_time(request: ServedRequest, tolerated_ns: float) -> bool:
+    return request.answer.sent_ns >= 0 and request.lag_ns <= tolerated_ns

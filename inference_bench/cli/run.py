@@ -15,7 +15,7 @@ from inference_bench.cli._gate import add_gate_options, open_gate
 from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, compare_variants
 from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of
 from inference_bench.cli._run_outputs import run_outputs, write_runs
-from inference_bench.cli._slo import add_slo_option, slo_exit_code
+from inference_bench.cli._slo import add_capacity_option, add_slo_option, ask_for_capacity, slo_exit_code
 from inference_bench.errors import InvalidValueError
 from inference_bench.text import one_line
 
@@ -29,7 +29,19 @@ if TYPE_CHECKING:
 _AB = "--ab"
 _ONLY_WITH_AB = ("detect",)
 _ONLY_WITH_AB_OR_GATE = ("margin", "metric")
-_NOT_WITH_AB = ("resume", "slo", "sink", "retry_failed", "force", "overlap", "lookahead", "park", "gate", "confirm")
+_NOT_WITH_AB = (
+    "resume",
+    "slo",
+    "find_capacity",
+    "sink",
+    "retry_failed",
+    "force",
+    "overlap",
+    "lookahead",
+    "park",
+    "gate",
+    "confirm",
+)
 
 _SINK_LATER = "It measures several runs: `run --resume RUN --sink NAME` writes each of them when it has ended."
 
@@ -63,6 +75,7 @@ class RunCommand(Command):
         ("--gate benchmark_results --runs 5", "judge the run by the earlier ones: a gate with one run per commit"),
         ("--gate main_runs --confirm --models-dir m --model mine", "measure old and new code in turn if suspect"),
         ("--benchmark serving_load -a rate=2,4 -a requests=300 --slo 'ttft.p99<=300ms'", "does it meet an objective?"),
+        ("--find-capacity --slo 'ttft.p99<=300ms'", "the highest rate that meets it"),
         ("--resume latest", "continue an interrupted run"),
     )
 
@@ -75,7 +88,9 @@ class RunCommand(Command):
         """Declare what to measure, how to load it, how long to measure, and where results go."""
         add_run_options(parser)
         _add_plan_options(parser)
-        add_slo_option(parser.add_argument_group("objectives"), "what a load of serving_load must meet")
+        objectives = parser.add_argument_group("objectives")
+        add_slo_option(objectives, "what a load of serving_load must meet")
+        add_capacity_option(objectives)
         add_gate_options(parser)
         parser.add_argument_group("variants").add_argument(
             _AB,
@@ -105,6 +120,8 @@ class RunCommand(Command):
             take_key(args)
             outcome = _resume(args)
         else:
+            if args.find_capacity:
+                ask_for_capacity(args)
             spec = spec_of(args)
             check_output(args.output)
             if args.dry_run:

@@ -12,7 +12,7 @@ PRECISION = 1.05
 MOST_WINDOWS = 40
 """A search has far fewer: 20 doublings reach a million times the first rate."""
 
-_LOWEST = 1 / 64
+_LOWEST = 1 / 16
 """A server that fails at this share of the first rate is not given a lower one."""
 
 

@@ -21,6 +21,12 @@ class QueueGrowth:
     first: int
     last: int
 
+    def __str__(self) -> str:
+        return (
+            f"the queue grew from {self.first} to {self.last} requests in flight: the server cannot carry the rate, "
+            "and the figures depend on the length of the load"
+        )
+
 
 def queue_growth(planned_ns: NDArray[np.int64], ended_ns: NDArray[np.int64]) -> QueueGrowth | None:
     """Return how the queue of one load grew; None if it did not.

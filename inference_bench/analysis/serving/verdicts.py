@@ -105,11 +105,7 @@ def _growth(requests: RequestFigures) -> str:
     if not grown:
         return ""
     largest = max(grown, key=lambda growth: growth.last)
-    where = "" if len(runs) == 1 else f" in {len(grown)} of {len(runs)} runs"
-    return (
-        f"the queue grew{where}, from {largest.first} to {largest.last} requests in flight: the rate is above what the "
-        "server can carry, and the figures depend on the length of the load"
-    )
+    return str(largest) if len(runs) == 1 else f"in {len(grown)} of {len(runs)} runs {largest}"
 
 
 def _goodput(requests: RequestFigures, slos: Sequence[Slo]) -> Estimate:

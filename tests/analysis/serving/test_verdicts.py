@@ -84,7 +84,7 @@ def test_a_pass_with_a_growing_queue_is_none():
     found = judge_slos(rising, [parse_slo("e2e.p99<=500ms"), parse_slo("e2e.p99<=100ms")])
     assert [each.outcome for each in found.verdicts] == [OPEN, FAIL]
     assert found.verdicts[0].reason == found.growth
-    assert "the queue grew, from 1 to" in found.growth
+    assert "the queue grew from 1 to" in found.growth
 
 
 def test_the_worst_objective_decides():
