@@ -53,6 +53,9 @@ class Window:
         missed = (f"{each.slo} missed ({_observed(each)})" for each in self.judgement.verdicts if _is_missed(each))
         return self.client_limit or self.judgement.growth or ", ".join(missed)
 
+    def __str__(self) -> str:
+        return f"at {self.rate:.4g} requests per second {self.miss}"
+
     @property
     def plain(self) -> dict[str, object]:
         """The window as plain data."""

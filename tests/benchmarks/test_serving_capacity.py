@@ -11,6 +11,7 @@ from inference_bench.benchmarks._capacity_window import window_of
 from inference_bench.cli._main import main
 from inference_bench.model.interfaces import LoadServer
 from inference_bench.model.offered_load import Load, ServedLoad
+from inference_bench.results.run import load_run
 from inference_bench.slo import parse_slo
 from inference_bench.spec import Limits
 from inference_bench.units import NS_PER_MS, NS_PER_S
@@ -65,6 +66,12 @@ def test_a_window_that_the_client_paced_tells_nothing():
     assert window(10, "e2e.p90<=12ms", server=QueueServer(most_rate=5)).passes is None
 
 
+def test_a_window_that_the_client_paced_is_sent_once_more():
+    server = QueueServer(most_rate=5)
+    assert search_of(server, "e2e.p90<=1s", requests=20).passes(10.0) is None
+    assert server.rates == [10, 10]
+
+
 def test_the_first_fifth_settles_the_queue_and_is_not_judged():
     assert window(10, "e2e.p90<=12ms").judgement.requests == 320
 
@@ -94,13 +101,17 @@ def test_another_process_begins_at_another_rate_and_has_other_arrivals():
 
 
 def test_a_capacity_is_measured_in_process(tmp_path, capsys):
-    """The null model on a machine that may be busy: either a capacity, or the generator was the limit and says so."""
+    """However busy this machine is: there is a capacity, or the generator was the limit and says so."""
     slo = ["--find-capacity", "--slo", "e2e.p50<=1s", "--slo", "failures<=10%", "-a", "requests=20", "-a", "rate=500"]
-    assert main(["run", "--model", "null", *slo, "--quick", "--quiet", "-o", str(tmp_path), "--json"]) == 0
+    code = main(["run", "--model", "null", *slo, "--quick", "--quiet", "-o", str(tmp_path), "--json"])
     (result,) = json.loads(capsys.readouterr().out)["results"]
     assert result["case"]["parameters"]["slo"] == "e2e.p50<=1s and failures<=10%"
-    found = [summary for summary in result["summaries"] if summary["metric"] == "capacity"]
-    assert any("INVALID" in note for note in result["notes"]) or found[0]["score"]["value"] > 100
+    if code:
+        assert result["failure"]["cause"].startswith("no capacity: at ")
+        return
+    assert [summary["metric"] for summary in result["summaries"]] == ["capacity"]
+    stages = set(load_run(next(tmp_path.iterdir())).table(result["case"]["id"], "requests")["stage"].to_pylist())
+    assert {"warmup", "window 1"} <= stages
 
 
 @pytest.mark.parametrize(
