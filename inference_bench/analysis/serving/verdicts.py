@@ -91,10 +91,8 @@ def _lack(slo: Slo, n: int, bad: int, unknown: int, each: float) -> str:
         what = "end" if slo.limit_ns is None else slo.metric
         return f"{counted(unknown, 'request')} of {n:,} without a known {what}"
     needed = needed_requests(slo.share, bad / n)
-    if needed is None:
-        return "the share of good requests is too near to what is asked for"
-    of_worth = "" if each > 0.99 else f": {n:,} of them are worth {each * n:,.0f} independent ones"
-    return f"a PASS needs about {math.ceil(needed / each):,} requests{of_worth}"
+    needs = "too few for a FAIL" if needed is None else f"a PASS needs about {math.ceil(needed / each):,} requests"
+    return needs if each > 0.99 else f"{needs}: {n:,} of them are worth {each * n:,.0f} independent ones"
 
 
 def _growth(requests: RequestFigures) -> str:

@@ -48,7 +48,7 @@ _CHARTS = (
     _Chart("batch_processing", THROUGHPUT, "batch_size", better="higher is better"),
     *(
         _Chart("serving_load", metric, parameter, unit)
-        for metric in ("request_latency", "request_ttft")
+        for metric in ("request_latency", "request_ttft", "request_tpot")
         for parameter, unit in (("rate", "requests/s"), ("concurrency", "clients"))
     ),
 )

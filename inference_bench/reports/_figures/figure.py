@@ -150,6 +150,22 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """A labelled horizontal line.
+
+    Attributes:
+        y: where.
+        text: what is there.
+    """
+
+    y: float
+    text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text))
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A chart.
 
@@ -162,6 +178,7 @@ class Figure:
         marks: what is marked on the x axis.
         note: sentences below it.
         front: the Pareto front, from left to right; empty if there is none.
+        levels: what is marked on the y axis.
     """
 
     title: str
@@ -172,6 +189,7 @@ class Figure:
     marks: Sequence[Mark] = ()
     note: str = ""
     front: tuple[tuple[float, float], ...] = ()
+    levels: Sequence[Level] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", one_line(self.title))

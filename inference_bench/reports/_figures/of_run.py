@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from inference_bench.reports._figures import against, choosing, distributions, loading, memory, rates, scores
+from inference_bench.reports._figures import (
+    against,
+    choosing,
+    distributions,
+    loading,
+    memory,
+    objectives,
+    rates,
+    request_failures,
+    request_strip,
+    schedule,
+    scores,
+)
 from inference_bench.reports._figures.figure import Figure
 from inference_bench.reports._figures.setups import Setups
 
@@ -17,7 +29,11 @@ _MAKERS: tuple[Callable[[Run, Setups], Iterator[Figure]], ...] = (
     rates.figures,
     memory.by_phase,
     scores.figures,
+    objectives.figures,
     against.figures,
+    request_failures.figures,
+    schedule.figures,
+    request_strip.figures,
     distributions.figures,
     loading.figures,
     memory.over_time,

@@ -26,6 +26,7 @@ def draw(figure: Figure) -> str:
     parts = [
         *_grid(figure, place),
         *_marks(figure, place),
+        *_levels(figure, place),
         *_front(figure, place),
         *(part for series in figure.series for part in _series(series, place)),
         *(_label(label) for label in sizes.labels),
@@ -47,7 +48,8 @@ class _Places:
         self.sizes = sizes
         self.left, self.right = float(sizes.left), float(WIDTH - sizes.right)
         self.top, self.bottom = float(sizes.top), float(sizes.height - sizes.bottom)
-        self.row = (self.bottom - self.top) / max(1, len(figure.y.names))
+        rows = len(figure.y.names) or abs(figure.y.high - figure.y.low)
+        self.row = (self.bottom - self.top) / rows
         self._x, self._y = figure.x, figure.y
 
     def x(self, value: float) -> float:
@@ -88,6 +90,13 @@ def _marks(figure: Figure, at: _Places) -> Iterator[str]:
             size = f'width="{_n(width)}" height="{_n(at.bottom - at.top)}"'
             yield f'<rect class="band" x="{_n(x)}" y="{_n(at.top)}" {size}/>'
         yield _text(x, at.top - 4 - 15 * level, mark.text)
+
+
+def _levels(figure: Figure, at: _Places) -> Iterator[str]:
+    for level in figure.levels:
+        y = at.y(level.y)
+        yield _line(at.left, y, at.right, y, "mark")
+        yield _text(at.left + 4, y - 4, level.text)
 
 
 def _front(figure: Figure, at: _Places) -> Iterator[str]:

@@ -54,6 +54,8 @@
       Plot.rect(figure.marks.filter((mark) => mark.high !== null), { x1: "x", x2: "high", fillOpacity: 0.1 }),
       Plot.ruleX(figure.marks.filter((mark) => mark.high === null), { x: "x", strokeDasharray: "2 3" }),
       figure.marks.map((mark) => Plot.text([mark], { x: "x", text: "text", frameAnchor: "top", textAnchor: "start", lineAnchor: "bottom", dy: -4 - 15 * mark.level })),
+      Plot.ruleY(figure.levels, { y: "y", strokeDasharray: "2 3" }),
+      figure.levels.map((level) => Plot.text([level], { y: "y", text: "text", frameAnchor: "left", textAnchor: "start", lineAnchor: "bottom", dx: 4, dy: -4, ...HALO })),
       figure.front.length > 1 ? Plot.line(figure.front, { stroke: COLOUR("neutral"), strokeWidth: 1.5, strokeDasharray: "5 4" }) : null,
       Plot.rect(bars, {
         x1: "start", x2: "x", y1: (point) => point.y - half(point), y2: (point) => point.y + half(point),

@@ -70,6 +70,7 @@ def _plain(figure: Figure, cases: Cases) -> dict[str, Any]:
         ],
         "labels": [{"text": one.text, "dx": one.dx, "dy": one.dy, "left": one.is_left} for one in sizes.labels],
         "front": figure.front,
+        "levels": [{"y": _short(level.y), "text": level.text} for level in figure.levels],
     }
 
 

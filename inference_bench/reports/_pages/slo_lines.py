@@ -26,11 +26,11 @@ def slo_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
     for result, slo in judged:
         where = f"{name(result.case)}: " if len(judged) > 1 else ""
         for verdict in slo.verdicts:
-            yield Cell(f"{where}{verdict.outcome} {verdict.slo}: {_evidence(verdict)}", _TONES[verdict.outcome])
+            yield Cell(f"{where}{verdict.outcome} {verdict.slo}: {evidence(verdict)}", _TONES[verdict.outcome])
         yield Cell(f"{where}{_goodput(slo)}", Tone.WARNING if slo.growth else Tone.PLAIN)
 
 
-def _evidence(verdict: SloVerdict) -> str:
+def evidence(verdict: SloVerdict) -> str:
     """Return the quantile, the share of good requests, and what is surely known of it."""
     value = "" if verdict.value_ns is None else f"{format_ns(verdict.value_ns)}, "
     counts = f"{verdict.good:,} of {verdict.requests:,} requests good"
