@@ -36,8 +36,8 @@ class ServingCapacityBenchmark(ServingLoadBenchmark):
         Axis("requests", (200,), minimum=20, help="number of requests in a window"),
         *(axis for axis in ServingLoadBenchmark.axes if axis.name not in (*_OWN, "concurrency")),
     )
-    headline = ("capacity",)
-    suites = ()
+    headline: ClassVar[tuple[str, ...]] = ("capacity",)
+    suites: ClassVar[tuple[str, ...]] = ()
 
     def check(self, model: type[Model], case: Case) -> None:
         """Refuse a case without objectives, a load without a rate, and more tokens than the model supports."""

@@ -39,8 +39,14 @@ class ServingLoadBenchmark(Benchmark):
         Axis("new_tokens", (16,), help="tokens to generate; end-of-sequence is ignored"),
         Axis("prefix_cache", ("unique",), help="what the prompts sent to an endpoint share: unique, shared=0.5, warm"),
     )
-    headline = ("request_latency", "request_ttft", "dispatch_lag", "achieved_rate", "on_schedule")
-    suites = ("full",)
+    headline: ClassVar[tuple[str, ...]] = (
+        "request_latency",
+        "request_ttft",
+        "dispatch_lag",
+        "achieved_rate",
+        "on_schedule",
+    )
+    suites: ClassVar[tuple[str, ...]] = ("full",)
 
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from inference_bench.reports._figures import axes
 from inference_bench.reports._figures.figure import Axis, Figure, Point, Series, Shape
 from inference_bench.reports._figures.observed import words
-from inference_bench.reports._figures.served_requests import ServedRequests, served_requests
+from inference_bench.reports._figures.served_requests import ServedRequests, last_served
 from inference_bench.reports._pages.document import Cell, Column, Table
 from inference_bench.units import NS_PER_S, format_ns
 
@@ -27,7 +27,7 @@ _FAILED = len(_PARTS) - 1
 
 def figures(run: Run, setups: Setups) -> Iterator[Figure]:
     """Yield one chart: the slowest request of the last load, with those before and after it."""
-    *_, served = (None, *served_requests(run))
+    served = last_served(run)
     if served is not None:
         yield _figure(served)
 

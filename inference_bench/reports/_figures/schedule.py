@@ -10,7 +10,7 @@ import numpy as np
 from inference_bench.reports._figures import axes
 from inference_bench.reports._figures.figure import NEUTRAL, Figure, Level, Point, Series, Shape
 from inference_bench.reports._figures.observed import words
-from inference_bench.reports._figures.served_requests import ServedRequests, served_requests
+from inference_bench.reports._figures.served_requests import ServedRequests, last_served
 from inference_bench.reports._figures.setups import Setups
 from inference_bench.reports._figures.thinning import MOST_POINTS, extremes
 from inference_bench.reports._pages.document import Cell, Column, Table
@@ -27,7 +27,7 @@ _LEAST_MS = 0.001
 
 def figures(run: Run, setups: Setups) -> Iterator[Figure]:
     """Yield one chart, of the last load of which two requests or more were sent."""
-    *_, served = (None, *served_requests(run))
+    served = last_served(run)
     if served is not None and np.count_nonzero(served.table.sent_ns[served.first] >= 0) > 1:
         yield _figure(served, setups)
 

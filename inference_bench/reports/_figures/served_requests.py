@@ -52,3 +52,8 @@ def served_requests(run: Run) -> Iterator[ServedRequests]:
         if len(measured) > 1:
             first = measured[table.run[measured] == table.run[measured].min()]
             yield ServedRequests(result, table, first[np.argsort(table.planned_ns[first], kind="stable")])
+
+
+def last_served(run: Run) -> ServedRequests | None:
+    """Return the requests of the last load, which has the highest rate where rates ascend; None if there is none."""
+    return next(reversed(list(served_requests(run))), None)
