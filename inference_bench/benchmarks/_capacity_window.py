@@ -51,7 +51,8 @@ class Window:
     def miss(self) -> str:
         """Why the window did not pass, in a few words."""
         missed = (f"{each.slo} missed ({_observed(each)})" for each in self.judgement.verdicts if _is_missed(each))
-        return self.client_limit or self.judgement.growth or ", ".join(missed)
+        client = f"the client was the limit ({self.client_limit})" if self.client_limit else ""
+        return client or self.judgement.growth or ", ".join(missed)
 
     def __str__(self) -> str:
         return f"at {self.rate:.4g} requests per second {self.miss}"
