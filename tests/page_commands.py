@@ -31,7 +31,7 @@ CHANGES = (
     Change("run", r"--resume|--dry-run", "", "it measures what was asked for before, or nothing"),
     Change(
         "run",
-        r"--all|--(device|suite|spec|thorough|weights(?! random))|accuracy|agreement|serving_load",
+        r"--all|--(device|suite|spec|thorough|weights(?! random))|accuracy|agreement|serving_load|find-capacity",
         "--dry-run",
         "slow",
     ),
