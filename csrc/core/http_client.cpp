@@ -10,20 +10,22 @@ namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kOpenedBytes = kReadBytes + 16 * 1024;  // with a TLS record that earlier reads began
+constexpr int kReadsInARow = 16;                              // of one connection
 constexpr std::uint32_t kHasEnded = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 // A connection's place below, its number above: an event of an earlier connection at the same place is told apart.
 constexpr int kPlaceBits = 16;
-
-std::uint64_t key_of(std::size_t place, std::int64_t number) noexcept {
-    return (static_cast<std::uint64_t>(number) << kPlaceBits) | place;
-}
 
 bool expects_no_body(const std::string& request) noexcept { return request.compare(0, 5, "HEAD ") == 0; }
 
 Outcome outcome_of_connect(int error) noexcept {
     if (error == ECONNREFUSED) return Outcome::Refused;
     return error == ECONNRESET ? Outcome::Reset : Outcome::Unreachable;
+}
+
+Outcome outcome_of(HttpResponse::Progress progress) noexcept {
+    if (progress == HttpResponse::Progress::Malformed) return Outcome::Malformed;
+    return progress == HttpResponse::Progress::TooLarge ? Outcome::TooLarge : Outcome::Ok;
 }
 
 }  // namespace
@@ -73,11 +75,15 @@ void HttpClient::serve_waiting() {
     }
 }
 
+std::uint64_t HttpClient::key_of(const HttpConnection& connection) const noexcept {
+    const auto place = static_cast<std::uint64_t>(&connection - connections_.get());
+    return (static_cast<std::uint64_t>(connection.number) << kPlaceBits) | place;
+}
+
 HttpClient::Opened HttpClient::open(std::size_t request) {
     HttpConnection& connection = closed_.take();
-    const auto place = static_cast<std::size_t>(&connection - connections_.get());
     connection.number = numbers_;
-    const int error = connection.open(address_, epoll_, key_of(place, connection.number));
+    const int error = connection.open(address_, epoll_, key_of(connection));
     if (error != 0) return refuse(connection, error, request);
     connection.request = request;
     ++numbers_;
@@ -128,9 +134,8 @@ void HttpClient::answered_or_lost(HttpConnection& connection) {
 
 void HttpClient::handle(const epoll_event& event) {
     const std::uint64_t key = event.data.u64;
-    const auto place = static_cast<std::size_t>(key & ((1U << kPlaceBits) - 1));
-    HttpConnection& connection = connections_[place];
-    if (connection.state == HttpConnection::State::Closed || key != key_of(place, connection.number)) return;
+    HttpConnection& connection = connections_[key & ((1U << kPlaceBits) - 1)];
+    if (connection.state == HttpConnection::State::Closed || key != key_of(connection)) return;
     const bool writable = (event.events & EPOLLOUT) != 0;
     const bool ended = (event.events & kHasEnded) != 0;
     if (connection.state == HttpConnection::State::Connecting) {
@@ -139,7 +144,7 @@ void HttpClient::handle(const epoll_event& event) {
         connection.state == HttpConnection::State::Busy ? write(connection) : flush(connection);
     }
     const bool readable = ended || (event.events & EPOLLIN) != 0;
-    if (readable && key == key_of(place, connection.number)) read_all(connection, ended);
+    if (readable && connection.readable() && key == key_of(connection)) read_all(connection, ended);
 }
 
 void HttpClient::finish_connecting(HttpConnection& connection) {
@@ -169,10 +174,11 @@ void HttpClient::fail_handshake(HttpConnection& connection, const std::string& r
     end(connection, Outcome::Tls, now_ns());
 }
 
-// Until nothing is left, which a short read shows as well, unless the server has ended its side.
+// Until nothing is left, which a short read shows as well, unless the server has ended its side. A server that sends
+// faster than it is read must not keep the others waiting: what is left after some reads comes with the next turn.
 void HttpClient::read_all(HttpConnection& connection, bool ended) {
     const std::int64_t number = connection.number;
-    while (connection.readable() && connection.number == number) {
+    for (int reads = 0; reads < kReadsInARow; ++reads) {
         const HttpConnection::Read read = connection.read(buffer_.get(), kReadBytes);
         if (read.bytes < 0 && read.error == EAGAIN) return;
         if (read.bytes < 0) return lose(connection, read.read_ns);
@@ -182,8 +188,10 @@ void HttpClient::read_all(HttpConnection& connection, bool ended) {
         } else {
             receive(connection, read, {buffer_.get(), static_cast<std::size_t>(read.bytes)});
         }
+        if (!connection.readable() || connection.number != number) return;
         if (!ended && static_cast<std::size_t>(read.bytes) < kReadBytes) return;
     }
+    connection.watch(epoll_, EPOLL_CTL_MOD, key_of(connection));
 }
 
 // TLS's own messages bring nothing to receive(), and may have to be answered.
@@ -227,19 +235,11 @@ void HttpClient::receive(HttpConnection& connection, const HttpConnection::Read&
         records_.bytes().keep(fed.body_bytes);
         records_.add_chunk(connection.request, read.kernel_ns, read.read_ns, {body, fed.body_bytes});
     }
-    switch (connection.response.progress()) {
-        case HttpResponse::Progress::Unfinished:
-            return;
-        case HttpResponse::Progress::Complete:
-            end(connection, Outcome::Ok, read.read_ns);
-            // What follows the response belongs to no request.
-            if (fed.taken < bytes.size() && connection.state == HttpConnection::State::Idle) close(connection);
-            return;
-        case HttpResponse::Progress::Malformed:
-            return end(connection, Outcome::Malformed, read.read_ns);
-        case HttpResponse::Progress::TooLarge:
-            return end(connection, Outcome::TooLarge, read.read_ns);
-    }
+    const HttpResponse::Progress progress = connection.response.progress();
+    if (progress == HttpResponse::Progress::Unfinished) return;
+    end(connection, outcome_of(progress), read.read_ns);
+    // What follows the response belongs to no request.
+    if (fed.taken < bytes.size() && connection.state == HttpConnection::State::Idle) close(connection);
 }
 
 // The server will send nothing more, which ends a body without a length.

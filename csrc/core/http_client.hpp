@@ -45,6 +45,7 @@ class HttpClient {
 
     // ---- sending
     void serve_waiting();
+    [[nodiscard]] std::uint64_t key_of(const HttpConnection& connection) const noexcept;
     Opened open(std::size_t request);
     [[nodiscard]] Opened refuse(HttpConnection& connection, int error, std::size_t request);
     void begin(HttpConnection& connection, std::size_t request);

@@ -60,13 +60,17 @@ int HttpConnection::open(const HttpAddress& address, int epoll, std::uint64_t ke
     set_option(made, SOL_SOCKET, SO_TIMESTAMPNS);
     opened_ns = now_ns();
     if (connect(made, address.data(), address.size) != 0 && errno != EINPROGRESS) return errno;
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    event.data.u64 = key;
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, made, &event) != 0) return errno;
+    if (const int error = watch(epoll, EPOLL_CTL_ADD, key); error != 0) return error;
     state = State::Connecting;
     fresh = true;
     return 0;
+}
+
+int HttpConnection::watch(int epoll, int operation, std::uint64_t key) const noexcept {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.u64 = key;
+    return epoll_ctl(epoll, operation, socket_, &event) == 0 ? 0 : errno;
 }
 
 int HttpConnection::connected() noexcept {

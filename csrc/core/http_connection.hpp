@@ -49,6 +49,8 @@ class HttpConnection {
 
     // Begins to connect: 0, or an errno. Its events are edge-triggered and come with `key`.
     [[nodiscard]] int open(const HttpAddress& address, int epoll, std::uint64_t key) noexcept;
+    // Begins to watch it, or says again what is the case (EPOLL_CTL_ADD, _MOD): 0, or an errno.
+    int watch(int epoll, int operation, std::uint64_t key) const noexcept;
     [[nodiscard]] int connected() noexcept;  // once it is writable: 0, or the errno of the failure
     void close() noexcept;
 

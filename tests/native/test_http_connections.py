@@ -104,6 +104,16 @@ def test_a_request_larger_than_the_socket_buffers_is_sent_whole():
     assert received == len(post) + size
 
 
+def test_a_response_that_comes_faster_than_it_is_read_is_read_whole():
+    size = 40 << 20
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(range(256)) * (size // 256)
+    with RawServer(answering(answer)) as server:
+        load = carry_out(server.port, 4, concurrency=2)
+    assert outcomes(load) == ["ok"] * 4
+    assert load.body(3) == bytes(range(256)) * (size // 256)
+    check_order(load)
+
+
 def test_an_early_response_ends_the_request_and_the_connection():
     size = 20 << 20
     post = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % size
