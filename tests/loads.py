@@ -69,3 +69,17 @@ def load_run_of(folder: Path, rates: Sequence[float] = (10, 20, 40), slos: Seque
         for rate in rates
     ]
     return write_run(folder, *results)
+
+
+def capacity_result(processes: Sequence[tuple[float, Sequence[tuple[float, float, bool]]]]) -> BenchmarkResult:
+    """Return the result of a search: per process its capacity, and rate, good share and success of each window."""
+    tally = Tally(make_case("example", "serving_capacity", slo="e2e.p99<=1s"), QUICK, ("capacity",))
+    for run, (rate, windows) in enumerate(processes):
+        measurement = Measurement(QUICK)
+        plain = [
+            {"rate": at, "good": {"e2e.p99<=1s": good}, "passes": passes, "miss": "" if passes else "too slow"}
+            for at, good, passes in windows
+        ]
+        measurement.score("capacity", "load", "whole", rate, detail={"windows": plain})
+        tally.add(run, _answer(measurement), {"title": "Example"})
+    return tally.result()

@@ -53,6 +53,7 @@ FOREIGN_NAMES = (
     ),
     ForeignName(("--num-prompts",), _VLLM, "run --benchmark serving_load -a requests=N"),
     ForeignName(("--request-rate",), _VLLM, "run --benchmark serving_load -a rate=N"),
+    ForeignName(("--goodput",), _VLLM, "run --benchmark serving_load --slo 'ttft.p99<=300ms'"),
     ForeignName(("--max-concurrency",), _VLLM, "run --benchmark serving_load -a scenario=concurrent -a concurrency=N"),
     ForeignName(
         ("--random-input-len", "--input-len", "--prompt-length", "--sequence-length", "--seq-len"),

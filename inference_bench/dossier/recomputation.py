@@ -17,11 +17,12 @@ from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.errors import RunFormatError
 from inference_bench.metrics import METRICS
 from inference_bench.result import BenchmarkResult, Samples, Scores, Stage, Summary
+from inference_bench.results.judged_slos import result_with_slos
 from inference_bench.results.parquet_table import from_arrow
 from inference_bench.results.reading import read_json
 from inference_bench.results.run import Run
 from inference_bench.results.run_folder import RESULTS
-from inference_bench.results.serialization import grade_to_plain, spec_from_plain, summary_to_plain
+from inference_bench.results.serialization import grade_to_plain, plain, spec_from_plain, summary_to_plain
 from inference_bench.spec import Limits
 from inference_bench.units import NS_PER_S
 
@@ -141,6 +142,8 @@ def _recompute_case(
             else s
             for s in summaries
         )
+    if entry.get("slo"):
+        _compare_slo(place, entry, result, run, findings)
     _compare_grade(place, entry.get("trust"), replace(result, summaries=summaries), run, findings)
     if isinstance(samples, Samples):
         rest = int((samples.stage != Stage.MEASURED.value).sum())
@@ -228,6 +231,17 @@ def _compare_summaries(
     for metric, phase in recomputed:
         mean = recomputed[metric, phase]["mean"]
         findings.mismatches.append(Mismatch(place, f"{metric} {phase}".strip(), None, mean))
+
+
+def _compare_slo(place: str, entry: Mapping[str, Any], result: BenchmarkResult, run: Run, findings: Findings) -> None:
+    """Judge the objectives anew by the requests of the case."""
+    import pyarrow.parquet as pq
+
+    assert run.folder is not None
+    if file := entry.get("requests"):
+        _check_rows(run.folder / file, pq)
+    judged = result_with_slos(run, result, [verdict["slo"] for verdict in entry["slo"]["verdicts"]])
+    findings.compare(place, "slo", entry["slo"], plain(judged.slo))
 
 
 def _compare_grade(

@@ -27,10 +27,15 @@ def run_with_slos(run: Run, slos: Sequence[str]) -> Run:
         return run
     if not any(map(has_requests, run.results)):
         raise UsageError(f"run {run.record.id} has no requests to judge by {slos[0]}: expected a run of serving_load.")
-    return replace(run, results=tuple(_judged(run, result, slos) for result in run.results))
+    return replace(run, results=tuple(result_with_slos(run, result, slos) for result in run.results))
 
 
-def _judged(run: Run, result: BenchmarkResult, slos: Sequence[str]) -> BenchmarkResult:
+def result_with_slos(run: Run, result: BenchmarkResult, slos: Sequence[str]) -> BenchmarkResult:
+    """Return a result of a run with the objectives judged anew; as it is if it has no requests.
+
+    Raises:
+        RunFormatError: its samples are missing or damaged.
+    """
     if not has_requests(result):
         return result
     files = run.files[result.case.id]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.reports._figures import (
     against,
+    capacity,
     choosing,
     distributions,
     loading,
@@ -29,6 +30,7 @@ _MAKERS: tuple[Callable[[Run, Setups], Iterator[Figure]], ...] = (
     rates.figures,
     memory.by_phase,
     scores.figures,
+    capacity.figures,
     objectives.figures,
     against.figures,
     request_failures.figures,

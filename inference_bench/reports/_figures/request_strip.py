@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inference_bench.results.run import Run
 
 _MOST_ROWS = 40
-_PARTS = (("waits to be sent", "s0"), ("to the first content", "s5"), ("to the last content", "s2"), ("failed", "c1"))
+_PARTS = (("waits to be sent", "s4"), ("to the first content", "s1"), ("to the last content", "s2"), ("failed", "c1"))
 _FAILED = len(_PARTS) - 1
 
 

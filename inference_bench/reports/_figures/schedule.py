@@ -61,7 +61,7 @@ def _figure(served: ServedRequests, setups: Setups) -> Figure:
         axes.logarithmic("sent after its planned time [ms]", [_LATE_NS / NS_PER_MS, *(point.y for point in drawn)]),
         [one for one in series if one.points],
         _table(title, served, late_ns),
-        levels=[Level(_LATE_NS / NS_PER_MS, f"late: more than {format_ns(_LATE_NS)}")],
+        levels=[Level(_LATE_NS / NS_PER_MS, f"late: more than {_LATE_NS / NS_PER_MS:g} ms")],
         note=f"{count} of {counted(total, 'request')} late. First process of {case}.",
     )
 

@@ -11,7 +11,7 @@ from inference_bench.reports._figures.svg import draw
 from inference_bench.results.run import load_run
 from inference_bench.testing import write_run
 from inference_bench.units import NS_PER_MS
-from tests.loads import load_result, load_run_of, queued_requests
+from tests.loads import capacity_result, load_result, load_run_of, queued_requests
 from tests.served import served_request
 
 SLOS = ("e2e.p90<=100ms", "failures<=10%")
@@ -110,3 +110,18 @@ def test_requests_whose_file_is_gone_are_left_out(tmp_path):
     titles = [figure.title for figure in figures(load_run(run.folder))]
     assert "Schedule and late sends" not in titles
     assert titles
+
+
+def test_windows_of_a_search_are_marks_and_the_capacity_a_line(tmp_path):
+    result = capacity_result([(8.5, [(5, 1.0, True), (10, 0.97, False), (8.5, 0.99, True)]), (9, [(9, 0.99, True)])])
+    run = write_run(tmp_path, result)
+    figure = next(each for each in figures(run) if each.title.startswith("Good requests against rate"))
+    (points,) = series(figure).values()
+    assert [(point.x, round(point.y, 6), point.is_sure) for point in points] == [
+        (5, 100, True),
+        (10, 97, False),
+        (8.5, 99, True),
+        (9, 99, True),
+    ]
+    assert points[1].text == "10 requests/s: 97 % good for e2e.p99<=1s · too slow"
+    assert [mark.text for mark in figure.marks] == ["capacity: 8.75"]
