@@ -15,6 +15,8 @@ FIRST_NS, GAP_NS = 20 * NS_PER_MS, 5 * NS_PER_MS
 ANSWER = sse_stream("chat", TOKENS, FIRST_NS, GAP_NS, prompt_tokens=0)
 ASK = {"input_length": (8,), "new_tokens": (TOKENS,), "requests": (8,), "rate": (50,)}
 """Axes of a load that the answers fit."""
+BEFORE = (ANSWER,) * 6
+"""What a server plays before the first measured request: two questions of the client, and four warm-ups."""
 
 
 @contextmanager
