@@ -79,6 +79,7 @@ class Metric:
         replicate: what differs between two figures of one configuration: fresh processes, or the items of a data set.
         of_time: whether it is a figure of time although its unit does not say so.
         threaded: whether the threads of the set-up are meant to work for it.
+        of_client: whether it describes what sends the load and not what answers: no comparison judges it unasked.
         noun: what it is called in a sentence; empty for its title.
     """
 
@@ -94,6 +95,7 @@ class Metric:
     replicate: Replicate = Replicate.PROCESS
     of_time: bool = False
     threaded: bool = True
+    of_client: bool = False
     noun: str = ""
 
     @property
@@ -407,6 +409,7 @@ _ALL = (
         "duration of the connect and TLS handshake of a request that waited for one; part of its other times",
         _OWN,
         threaded=False,
+        of_client=True,
     ),
     Metric(
         "client_lag",
@@ -416,6 +419,7 @@ _ALL = (
         "instant at which the client had read an event minus the kernel's stamp of its arrival; part of no other time",
         _OWN + "; Linux SO_TIMESTAMPNS",
         threaded=False,
+        of_client=True,
     ),
     Metric(
         "dispatch_lag",
@@ -424,6 +428,7 @@ _ALL = (
         Better.LOWER,
         "the instant a request was sent minus s: what the generator itself adds",
         _OWN,
+        of_client=True,
     ),
     Metric(
         "offered_rate",
@@ -433,6 +438,7 @@ _ALL = (
         "(requests - 1) / (last s - first s)",
         _SERVING,
         statistic=Statistic.MEAN,
+        of_client=True,
     ),
     Metric(
         "achieved_rate",
@@ -460,6 +466,7 @@ _ALL = (
         "offered x new tokens asked for by a request",
         _SERVING,
         statistic=Statistic.MEAN,
+        of_client=True,
     ),
     Metric(
         "answered",
@@ -498,6 +505,7 @@ _ALL = (
         _OWN,
         statistic=Statistic.MEAN,
         of_time=True,
+        of_client=True,
     ),
     # Accuracy: one score per item, summarised over the items of a task
     Metric(
@@ -696,6 +704,11 @@ def quantity_of(metric: str) -> Quantity | None:
 def title_of(metric: str) -> str:
     """Return a metric's heading for people, or its tag for a metric this version does not know."""
     return METRICS[metric].title if metric in METRICS else metric
+
+
+def is_of_client(metric: str) -> bool:
+    """Return whether a metric describes what sends a load; False for a metric this version does not know."""
+    return metric in METRICS and METRICS[metric].of_client
 
 
 def noun_of(metric: str) -> str:

@@ -200,4 +200,5 @@ def _answer(measurement: Measurement) -> Measured:
         requests=measurement.requests,
         chunks=measurement.chunks,
         floor=measurement.floor,
+        interrupted=measurement.interrupted,
     )

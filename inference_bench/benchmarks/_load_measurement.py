@@ -15,14 +15,13 @@ from inference_bench.benchmarks._load_scores import failures, score_load
 from inference_bench.benchmarks._request_samples import record_request
 from inference_bench.benchmarks._request_tables import add_rows
 from inference_bench.errors import EndpointError, NotApplicableError
-from inference_bench.model.offered_load import Load
+from inference_bench.model.offered_load import Load, ServedLoad
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.interfaces import LoadServer
     from inference_bench.model.model import Model
-    from inference_bench.model.offered_load import ServedLoad
     from inference_bench.plan import Case
 
 AUTO_LOAD = 0.5
@@ -35,7 +34,7 @@ def measure_load(model: Model, case: Case, measurement: Measurement) -> None:
     """Warm up with a single stream, then run the load once to its last answer, and record it.
 
     Raises:
-        EndpointError: no request was answered.
+        EndpointError: the first request was not answered.
     """
     load = load_of(case)
     with closing(load_server(model, int(case.parameters.get("max_batch_size", 1)))) as server:
@@ -45,7 +44,9 @@ def measure_load(model: Model, case: Case, measurement: Measurement) -> None:
         with measurement.window():
             served = server.carry_out(load, lambda ended: measurement.progress(ended, load.requests))
         _record(load, alone, served, measurement)
-        record_floor(server, load, served, measurement)
+        measurement.interrupted = served.interrupted
+        if not served.interrupted:
+            record_floor(server, load, served, measurement)
 
 
 def load_server(model: Model, max_batch_size: int) -> LoadServer:
@@ -62,14 +63,13 @@ def warmed_up(server: LoadServer, load: Load) -> ServedLoad:
     """Return what became of the first requests, one after the other.
 
     Raises:
-        EndpointError: none was answered.
+        EndpointError: the first was not answered.
     """
-    alone = server.carry_out(
-        Load("single_stream", 1 + _WARMUPS, load.input_length, load.new_tokens, prefix_cache=load.prefix_cache)
-    )
-    if not any(request.is_ok for request in alone.requests):
-        raise EndpointError(f"no request was answered: {failures(alone.requests)}. Nothing was measured.")
-    return alone
+    alone = replace(load, scenario="single_stream", requests=1)
+    first = server.carry_out(alone).requests
+    if not first[0].is_ok:
+        raise EndpointError(f"the first request was not answered: {failures(first)}. Nothing was measured.")
+    return ServedLoad((*first, *server.carry_out(replace(alone, requests=_WARMUPS)).requests))
 
 
 def single_rate(alone: ServedLoad) -> float:

@@ -29,6 +29,7 @@ def load_of(case: Case) -> Load:
         concurrency=int(given.get("concurrency", 1)),
         prefix_cache=str(given.get("prefix_cache", "unique")),
         seed=case.setup.seed,
+        timeout_s=int(given.get("request_timeout", 600)),
     )
 
 

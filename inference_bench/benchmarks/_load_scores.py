@@ -36,13 +36,14 @@ def score_load(load: ServedLoad, *, is_open: bool, measurement: Measurement) -> 
     """Score a load, note what is wrong with it, and return whether its times may be given."""
     measurement.notes += load.notes
     measurement.notes += (f"{CLIENT_LIMIT}{limit}" for limit in load.client_limits)
-    _score_answers(load.requests, measurement)
-    answered = [request for request in load.requests if request.is_ok]
-    if not answered or sum(request.counts for request in answered) < _FEWEST_COUNTED * len(load.requests):
+    requests = load.ended
+    _score_answers(requests, measurement)
+    answered = [request for request in requests if request.is_ok]
+    if not answered or sum(request.counts for request in answered) < _FEWEST_COUNTED * len(requests):
         return False
-    _score_rates(load.requests, answered, is_open=is_open, measurement=measurement)
+    _score_rates(requests, answered, is_open=is_open, measurement=measurement)
     if is_open:
-        _score_schedule(load.requests, measurement)
+        _score_schedule(requests, measurement)
     return True
 
 

@@ -37,6 +37,7 @@ class ServingLoadBenchmark(Benchmark):
         Axis("max_batch_size", (8,), help="most requests in one batch"),
         Axis("input_length", (64,), help="tokens of the prompt"),
         Axis("new_tokens", (16,), help="tokens to generate; end-of-sequence is ignored"),
+        Axis("request_timeout", (600,), help="seconds from its time after which a request to an endpoint has failed"),
         Axis("prefix_cache", ("unique",), help="what the prompts sent to an endpoint share: unique, shared=0.5, warm"),
     )
     headline: ClassVar[tuple[str, ...]] = (
@@ -51,8 +52,8 @@ class ServingLoadBenchmark(Benchmark):
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
         """Return the axes with lengths that the model supports; an endpoint has no batches of ours."""
-        other = "max_batch_size" if "serve" in model.abilities else "prefix_cache"
-        return fitting(tuple(axis for axis in cls.axes if axis.name != other), model)
+        others = ("max_batch_size",) if "serve" in model.abilities else ("prefix_cache", "request_timeout")
+        return fitting(tuple(axis for axis in cls.axes if axis.name not in others), model)
 
     def check(self, model: type[Model], case: Case) -> None:
         """Refuse an unknown scenario, an invalid rate, and more tokens than the model supports."""

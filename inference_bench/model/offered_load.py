@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inference_bench.endpoint.answer import Answer
 from inference_bench.endpoint.arrivals import OPEN, SCENARIOS, Arrivals, planned
+from inference_bench.endpoint.failure import FailureKind
 from inference_bench.endpoint.traces import read_trace
 from inference_bench.errors import InvalidValueError, UnknownNameError
 
@@ -30,6 +31,7 @@ class Load:
         prefix_cache: what the prompts have in common: ``unique``, ``shared=FRACTION`` or ``warm``; a server in this
             process is sent one prompt again and again, because it has no such cache.
         seed: seed of the schedule.
+        timeout_s: seconds from its planned instant after which a request to an endpoint has failed.
     """
 
     scenario: str
@@ -40,6 +42,7 @@ class Load:
     concurrency: int = 1
     prefix_cache: str = "unique"
     seed: int = 0
+    timeout_s: int = 600
 
     @property
     def kind(self) -> str:
@@ -133,6 +136,12 @@ class ServedRequest:
         return self.answer.failure is None and bool(self.answer.pieces)
 
     @property
+    def was_cut_off(self) -> bool:
+        """Whether the load was stopped before it had ended: it neither failed nor succeeded."""
+        failure = self.answer.failure
+        return failure is not None and failure.kind in (FailureKind.INTERRUPTED, FailureKind.UNSENT)
+
+    @property
     def counts(self) -> bool:
         """Whether its times enter the figures: it was answered, with what was asked for."""
         return self.is_ok and not self.broken
@@ -161,11 +170,18 @@ class ServedLoad:
         requests: in the order of the schedule.
         notes: what is to be known of it, one sentence each.
         client_limits: why the client and not the server set the pace, one sentence each; none if it did not.
+        interrupted: whether it was stopped before all requests had ended.
     """
 
     requests: tuple[ServedRequest, ...]
     notes: tuple[str, ...] = ()
     client_limits: tuple[str, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def ended(self) -> tuple[ServedRequest, ...]:
+        """The requests that the load's own end did not cut off."""
+        return tuple(request for request in self.requests if not request.was_cut_off)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ class Tally:
         self.workers.append({"run": run, **answer.worker, "decision": answer.decision, **rates})
         for note in answer.notes:
             self._note(note if run == 0 else f"run {run + 1}: {note}")
+        if answer.interrupted:
+            self.fail(Status.INTERRUPTED, Failure("stopped by the user half-way; what had ended is recorded"))
 
     def fail(self, status: Status, failure: Failure) -> None:
         """Mark the case as failed; samples of earlier runs are kept and summarised."""

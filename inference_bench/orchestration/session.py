@@ -86,7 +86,7 @@ class Session:
         self._slos = spec.slos
         self._progress = progress = Harmless(progress)
         self._former = former
-        self._is_measuring = False
+        self._measuring: WorkerProcess | None = None
         self._interruption = Interruption()
         self._sink = open_sinks(folder, also=sinks)
         done = {} if former is None else done_cases(former, prepared.plan, retry_failed=retry_failed)
@@ -157,8 +157,12 @@ class Session:
             self._progress.warn(self.sink_failure)
 
     def stop_after_case(self) -> None:
-        """Stop when the present case has ended; the second call stops now, as the first does while none is measured."""
-        if self._is_measuring and not self.stopping:
+        """Stop when the present case has ended, a load over HTTP at once, with what it has.
+
+        The second call stops now, as the first does while no case is measured.
+        """
+        if self._measuring is not None and not self.stopping:
+            self._measuring.interrupt()
             self._progress.warn("finishing the present case; press Ctrl-C again to stop now")
         else:
             self._interruption.stop()
@@ -270,11 +274,11 @@ class Session:
         return Measure(case, self._prepared.benchmark_path(case), self._prepared.plan.limits, run)
 
     async def _measure(self, worker: WorkerProcess, request: Measure) -> Measured | Failed:
-        self._is_measuring = True
+        self._measuring = worker
         try:
             return await measure(worker, request, self._ahead, partial(self._show, request.case))
         finally:
-            self._is_measuring = False
+            self._measuring = None
 
     def _show(self, case: Case, progress: CaseProgress) -> None:
         self._ahead.report()

@@ -146,6 +146,7 @@ class Worker:
             requests=measurement.requests,
             chunks=measurement.chunks,
             floor=measurement.floor,
+            interrupted=measurement.interrupted,
         )
 
     def _facts(self, measurement: Measurement, usage: Usage) -> WorkerFacts:

@@ -51,6 +51,9 @@ class WorkerThread(WorkerProcess):
         if self._writer is not None:
             self._writer.close()
 
+    def interrupt(self) -> None:
+        """Do nothing: a signal would reach the whole process."""
+
     async def freeze(self) -> None:
         """Do nothing: no other worker runs beside a thread."""
 

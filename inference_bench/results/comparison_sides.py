@@ -13,7 +13,7 @@ from inference_bench.analysis.observations import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
 from inference_bench.analysis.score_summaries import score_estimate
 from inference_bench.errors import RunFormatError
-from inference_bench.metrics import Statistic, is_measured_anew, statistic_of, title_of, unit_of
+from inference_bench.metrics import Statistic, is_measured_anew, is_of_client, statistic_of, title_of, unit_of
 from inference_bench.result import Stage
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class _Reading:
                 self.resolutions[slot] = max(self.resolutions.get(slot, 0.0), resolution_of(metric, run))
 
     def _is_wanted(self, metric: str) -> bool:
-        return not self.metrics or metric in self.metrics
+        return metric in self.metrics if self.metrics else not is_of_client(metric)
 
     def _observations(self, slot: Slot) -> Observations:
         case_id, random_weights, metric, phase = slot

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import socket
-from dataclasses import replace
 
 import pytest
 
 from inference_bench.endpoint.scripts import json_answer, sse_stream
 from inference_bench.errors import EndpointError, InvalidValueError, UnknownNameError
 from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.run import resume_run, run_benchmarks
 from inference_bench.result import Status
 from inference_bench.spec import AS_SERVED, ENDPOINT, Setup, Spec
 from tests.factories import run, spec
@@ -198,13 +202,33 @@ def test_the_key_reaches_the_server_and_no_file(tmp_path, monkeypatch):
     assert not any(secret.encode() in text for text in texts)
 
 
-def test_an_interrupted_and_resumed_run_asks_the_same_server(tmp_path):
-    import asyncio
-
-    from inference_bench.orchestration.run import resume_run
-
+def test_a_resumed_run_finds_its_server_and_measures_nothing_twice(tmp_path):
     with scripted_endpoint() as (url, _):
         first = run(spec(url, benchmarks=LOAD, **ASK), tmp_path)
         again = asyncio.run(resume_run(first.folder, force=True))
 
-    assert again.run.results == tuple(replace(result) for result in first.run.results)
+    assert again.run.results == first.run.results
+
+
+def test_ctrl_c_in_mid_load_keeps_what_had_ended_and_resume_measures_the_case_again(tmp_path):
+    class Stops(Progress):
+        """Stops the run once, when the load has begun to be answered."""
+
+        stopped = False
+
+        def case_progress(self, case, progress):
+            if not self.stopped:
+                os.kill(os.getpid(), signal.SIGINT)
+            self.stopped = True
+
+    hour = sse_stream("chat", TOKENS, 3_600_000_000_000, GAP_NS)
+    axes = {**ASK, "scenario": ("concurrent",)}
+    with scripted_endpoint([*BEFORE, *[ANSWER] * 6, *[hour] * 2]) as (url, _):
+        request = spec(url, benchmarks=LOAD, **axes)
+        first = asyncio.run(run_benchmarks(request, output=tmp_path, progress=Stops(), handle_signals=True))
+    assert first.interrupted
+    (result,) = first.run.results
+    assert result.status is Status.INTERRUPTED
+    outcomes = [row["outcome"] for row in first.run.table(result, "requests").to_pylist() if row["stage"] == "measured"]
+    assert set(outcomes) <= {"ok", "interrupted", "unsent"}
+    assert "interrupted" in outcomes

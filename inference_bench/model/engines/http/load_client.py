@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
@@ -71,7 +74,7 @@ class HttpLoadServer(LoadServer):
             InvalidValueError: a length or a number of the load that cannot be.
         """
         self._sent = promised(self._workload(load))
-        return self._carried_out(self._sent, self._address, self._key, on_answer)
+        return self._carried_out(self._sent, self._address, self._key, load.timeout_s, on_answer)
 
     def floor(self, load: Load, served: ServedLoad) -> Floor | None:
         """Send the requests of the last load, at the same instants, to a null server in a process of its own."""
@@ -81,10 +84,15 @@ class HttpLoadServer(LoadServer):
         tokens = [asked.new_tokens for asked in self._sent.requests]
         prompts = [asked.prompt_tokens or 0 for asked in self._sent.requests]
         with NullServer(tokens, kind=self._dialect.value, token_gap_ns=gap_ns, prompt_tokens=prompts) as server:
-            return Floor(self._carried_out(self._sent, server.address, None, lambda _: None), 0, gap_ns)
+            return Floor(self._carried_out(self._sent, server.address, None, load.timeout_s), 0, gap_ns)
 
     def _carried_out(
-        self, workload: Workload, address: Address, key: Key | None, on_answer: Callable[[int], None]
+        self,
+        workload: Workload,
+        address: Address,
+        key: Key | None,
+        timeout_s: int,
+        on_answer: Callable[[int], None] = lambda _: None,
     ) -> ServedLoad:
         ids = [f"{secrets.token_hex(8)}-{number}" for number in range(len(workload.requests))]
         http = HttpLoad(
@@ -95,6 +103,7 @@ class HttpLoadServer(LoadServer):
             concurrency=workload.arrivals.concurrency,
             after=workload.after,
             connections=MOST_CONNECTIONS,
+            timeout_ns=timeout_s * NS_PER_S,
         )
         wait_for(http, on_answer)
         return self._served(http, workload, ids)
@@ -140,7 +149,12 @@ class HttpLoadServer(LoadServer):
             )
             for answer in sorted(answers(http, key=self._key), key=lambda answer: answer.request)
         )
-        return ServedLoad(requests, (str(workload.account), *workload.notes), client_limits(http, requests))
+        return ServedLoad(
+            requests,
+            notes=(str(workload.account), *workload.notes),
+            client_limits=client_limits(http, requests),
+            interrupted=any(request.was_cut_off for request in requests),
+        )
 
     def _broken(self, answer: Answer, workload: Workload) -> tuple[str, ...]:
         """Return the clauses of the contract that an answer breaks; what the server does not say breaks none."""
@@ -180,12 +194,26 @@ def wait_for(http: HttpLoad, on_answer: Callable[[int], None]) -> None:
     """Start a load and wait until all its requests have ended; stop it if this thread is interrupted."""
     http.start()
     try:
-        while not http.wait(_LOOK_S):
-            on_answer(http.ended)
+        with _interrupted_by_signal(http):
+            while not http.wait(_LOOK_S):
+                on_answer(http.ended)
     except BaseException:
         http.stop()
         raise
-    on_answer(http.total)
+    on_answer(http.ended)
+
+
+@contextmanager
+def _interrupted_by_signal(http: HttpLoad) -> Iterator[None]:
+    """Let SIGINT end a load with what it has; in another thread than the main one, leave signals alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGINT, lambda *_: http.stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def numeric_address(address: Address) -> str:
