@@ -104,6 +104,7 @@ class HttpLoadServer(LoadServer):
             after=workload.after,
             connections=MOST_CONNECTIONS,
             timeout_ns=timeout_s * NS_PER_S,
+            tls_name=address.host if address.scheme == "https" else None,
         )
         wait_for(http, on_answer)
         return self._served(http, workload, ids)
