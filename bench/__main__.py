@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bench
 
-_LIBRARY = {"__main__", "cold", "interleave", "peers"}
+_LIBRARY = {"__main__", "cold", "endpoint", "interleave", "peers"}
 
 
 def names() -> list[str]:
