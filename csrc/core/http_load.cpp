@@ -131,8 +131,7 @@ void HttpLoad::run() {
 // What can wait comes after what is due; a fork comes between two turns.
 void HttpLoad::play() {
     epoll_event events[kEvents];
-    plan_.begin(start_ns_);
-    alive_ns_ = now_ns();
+    begin();
     while (!stopping_ && records_.ended() < total()) {
         const std::int64_t due_ns = plan_.next_ns();
         const std::int64_t latest_ns = latest_wake_ns(now_ns());
@@ -148,6 +147,12 @@ void HttpLoad::play() {
         client_.end_overdue(alive_ns_);
         use_spare_time(now_ns());
     }
+}
+
+void HttpLoad::begin() {
+    const std::lock_guard<std::mutex> turn(turn_);
+    plan_.begin(start_ns_);
+    alive_ns_ = now_ns();
 }
 
 std::int64_t HttpLoad::latest_wake_ns(std::int64_t now_ns) const noexcept {

@@ -62,6 +62,7 @@ class HttpLoad {
     static void interrupt_thread(void* self) noexcept;
     void run();
     void play();
+    void begin();
     [[nodiscard]] std::int64_t latest_wake_ns(std::int64_t now_ns) const noexcept;
     void use_spare_time(std::int64_t now_ns);
     void beat(std::int64_t expected_ns);
