@@ -81,9 +81,9 @@ class Search:
 
 def _notes(found: Capacity, windows: Sequence[Window]) -> Iterator[str]:
     """Yield what ended the search, and from which rate on the queue grew."""
-    ended = next((window for window in reversed(windows) if window.rate == found.fails_at), windows[-1])
-    if ended.client_limit:
-        yield f"{CLIENT_LIMIT}the capacity is at least {found.rate:.4g} requests per second: {ended}"
+    ended = next((window for window in windows if window.rate == found.fails_at), windows[-1])
+    if windows[-1].client_limit:
+        yield f"{CLIENT_LIMIT}the capacity is at least {found.rate:.4g} requests per second: {windows[-1]}"
     elif not found.rate:
         yield f"no rate met the objectives: {ended}"
     elif ended.miss:

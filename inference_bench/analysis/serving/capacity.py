@@ -22,7 +22,7 @@ class Capacity:
 
     Attributes:
         rate: the highest rate that passed, in requests per second; 0 if none did.
-        fails_at: the lowest rate above it that failed; infinite if the search ended before one did.
+        fails_at: the lowest rate above it that failed; infinite if none did.
     """
 
     rate: float
@@ -36,18 +36,15 @@ def find_capacity(passes: Callable[[float], bool | None], first_rate: float) -> 
 
     Args:
         passes: sends one window at a rate and returns whether the objectives were met; None if that cannot be told,
-            because the generator and not the server set the pace: no higher rate is tried.
+            because the generator and not the server set the pace: the search ends there.
         first_rate: requests per second of the first window.
     """
     low, high, rate = 0.0, math.inf, first_rate
     for _ in range(MOST_WINDOWS):
         met = passes(rate)
-        if met:
-            low = rate
-        else:
-            high = rate
-        if met is None and low > 0:
-            return Capacity(low, math.inf)
+        if met is None:
+            break
+        low, high = (rate, high) if met else (low, rate)
         if high <= low * PRECISION or high <= first_rate * _LOWEST:
             break
         rate = low * 2 if math.isinf(high) else high / 2 if low == 0 else math.sqrt(low * high)

@@ -41,9 +41,21 @@ def test_the_limit_of_the_generator_ends_the_search():
     assert server.rates == [16, 32, 64, 128]
 
 
-def test_a_generator_that_cannot_keep_the_first_pace_is_given_a_lower_one():
+def test_a_generator_that_cannot_keep_any_pace_ends_the_search_at_once():
     server = Server(1000, most=5)
-    assert find_capacity(server.passes, 16.0).rate == 4
+    assert find_capacity(server.passes, 16.0) == Capacity(0, math.inf)
+    assert server.rates == [16]
+
+
+def test_what_failed_before_the_generator_did_is_known():
+    rates = []
+
+    def passes(rate):
+        rates.append(rate)
+        return None if rate == 8**0.5 * 2 else rate <= 4
+
+    assert find_capacity(passes, 4.0) == Capacity(4, 8)
+    assert len(rates) == 3
 
 
 def test_a_server_without_any_limit_ends_the_search_too():
