@@ -1,6 +1,7 @@
 """A chat-completions server that streams tokens and profiles itself: ``python examples/serve_fastapi.py``.
 
     POST /v1/chat/completions    chats of the ``openai`` client, streamed or whole
+    GET  /v1/models              the model, for clients such as ``python -m inference_bench run --endpoint``
     GET  /metrics                metrics for Prometheus
     GET  /profile                snapshots for ``python -m inference_bench watch http://127.0.0.1:8000/profile/``
     GET  /trace                  the last 30 seconds, for Perfetto
@@ -19,6 +20,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +54,34 @@ class Message(BaseModel):
     content: str = Field(max_length=100_000)
 
 
+class StreamOptions(BaseModel):
+    """What a stream ends with."""
+
+    include_usage: bool = False
+
+
 class Chat(BaseModel):
     """Body of a request; unknown fields are ignored."""
 
     model: str = ""
     messages: list[Message] = Field(min_length=1, max_length=1_000)
     stream: bool = False
+    stream_options: StreamOptions = StreamOptions()
     max_tokens: int = Field(64, ge=1, le=1_024)
+    ignore_eos: bool = False
+
+
+@dataclass
+class Count:
+    """Tokens of one chat, known once it has been generated."""
+
+    prompt: int = 0
+    answer: int = 0
+
+    def usage(self) -> dict[str, int]:
+        """Return the counts as clients read them."""
+        total = self.prompt + self.answer
+        return {"prompt_tokens": self.prompt, "completion_tokens": self.answer, "total_tokens": total}
 
 
 class Chatter:
@@ -71,11 +94,11 @@ class Chatter:
         self._profiler = profiler
         self._turn = threading.Lock()
 
-    async def pieces(self, chat: Chat) -> AsyncIterator[str]:
-        """Yield the answer piece by piece; closing the iterator ends the generation."""
+    async def pieces(self, chat: Chat, count: Count) -> AsyncIterator[str]:
+        """Yield the answer piece by piece, then fill in the count; closing the iterator ends the generation."""
         streamer = AsyncTextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
         left = threading.Event()
-        generation = asyncio.create_task(asyncio.to_thread(self._generate, chat, streamer, left))
+        generation = asyncio.create_task(asyncio.to_thread(self._generate, chat, count, streamer, left))
         try:
             async for piece in streamer:
                 if piece:
@@ -84,7 +107,7 @@ class Chatter:
         finally:
             left.set()
 
-    def _generate(self, chat: Chat, streamer: Any, left: threading.Event) -> None:
+    def _generate(self, chat: Chat, count: Count, streamer: Any, left: threading.Event) -> None:
         try:
             with self._turn, self._profiler.span("turn"):
                 if left.is_set():
@@ -95,13 +118,16 @@ class Chatter:
                     return_tensors="pt",
                     return_dict=True,
                 )
-                self._network.generate(
+                count.prompt = inputs["input_ids"].shape[1]
+                ids = self._network.generate(
                     **inputs,
                     max_new_tokens=chat.max_tokens,
+                    min_new_tokens=chat.max_tokens if chat.ignore_eos else None,
                     do_sample=False,
                     streamer=streamer,
                     stopping_criteria=StoppingCriteriaList([_Left(left)]),
                 )
+                count.answer = ids.shape[1] - count.prompt
         finally:
             streamer.end()  # without this call the client never stops waiting; a second call has no effect
 
@@ -144,17 +170,26 @@ def application(chatter: Chatter, profiler: Profiler) -> FastAPI:
         number = 0 if request is None else request.id
         if chat.stream:
             return StreamingResponse(_events(chatter, chat, number), media_type="text/event-stream")
-        text = "".join([piece async for piece in chatter.pieces(chat)])
-        return JSONResponse(_answer(chatter, number, "chat.completion", message={"role": "assistant", "content": text}))
+        count = Count()
+        message = {"role": "assistant", "content": "".join([piece async for piece in chatter.pieces(chat, count)])}
+        whole = _answer(chatter, number, "chat.completion", _finish(chat, count), message=message)
+        return JSONResponse({**whole, "usage": count.usage()})
+
+    @app.get("/v1/models")
+    def models() -> dict[str, object]:
+        return {"object": "list", "data": [{"id": chatter.name, "object": "model", "owned_by": "inference_bench"}]}
 
     return app
 
 
 async def _events(chatter: Chatter, chat: Chat, number: int) -> AsyncIterator[str]:
     """Yield server-sent events for the ``openai`` client."""
-    async for piece in chatter.pieces(chat):
-        yield _event(_answer(chatter, number, "chat.completion.chunk", delta={"content": piece}))
-    yield _event(_answer(chatter, number, "chat.completion.chunk", "stop", delta={}))
+    count, kind = Count(), "chat.completion.chunk"
+    async for piece in chatter.pieces(chat, count):
+        yield _event(_answer(chatter, number, kind, delta={"content": piece}))
+    yield _event(_answer(chatter, number, kind, _finish(chat, count), delta={}))
+    if chat.stream_options.include_usage:
+        yield _event({**_answer(chatter, number, kind), "choices": [], "usage": count.usage()})
     yield "data: [DONE]\n\n"
 
 
@@ -162,8 +197,12 @@ def _event(answer: Mapping[str, object]) -> str:
     return f"data: {json.dumps(answer)}\n\n"
 
 
+def _finish(chat: Chat, count: Count) -> str:
+    return "length" if count.answer >= chat.max_tokens else "stop"
+
+
 def _answer(chatter: Chatter, number: int, kind: str, finish: str | None = None, **said: object) -> dict[str, object]:
-    choice = {"index": 0, "finish_reason": finish or ("stop" if "message" in said else None), **said}
+    choice = {"index": 0, "finish_reason": finish, **said}
     return {
         "id": f"chatcmpl-{number}",  # the id in exemplars and traces
         "object": kind,

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
+from dataclasses import replace
 
 import pytest
 
 from inference_bench.endpoint.scripts import json_answer, sse_stream
 from inference_bench.errors import EndpointError, InvalidValueError, UnknownNameError
+from inference_bench.orchestration.interleaved import Question, Variant, measure_interleaved
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import resume_run, run_benchmarks
+from inference_bench.orchestration.server_restart import ServerRestart
 from inference_bench.result import Status
 from inference_bench.spec import AS_SERVED, ENDPOINT, Setup, Spec
+from inference_bench.units import NS_PER_S
 from tests.factories import run, spec
 from tests.scripted_endpoint import ANSWER, ASK, BEFORE, FIRST_NS, GAP_NS, TOKENS, scripted_endpoint
 
@@ -232,3 +237,62 @@ def test_ctrl_c_in_mid_load_keeps_what_had_ended_and_resume_measures_the_case_ag
     outcomes = [row["outcome"] for row in first.run.table(result, "requests").to_pylist() if row["stage"] == "measured"]
     assert set(outcomes) <= {"ok", "interrupted", "unsent"}
     assert "interrupted" in outcomes
+
+
+# Servers that do not answer as they should: one clear line each
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+HOUR_NS = 3_600_000_000_000
+
+
+REDIRECT = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://other/v1\r\nContent-Length: 0\r\n\r\n"
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
+
+WRONG = {
+    "redirect": ([(0, REDIRECT)], "keep", "redirects to http://other/v1"),
+    "gzip": ([(0, HEAD + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")], "keep", "wrong_encoding: gzip"),
+    "chunk_2_63": ([(0, HEAD + b"Transfer-Encoding: chunked\r\n\r\n8000000000000000\r\n")], "keep", "too_large"),
+    "head_1_mb": ([(0, HEAD + b"X: " + b"x" * 2**20 + b"\r\n\r\n")], "keep", "malformed|too_large"),
+    "no_http": ([(0, b"SSH-2.0-OpenSSH_9.6\r\n")], "close", "malformed|reset"),
+    "reset": ([(0, HEAD + b"Content-Length: 100\r\n\r\ndata: {")], "reset", "reset"),
+    "html": ([(0, PAGE)], "keep", "wrong_content_type: text/html"),
+    "no_json": ([(0, HEAD + b"Content-Length: 12\r\n\r\ndata: nope\n\n")], "keep", "malformed_sse"),
+    "stalls": ([(0, HEAD + b"Content-Length: 20\r\n\r\n"), (HOUR_NS, b"data: [DONE]\n\n")], "keep", "timeout"),
+    "silent": ([(HOUR_NS, b"HTTP/1.1 200 OK\r\n\r\n")], "keep", "timeout"),
+}
+"""What a server sends, what it does with the connection, and the words for it."""
+
+
+@pytest.mark.parametrize(("script", "close", "line"), WRONG.values(), ids=WRONG)
+def test_a_request_that_goes_wrong_is_named_in_one_line(tmp_path, script, close, line):
+    closes = ["keep"] * (len(BEFORE) + 6) + [close] * 2
+    axes = {**ASK, "request_timeout": (2,)}
+    with scripted_endpoint([*BEFORE, *[ANSWER] * 6, *[tuple(script)] * 2], closes) as (url, _):
+        done = run(spec(url, benchmarks=LOAD, **axes), tmp_path).run
+
+    (result,) = done.results
+    (note,) = [note for note in result.notes if "of 8 requests failed" in note]
+    assert re.search(line, note)
+    assert "\n" not in note
+    assert by_metric(result)["request_latency"].n == 6
+
+
+def test_a_server_that_is_started_anew_before_each_turn_is_waited_for(tmp_path):
+    marks = tmp_path / "restarts"
+    with scripted_endpoint() as (url, _):
+        restart = ServerRestart(f"echo >> {marks}", limit_s=30)
+        sides = [Variant(name, spec(url, runs=2, input_length=(8,), new_tokens=(TOKENS,))) for name in "ab"]
+        sides[0] = replace(sides[0], restart=restart)
+        outcome = asyncio.run(
+            measure_interleaved(sides, Question(may_stop=False), output=tmp_path, time_ns=60 * NS_PER_S)
+        )
+
+    assert len(marks.read_text().splitlines()) == 1 + 2  # to be asked what it serves, and before each turn
+    assert {row.metric for row in outcome.comparison.rows} >= {"ttft", "itl", "e2e"}
+    assert "client_lag" not in {row.metric for row in outcome.comparison.rows}
+
+
+@pytest.mark.parametrize(("command", "line"), [("exit 3", "exit code 3"), ("sleep 60", "ends within 0.2 s")])
+def test_a_server_that_cannot_be_started_anew_is_named(command, line):
+    with pytest.raises(EndpointError, match=line):
+        asyncio.run(ServerRestart(command, limit_s=0.2).carry_out([]))

@@ -32,6 +32,7 @@ from inference_bench.endpoint.workload import Workload, sized
 from inference_bench.errors import EndpointError, InvalidValueError
 from inference_bench.model.engines.http.client_limits import MOST_CONNECTIONS, client_limits
 from inference_bench.model.engines.http.prompt_source import prompt_maker
+from inference_bench.model.engines.http.server_side import scraped, server_notes
 from inference_bench.model.interfaces import LoadServer
 from inference_bench.model.offered_load import Floor, Load, ServedLoad, ServedRequest
 from inference_bench.units import NS_PER_S
@@ -74,7 +75,9 @@ class HttpLoadServer(LoadServer):
             InvalidValueError: a length or a number of the load that cannot be.
         """
         self._sent = promised(self._workload(load))
-        return self._carried_out(self._sent, self._address, self._key, load.timeout_s, on_answer)
+        with scraped(self._client, self._facts, load) as metrics:
+            served = self._carried_out(self._sent, self._address, self._key, load.timeout_s, on_answer)
+        return replace(served, notes=(*served.notes, *server_notes(metrics)))
 
     def floor(self, load: Load, served: ServedLoad) -> Floor | None:
         """Send the requests of the last load, at the same instants, to a null server in a process of its own."""
