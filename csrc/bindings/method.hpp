@@ -9,7 +9,7 @@ namespace inference_bench::bindings {
 // For a PyMethodDef whose flags say which arguments the function really takes. The cast goes through void (*)(), as
 // compilers ask for.
 template <typename Function>
-PyCFunction as_method(Function* function) {
+PyCFunction as_method(Function* function) noexcept {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 

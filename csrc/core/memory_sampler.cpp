@@ -39,16 +39,17 @@ std::int64_t duration_ns(std::uint64_t from_ticks, std::int64_t ticks) {
 }  // namespace
 
 MemorySampler::MemorySampler(const MemorySamplerOptions& options)
-    : options_(checked(options)),
+    : registry_(ForkRegistry<MemorySampler>::get()),
+      options_(checked(options)),
       columns_(std::make_shared<SampleColumns>(static_cast<std::size_t>(options.capacity))),
       phases_(options.reset_hwm, options.pss),
       present_interval_ns_(options.interval_ns) {
-    ForkRegistry<MemorySampler>::get().add(this);
+    registry_.add(this);
 }
 
 MemorySampler::~MemorySampler() {
     stop();
-    ForkRegistry<MemorySampler>::get().remove(this);
+    registry_.remove(this);
 }
 
 void MemorySampler::start() {

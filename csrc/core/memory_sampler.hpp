@@ -77,6 +77,7 @@ class MemorySampler {
     void unlock_after_fork() noexcept { mutex_.unlock(); }
     void abandon_in_child() noexcept;
 
+    ForkRegistry<MemorySampler>& registry_;
     const MemorySamplerOptions options_;
     const std::shared_ptr<SampleColumns> columns_;
     std::unique_ptr<ProcessProbes> probes_;

@@ -25,19 +25,22 @@ std::int64_t* new_column(std::shared_ptr<const std::int64_t[]>& column, std::siz
 }  // namespace
 
 Pacer::Pacer(Schedule schedule, std::int64_t longest_spin_ns)
-    : schedule_(std::move(schedule)), records_(new Record[schedule_.offsets_ns.size()]), sleeper_(longest_spin_ns) {
+    : registry_(ForkRegistry<Pacer>::get()),
+      schedule_(std::move(schedule)),
+      records_(new Record[schedule_.offsets_ns.size()]),
+      sleeper_(longest_spin_ns) {
     // Written now, so that no wait meets a page fault.
     for (std::size_t i = 0; i < count(); ++i) {
         records_[i].woken_ns = kNotYet;
         records_[i].actual_ns.store(kNotYet, std::memory_order_relaxed);
     }
     calibrate_clock();  // as Sleeper asks for
-    ForkRegistry<Pacer>::get().add(this);
+    registry_.add(this);
 }
 
 Pacer::~Pacer() {
     close_eventfd();
-    ForkRegistry<Pacer>::get().remove(this);
+    registry_.remove(this);
 }
 
 // ---- beginning and end
@@ -157,6 +160,7 @@ void Pacer::empty_eventfd() const noexcept {
     pollfd readable{eventfd_, POLLIN, 0};
     if (poll(&readable, 1, 0) != 1) return;
     std::uint64_t wakes = 0;
+    // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): poll() said that there is something to read
     const ssize_t emptied = read(eventfd_, &wakes, sizeof wakes);  // fails if another reader was faster
     static_cast<void>(emptied);
 }

@@ -92,6 +92,7 @@ class Pacer {
     void unlock_after_fork() noexcept { mutex_.unlock(); }
     void abandon_in_child() noexcept;
 
+    ForkRegistry<Pacer>& registry_;
     const Schedule schedule_;
     const std::unique_ptr<Record[]> records_;
     Sleeper sleeper_;
