@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t kTimer = EventPoll::kFirstOwnTag;
 constexpr std::uint64_t kWakes = EventPoll::kFirstOwnTag + 1;
 constexpr std::int64_t kShortestSleepNs = 20'000;  // going to sleep and waking up again takes several microseconds
+constexpr std::int64_t kLongestSleepNs = 1'000'000'000'000'000'000;  // 31 years; INT64_MAX more would overflow
 // CLOCK_MONOTONIC, which the kernel sleeps by, is slewed by up to 500 ppm against our clock.
 constexpr std::int64_t kSlewShare = 1'000;
 
@@ -60,7 +61,7 @@ std::int64_t EventPoll::wakes_ns(std::int64_t due_ns, std::int64_t latest_ns) co
 }
 
 int EventPoll::wait(std::int64_t due_ns, std::int64_t latest_ns, epoll_event* events, int room) noexcept {
-    const std::int64_t left = wakes_ns(due_ns, latest_ns) - now_ns();
+    const std::int64_t left = std::min(wakes_ns(due_ns, latest_ns) - now_ns(), kLongestSleepNs);
     const bool sleeps = left > (tail_.ns() > 0 ? kShortestSleepNs : 0);
     if (sleeps) arm(monotonic_ns() + left - left / kSlewShare);
     const int n = epoll_wait(epoll_, events, room, sleeps ? -1 : 0);
