@@ -1,9 +1,10 @@
 """A chat-completions server that streams tokens and profiles itself: ``python examples/serve_fastapi.py``.
 
     POST /v1/chat/completions    chats of the ``openai`` client, streamed or whole
-    GET  /v1/models              the model, for clients such as ``python -m inference_bench run --endpoint``
+    GET  /v1/models              the model, so that ``run --endpoint http://127.0.0.1:8000/v1`` finds it
     GET  /metrics                metrics for Prometheus
     GET  /profile                snapshots for ``python -m inference_bench watch http://127.0.0.1:8000/profile/``
+    GET  /requests/              stages of requests, to join with what a client measured
     GET  /trace                  the last 30 seconds, for Perfetto
 
 The server listens on loopback only. To profile your own server, add the code between the comments "profiling".
@@ -20,9 +21,8 @@ import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import uvicorn
@@ -31,13 +31,15 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel, Field
-from transformers import AsyncTextIteratorStreamer, StoppingCriteria, StoppingCriteriaList
+from transformers import StoppingCriteria, StoppingCriteriaList
+from transformers.generation.streamers import BaseStreamer
 
 from inference_bench.errors import InferenceBenchError, UnknownNameError, UsageError
 from inference_bench.live import Profiler, current_request
 from inference_bench.live.asgi import ProfilerMiddleware
 from inference_bench.live.parquet import ParquetExporter
 from inference_bench.live.prometheus import PrometheusCollector
+from inference_bench.live.requests_endpoint import RequestsEndpoint
 from inference_bench.live.watch_endpoint import WatchEndpoint
 from inference_bench.live.watch_socket import WatchSocket
 from inference_bench.machine.cpus import available_cpus
@@ -55,7 +57,7 @@ class Message(BaseModel):
 
 
 class StreamOptions(BaseModel):
-    """What a stream ends with."""
+    """What a streamed answer holds besides its text."""
 
     include_usage: bool = False
 
@@ -71,17 +73,18 @@ class Chat(BaseModel):
     ignore_eos: bool = False
 
 
-@dataclass
-class Count:
-    """Tokens of one chat, known once it has been generated."""
+class Piece(NamedTuple):
+    """Text of an answer, and how many tokens the prompt has and the answer so far."""
 
-    prompt: int = 0
-    answer: int = 0
+    text: str
+    prompt_tokens: int
+    new_tokens: int
 
+    @property
     def usage(self) -> dict[str, int]:
-        """Return the counts as clients read them."""
-        total = self.prompt + self.answer
-        return {"prompt_tokens": self.prompt, "completion_tokens": self.answer, "total_tokens": total}
+        """The counts as OpenAI names them."""
+        total = self.prompt_tokens + self.new_tokens
+        return {"prompt_tokens": self.prompt_tokens, "completion_tokens": self.new_tokens, "total_tokens": total}
 
 
 class Chatter:
@@ -94,20 +97,20 @@ class Chatter:
         self._profiler = profiler
         self._turn = threading.Lock()
 
-    async def pieces(self, chat: Chat, count: Count) -> AsyncIterator[str]:
-        """Yield the answer piece by piece, then fill in the count; closing the iterator ends the generation."""
-        streamer = AsyncTextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
+    async def pieces(self, chat: Chat) -> AsyncIterator[Piece]:
+        """Yield the answer piece by piece, the last one without text; closing the iterator ends the generation."""
+        streamer = _Streamer(self._tokenizer)
         left = threading.Event()
-        generation = asyncio.create_task(asyncio.to_thread(self._generate, chat, count, streamer, left))
+        generation = asyncio.create_task(asyncio.to_thread(self._generate, chat, streamer, left))
         try:
-            async for piece in streamer:
-                if piece:
-                    yield piece
+            while (piece := await streamer.pieces.get()).text:
+                yield piece
             await generation  # raises its exception, if any
+            yield piece
         finally:
             left.set()
 
-    def _generate(self, chat: Chat, count: Count, streamer: Any, left: threading.Event) -> None:
+    def _generate(self, chat: Chat, streamer: _Streamer, left: threading.Event) -> None:
         try:
             with self._turn, self._profiler.span("turn"):
                 if left.is_set():
@@ -118,8 +121,7 @@ class Chatter:
                     return_tensors="pt",
                     return_dict=True,
                 )
-                count.prompt = inputs["input_ids"].shape[1]
-                ids = self._network.generate(
+                self._network.generate(
                     **inputs,
                     max_new_tokens=chat.max_tokens,
                     min_new_tokens=chat.max_tokens if chat.ignore_eos else None,
@@ -127,9 +129,44 @@ class Chatter:
                     streamer=streamer,
                     stopping_criteria=StoppingCriteriaList([_Left(left)]),
                 )
-                count.answer = ids.shape[1] - count.prompt
         finally:
             streamer.end()  # without this call the client never stops waiting; a second call has no effect
+
+
+class _Streamer(BaseStreamer):
+    """Hands each token's text to the event loop at once, or as soon as its characters are whole."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.pieces: asyncio.Queue[Piece] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._tokenizer = tokenizer
+        self._prompt_tokens = -1
+        self._tokens: list[int] = []
+        self._shown = ""
+
+    def put(self, value: torch.Tensor) -> None:
+        """Take the prompt, then each token."""
+        if self._prompt_tokens < 0:
+            self._prompt_tokens = value.numel()
+            return
+        self._tokens += value.flatten().tolist()
+        text = self._tokenizer.decode(self._tokens, skip_special_tokens=True)
+        if not text.endswith("\ufffd"):
+            self._show(text)
+
+    def end(self) -> None:
+        """Hand over what is held back, and a piece without text as the end."""
+        self._show(self._tokenizer.decode(self._tokens, skip_special_tokens=True))
+        self._put("")
+
+    def _show(self, text: str) -> None:
+        if new := text[len(self._shown) :]:
+            self._put(new)
+        self._shown = text
+
+    def _put(self, text: str) -> None:
+        piece = Piece(text, max(self._prompt_tokens, 0), len(self._tokens))
+        self._loop.call_soon_threadsafe(self.pieces.put_nowait, piece)
 
 
 class _Left(StoppingCriteria):
@@ -148,8 +185,9 @@ def application(chatter: Chatter, profiler: Profiler) -> FastAPI:
     app = FastAPI(title="chat completions, profiled")
 
     # ---- profiling
-    app.add_middleware(ProfilerMiddleware, profiler=profiler, exclude=["/metrics", "/profile", "/trace"])
+    app.add_middleware(ProfilerMiddleware, profiler=profiler, exclude=["/metrics", "/profile", "/requests", "/trace"])
     app.mount("/profile", WatchEndpoint(profiler))
+    app.mount("/requests", RequestsEndpoint(profiler))
     registry = CollectorRegistry()
     registry.register(PrometheusCollector(profiler))
 
@@ -164,32 +202,36 @@ def application(chatter: Chatter, profiler: Profiler) -> FastAPI:
 
     # ---- profiling
 
+    @app.get("/v1/models")
+    def models() -> Mapping[str, object]:
+        model = {"id": chatter.name, "object": "model", "created": 0, "owned_by": "inference_bench"}
+        return {"object": "list", "data": [model]}
+
     @app.post("/v1/chat/completions", response_model=None)
     async def complete(chat: Chat) -> Response:
         request = current_request()
         number = 0 if request is None else request.id
         if chat.stream:
             return StreamingResponse(_events(chatter, chat, number), media_type="text/event-stream")
-        count = Count()
-        message = {"role": "assistant", "content": "".join([piece async for piece in chatter.pieces(chat, count)])}
-        whole = _answer(chatter, number, "chat.completion", _finish(chat, count), message=message)
-        return JSONResponse({**whole, "usage": count.usage()})
-
-    @app.get("/v1/models")
-    def models() -> dict[str, object]:
-        return {"object": "list", "data": [{"id": chatter.name, "object": "model", "owned_by": "inference_bench"}]}
+        *shown, last = [piece async for piece in chatter.pieces(chat)]
+        message = {"role": "assistant", "content": "".join(piece.text for piece in shown)}
+        choice = {"index": 0, "finish_reason": _reason(chat, last), "message": message}
+        return JSONResponse(_answer(chatter, number, "chat.completion", [choice], usage=last.usage))
 
     return app
 
 
 async def _events(chatter: Chatter, chat: Chat, number: int) -> AsyncIterator[str]:
-    """Yield server-sent events for the ``openai`` client."""
-    count, kind = Count(), "chat.completion.chunk"
-    async for piece in chatter.pieces(chat, count):
-        yield _event(_answer(chatter, number, kind, delta={"content": piece}))
-    yield _event(_answer(chatter, number, kind, _finish(chat, count), delta={}))
+    """Yield server-sent events for the ``openai`` client; with ``include_usage``, each tells the tokens so far."""
+    kind = "chat.completion.chunk"
+    async for piece in chatter.pieces(chat):
+        usage = {"usage": piece.usage} if chat.stream_options.include_usage else {}
+        choice: dict[str, object] = {"index": 0, "finish_reason": None, "delta": {"content": piece.text}}
+        if not piece.text:
+            choice |= {"finish_reason": _reason(chat, piece), "delta": {}}
+        yield _event(_answer(chatter, number, kind, [choice], **usage))
     if chat.stream_options.include_usage:
-        yield _event({**_answer(chatter, number, kind), "choices": [], "usage": count.usage()})
+        yield _event(_answer(chatter, number, kind, [], usage=piece.usage))
     yield "data: [DONE]\n\n"
 
 
@@ -197,18 +239,18 @@ def _event(answer: Mapping[str, object]) -> str:
     return f"data: {json.dumps(answer)}\n\n"
 
 
-def _finish(chat: Chat, count: Count) -> str:
-    return "length" if count.answer >= chat.max_tokens else "stop"
+def _reason(chat: Chat, last: Piece) -> str:
+    return "length" if last.new_tokens >= chat.max_tokens else "stop"
 
 
-def _answer(chatter: Chatter, number: int, kind: str, finish: str | None = None, **said: object) -> dict[str, object]:
-    choice = {"index": 0, "finish_reason": finish, **said}
+def _answer(chatter: Chatter, number: int, kind: str, choices: list[Any], **more: object) -> dict[str, object]:
     return {
         "id": f"chatcmpl-{number}",  # the id in exemplars and traces
         "object": kind,
         "created": int(time.time()),
         "model": chatter.name,
-        "choices": [choice],
+        "choices": choices,
+        **more,
     }
 
 

@@ -18,7 +18,7 @@ NAME = PACKAGE.name
 
 ORDER = (
     "errors units text grade moved _native _native_types",
-    "extras slo",
+    "extras slo clock_scale server_stages",
     "plugins",
     "spec metrics columns facts provenance",
     "plan",

@@ -16,6 +16,17 @@ import pytest
 from openai import OpenAI
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from inference_bench._native import HttpLoad
+from inference_bench.endpoint.accepted_fields import refused_fields
+from inference_bench.endpoint.address import Address
+from inference_bench.endpoint.answer import answers
+from inference_bench.endpoint.bodies import Dialect
+from inference_bench.endpoint.client import Client
+from inference_bench.endpoint.join import HEADERS, STAGES, ids_of, joined
+from inference_bench.endpoint.join_table import stage_rows
+from inference_bench.endpoint.probe import probe
+from inference_bench.endpoint.server_requests import ask_stages
+from inference_bench.endpoint.token_counts import TokensBy
 from inference_bench.results.run import load_run
 
 ROOT = Path(__file__).parent.parent
@@ -134,6 +145,49 @@ def test_the_server_under_load_shows_in_every_way_out(server):
     live = load_run(folder)
     assert live.results[0].case.benchmark == "live"
     assert {summary.metric: summary.n for summary in live.results[0].summaries}["ttft"] == 9
+
+
+def loaded(address, tokens):
+    """Send chats one after the other over the native transport."""
+    (model,) = probe(Client(address)).models
+    bodies = [Dialect.CHAT.body(model, "hello", count, stream=number % 4 > 0) for number, count in enumerate(tokens)]
+    requests = [address.request("POST", Dialect.CHAT.route, HEADERS, body) for body in bodies]
+    load = HttpLoad(address.host, address.port, requests, concurrency=1)
+    load.start()
+    assert load.wait(60)
+    return load
+
+
+def test_a_load_over_the_endpoint_has_exact_lengths_and_known_tokens(server):
+    address, tokens = Address.parse(server[1]), [6, 1, 9, 30]
+    assert refused_fields(Client(address), Dialect.CHAT, "m") == frozenset()
+
+    found = answers(loaded(address, tokens))
+
+    assert [(each.failure, each.finish_reason, each.completion_tokens) for each in found] == [
+        (None, "length", count) for count in tokens
+    ]
+    assert len({each.prompt_tokens for each in found}) == 1
+    for each in found[1:]:
+        assert each.tokens_by is TokensBy.USAGE
+        assert sum(piece.tokens for piece in each.pieces) == each.completion_tokens
+
+
+def test_a_load_joins_with_what_the_server_recorded(server):
+    address = Address.parse(server[1])
+    load = loaded(address, [12] * 12)
+    ids = ids_of(load)
+
+    found = joined(load, ids, ask_stages(Client(address.root), ids.values()))
+
+    assert (len(found.requests), dict(found.left_out)) == (12, {})
+    for each in found.requests:
+        assert min(each.durations_ns) >= 0 <= each.residual_ns
+        assert each.total_ns == sum(each.durations_ns) + each.residual_ns
+        assert each.uncertainty_ns == 0  # one machine, one clock
+    rows = {row.stage: row for row in stage_rows(found)}
+    assert list(rows) == [*STAGES, "residual", "total"]
+    assert rows["residual"].median_ns.value <= 0.05 * rows["total"].median_ns.value
 
 
 def test_a_client_that_leaves_ends_its_generation_and_so_does_the_server(server):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.live.exchange import Exchange, Excluded, HttpSeries
 from inference_bench.live.gc_pauses import GcPauses
 from inference_bench.live.loop_lag import LoopLag
+from inference_bench.live.request_stages import FIRST_PIECE, LAST_PIECE
 from inference_bench.live.routes import Routes
+from inference_bench.server_stages import ASKING_HEADER, ID_HEADER
 
 if TYPE_CHECKING:
     from inference_bench.live.profiler import Profiler
@@ -20,6 +22,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_ASKING, _ID = ASKING_HEADER.encode(), ID_HEADER.encode()
+
 
 class ProfilerMiddleware:
     """Raw ASGI middleware: ``app.add_middleware(ProfilerMiddleware, profiler=profiler)``.
@@ -29,6 +33,9 @@ class ProfilerMiddleware:
     ``loop_lag`` and ``gc_pause`` of the process. The route is the matched pattern with its mounts, never the path, so
     that clients cannot make series. Times are taken when the application hands a piece to the server; background tasks
     come after the last one and do not count.
+
+    A request with the header ``x-inference-bench`` is answered with ``x-inference-bench-request``: the number under
+    which ``RequestsEndpoint`` tells its stages.
 
     Args:
         app: the application.
@@ -72,7 +79,7 @@ class ProfilerMiddleware:
             self._watch_process()
         routes = self._routes or self._find_routes(scope)
         with self._profiler.request() as request:
-            exchange = _Exchange(request)
+            exchange = _JoinedExchange(request) if _is_asking(scope) else _Exchange(request)
             exchange.forward, exchange.series, exchange.routes = send, self._series, routes
             exchange.scope, exchange.base = scope, scope.get("root_path", "")
             try:
@@ -132,3 +139,29 @@ class _Exchange(Exchange):
             return
         scope = self.scope
         self.end(self.series.of(self.routes.of(scope, self.base), scope["method"], self.status))
+
+
+class _JoinedExchange(_Exchange):
+    """An exchange whose client measures too: the response says the request's number, and its pieces are marked."""
+
+    __slots__ = ()
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Add the number, or mark the piece; then record and forward it as for all requests."""
+        if message["type"] == "http.response.start":
+            number = (_ID, b"%d" % self._request.id)
+            return _Exchange.send(self, {**message, "headers": [*message.get("headers", ()), number]})
+        if message["type"] == "http.response.body":
+            if message.get("body") and not self._first_ns:
+                self._request.mark(FIRST_PIECE)
+            if not message.get("more_body"):
+                self._request.mark(LAST_PIECE)
+        return _Exchange.send(self, message)
+
+
+def _is_asking(scope: Scope) -> bool:
+    """Return whether the client asks for the request's number. A loop, because a set of all names would cost more."""
+    for name, _ in scope["headers"]:  # noqa: SIM110 (a generator would cost more too)
+        if name == _ASKING:
+            return True
+    return False

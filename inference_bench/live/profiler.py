@@ -313,8 +313,12 @@ class Profiler:
 
     def chrome_trace(self, seconds: float = 30.0) -> bytes:
         """Return the last seconds as a Chrome trace (JSON), for Perfetto."""
+        return chrome_trace(self.flight(), self.name, int(seconds * NS_PER_S))
+
+    def flight(self) -> list[_native.SpanRecords]:
+        """Return the newest spans and marks, oldest batch first: at most ``flight_records``."""
         self._collector.collect()
-        return chrome_trace(self._flight.batches(), self.name, int(seconds * NS_PER_S))
+        return self._flight.batches()
 
     def collect(self) -> None:
         """Process what was recorded since the last interval; ``snapshot`` and ``chrome_trace`` do so first."""
