@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from inference_bench.endpoint import scripts
 from inference_bench.endpoint.scripts import DONE, Script, Step, delta_event, event, sse_stream, streamed, usage_event
-from inference_bench.units import NS_PER_MS
+from inference_bench.units import NS_PER_MS, NS_PER_S
 
 TOKENS = 16
 PROMPT_TOKENS = 32
@@ -16,6 +16,10 @@ FIRST_NS = 50 * NS_PER_MS
 GAP_NS = 20 * NS_PER_MS
 TEXT = " the"
 STOP_NS = 200 * NS_PER_MS
+STOP_RATE = 40
+SLOW_MS = 100
+SLOW = round(STOP_RATE * (STOP_NS - SLOW_MS * NS_PER_MS + FIRST_NS) / NS_PER_S)
+"""Requests that are due while the client is stopped and whose first token comes over 100 ms after that."""
 
 Kind = scripts.Kind
 
@@ -61,11 +65,11 @@ def faults() -> Iterator[Fault]:
     """Yield all faults, in the order of the table."""
     yield _of_texts("nothing", "TTFT 50 ms, ITL 20 ms, 16 tokens", whole_answer())
     yield _of_texts(
-        "client stopped for 200 ms, 40 requests/s",
-        "the latency of requests that were due meanwhile, from the planned instant",
+        f"client stopped for 200 ms, {STOP_RATE} requests/s",
+        f"TTFT over 100 ms for {SLOW} requests: those due in the first 150 ms of the stop, from the planned instant",
         whole_answer(),
         plant="stop",
-        rate=40,
+        rate=STOP_RATE,
     )
     yield _of_texts(
         "interpreter of the client held for 200 ms of each second, 10 requests/s",

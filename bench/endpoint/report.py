@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,11 @@ class Report:
     ok: int | None = None
     failed: int | None = None
     says: str = ""
+
+    def with_slow(self, least_ms: float) -> Report:
+        """Return the report with a remark on how many requests were slower."""
+        slow = f"{sum(ttft > least_ms for ttft in self.ttft_ms)} over {least_ms:g} ms"
+        return replace(self, says="; ".join(filter(None, [slow, self.says])))
 
     def cells(self) -> list[str]:
         """Return the cells of a row: TTFT, ITL, tokens, successes and failures, remarks."""

@@ -98,8 +98,20 @@ def cost(cpus: Cpus, quick: bool) -> Iterator[Line]:
                 parsing.append(found.said["parsing_ns"] / found.events / NS_PER_US)
     ours, other = (float(np.median(of)) for of in costs.values())
     name = f"CPU of a chunk, parsing included, over aiohttp's, {STREAMS} streams × 50 chunks/s: ≤ 0.2"
-    parts = f"{ours:.1f} µs, of which {np.median(parsing):.1f} to parse, / {other:.1f} µs"
+    bare = bare_reader_us(cpus, 50 if quick else 500)
+    parts = f"{ours:.1f} µs (parsing {np.median(parsing):.1f}; a bare reader in C takes {bare:.1f}) / {other:.1f} µs"
     yield Line(name, f"{parts} = {ours / other:.2f}", ours / other <= 0.2)
+
+
+def bare_reader_us(cpus: Cpus, tokens: int) -> float:
+    """Return the CPU time of an event for a program that only waits and reads, µs: no client can take less."""
+    with NullServer([tokens], **_plan(cpus, GAP_NS)) as server, tempfile.TemporaryDirectory() as folder:
+        program = str(Path(folder) / "bare_reader")
+        subprocess.run(["cc", "-O2", "-o", program, str(Path(__file__).with_name("bare_reader.c"))], check=True)
+        gap_us = str(GAP_NS // STREAMS // NS_PER_US)
+        command = ["taskset", "-c", str(cpus.client), program, str(server.address.port), str(STREAMS), gap_us]
+        ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    return int(ended.stdout) / (STREAMS * tokens) / NS_PER_US
 
 
 def throughput(cpus: Cpus, quick: bool) -> Iterator[Line]:
@@ -161,8 +173,7 @@ def receive(
     """Have a client receive streams whose beginnings are spread over a time, or come at a rate."""
     options = ["--requests", str(streams), "--rate", str(rate or streams * NS_PER_S / spread_ns)]
     options += ["--poisson"] if poisson else []
-    plan = {"first_token_ns": FIRST_NS, "token_gap_ns": gap_ns, "cpus": {cpus.server}}
-    with NullServer([tokens], **plan) as server, tempfile.TemporaryDirectory() as folder:  # type: ignore[arg-type]
+    with NullServer([tokens], **_plan(cpus, gap_ns)) as server, tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "said.json"
         command = [sys.executable, "-m", "bench.endpoint.stream_load", client, str(server.address), *options]
         environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
@@ -170,6 +181,10 @@ def receive(
             environment |= {"PYTHONPATH": f"{HELD}{os.pathsep}{Path.cwd()}", "BENCH_HOLD_INTERPRETER": "1"}
         subprocess.run(["taskset", "-c", str(cpus.client), *command, "--out", str(out)], check=True, env=environment)
         return _joined(json.loads(out.read_text()), server, tokens)
+
+
+def _plan(cpus: Cpus, gap_ns: int) -> dict[str, Any]:
+    return {"first_token_ns": FIRST_NS, "token_gap_ns": gap_ns, "cpus": {cpus.server}}
 
 
 def _joined(said: dict[str, Any], server: NullServer, tokens: int) -> Received:

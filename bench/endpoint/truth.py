@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.endpoint.clients import TOKENIZER, Client, Ours, Task
-from bench.endpoint.faults import STOP_NS, Fault, gaps_ns, whole_answer
+from bench.endpoint.faults import SLOW_MS, STOP_NS, Fault, gaps_ns, whole_answer
 from bench.endpoint.report import Report
 from inference_bench.endpoint import scripts
 from inference_bench.endpoint.server_process import ServerProcess
@@ -97,7 +97,8 @@ def _run(client: Client, task: Task, fault: Fault, server: ServerProcess, cpus: 
         output.seek(0)
         last = ([line.strip() for line in output if line.strip()] or [""])[-1]
     try:
-        return client.read(task.folder)
+        report = client.read(task.folder)
+        return report.with_slow(SLOW_MS) if fault.plant == "stop" else report
     except (OSError, KeyError, ValueError, IndexError):
         return Report(says=f"no result, exit status {status}: {last[:120]}")
 

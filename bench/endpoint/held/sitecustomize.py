@@ -19,5 +19,10 @@ def _hold() -> None:
         libc.usleep(_HOLD_US)
 
 
-if os.environ.get("BENCH_HOLD_INTERPRETER"):
+def _start() -> None:
     threading.Thread(target=_hold, daemon=True).start()
+
+
+if os.environ.get("BENCH_HOLD_INTERPRETER"):
+    _start()
+    os.register_at_fork(after_in_child=_start)  # threads do not come along
