@@ -60,8 +60,8 @@ def test_the_devices_of_a_spec_are_those_that_have_a_file():
 def test_every_benchmark_belongs_to_suites_that_exist():
     for name in names_in("inference_bench.benchmarks"):
         suites = load_class("benchmark", "inference_bench.benchmarks", name, Benchmark).suites
-        assert suites
         assert set(suites) <= set(SUITES)
+        assert suites or name == "serving_capacity"  # it searches for objectives, which a suite does not have
 
 
 _OWN = """

@@ -1,2 +1,2 @@
 // What the charts of the reports use of Observable Plot; everything else is left out of the bundle.
-export { plot, axisX, axisY, dot, gridX, gridY, line, link, pointer, pointerY, rect, ruleX, text } from "@observablehq/plot";
+export { plot, axisX, axisY, dot, gridX, gridY, line, link, pointer, pointerY, rect, ruleX, ruleY, text } from "@observablehq/plot";

@@ -45,10 +45,13 @@ class ServerRestart:
         try:
             code = await asyncio.wait_for(process.wait(), self.limit_s)
         except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
             expected = f"a command that ends within {self.limit_s:g} s"
             raise EndpointError(f"restart {self.command!r}: got no end, expected {expected}. End it with &.") from None
+        finally:
+            if process.returncode is None:  # too long, or interrupted
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
         if code:
             raise EndpointError(f"restart {self.command!r}: got exit code {code}, expected 0. Run it by hand.")
 
