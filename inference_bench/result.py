@@ -185,7 +185,7 @@ class SloVerdict:
         slo: the objective, as it is written.
         outcome: whether it is met.
         requests: measured requests.
-        good: requests that are surely good.
+        good: requests that are known to be good.
         unknown: requests of which it is unknown whether they are good.
         worth: number of independent requests that vary as much.
         asked: share of requests that must be good.

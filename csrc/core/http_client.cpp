@@ -222,7 +222,8 @@ void HttpClient::flush(HttpConnection& connection) {
 }
 
 void HttpClient::receive(HttpConnection& connection, const HttpConnection::Read& read, std::string_view bytes) {
-    if (connection.state == HttpConnection::State::Idle) return close(connection);  // nobody asked for it
+    // No request is under way on an idle connection, so these bytes answer none.
+    if (connection.state == HttpConnection::State::Idle) return close(connection);
     RequestRow& row = records_.row(connection.request);
     if (row.first_byte_ns == RequestRow::kNone) {
         row.first_byte_ns = read.read_ns;

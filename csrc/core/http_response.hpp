@@ -9,8 +9,8 @@
 
 namespace inference_bench {
 
-// Trailers are dropped; informational responses (1xx) before the response are dropped, but 101, which nobody asked for,
-// is malformed.
+// Trailers and the informational responses (1xx) before a response are dropped. 101 is malformed: no request asks for
+// an upgrade.
 class HttpResponse {
   public:
     enum class Progress : std::uint8_t { Unfinished, Complete, Malformed, TooLarge };

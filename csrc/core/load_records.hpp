@@ -18,7 +18,7 @@ namespace inference_bench {
 // How a request ended, in the order of outcome_labels().
 enum class Outcome : std::uint8_t {
     Ok,           // a whole response, whatever its status
-    Refused,      // nobody listens at the port
+    Refused,      // no listener at the port
     Unreachable,  // no connection for another reason
     Timeout,      // not over in time, counted from the planned instant
     IdleTimeout,  // no byte came for too long

@@ -42,7 +42,7 @@ class SizedPrompt:
 
     Attributes:
         prompt: what is sent.
-        tokens: the length that it is made for; None if nobody counted.
+        tokens: the length that it is made for; None if it was not counted.
         is_exact: whether it was counted and is of that length; None if it was not counted before the load.
     """
 

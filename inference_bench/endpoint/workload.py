@@ -26,7 +26,7 @@ class PlannedRequest:
 
     Attributes:
         prompt: text, token ids or messages.
-        prompt_tokens: its length as the server should count it; None if nobody counted.
+        prompt_tokens: its length as the server should count it; None if it was not counted.
         new_tokens: tokens to generate.
         cached_tokens: the most tokens of the prompt that the server's cache may hold by rights; None for any number.
         after: the earlier request whose end it waits for, or ``START``.

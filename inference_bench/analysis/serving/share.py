@@ -1,4 +1,4 @@
-"""How large a share of all requests is surely good, given those that were measured."""
+"""Bounds at 95 % on the share of good requests, from those that were measured."""
 
 from __future__ import annotations
 

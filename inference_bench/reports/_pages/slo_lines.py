@@ -31,7 +31,7 @@ def slo_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
 
 
 def evidence(verdict: SloVerdict) -> str:
-    """Return the quantile, the share of good requests, and what is surely known of it."""
+    """Return the quantile, the share of good requests, and its bound."""
     value = "" if verdict.value_ns is None else f"{format_ns(verdict.value_ns)}, "
     counts = f"{verdict.good:,} of {verdict.requests:,} requests good"
     if verdict.reason:

@@ -188,7 +188,7 @@ def rate_of(recorded: Trace) -> float:
 
 
 def promised(workload: Workload) -> Workload:
-    """Return a workload that asks for no length of a prompt where nobody can count: then the contract has none."""
+    """Return a workload that asks for no length of a prompt where it cannot be counted: then the contract has none."""
     if workload.account.way != "source":
         return workload
     return replace(workload, requests=tuple(replace(asked, prompt_tokens=None) for asked in workload.requests))

@@ -61,7 +61,7 @@ def _prompt_tokens(client: Client, model: str, dialect: Dialect, prompt: Prompt)
 
 
 def _words(text: str) -> Vocabulary:
-    """Return the words of a text as units, of which nobody knows how many tokens they are."""
+    """Return the words of a text as units, whose numbers of tokens are unknown."""
     words = re.findall(r"[A-Za-z]+", text)
     units = tuple(dict.fromkeys(words))
     index = {unit: at for at, unit in enumerate(units)}
