@@ -15,7 +15,7 @@ from inference_bench.analysis.trust.process import PROCESS_RULES, process_of
 from inference_bench.analysis.trust.rule import Rule, apply_rules, section
 from inference_bench.analysis.trust.samples import SAMPLE_RULES, observed_in, titles
 from inference_bench.grade import Finding, Grade, Severity
-from inference_bench.metrics import Quantity, quantity_of
+from inference_bench.metrics import Quantity, is_of_client, quantity_of
 from inference_bench.result import CLIENT_LIMIT, BenchmarkResult, RunRecord, Status, Summary
 
 
@@ -70,18 +70,19 @@ def _of_processes(result: BenchmarkResult, record: RunRecord, quantities: frozen
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """The null model's median of a metric, over the median measured."""
+    """The floor's median of a metric, over the median measured."""
 
     summary: Summary
     share: float
 
 
 def _floor_shares(result: BenchmarkResult, record: RunRecord) -> tuple[_Share, ...]:
+    """Return the shares of all metrics but those of the client, which are the harness's own time."""
     found = []
     floor = result.floor or record.floor
     for summary in result.summaries:
         null, value = floor.get(summary.metric, {}).get("p50"), summary.headline.value
-        if null is not None and value is not None and value > 0:
+        if null is not None and value is not None and value > 0 and not is_of_client(summary.metric):
             found.append(_Share(summary, null / value))
     return tuple(found)
 

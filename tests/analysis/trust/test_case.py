@@ -10,6 +10,7 @@ from inference_bench.analysis.trust.process import PROCESS_RULES
 from inference_bench.analysis.trust.run import RUN_RULES
 from inference_bench.analysis.trust.samples import SAMPLE_RULES
 from inference_bench.grade import Grade, Severity
+from inference_bench.metrics import METRICS
 from inference_bench.result import Estimate, Failure, Status
 from tests import layers
 from tests.judging import QUIET, RECORD, SECOND, codes, result, summary
@@ -51,6 +52,16 @@ def test_scores_of_random_weights_are_worth_nothing():
 @pytest.mark.parametrize(("null", "severity"), [(0.5e4, None), (5e4, Severity.MINOR), (2e5, Severity.SERIOUS)])
 def test_a_high_floor_is_found(null, severity):
     assert codes(result(), replace(RECORD, floor={"ttft": {"p50": null}})).get("floor") is severity
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_floor_counts_against_every_metric_but_those_of_the_client(metric):
+    of = result(summary(metric=metric))
+    value = of.summaries[0].headline.value
+
+    found = codes(of, replace(RECORD, floor={metric: {"p50": value}}))
+
+    assert ("floor" in found) is not METRICS[metric].of_client
 
 
 def test_two_serious_findings_are_a_d():
