@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+UNKNOWN_DIFFERENCE = -(1 << 63)
+"""Missing value of a duration that may be negative: the smallest int64."""
+
 
 class Kind(StrEnum):
     """What a column holds."""
@@ -197,6 +200,38 @@ class RequestColumns(Columns):
     )
     broken: NDArray[np.object_] = column(
         Kind.TEXT, "clauses of the workload contract that the answer broke, joined by `; `; null if none", missing=""
+    )
+    server_request: NDArray[np.int64] = column(
+        Kind.INT64, "number of the request in a server with `inference_bench.live`; null if it tells none", missing=-1
+    )
+    server_received_ns: NDArray[np.int64] = column(
+        Kind.INT64,
+        "instant at which the server's application was called with the request, on the clock of `start_ns`; null, as "
+        "all columns after it, if the server does not tell its stages",
+        missing=-1,
+    )
+    queue_ns: NDArray[np.int64] = column(
+        Kind.INT64, "from there until its first generation began: waiting, chat template, tokenizing", missing=-1
+    )
+    prefill_ns: NDArray[np.int64] = column(Kind.INT64, "from there to the first token", missing=-1)
+    decode_ns: NDArray[np.int64] = column(Kind.INT64, "from there to the last token", missing=-1)
+    hand_over_ns: NDArray[np.int64] = column(
+        Kind.INT64, "from there until the application handed its last byte to the HTTP server", missing=-1
+    )
+    residual_ns: NDArray[np.int64] = column(
+        Kind.INT64,
+        "time between `server_received_ns` and `server_sent_ns` that is in none of the four durations before; below 0 "
+        "only by the drift between two clocks",
+        missing=UNKNOWN_DIFFERENCE,
+    )
+    server_first_ns: NDArray[np.int64] = column(
+        Kind.INT64, "instant at which the application handed over the first bytes of the answer", missing=-1
+    )
+    server_sent_ns: NDArray[np.int64] = column(Kind.INT64, "instant at which it handed over the last ones", missing=-1)
+    clock_uncertainty_ns: NDArray[np.int64] = column(
+        Kind.INT64,
+        "the most by which the three instants of the server may be off; 0 if both sides read one clock",
+        missing=-1,
     )
 
 

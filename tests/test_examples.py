@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
-import threading
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,83 +14,25 @@ from openai import OpenAI
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from inference_bench._native import HttpLoad
+from inference_bench.analysis.serving.stage_durations import STAGES, stage_rows
 from inference_bench.endpoint.accepted_fields import refused_fields
 from inference_bench.endpoint.address import Address
 from inference_bench.endpoint.answer import answers
 from inference_bench.endpoint.bodies import Dialect
 from inference_bench.endpoint.client import Client
-from inference_bench.endpoint.join import HEADERS, STAGES, ids_of, joined
-from inference_bench.endpoint.join_table import stage_rows
+from inference_bench.endpoint.join import HEADERS, ids_of, joined
 from inference_bench.endpoint.probe import probe
 from inference_bench.endpoint.server_requests import ask_stages
 from inference_bench.endpoint.token_counts import TokensBy
 from inference_bench.results.run import load_run
-
-ROOT = Path(__file__).parent.parent
-TEXT = ROOT / "inference_bench" / "model" / "prompt.txt"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-"""A script's own folder stands in for the current one, which has the package."""
-
-TEMPLATE = (
-    "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\\n' }}{% endfor %}assistant:"
-)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """Write a Llama of 2 layers and a byte-level tokenizer."""
-    import torch
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("weights")
-    trained = ByteLevelBPETokenizer()
-    trained.train([str(TEXT)], vocab_size=300, special_tokens=["<s>", "</s>"], show_progress=False)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=trained, bos_token="<s>", eos_token="</s>")
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=300,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=2048,
-        bos_token_id=0,
-        eos_token_id=None,
-        pad_token_id=0,
-    )
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    return folder
+from tests.example_server import ENVIRONMENT, ROOT, example_server, tiny_chat_weights
 
 
 @pytest.fixture
-def server(weights, tmp_path):
+def server(tmp_path_factory, tmp_path):
     """Yield the running server: its process, its address and its folder of results."""
-    command = [sys.executable, str(ROOT / "examples" / "serve_fastapi.py"), "--weights", str(weights), "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--results", str(tmp_path)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-    ) as process:
-        try:
-            said = []
-            for line in process.stderr:
-                said.append(line)
-                if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
-                    break
-            else:
-                pytest.fail(f"it did not start: {''.join(said)}")
-            drain = threading.Thread(target=process.stderr.read)  # otherwise the pipe would fill up
-            drain.start()
-            yield process, found[1], tmp_path
-        finally:
-            process.kill()
-            drain.join()
+    with example_server(tiny_chat_weights(tmp_path_factory.getbasetemp() / "chat"), tmp_path) as (process, address):
+        yield process, address, tmp_path
 
 
 def run(*words):
@@ -185,7 +124,7 @@ def test_a_load_joins_with_what_the_server_recorded(server):
         assert min(each.durations_ns) >= 0 <= each.residual_ns
         assert each.total_ns == sum(each.durations_ns) + each.residual_ns
         assert each.uncertainty_ns == 0  # one machine, one clock
-    rows = {row.stage: row for row in stage_rows(found)}
+    rows = {row.stage: row for row in stage_rows(found.durations)}
     assert list(rows) == [*STAGES, "residual", "total"]
     assert rows["residual"].median_ns.value <= 0.05 * rows["total"].median_ns.value
 

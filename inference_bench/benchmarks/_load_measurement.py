@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from inference_bench.benchmarks._batcher import Batcher
+from inference_bench.benchmarks._both_sides import note_both_sides
 from inference_bench.benchmarks._load_floor import record_floor
 from inference_bench.benchmarks._load_generator import InProcessLoadServer
 from inference_bench.benchmarks._load_of_case import load_of
@@ -82,6 +83,7 @@ def _record(load: Load, alone: ServedLoad, served: ServedLoad, measurement: Meas
     """Record rows, scores and samples; a request that failed, or was not answered as asked, has no samples."""
     add_rows(measurement, "warmup", alone.requests)
     add_rows(measurement, "measured", served.requests)
+    note_both_sides(measurement, served.requests)
     has_figures = score_load(served, is_open=load.is_open, measurement=measurement)
     rows = [alone.requests[0], *served.requests]
     for iteration, request in zip(measurement.repetitions(len(served.requests)), rows, strict=True):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inference_bench.analysis.serving.stage_durations import STAGES
+from inference_bench.columns import RequestColumns, columns_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference_bench.benchmark.measurement import Measurement
     from inference_bench.endpoint.answer import Piece
+    from inference_bench.endpoint.join import JoinedRequest
     from inference_bench.model.offered_load import ServedRequest
+
+_MISSING = {column.name: column.missing for column in columns_of(RequestColumns)}
 
 
 def add_rows(measurement: Measurement, stage: str, requests: Sequence[ServedRequest]) -> None:
@@ -17,7 +23,8 @@ def add_rows(measurement: Measurement, stage: str, requests: Sequence[ServedRequ
     if not requests:
         return
     rows = [_row(stage, number, request) for number, request in enumerate(requests)]
-    measurement.requests.append({name: [row[name] for row in rows] for name in rows[0]})
+    names = dict.fromkeys(name for row in rows for name in row)
+    measurement.requests.append({name: [row.get(name, _MISSING[name]) for row in rows] for name in names})
     events = [
         (stage, number, place, piece)
         for number, request in enumerate(requests)
@@ -55,6 +62,26 @@ def _row(stage: str, number: int, request: ServedRequest) -> dict[str, object]:
         "outcome": "ok" if answer.failure is None else str(answer.failure.kind),
         "detail": "" if answer.failure is None else answer.failure.detail,
         "broken": "; ".join(request.broken),
+        **_server_side(request.both_sides),
+    }
+
+
+def _server_side(joined: JoinedRequest | None) -> dict[str, int]:
+    """Return what the server recorded of a request, on the client's clock."""
+    if joined is None:
+        return {}
+    stages = dict(zip(STAGES, joined.durations_ns, strict=True))
+    return {
+        "server_request": joined.id,
+        "server_received_ns": joined.received_ns,
+        "queue_ns": stages["queue"],
+        "prefill_ns": stages["prefill"],
+        "decode_ns": stages["decode"],
+        "hand_over_ns": stages["hand over"],
+        "residual_ns": joined.residual_ns,
+        "server_first_ns": _known(joined.first_piece_ns),
+        "server_sent_ns": joined.last_piece_ns,
+        "clock_uncertainty_ns": joined.uncertainty_ns,
     }
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from inference_bench.benchmarks._both_sides import note_both_sides
 from inference_bench.benchmarks._load_floor import SINGLE, record_floor
 from inference_bench.benchmarks._load_scores import failures
 from inference_bench.benchmarks._request_samples import record_single
@@ -32,6 +33,7 @@ def measure_stream(server: LoadServer, case: Case, measurement: Measurement, tar
     with closing(SingleStream(server, case, measurement)) as stream:
         for iteration in measurement.iterations(targets):
             record_single(iteration, stream.next())
+        stream.note_both_sides()
         stream.record_floor()
 
 
@@ -50,6 +52,7 @@ class SingleStream:
         self._load = Load("single_stream", 2, case.integer("input_length"), case.integer("new_tokens"))
         self._waiting: deque[ServedRequest] = deque()
         self._last: ServedLoad | None = None
+        self._measured: list[ServedRequest] = []
 
     def next(self) -> ServedRequest:
         """Return the next request that was answered as asked.
@@ -60,6 +63,10 @@ class SingleStream:
         if not self._waiting:
             self._take_block()
         return self._waiting.popleft()
+
+    def note_both_sides(self) -> None:
+        """Note where the time of the measured requests went, if the server tells."""
+        note_both_sides(self._measurement, self._measured)
 
     def record_floor(self) -> None:
         """Record what the last block takes on a server that does nothing."""
@@ -80,6 +87,7 @@ class SingleStream:
             raise EndpointError(f"none of {len(others)} requests was answered as asked: {why}.")
         add_rows(self._measurement, "warmup", [opening])
         add_rows(self._measurement, "measured", others)
+        self._measured += others
         if is_first:
             self._measurement.notes += served.notes
             self._waiting += [opening] if opening.counts else []  # the cold one

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
+from inference_bench.analysis.serving.stage_durations import STAGES, StageDurations
 from inference_bench.endpoint.clock_offset import RoundTrip, ServerClock
 from inference_bench.endpoint.received import Exchange, Received, exchanges
 from inference_bench.endpoint.server_requests import ServerRequests, request_id
@@ -15,25 +18,19 @@ from inference_bench.server_stages import ASKING_HEADER, ServerStages
 HEADERS = {ASKING_HEADER: "1"}
 """Headers that each request of a load carries which is to be joined."""
 
-STAGES = {
-    "dispatch": "planned instant to the first byte sent, without connecting",
-    "connect": "connecting, with TLS",
-    "to server": "first byte sent until the server's application is called: network, reading and parsing the request",
-    "queue": "until its first generation begins: waiting, applying the chat template, tokenizing",
-    "prefill": "until the first token",
-    "decode": "until the last token",
-    "hand over": "until the application hands the last byte to its HTTP server",
-    "to client": "until that byte has arrived: writing, network",
-}
-"""The stages of a request in their order, each from the end of the one before."""
+FAILED = "failed"
+"""Why a request is left out that was not answered well."""
 
 
 class JoinedRequest(NamedTuple):
-    """One request over both sides; durations in ns.
+    """One request over both sides, in ns; instants are on the client's clock.
 
     Attributes:
         request: its index in the load.
         id: its number in the server.
+        received_ns: when the server's application was called with it.
+        first_piece_ns: when the application handed over the first bytes of the answer; None if not recorded.
+        last_piece_ns: when it handed over the last ones.
         durations_ns: of each stage, in the order of ``STAGES``.
         total_ns: from the planned instant to the arrival of the last byte.
         residual_ns: what the stages leave of the total: times between generations, and the drift between the clocks.
@@ -42,6 +39,9 @@ class JoinedRequest(NamedTuple):
 
     request: int
     id: int
+    received_ns: int
+    first_piece_ns: int | None
+    last_piece_ns: int
     durations_ns: tuple[int, ...]
     total_ns: int
     residual_ns: int
@@ -60,6 +60,11 @@ class Join:
     requests: tuple[JoinedRequest, ...]
     left_out: Mapping[str, int]
 
+    @property
+    def durations(self) -> StageDurations:
+        """The stages of all its requests."""
+        return durations_of(self.requests)
+
 
 class _Pair(NamedTuple):
     """What both sides recorded of a request, all of it there."""
@@ -71,12 +76,19 @@ class _Pair(NamedTuple):
     prefill_ns: int
     decode_ns: int
     generated_ns: int
+    first_piece_ns: int | None
     last_piece_ns: int
 
     @property
     def trip(self) -> RoundTrip:
         """The request itself as a reading of the server's clock."""
         return RoundTrip(self.exchange.sent_ns, self.received_ns, self.last_piece_ns, self.exchange.ended_ns)
+
+
+def durations_of(requests: Sequence[JoinedRequest]) -> StageDurations:
+    """Return the stages of requests as columns."""
+    stages = np.array([each.durations_ns for each in requests], np.int64).reshape(-1, len(STAGES))
+    return StageDurations(stages, np.array([each.total_ns for each in requests], np.int64))
 
 
 def ids_of(load: Received) -> dict[int, int]:
@@ -107,7 +119,7 @@ def joined(load: Received, ids: Mapping[int, int], server: ServerRequests) -> Jo
 def _pair(exchange: Exchange, ids: Mapping[int, int], stages: Mapping[int, ServerStages]) -> _Pair | str:
     """Return both sides of a request, or why there are not both."""
     if exchange.outcome != "ok" or not 200 <= exchange.status < 300:
-        return "failed"
+        return FAILED
     if exchange.request not in ids:
         return "the response has no number of the request"
     told = stages.get(ids[exchange.request])
@@ -116,8 +128,17 @@ def _pair(exchange: Exchange, ids: Mapping[int, int], stages: Mapping[int, Serve
     began_ns, prefill_ns, generated_ns = told.generation_ns, told.prefill_ns, told.generated_ns
     if began_ns is None or prefill_ns is None or generated_ns is None:
         return "the server recorded no whole generation"
-    decode_ns = told.decode_ns or 0  # of a single token, nothing
-    return _Pair(exchange, told.id, told.received_ns, began_ns, prefill_ns, decode_ns, generated_ns, told.last_piece_ns)
+    return _Pair(
+        exchange,
+        told.id,
+        told.received_ns,
+        began_ns,
+        prefill_ns,
+        told.decode_ns or 0,  # of a single token, nothing
+        generated_ns,
+        told.first_piece_ns,
+        told.last_piece_ns,
+    )
 
 
 def _joined(pairs: Sequence[_Pair], clock: ServerClock) -> Iterable[JoinedRequest]:
@@ -129,8 +150,17 @@ def _joined(pairs: Sequence[_Pair], clock: ServerClock) -> Iterable[JoinedReques
     for pair, (there_ns, back_ns), uncertainty_ns in zip(pairs, offsets, uncertainties, strict=True):
         durations_ns = _durations_ns(pair, there_ns, back_ns)
         total_ns = pair.exchange.ended_ns - pair.exchange.planned_ns
-        residual_ns = total_ns - sum(durations_ns)
-        yield JoinedRequest(pair.exchange.request, pair.id, durations_ns, total_ns, residual_ns, max(uncertainty_ns))
+        yield JoinedRequest(
+            pair.exchange.request,
+            pair.id,
+            pair.received_ns - there_ns,
+            None if pair.first_piece_ns is None else pair.first_piece_ns - there_ns,
+            pair.last_piece_ns - back_ns,
+            durations_ns,
+            total_ns,
+            total_ns - sum(durations_ns),
+            max(uncertainty_ns),
+        )
 
 
 def _durations_ns(pair: _Pair, there_ns: int, back_ns: int) -> tuple[int, ...]:

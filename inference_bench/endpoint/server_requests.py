@@ -44,7 +44,7 @@ def request_id(head: bytes) -> int | None:
 
 
 def ask_stages(client: Client, ids: Iterable[int], route: str = ROUTE) -> ServerRequests:
-    """Ask a server for the stages of requests, and read its clock.
+    """Ask a server for the stages of requests, and read its clock if it is another than ours.
 
     Args:
         client: for the address that ``route`` follows.
@@ -54,19 +54,20 @@ def ask_stages(client: Client, ids: Iterable[int], route: str = ROUTE) -> Server
     Raises:
         EndpointError: it does not answer, or not as ``RequestsEndpoint`` does.
     """
-    questions: list[Sequence[int]] = [*_batches(sorted(ids)), *[()] * _READINGS]
-    told = [_ask(client, route, numbers) for numbers in questions]
+    told = [_ask(client, route, numbers) for numbers in _batches(sorted(ids))]
     clock = told[0][1]["clock"]
     is_ours = clock["scale"] != "" and clock["scale"] == clock_scale()
+    readings = [] if is_ours else [_ask(client, route, ()) for _ in range(_READINGS)]
     return ServerRequests(
         {stages.id: stages for _, fields in told for stages in fields["requests"]},
-        () if is_ours else tuple(trip for trip, _ in told),
+        () if is_ours else tuple(trip for trip, _ in (*told, *readings)),
         clock["description"],
     )
 
 
 def _batches(ids: Sequence[int]) -> list[Sequence[int]]:
-    return [ids[start : start + _IDS_PER_QUESTION] for start in range(0, len(ids), _IDS_PER_QUESTION)]
+    """Return the ids of each question; a single empty one where there are none."""
+    return [ids[start : start + _IDS_PER_QUESTION] for start in range(0, max(len(ids), 1), _IDS_PER_QUESTION)]
 
 
 def _ask(client: Client, route: str, numbers: Sequence[int]) -> tuple[RoundTrip, dict[str, Any]]:

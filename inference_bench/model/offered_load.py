@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from inference_bench.endpoint.answer import Answer
 from inference_bench.endpoint.arrivals import OPEN, SCENARIOS, Arrivals, planned
 from inference_bench.endpoint.failure import FailureKind
+from inference_bench.endpoint.join import JoinedRequest
 from inference_bench.endpoint.traces import read_trace
 from inference_bench.errors import InvalidValueError, UnknownNameError
 
@@ -121,6 +122,7 @@ class ServedRequest:
         connection: number of the connection that carried it, or None.
         id: value of its header ``X-Request-Id``; empty if it had none.
         broken: clauses of the workload contract that the answer broke.
+        both_sides: the request as client and server saw it; None if the server does not tell.
     """
 
     answer: Answer
@@ -129,6 +131,7 @@ class ServedRequest:
     connection: int | None = None
     id: str = ""
     broken: tuple[str, ...] = ()
+    both_sides: JoinedRequest | None = None
 
     @property
     def is_ok(self) -> bool:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference_bench.analysis.serving.stage_durations import STAGES, stage_rows
 from inference_bench.endpoint.clock_offset import RoundTrip
-from inference_bench.endpoint.join import STAGES, Join, JoinedRequest, ids_of, joined
-from inference_bench.endpoint.join_table import stage_rows
+from inference_bench.endpoint.join import Join, JoinedRequest, ids_of, joined
 from inference_bench.endpoint.server_requests import ServerRequests
 from inference_bench.server_stages import ServerStages
 from tests.endpoint.recorded import RecordedLoad, Response, Rows
@@ -63,6 +63,9 @@ def test_on_one_clock_the_stages_are_those_that_were_planted(load):
     assert [each.durations_ns for each in found.requests] == list(load.stages.values())
     assert {each.residual_ns for each in found.requests} == {each.uncertainty_ns for each in found.requests} == {0}
     assert [each.id for each in found.requests] == [number + 7 for number in load.stages]
+    for each, planned_ns, took in zip(found.requests, load.planned_ns, load.stages.values(), strict=True):
+        assert each.received_ns == planned_ns + sum(took[:3])
+        assert each.first_piece_ns == each.last_piece_ns == planned_ns + sum(took[:7])
     assert not found.left_out
 
 
@@ -124,14 +127,16 @@ def test_what_cannot_be_joined_is_counted_by_its_reason(response, told, why):
     found = joined(load, ids_of(load), ServerRequests(stages, (), {}))
 
     assert found == Join((), {why: 1})
-    assert stage_rows(found) == []
+    assert stage_rows(found.durations) == []
 
 
 def test_rows_say_where_the_time_goes():
     took = [(10, 0, 20, 30, 100, 200, 5, 15), (30, 0, 20, 30, 100, 200, 5, 15)]
-    join = Join(tuple(JoinedRequest(n, n, each, sum(each) + 10, 10, 0) for n, each in enumerate(took * 10)), {})
+    join = Join(
+        tuple(JoinedRequest(n, n, 0, 0, 0, each, sum(each) + 10, 10, 0) for n, each in enumerate(took * 10)), {}
+    )
 
-    rows = {row.stage: row for row in stage_rows(join)}
+    rows = {row.stage: row for row in stage_rows(join.durations)}
 
     assert list(rows) == [*NAMES, "residual", "total"]
     assert (rows["decode"].median_ns.value, rows["decode"].median_ns.low, rows["decode"].median_ns.high) == (200,) * 3

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 from inference_bench._native import HttpLoad
 from inference_bench.endpoint.accepted_fields import refused_fields
@@ -20,6 +21,7 @@ from inference_bench.endpoint.answer import Answer, answers
 from inference_bench.endpoint.bodies import Dialect
 from inference_bench.endpoint.client import Client
 from inference_bench.endpoint.contract import kept
+from inference_bench.endpoint.join import HEADERS
 from inference_bench.endpoint.key import Key
 from inference_bench.endpoint.null_server import NullServer
 from inference_bench.endpoint.prefix_cache import PrefixCache
@@ -32,6 +34,7 @@ from inference_bench.endpoint.workload import Workload, sized
 from inference_bench.errors import EndpointError, InvalidValueError
 from inference_bench.model.engines.http.client_limits import MOST_CONNECTIONS, client_limits
 from inference_bench.model.engines.http.prompt_source import prompt_maker
+from inference_bench.model.engines.http.server_join import with_both_sides
 from inference_bench.model.engines.http.server_side import scraped, server_notes
 from inference_bench.model.interfaces import LoadServer
 from inference_bench.model.offered_load import Floor, Load, ServedLoad, ServedRequest
@@ -39,6 +42,14 @@ from inference_bench.units import NS_PER_S
 
 _LOOK_S = 0.2
 """Time between two looks at how many requests have ended."""
+
+
+class _Sent(NamedTuple):
+    """A load that has ended: what the transport received, what was sent, and the header ``X-Request-Id`` of each."""
+
+    http: HttpLoad
+    workload: Workload
+    ids: Sequence[str]
 
 
 class HttpLoadServer(LoadServer):
@@ -76,7 +87,8 @@ class HttpLoadServer(LoadServer):
         """
         self._sent = promised(self._workload(load))
         with scraped(self._client, self._facts, load) as metrics:
-            served = self._carried_out(self._sent, self._address, self._key, load.timeout_s, on_answer)
+            sent = self._send(self._sent, self._address, self._key, load.timeout_s, on_answer)
+        served = with_both_sides(self._client.at(self._address.root), sent.http, self._served(sent))
         return replace(served, notes=(*served.notes, *server_notes(metrics)))
 
     def floor(self, load: Load, served: ServedLoad) -> Floor | None:
@@ -87,16 +99,18 @@ class HttpLoadServer(LoadServer):
         tokens = [asked.new_tokens for asked in self._sent.requests]
         prompts = [asked.prompt_tokens or 0 for asked in self._sent.requests]
         with NullServer(tokens, kind=self._dialect.value, token_gap_ns=gap_ns, prompt_tokens=prompts) as server:
-            return Floor(self._carried_out(self._sent, server.address, None, load.timeout_s), 0, gap_ns)
+            sent = self._send(self._sent, server.address, None, load.timeout_s)
+        return Floor(self._served(sent), 0, gap_ns)
 
-    def _carried_out(
+    def _send(
         self,
         workload: Workload,
         address: Address,
         key: Key | None,
         timeout_s: int,
         on_answer: Callable[[int], None] = lambda _: None,
-    ) -> ServedLoad:
+    ) -> _Sent:
+        """Send a workload and wait until all its requests have ended."""
         ids = [f"{secrets.token_hex(8)}-{number}" for number in range(len(workload.requests))]
         http = HttpLoad(
             numeric_address(address),
@@ -110,7 +124,7 @@ class HttpLoadServer(LoadServer):
             tls_name=address.host if address.scheme == "https" else None,
         )
         wait_for(http, on_answer)
-        return self._served(http, workload, ids)
+        return _Sent(http, workload, ids)
 
     def _workload(self, load: Load) -> Workload:
         """Return the prompts of a load and when they are sent."""
@@ -130,14 +144,16 @@ class HttpLoadServer(LoadServer):
             address.request(
                 "POST",
                 route,
-                {"X-Request-Id": id},
+                {"X-Request-Id": id, **HEADERS},
                 self._dialect.body(model, asked.prompt, asked.new_tokens, without=without),
                 key=key,
             )
             for asked, id in zip(workload.requests, ids, strict=True)
         ]
 
-    def _served(self, http: HttpLoad, workload: Workload, ids: Sequence[str]) -> ServedLoad:
+    def _served(self, sent: _Sent) -> ServedLoad:
+        """Read the answers of a load that has ended."""
+        http, workload = sent.http, sent.workload
         table = http.requests()
         connections = dict(
             zip(integers(table, "request").tolist(), integers(table, "connection").tolist(), strict=True)
@@ -148,7 +164,7 @@ class HttpLoadServer(LoadServer):
                 workload.requests[answer.request].new_tokens,
                 workload.requests[answer.request].prompt_tokens,
                 connections.get(answer.request),
-                ids[answer.request],
+                sent.ids[answer.request],
                 self._broken(answer, workload),
             )
             for answer in sorted(answers(http, key=self._key), key=lambda answer: answer.request)
