@@ -23,8 +23,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_NEAR = 0.6
-"""Similarity from which a name is taken for a misspelling of another (``SequenceMatcher.ratio``)."""
+_NEAR, _NEAR_SHORT, _SHORT = 0.72, 0.66, 4
+"""Similarity from which a name is taken for a misspelling of another (``SequenceMatcher.ratio``); of up to four letters,
+two that are swapped already make it 0.67."""
 
 _OF_OTHERS = {
     "gpu": "cuda",
@@ -55,7 +56,8 @@ def nearest(given: str, known: Iterable[str]) -> str:
     names = sorted(known)
     # The beginning of a long name is a better guess than any edit distance to it.
     close = [name for name in names if len(given) > 2 and name.startswith(given)]
-    return (close or get_close_matches(given, names, n=1, cutoff=_NEAR) or [""])[0]
+    cutoff = _NEAR_SHORT if len(given) <= _SHORT else _NEAR
+    return (close or get_close_matches(given, names, n=1, cutoff=cutoff) or [""])[0]
 
 
 class InferenceBenchError(Exception):

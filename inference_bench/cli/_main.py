@@ -17,7 +17,7 @@ from inference_bench.cli._option_sources import origin_in, read_options
 from inference_bench.cli._parser import Parser
 from inference_bench.cli._streams import give_up_stdout, open_missing, take_streams
 from inference_bench.cli._summaries import summaries
-from inference_bench.errors import InferenceBenchError, UsageError
+from inference_bench.errors import InferenceBenchError, UnknownNameError, UsageError
 from inference_bench.extras import install_advice
 from inference_bench.text import one_line
 
@@ -100,9 +100,20 @@ def _dispatch(words: list[str]) -> int:
     if words[0] in ("-V", "--version"):
         return _print_version()
     if words[0].startswith("-"):
-        raise UsageError(f"option {words[0]!r} without a command: expected a command first, such as `run {words[0]}`.")
-    command = load_command(words[0])
+        from inference_bench.cli._first_word import without_command
+
+        raise without_command(words)
+    command = _command_named(words)
     return _carry_out(command, read_options(Parser(command), words[1:]))
+
+
+def _command_named(words: list[str]) -> Command:
+    try:
+        return load_command(words[0])
+    except UnknownNameError as error:
+        from inference_bench.cli._first_word import unknown_command
+
+        raise unknown_command(words, error) from error
 
 
 def _carry_out(command: Command, args: argparse.Namespace) -> int:

@@ -71,10 +71,14 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: an unknown option, or one without its value.
         """
-        self._refuse_unknown_options(words)
+        if unknown := self.unknown_options(words):
+            raise UsageError(f"{unknown} See `{self.prog} --help`.")
         blank = argparse.Namespace(**{action.dest: _unsaid(action) for action in self._actions})
         own = set(vars(blank))
-        found = vars(self.parse_args(words, blank))
+        parsed, rest = self.parse_known_args(words, blank)
+        if rest:
+            self.error(self._stray(rest[0]))
+        found = vars(parsed)
         return {
             name: value for name, value in found.items() if name in own and value is not _UNSAID and value is not None
         }
@@ -95,15 +99,34 @@ class Parser(argparse.ArgumentParser):
         """Return the help for a first look: one screen."""
         return first_page(self.command, self.options, self.usage or "") if self.command.common else self.format_help()
 
-    def _refuse_unknown_options(self, words: Sequence[str]) -> None:
-        """Report a misspelt option before argparse reports an error that only follows from it."""
-        options = list(words[: words.index("--")] if "--" in words else words)
-        found = [match.group(1) for word in options if (match := _OPTION.fullmatch(word))]
-        unknown = dict.fromkeys(option for option in found if option not in self._option_string_actions)
-        told = {option: advice for option in unknown if (advice := self._advice(option))}
-        if told:
-            advices = " ".join(f"{option!r}: {advice}" for option, advice in told.items())
-            raise UsageError(f"unknown option{'s' * (len(told) > 1)} {advices} See `{self.prog} --help`.")
+    def unknown_options(self, words: Sequence[str]) -> str:
+        """Return what to do about options that this command does not know; empty if it knows them all.
+
+        Asked before argparse, which would report an error that only follows from a misspelt option.
+        """
+        by_advice: dict[str, list[str]] = {}
+        for option in _options_in(words):
+            if option not in self._option_string_actions and (advice := self._advice(option)):
+                by_advice.setdefault(advice, []).append(repr(option))
+        count = sum(map(len, by_advice.values()))
+        advices = " ".join(f"{', '.join(options)}: {advice}" for advice, options in by_advice.items())
+        return f"unknown option{'s' * (count > 1)} {advices}" if advices else ""
+
+    def understood(self, words: Sequence[str]) -> int:
+        """Return how many options this command has, or has an equivalent of."""
+        from inference_bench.cli._foreign_names import answer
+
+        names = self.option_names
+        return sum(option in names or bool(answer(option, self.command.name, names)) for option in _options_in(words))
+
+    def _stray(self, word: str) -> str:
+        """Return what is wrong with the first word that no argument takes."""
+        if word.startswith("-"):
+            return f"unknown option {word!r}: there is no such option"
+        model = f"; a model is named by `--model {word}`" if "--model" in self.option_names and "=" not in word else ""
+        takes = self._get_positional_actions()
+        expected = "no more words than " + " ".join(str(of.metavar) for of in takes) if takes else "options only"
+        return f"unexpected word {word!r}: expected {expected}{model}"
 
     def _advice(self, option: str) -> str:
         """Return what to do about an unknown option; empty if it may be several short ones, which argparse knows."""
@@ -115,6 +138,12 @@ class Parser(argparse.ArgumentParser):
             close = nearest(option.lstrip("-").replace("_", "-"), names)
             advice = f"did you mean '--{close}'?" if close else _elsewhere(option)
         return advice
+
+
+def _options_in(words: Sequence[str]) -> list[str]:
+    """Return the options among the words before ``--``, each once."""
+    options = words[: words.index("--")] if "--" in words else words
+    return list(dict.fromkeys(match[1] for word in options if (match := _OPTION.fullmatch(word))))
 
 
 def _unsaid(action: argparse.Action) -> object:

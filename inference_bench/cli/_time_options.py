@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
+from inference_bench.cli._command_lines import as_commands, is_command_line
 from inference_bench.cli._outputs import add_output_options
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 
@@ -189,7 +190,12 @@ def _refuse_command_options(args: argparse.Namespace) -> None:
     for name in (*own, *more):
         if getattr(args, name):
             option = "-N" if name == "no_shell" else f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} is for commands: add --command CMD instead of CODE.")
+            raise _for_commands(option, args)
     for option, value in (("--shell", args.shell), ("--output", args.command_output), ("--input", args.input)):
         if value not in ("default", "null"):
-            raise UsageError(f"{option} is for commands: add --command CMD instead of CODE.")
+            raise _for_commands(option, args)
+
+
+def _for_commands(option: str, args: argparse.Namespace) -> UsageError:
+    instead = f"`{as_commands(args.code)}`" if is_command_line(args.code[0]) else "--command CMD"
+    return UsageError(f"{option} is for commands: expected {instead} instead of CODE.")

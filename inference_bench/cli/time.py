@@ -6,9 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import INTERRUPTED, Command
+from inference_bench.cli._command_lines import as_commands, is_command_line
 from inference_bench.cli._messages import warn
 from inference_bench.cli._outputs import outputs_of
 from inference_bench.cli._time_options import FORMATS, add_time_options, check_time_options
+from inference_bench.errors import InferenceBenchError, UsageError
 from inference_bench.text import one_line
 from inference_bench.units import NS_PER_MS, NS_PER_S, format_ns
 
@@ -67,7 +69,12 @@ def _time_code(args: argparse.Namespace) -> TimeReport | None:
     number = whole_number("number")(args.number[-1]) if args.number else None
     setup = "\n".join(args.setup or [])
     snippets = [Snippet(code, setup, number, _SNIPPET_NS) for code in args.code]
-    rounds = measure_rounds(snippets, _limits(args, 3, 12, len(snippets)), _watcher(args))
+    try:
+        rounds = measure_rounds(snippets, _limits(args, 3, 12, len(snippets)), _watcher(args))
+    except InferenceBenchError as error:
+        if not is_command_line(args.code[0]):
+            raise
+        raise UsageError(f"{error} CODE is Python; a command is `{as_commands(args.code)}`.") from error
     floors = [of.floor_ns for record in rounds.records for of in record.processes.values() if of.floor_ns is not None]
     floor = Floor("an empty execution", min(floors)) if floors else None
     return _report(args, "code", rounds, floor)

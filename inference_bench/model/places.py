@@ -89,7 +89,7 @@ def place_of(given: str) -> Place | EndpointPlace | None:
 
         return endpoint_place(given)
     path = Path(given).expanduser()
-    if path.exists() or _is_like_a_path(given):
+    if path.exists() or is_like_a_path(given):
         return _local_place(given, path.absolute())
     reference = hub_reference(given)
     return None if reference is None else _hub_place(given, reference)
@@ -100,7 +100,8 @@ def is_endpoint(given: str) -> bool:
     return given.startswith(("http://", "https://"))
 
 
-def _is_like_a_path(given: str) -> bool:
+def is_like_a_path(given: str) -> bool:
+    """Return whether a value of ``--model`` can only be the path of a folder or file, also of one that is missing."""
     return given.startswith((".", "~", os.sep)) or given.endswith((GGUF, os.sep)) or given.count(os.sep) > 1
 
 

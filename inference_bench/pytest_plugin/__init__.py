@@ -130,9 +130,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the timed functions to a test's report, and fail a test that is slower than ``--ib-fail`` allows."""
     report = yield
+    _answer_foreign_fixture(call, report)
     timing = item.stash.get(_TIMING, None)
     if timing is None or report.when == "setup":
         return report
@@ -150,6 +153,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.when == "teardown":
         setattr(report, REPORT_FIELD, [asdict(each) for each in timed])
     return report
+
+
+def _answer_foreign_fixture(call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Say below the error what is here in place of a fixture of pytest-benchmark."""
+    from inference_bench.pytest_plugin.foreign_options import FIXTURE_ANSWER, FIXTURES
+
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, pytest.FixtureLookupError) and error.argname in FIXTURES:
+        report.sections.append(("inference_bench", FIXTURE_ANSWER))
 
 
 def _timed_since(item: pytest.Item, timing: TimingFixture, done: int) -> list[TimedFunction]:

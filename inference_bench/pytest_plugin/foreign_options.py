@@ -6,6 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 PREFIX = "--benchmark-"
+FIXTURES = ("benchmark", "benchmark_weave")
+FIXTURE_ANSWER = (
+    "This is a fixture of pytest-benchmark, which is not installed. Here it is `inference_bench`, called in the same "
+    "way: inference_bench(function, *args)."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from inference_bench.benchmark.discovery import find_benchmarks, load_benchmark
 from inference_bench.cli import main
 from inference_bench.cli._command import load_command
-from inference_bench.cli._foreign_names import FOREIGN_NAMES, ForeignName, options_of
+from inference_bench.cli._foreign_names import FOREIGN_NAMES, ForeignName, command_of, options_of
 from inference_bench.cli._parser import Parser
 from inference_bench.errors import UnknownNameError
 
@@ -37,13 +37,14 @@ def test_what_says_the_same_exists(name: ForeignName) -> None:
             assert axis in {of.name for of in benchmark.axes}
 
 
-def test_each_spelling_is_answered_once_and_is_no_option_of_run() -> None:
-    spellings = [option for name in FOREIGN_NAMES for option in name.options]
-    run = Parser(load_command("run")).option_names
+def test_each_spelling_is_answered_once_by_a_command_and_is_no_option_of_it() -> None:
+    spellings = [(command_of(name), option) for name in FOREIGN_NAMES for option in name.options]
+    own = {command: Parser(load_command(command)).option_names for command, _ in spellings if command}
 
     assert len(set(spellings)) == len(spellings)
-    assert set(spellings) & set(run) <= {"--tag"}  # which other commands do not have
-    assert [option for option in spellings if "_" in option] == []
+    known = {option for command, option in spellings if option in own.get(command, ())}
+    assert known <= {"--tag", "--baseline"}  # which other commands do not have
+    assert [option for _, option in spellings if "_" in option] == []
 
 
 @pytest.mark.parametrize(
@@ -61,10 +62,27 @@ def test_each_spelling_is_answered_once_and_is_no_option_of_run() -> None:
         ("report --tag a=b", "`run --tag KEY=VALUE`"),
         ("report --tasks x", "`run --benchmark accuracy -a task=NAME`"),
         ("run --num-fewshot 5", "part of a task's prompts"),
+        ("run --backend pytorch", "`new model NAME`"),
+        ("run --rigorous", "`--thorough`"),
+        ("time --rigorous 1", "`--precision 0.005 --max-runs 40`"),
+        ("time -o x.json 1", "`--export json=FILE`"),
+        ("check --rigorous", "`run --thorough`"),
+        ("run --report_to wandb", "`--sink wandb`"),
     ],
 )
 def test_a_foreign_option_is_answered_by_the_one_here(capsys, words, here):
     assert here in refusal(capsys, *words.split())
+
+
+def test_options_with_one_answer_share_it(capsys):
+    told = refusal(capsys, "run", "--tensor-parallel-size", "2", "--enforce-eager", "--csv")
+    assert "unknown options '--tensor-parallel-size', '--enforce-eager': an option of vllm bench;" in told
+    assert "'--csv': an option of other tools" in told
+
+
+@pytest.mark.parametrize("option", ["--delay", "--log-more", "--prio", "--ngram"])
+def test_run_has_no_option_near_these(capsys, option):
+    assert "there is no such option" in refusal(capsys, "run", option, "x")
 
 
 @pytest.mark.parametrize(

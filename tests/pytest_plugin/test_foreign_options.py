@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from inference_bench.pytest_plugin.foreign_options import FOREIGN_OPTIONS, answers
+from inference_bench.pytest_plugin.foreign_options import FIXTURE_ANSWER, FOREIGN_OPTIONS, answers
 from inference_bench.pytest_plugin.options import Options
 
 
@@ -32,6 +32,22 @@ def test_options_of_pytest_benchmark_are_its_own_where_a_plugin_declares_them(su
     assert mixed.returncode == pytest.ExitCode.USAGE_ERROR
     assert "--benchmark-skip is an option" in mixed.stderr
     assert "--benchmark-only is an option" not in mixed.stderr
+
+
+def test_the_fixture_of_pytest_benchmark_is_answered_below_the_error(suite):
+    ended = suite(tests="def test_it(benchmark): pass\ndef test_that(nonsense): pass")
+
+    assert ended.returncode == pytest.ExitCode.TESTS_FAILED
+    of_theirs, _, of_another = ended.stdout.partition("ERROR at setup of test_that")
+    assert "fixture 'benchmark' not found" in of_theirs
+    assert FIXTURE_ANSWER in of_theirs
+    assert FIXTURE_ANSWER not in of_another
+
+
+def test_a_fixture_of_that_name_is_its_own(suite):
+    tests = "import pytest\n@pytest.fixture\ndef benchmark(): return 1\ndef test_it(benchmark): assert benchmark == 1"
+
+    assert suite(tests=tests).returncode == 0
 
 
 @pytest.mark.parametrize("option", FOREIGN_OPTIONS, ids=lambda option: option.names[0])
