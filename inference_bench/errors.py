@@ -24,8 +24,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _NEAR, _NEAR_SHORT, _SHORT = 0.72, 0.66, 4
-"""Similarity from which a name is taken for a misspelling of another (``SequenceMatcher.ratio``); of up to four letters,
-two that are swapped already make it 0.67."""
+"""Similarity from which a name is taken for a misspelling of another (``SequenceMatcher.ratio``); in a short one, two
+letters that are swapped already make it 0.67."""
 
 _OF_OTHERS = {
     "gpu": "cuda",
