@@ -21,6 +21,12 @@ SCHEMA_VERSION = 1
 CLIENT_LIMIT = "INVALID: the client was the limit: "
 """Beginning of a note on a load whose client, not the server, set the pace."""
 
+CLIENT_HELD_UP = "the client was held up: "
+"""Beginning of a note on a load whose client was held up without setting the pace."""
+
+CLIENT_RULES = frozenset({"off_schedule", "client_limit", "client_held_up"})
+"""Rules of trust on the client of a load."""
+
 
 class Status(StrEnum):
     """How a case ended."""

@@ -13,7 +13,7 @@ import numpy as np
 from inference_bench.analysis.derived_summaries import derived_summaries
 from inference_bench.analysis.estimates import relative_width
 from inference_bench.analysis.score_summaries import summarise_scores
-from inference_bench.analysis.stopping import Decision
+from inference_bench.analysis.stopping import ONE_WINDOW, Decision
 from inference_bench.analysis.summaries import summarise_samples
 from inference_bench.metrics import METRICS
 from inference_bench.result import Samples, Scores, Summary
@@ -90,7 +90,9 @@ def _judged(summary: Summary, facts: CaseFacts) -> Summary:
     if not few and is_narrow(summary, facts):
         return replace(summary, converged=True)
     reason = f"{summary.n} of {facts.limits.min_samples} samples" if few else "interval wider than asked for"
-    return replace(summary, converged=False, stop_reason=f"{reason}; sampling ends by other metrics")
+    is_window = summary.stop_reason.startswith(ONE_WINDOW)
+    ended = f"{summary.stop_reason}: {reason}" if is_window else f"{reason}; sampling ends by other metrics"
+    return replace(summary, converged=False, stop_reason=ended)
 
 
 def _judged_over_processes(summary: Summary, facts: CaseFacts) -> Summary:

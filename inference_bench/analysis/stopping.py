@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 GROWTH = 1.25
 """Growth of the samples from one look to the next. Looking after each sample stops at the first lucky interval."""
 
+ONE_WINDOW = "one window"
+"""Beginning of the reason of a decision on a load: its length was given, and no rule ended it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -95,6 +98,16 @@ class StoppingRule:
         if all(targets.values()):
             return Decision(True, ", ".join(dict.fromkeys(reasons.values())), targets)
         return Decision(False, exhausted, targets) if exhausted else None
+
+    def judge(self, reason: str) -> Decision:
+        """Return whether each target meets the rule with what was observed, where the number of samples was given.
+
+        Args:
+            reason: why sampling ended.
+        """
+        enough = min(map(len, self._samples.values())) >= self._limits.min_samples
+        targets = {target: enough and bool(self._look(target)) for target in self._samples}
+        return Decision(all(targets.values()), reason, targets)
 
     def medians(self) -> dict[str, float | None]:
         """Return each target's median at the last look, for progress."""

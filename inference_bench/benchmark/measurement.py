@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar
 import orjson
 
 from inference_bench._native import clock_describe, loop, now_ns
-from inference_bench.analysis.stopping import Decision, StoppingRule
+from inference_bench.analysis.stopping import ONE_WINDOW, Decision, StoppingRule
 from inference_bench.benchmark.gpu_calls import GPU_NOTE, finishing
 from inference_bench.benchmark.lazy_results import refuse_lazy_result
 from inference_bench.errors import InvalidValueError
@@ -22,7 +22,7 @@ from inference_bench.machine.interference import Interference
 from inference_bench.metrics import get_metric
 from inference_bench.result import Stage
 from inference_bench.spec import Limits
-from inference_bench.units import KIB, NS_PER_MS
+from inference_bench.units import KIB, NS_PER_MS, counted
 
 if TYPE_CHECKING:
     from inference_bench._native import MemorySampler
@@ -265,6 +265,22 @@ class Measurement:
                 self.decision = Decision(converged=False, reason=reason, targets={})
                 return
         self.decision = Decision(converged=True, reason=f"{count} repetitions asked for", targets={})
+
+    def one_window(self, count: int, targets: Sequence[str]) -> Iterator[Iteration]:
+        """Yield the cold iteration, then ``count`` measured ones that have already happened, as in a load.
+
+        The stopping rule judges the targets by what they recorded, but does not end anything.
+
+        Args:
+            count: how many.
+            targets: tags of the metrics whose medians must be precise.
+        """
+        self._rule = StoppingRule(self.limits, targets, resolution_ns=_clock_resolution_ns())
+        yield Iteration(0, Stage.COLD, self)
+        for index in range(1, 1 + count):
+            yield Iteration(index, Stage.MEASURED, self)
+            self.progress(index, count)
+        self.decision = self._rule.judge(f"{ONE_WINDOW} of {counted(count, 'request')}")
 
     def once(self) -> Iteration:
         """Return an iteration for something that happens once per process, such as loading."""

@@ -30,6 +30,9 @@ AUTO_LOAD = 0.5
 
 _WARMUPS = 3
 
+_TARGETS = ("request_latency",)
+"""What further processes are measured for, until it is as precise as asked for."""
+
 
 def measure_load(model: Model, case: Case, measurement: Measurement) -> None:
     """Warm up with a single stream, then run the load once to its last answer, and record it.
@@ -86,6 +89,6 @@ def _record(load: Load, alone: ServedLoad, served: ServedLoad, measurement: Meas
     note_both_sides(measurement, served.requests)
     has_figures = score_load(served, is_open=load.is_open, measurement=measurement)
     rows = [alone.requests[0], *served.requests]
-    for iteration, request in zip(measurement.repetitions(len(served.requests)), rows, strict=True):
+    for iteration, request in zip(measurement.one_window(len(served.requests), _TARGETS), rows, strict=True):
         if has_figures and request.counts:
             record_request(iteration, request)

@@ -43,9 +43,10 @@ class ServingLoadBenchmark(Benchmark):
     headline: ClassVar[tuple[str, ...]] = (
         "request_latency",
         "request_ttft",
-        "dispatch_lag",
+        "request_tpot",
+        "itl",
         "achieved_rate",
-        "on_schedule",
+        "answered",
     )
     suites: ClassVar[tuple[str, ...]] = ("full",)
 

@@ -49,7 +49,8 @@ def _block(block: Block, console: Console) -> Iterator[RenderableType]:
     yield from ("", text_of(block.heading))
     yield from map(text_of, block.lines)
     for table in block.tables:
-        yield from ("", fitted(table, console))
+        yield from ("", fitted(table.brief or table, console))
+        yield from map(text_of, table.below)
     yield from map(text_of, block.remarks)
 
 

@@ -47,6 +47,9 @@ def block_lines(block: Block) -> Iterator[str]:
         yield from ("", f"### {escaped(table.title)}", "") if table.title else ("",)
         yield from (escaped(table.note), "") if table.note else ()
         yield from _table(table)
+        if table.below:
+            yield ""
+            yield from _paragraph(table.below)
     if block.remarks:
         yield ""
         yield from _paragraph(block.remarks)

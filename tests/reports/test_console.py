@@ -44,14 +44,15 @@ prefill  1.220 GiB [1.214, 1.226]  1.220 GiB [1.214, 1.226]  6  ✓
 decode   1.229 GiB [1.223, 1.235]  1.229 GiB [1.223, 1.235]  6  ✓
 
 Cases without a complete result
- • inference speed 512: crashed: the worker died of SIGSEGV (exit status -11)
+ • inference speed, 512 tokens: crashed: the worker died of SIGSEGV (exit status -11)
  • last stderr line: Fatal [red]error[/red]
 
 Reliability
- • Good to ±0.5 % over this one process (widest: TTFT, inference speed 32); a fresh one may differ by more (--runs).
- • How good is unknown, for want of an interval: peak RSS (kernel) of load, memory usage 512.
- • Grade B. Main reason: one run: one process was measured (inference speed 32; inference speed 128; memory usage 512).
- Effect: the intervals describe this process; the next one may differ by more. Fix: --runs 6.
+ • Good to ±0.5 % over this one process (widest: TTFT, inference speed, 32 tokens); a fresh one may differ by more
+ (--runs).
+ • How good is unknown, for want of an interval: peak RSS (kernel) of load, memory usage.
+ • Grade B. Main reason: one run: one process was measured (inference speed, 32 tokens; inference speed, 128 tokens;
+ memory usage). Effect: the intervals describe this process; the next one may differ by more. Fix: --runs 6.
  • Harness floor (null model, same path, not subtracted): TTFT 900 ns, at most 0.004 % of a median above.
  • Clock: tsc (invariant), resolution 0.4 ns, one reading costs 9.5 ns.
  • Machine, before the run: the governor is powersave.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inference_bench.analysis.trust.rule import Rule
 from inference_bench.grade import Finding, Severity
-from inference_bench.metrics import is_derived, title_of, unit_of
+from inference_bench.metrics import is_derived, is_of_client, title_of, unit_of
 from inference_bench.result import BenchmarkResult, Summary
 from inference_bench.units import format_value
 
@@ -77,7 +77,11 @@ def _unconverged(*, watched: bool) -> Evidence:
 
     def evidence(observed: Observed) -> str | None:
         names = observed.watched
-        wide = [s for s in observed.summaries if not s.converged and (s.metric in names or not names) == watched]
+        wide = [
+            s
+            for s in observed.summaries
+            if not s.converged and not is_of_client(s.metric) and (s.metric in names or not names) == watched
+        ]
         reasons = ", ".join(dict.fromkeys(s.stop_reason for s in wide if s.stop_reason))
         return f"{titles(wide)}: {reasons or 'sampling ended before it was precise enough'}" if wide else None
 

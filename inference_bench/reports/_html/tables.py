@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import accumulate, repeat
 
-from inference_bench.reports._html.text import text_of
+from inference_bench.reports._html.text import paragraphs, text_of
 from inference_bench.reports._pages.document import Cell, Column, Table
 
 _LONG = 1000
@@ -48,7 +48,7 @@ def table_of(table: Table, cases: Cases, *, is_titled: bool = True) -> str:
     return (
         f'<div class="{kind}table" role="group" aria-label="{escape(table.title or "Table")}" tabindex="0">'
         f"<table{width}>{_caption(table, is_titled=is_titled)}<thead><tr>{heads}</tr></thead>"
-        f"{''.join(bodies[:shown])}</table>{_rest(table, bodies[shown:])}</div>"
+        f"{''.join(bodies[:shown])}</table>{_rest(table, bodies[shown:])}</div>{paragraphs(table.below)}"
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from inference_bench.reports._pages.parameters import parameter_words
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -32,8 +34,8 @@ class Places:
     def name(self, case: Case) -> str:
         """Return the name of one case."""
         model = [case.model] if self._has_several_models else []
-        parameters = " × ".join(str(value) for value in case.parameters.values())
-        return " ".join(filter(None, [*model, *self._setup(case), case.benchmark.replace("_", " "), parameters]))
+        words = " ".join((*model, *self._setup(case), case.benchmark.replace("_", " ")))
+        return ", ".join((words, *self._parameters(case)))
 
     def curve(self, case: Case, axis: str = "") -> str:
         """Return the name of a curve along an axis, or of a point: its model, and what distinguishes it."""
@@ -50,7 +52,7 @@ class Places:
         """Return the parameters, except an axis, in which the cases of this model, set-up and benchmark differ."""
         values = self._values[case.model, case.setup, case.benchmark]
         differing = (item for item in case.parameters.items() if item[0] != axis and len(values[item[0]]) > 1)
-        return [f"{name.replace('_', ' ')} {value}" for name, value in differing]
+        return [parameter_words(name, value) for name, value in differing]
 
     def names(self, cases: Iterable[Case]) -> str:
         """Return the names of several cases, the first few in full; empty if they are all cases."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
+from inference_bench.analysis.stopping import ONE_WINDOW
 from inference_bench.metrics import METRICS, title_of, unit_of
 from inference_bench.reports._pages.document import EMPTY, NO_FIGURE, Cell, Column, Table, Tone
 from inference_bench.reports._pages.findings import TONES
@@ -166,6 +167,8 @@ def _n_cell(summary: Summary) -> Cell:
 
 
 def _converged_cell(summaries: Sequence[Summary]) -> Cell:
+    if any(summary.stop_reason.startswith(ONE_WINDOW) for summary in summaries):
+        return Cell("1 window", Tone.QUIET)
     return Cell("✓", Tone.GOOD) if all(summary.converged for summary in summaries) else Cell("NO", Tone.WARNING)
 
 

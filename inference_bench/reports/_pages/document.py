@@ -82,6 +82,8 @@ class Table:
         repeated: number of leading columns that every part repeats if the table is too wide for a terminal and is
             split by columns; 0 if it is never split.
         is_sortable: False if the figures of a column are of different kinds.
+        below: sentences directly under it.
+        brief: what a terminal shows in its place; None for the table itself.
     """
 
     title: str
@@ -91,6 +93,8 @@ class Table:
     note: str = ""
     repeated: int = 0
     is_sortable: bool = True
+    below: tuple[Cell, ...] = ()
+    brief: Table | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", one_line(self.title))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.analysis.trust.causes import cause_named
 from inference_bench.analysis.trust.samples import observed_in
 from inference_bench.grade import Severity
-from inference_bench.metrics import METRICS, is_derived, title_of, unit_of
+from inference_bench.metrics import METRICS, is_derived, is_of_client, title_of, unit_of
 from inference_bench.plan import NO_MODEL
 from inference_bench.reports._pages.case_names import Places, first_few
 from inference_bench.reports._pages.document import Cell, Remarks, Tone
@@ -37,7 +37,7 @@ def doubts(run: Run) -> Remarks:
     lines = [
         *_scope(observed, places),
         *_worst_finding(run.results, places),
-        *_floor(run, observed, places),
+        *_floor(run, [of for of in observed if of[0].case.setup.device != ENDPOINT]),
         *_clock(run.record.clock),
         *_machine(run.record.environment.get("warnings") or ()),
     ]
@@ -128,49 +128,11 @@ def _worst_finding(results: Sequence[BenchmarkResult], places: Places) -> Iterat
         yield Cell(f"Other findings, which `check` explains: {', '.join(others)}.")
 
 
-_FLOOR_OF_LOAD = ("request_ttft", "ttft", "itl", "request_latency", "e2e", "dispatch_lag")
-"""Metrics whose floor is shown of a load, in order; the table of results.json has all."""
+def _floor(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
+    """Yield the null model's medians, and their share of the smallest medians measured in process.
 
-
-def _floor(run: Run, observed: Sequence[Observed], places: Places) -> Iterator[Cell]:
-    """Yield what the harness itself takes: by the null model, and of an endpoint's cases by the null server."""
-    here = [of for of in observed if of[0].case.setup.device != ENDPOINT]
-    if here or not observed:
-        yield from _floor_here(run, here)
-    for result in run.results:
-        if parts := _of_load(result.floor):
-            yield Cell(
-                f"Floor of {places.name(result.case)} (the same load on a null server that answers at once, not "
-                f"subtracted): {', '.join(parts)}."
-            )
-    missing = [result.case for result in run.results if _lacks_floor(result)]
-    if missing:
-        yield Cell(f"Floor of the client: not measured{_of_cases(places.names(missing))}.", Tone.WARNING)
-
-
-def _of_cases(names: str) -> str:
-    return f" for {names}" if names else ""
-
-
-def _lacks_floor(result: BenchmarkResult) -> bool:
-    return result.case.setup.device == ENDPOINT and bool(result.summaries) and not result.floor
-
-
-def _of_load(floor: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Return median and the highest known quantile of each metric."""
-    return [
-        f"{title_of(metric)} {format_ns(floor[metric]['p50'])}{_tail(floor[metric])}"
-        for metric in _FLOOR_OF_LOAD
-        if "p50" in floor.get(metric, {})
-    ]
-
-
-def _tail(quantiles: Mapping[str, float]) -> str:
-    return f" (p99 {format_ns(quantiles['p99'])})" if "p99" in quantiles else ""
-
-
-def _floor_here(run: Run, observed: Iterable[Observed]) -> Iterator[Cell]:
-    """Yield the null model's medians, and their share of the smallest medians measured."""
+    The floor of an endpoint's cases stands under their table.
+    """
     smallest: dict[str, float] = {}
     for result, summary in observed:
         value = summary.headline.value
@@ -233,7 +195,7 @@ def _unconverged(observed: Iterable[Observed], places: Places) -> Iterator[Cell]
     """Yield why sampling stopped too early, once per reason, without derived metrics: they follow their source."""
     found: dict[str, dict[str, list[str]]] = {}
     for result, summary in observed:
-        if not summary.converged and not is_derived(summary.metric):
+        if not (summary.converged or is_derived(summary.metric) or is_of_client(summary.metric)):
             metrics = found.setdefault(summary.stop_reason, {}).setdefault(places.name(result.case), [])
             metrics.append(title_of(summary.metric))
     for reasons in alike(found):

@@ -16,13 +16,31 @@ _WORDS = {
     "items": "{:,} items",
     "passages": "{:,} passages",
     "requests": "{:,} requests",
+    "rate": "{:,} requests/s",
+    "request_timeout": "timeout {:,} s",
 }
+"""Words of a parameter that is a number."""
+
+_PLAIN = frozenset({"scenario"})
+"""Parameters whose texts are understood alone."""
 
 
 def parameter_words(name: str, value: object) -> str:
     """Return a parameter so that it is understood without further words: ``128 tokens``."""
-    form = _WORDS.get(name) if isinstance(value, int) else None
-    return form.format(value) if form else f"{name.replace('_', ' ')} {value}"
+    form, number = _WORDS.get(name), _number(value)
+    if form is not None and number is not None:
+        return form.format(number)
+    return str(value) if name in _PLAIN else f"{name.replace('_', ' ')} {value}"
+
+
+def _number(value: object) -> float | None:
+    """Return a value as a number, or None; the command line gives one with a decimal point as a text."""
+    if isinstance(value, (int, float)):
+        return value
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
 
 
 def parameters_words(parameters: Mapping[str, object]) -> str:

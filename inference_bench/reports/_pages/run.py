@@ -5,19 +5,23 @@ Nothing here knows a metric or a benchmark by name.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.analysis.stopping import ONE_WINDOW
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.case_tables import case_table
-from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Tone
+from inference_bench.reports._pages.client_lines import client_lines, floor_lines
+from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.doubts import doubts
+from inference_bench.reports._pages.load_tables import brief_table
 from inference_bench.reports._pages.numbers import figure_heading, level_of
 from inference_bench.reports._pages.overview import overview
 from inference_bench.reports._pages.parameters import benchmark_words
 from inference_bench.reports._pages.slo_lines import slo_lines
 from inference_bench.reports._pages.verdict import verdict
-from inference_bench.result import BenchmarkResult, Status
+from inference_bench.result import BenchmarkResult, Status, Summary
 from inference_bench.spec import ENDPOINT
 from inference_bench.units import counted
 
@@ -86,8 +90,14 @@ def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
         for result in members:
             benchmarks.setdefault(result.case.benchmark, []).append(result)
         lines = [*_weights_lines(members), *chain.from_iterable(map(_inapplicable, benchmarks.values()))]
-        tables = (case_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
+        tables = (_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
         yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables), tuple(slo_lines(members)))
+
+
+def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
+    table = case_table(benchmark, results)
+    below = (*client_lines(results), *floor_lines(results))
+    return replace(table, brief=brief_table(table, results), below=below)
 
 
 def _inapplicable(results: Sequence[BenchmarkResult]) -> list[Cell]:
@@ -197,6 +207,12 @@ def _legend(results: Sequence[BenchmarkResult]) -> str:
     return (
         f"[low, high] is the {level_of(results)} interval of the {figure_heading(summaries)} ({named}). "
         "needs N: too few samples, at least N are needed. cold: the case's first call. "
-        "n (≈m): n samples worth m independent ones. conv.: the stopping rule was met. grade: how far the case can be "
-        "trusted, A to F; `check` explains it. More quantiles: results.csv."
+        f"n (≈m): n samples worth m independent ones. conv.: the stopping rule was met{_windows(summaries)}. "
+        "grade: how far the case can be trusted, A to F; `check` explains it. More quantiles: results.csv."
     )
+
+
+def _windows(summaries: Sequence[Summary]) -> str:
+    """Return what the table says instead of a load in one process."""
+    is_window = any(summary.stop_reason.startswith(ONE_WINDOW) for summary in summaries)
+    return "; 1 window: a load in one process, whose interval says nothing of the next" if is_window else ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from inference_bench.result import BenchmarkResult, SloJudgement, SloVerdict
 
-_TONES = {SloOutcome.PASS: Tone.GOOD, SloOutcome.FAIL: Tone.ALARM, SloOutcome.OPEN: Tone.WARNING}
+SLO_TONES = {SloOutcome.PASS: Tone.GOOD, SloOutcome.FAIL: Tone.ALARM, SloOutcome.OPEN: Tone.WARNING}
 
 
 def slo_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
@@ -26,7 +26,7 @@ def slo_lines(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
     for result, slo in judged:
         where = f"{name(result.case)}: " if len(judged) > 1 else ""
         for verdict in slo.verdicts:
-            yield Cell(f"{where}{verdict.outcome} {verdict.slo}: {evidence(verdict)}", _TONES[verdict.outcome])
+            yield Cell(f"{where}{verdict.outcome} {verdict.slo}: {evidence(verdict)}", SLO_TONES[verdict.outcome])
         yield Cell(f"{where}{_goodput(slo)}", Tone.WARNING if slo.growth else Tone.PLAIN)
 
 

@@ -9,7 +9,7 @@ def test_a_curve_is_named_by_its_model_and_what_tells_it_from_the_models_others(
     short, long, other = speed(32), speed(512), BenchmarkResult(case(64, model="other"), Status.OK)
     places = Places([short, long, other])
 
-    assert places.curve(long.case) == "tiny input length 512"
+    assert places.curve(long.case) == "tiny 512 tokens"
     assert places.curve(long.case, "input_length") == "tiny"
     assert places.curve(other.case) == "other"
-    assert (places.point(long.case), places.point(other.case)) == ("input length 512", "other")
+    assert (places.point(long.case), places.point(other.case)) == ("512 tokens", "other")

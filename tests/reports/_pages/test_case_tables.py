@@ -9,16 +9,7 @@ from inference_bench.plan import Case
 from inference_bench.reports._pages.case_tables import case_table
 from inference_bench.result import BenchmarkResult, Estimate, Status
 from inference_bench.spec import Setup
-from tests.report_parts import CRASHED, render, speed, summary
-
-LOAD = {
-    "scenario": "poisson",
-    "concurrency": 4,
-    "requests": 32,
-    "max_batch_size": 8,
-    "input_length": 64,
-    "new_tokens": 16,
-}
+from tests.report_parts import CRASHED, speed, summary
 
 
 def headings(table):
@@ -73,21 +64,3 @@ def test_a_case_without_any_figure():
 
     assert table.sections[0][0][0].text == "CRASHED"
     assert table.note == "512 tokens"
-
-
-def test_a_serving_load_shows_its_tails_at_120_columns(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def load(rate):
-        metrics = ("request_latency", "request_ttft", "dispatch_lag")
-        found = [summary(metric, "", 1234.5e6, 400, effective_n=312.0) for metric in metrics]
-        score = Estimate(0.97, 0.84, 1.0, "Wilson score")
-        found += [summary("on_schedule", "", 0.97, 32, quantiles={}, score=score, cold=None)]
-        return BenchmarkResult(Case("tiny", "serving_load", Setup(), LOAD | {"rate": rate}), Status.OK, tuple(found))
-
-    text = render("console", load(20), load(40))
-
-    assert "hidden columns" not in text
-    assert all(heading in text for heading in ("p90", "p99", "rate"))
-    assert "scenario poisson, concurrency 4, 32 requests, max batch size 8, 64 tokens, 16 new tokens\n" in text
-    assert max(map(len, text.partition("Serving load")[2].splitlines()[:12])) <= 120

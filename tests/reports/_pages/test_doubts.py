@@ -12,7 +12,7 @@ def test_unconverged_is_marked_and_explained(name):
     text = words(render(name, speed(summaries=(summary(converged=False, stop_reason="budget of 30 s spent"),))))
 
     assert " NO" in text
-    assert "Not converged: budget of 30 s spent: inference speed 32 (TTFT)." in text
+    assert "Not converged: budget of 30 s spent: inference speed (TTFT)." in text
 
 
 def test_what_the_figures_are_good_for(name):
@@ -27,7 +27,7 @@ def test_what_the_figures_are_good_for(name):
 def test_the_widest_interval_is_named(name):
     wide = summary(quantiles={"p50": Estimate(21.3e6, 20.0e6, 22.0e6)})
 
-    assert "Good to ±6.1 % over this one process (widest: TTFT, inference speed 128)" in words(
+    assert "Good to ±6.1 % over this one process (widest: TTFT, inference speed, 128 tokens)" in words(
         render(name, speed(), speed(128, summaries=(wide,)))
     )
 
@@ -36,7 +36,7 @@ def test_a_figure_without_an_interval_is_named(name):
     bare = summary(quantiles={"p50": Estimate(21.3e6, None, None, needs=6)})
 
     text = words(render(name, speed(), speed(128, summaries=(bare,))))
-    assert "How good is unknown, for want of an interval: TTFT, inference speed 128." in text
+    assert "How good is unknown, for want of an interval: TTFT, inference speed, 128 tokens." in text
 
 
 def test_the_main_reason_of_a_grade_is_given_once_with_a_sign_of_its_cause(name):
@@ -52,7 +52,10 @@ def test_the_main_reason_of_a_grade_is_given_once_with_a_sign_of_its_cause(name)
     ]
     text = words(render(name, *(speed(length, grade=of) for length, of in zip((32, 128), grades, strict=True))))
 
-    assert "Grades B to C. Main reason: busy machine: some task waited (inference speed 32). Effect: samples" in text
+    assert (
+        "Grades B to C. Main reason: busy machine: some task waited (inference speed, 32 tokens). Effect: samples"
+        in text
+    )
     assert "Other findings, which check explains: page faults, virtual." in text.replace("`", "")
     assert "it rambled" not in text
 
@@ -80,14 +83,14 @@ def test_clock_trouble_is_said(name):
 def test_severe_outliers_are_counted(name):
     text = words(render(name, speed(summaries=(summary(outliers_severe=3),))))
 
-    assert "3 of 40 TTFT (inference speed 32)" in text
+    assert "3 of 40 TTFT (inference speed)" in text
 
 
 def test_a_note_of_several_cases_is_said_once(name):
     text = words(render(name, speed(notes=("busy",)), speed(128, notes=("busy",)), speed(512)))
 
     assert text.count("Busy") == 1
-    assert "Busy (inference speed 32; inference speed 128)" in text
+    assert "Busy (inference speed, 32 tokens; inference speed, 128 tokens)" in text
 
 
 def test_every_remark_begins_as_a_sentence():
