@@ -1,12 +1,12 @@
-"""JSON Schemas of the files of a run, made of the annotations by which the files are read."""
+"""JSON Schemas, made of the annotations by which files are read and of the types in which answers are written."""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum, IntEnum
-from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from inference_bench.result import RunRecord
 from inference_bench.results.documents import RecordDocument, ResultsDocument
@@ -29,6 +29,13 @@ FILES: Mapping[str, tuple[Any, ...]] = {"run.json": (RunRecord, RecordDocument),
 """File of a run folder → the types that it is read as."""
 
 
+@dataclass(frozen=True, slots=True)
+class Also:
+    """In ``Annotated[A, Also(B)]``: an object with the fields of both types."""
+
+    kind: Any
+
+
 def schema_of_file(name: str) -> Schema:
     """Return the JSON Schema (2020-12) of ``run.json`` or ``results.json``.
 
@@ -38,8 +45,13 @@ def schema_of_file(name: str) -> Schema:
     return {"$schema": DIALECT, "title": name, "allOf": parts}
 
 
+def schema_of_answer(name: str, kind: Any) -> Schema:
+    """Return the JSON Schema (2020-12) of what a command prints with ``--json``, made of a type."""
+    return {"$schema": DIALECT, "title": f"{name} --json", **schema_of(kind)}
+
+
 def schema_of(kind: Any) -> Schema:
-    """Return the schema of the plain data that ``read_as`` accepts for a type."""
+    """Return the schema of the plain data that ``read_as`` accepts, and ``plain`` makes, for a type."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in _SCALARS:
         return dict(_SCALARS[kind])
@@ -47,10 +59,14 @@ def schema_of(kind: Any) -> Schema:
         return {"anyOf": [schema_of(of) for of in arguments]}
     if origin is Literal:
         return {"enum": list(arguments)}
+    if origin is Annotated:
+        others = (of.kind for of in arguments[1:] if isinstance(of, Also))
+        return {"allOf": [schema_of(of) for of in (arguments[0], *others)]}
     if origin is NotRequired:
         return schema_of(arguments[0])
     if origin is tuple and arguments[-1] is not ...:
-        return {"type": "array", "prefixItems": [schema_of(of) for of in arguments], "items": False}
+        items = [schema_of(of) for of in arguments]
+        return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
     if origin is not None and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": schema_of(arguments[1])}
     if origin is not None and issubclass(origin, Sequence):

@@ -5,20 +5,68 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 
 from inference_bench.analysis.comparison_result import word
 from inference_bench.text import one_line, spreadsheet_text
-from inference_bench.timing.record import Record
+from inference_bench.timing.record import Floor, Record
 from inference_bench.timing.report import Format, TimeReport, change_text
+
+
+class TimedEntry(TypedDict):
+    """One piece of code or one command; of a parameter there is also ``parameter_NAME``.
+
+    ``cold_ns`` and ``executions`` (per sample) are code's; processor times, memory and exit codes are a command's.
+    """
+
+    name: str
+    median_ns: float
+    low_ns: float | None
+    high_ns: float | None
+    level: float
+    converged: bool
+    stop_reason: str
+    runs: int
+    cold_ns: NotRequired[float]
+    executions: NotRequired[int]
+    user_ns: NotRequired[float]
+    system_ns: NotRequired[float]
+    peak_rss_bytes: NotRequired[int | None]
+    rounds: Sequence[int]
+    samples_ns: Sequence[Sequence[float]]
+    exit_codes: Sequence[int | None]
+
+
+class ChangeEntry(TypedDict):
+    """One of them against another."""
+
+    name: str
+    against: str
+    ratio: float
+    interval: tuple[float, float] | None
+    verdict: str
+    margin: float
+    method: str
+
+
+class TimesDocument(TypedDict):
+    """What ``time`` prints."""
+
+    kind: Literal["code", "command"]
+    results: Sequence[TimedEntry]
+    comparisons: Sequence[ChangeEntry]
+    floor: Floor | None
+    notes: Sequence[str]
+    interrupted: bool
 
 
 def json_text(report: TimeReport) -> str:
     """Return everything that is known, with all samples."""
-    comparisons = [
+    comparisons: list[Mapping[str, object]] = [
         {
             "name": record.name,
             "against": report.baseline,

@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, TextIO, TypedDict
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, word
+from inference_bench.analysis.environment_differences import Difference
 from inference_bench.metrics import better_of, unit_of
 from inference_bench.reports._pages.verdict_sentence import sentence
+from inference_bench.results.documents import CaseEntry
+from inference_bench.results.json_schema import Also
 from inference_bench.results.serialization import case_to_plain, plain, to_json
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+VERSION: Literal[1] = 1
 
-    from inference_bench.analysis.environment_differences import Difference
 
-VERSION = 1
+class RowEntry(TypedDict):
+    """What a row has besides the fields of ``Comparison``."""
+
+    before: CaseEntry
+    after: CaseEntry
+    unit: str | None
+    better: str | None
+    word: str
+
+
+class ComparisonEntry(TypedDict):
+    """One candidate against the baseline."""
+
+    before: str
+    after: str
+    sentence: str
+    paired: bool
+    in_rounds: bool
+    level: float
+    compared: Mapping[str, tuple[object, object]]
+    rows: Sequence[Annotated[RowEntry, Also(Comparison)]]
+    regressions: Sequence[str]
+    unmatched: Sequence[str]
+    environment_differences: Sequence[Difference]
+
+
+class ComparisonDocument(TypedDict):
+    """What ``compare``, ``ab``, ``noise`` and ``overlap`` print; docs/compare.md describes it."""
+
+    comparison_version: Literal[1]
+    is_worse: bool
+    comparisons: Sequence[ComparisonEntry]
+    remarks: Sequence[str]
 
 
 def write_json(
@@ -23,8 +57,8 @@ def write_json(
     remarks: Sequence[str],
     stream: TextIO,
 ) -> None:
-    """Write one document; docs/compare.md describes it."""
-    document = {
+    """Write one document."""
+    document: ComparisonDocument = {
         "comparison_version": VERSION,
         "is_worse": any(found.is_worse for found in compared),
         "comparisons": [_comparison(found, different) for found, different in zip(compared, differences, strict=True)],
@@ -33,7 +67,7 @@ def write_json(
     stream.write(to_json(document).decode())
 
 
-def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[str, object]:
+def _comparison(found: Comparisons, differences: Sequence[Difference]) -> ComparisonEntry:
     return {
         "before": found.before,
         "after": found.after,
@@ -49,8 +83,14 @@ def _comparison(found: Comparisons, differences: Sequence[Difference]) -> dict[s
     }
 
 
-def _row(row: Comparison) -> dict[str, object]:
-    names = {"before": case_to_plain(row.before), "after": case_to_plain(row.after)}
+def _row(row: Comparison) -> RowEntry:
     unit = unit_of(row.metric)
-    figures = {name: value for name, value in plain(row).items() if name not in names}
-    return {**names, "unit": unit, "better": better_of(row.metric), "word": word(row.verdict, unit), **figures}
+    own: RowEntry = {
+        "before": case_to_plain(row.before),
+        "after": case_to_plain(row.after),
+        "unit": unit,
+        "better": better_of(row.metric),
+        "word": word(row.verdict, unit),
+    }
+    figures: RowEntry = plain(row)  # which has the fields of ``Comparison``
+    return {**own, **figures, **own}

@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TextIO, TypedDict
 
 from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.analysis.trust.run import run_grade
-from inference_bench.results.serialization import case_to_plain, finding_to_plain, plain, to_json
+from inference_bench.result import SloJudgement
+from inference_bench.results.documents import CaseEntry, FindingEntry
+from inference_bench.results.serialization import case_to_plain, finding_to_plain, to_json
 
 if TYPE_CHECKING:
     from inference_bench.results.run import Run
 
-VERSION = 1
+VERSION: Literal[1] = 1
+
+
+class GradedEntry(TypedDict):
+    """One case: its grade, the version of the rules that made it, and its findings."""
+
+    case: CaseEntry
+    grade: str
+    rules: int
+    findings: Sequence[FindingEntry]
+    slo: SloJudgement | None
+
+
+class FindingsDocument(TypedDict):
+    """What ``check`` prints. ``rules`` is the version that this program has; ``findings`` are the run's own."""
+
+    check_version: Literal[1]
+    run: str
+    rules: int
+    findings: Sequence[FindingEntry]
+    cases: Sequence[GradedEntry]
 
 
 def write_json(run: Run, stream: TextIO) -> None:
-    """Write one document: the run's findings, and per case its grade, the version of its rules and its findings.
-
-    The document's own ``rules`` is the version that this program has.
-    """
-    cases = [
+    """Write one document."""
+    cases: list[GradedEntry] = [
         {
             "case": case_to_plain(result.case),
             "grade": result.grade.letter,
             "rules": result.grade.rules,
             "findings": [finding_to_plain(finding) for finding in result.grade.findings],
-            "slo": plain(result.slo),
+            "slo": result.slo,
         }
         for result in run.results
         if result.grade is not None
     ]
     findings = [finding_to_plain(finding) for finding in run_grade(run.record).findings]
-    document = {
+    document: FindingsDocument = {
         "check_version": VERSION,
         "run": run.record.id,
         "rules": RULES_VERSION,
