@@ -790,8 +790,8 @@ class Pacer:
     the trace says). A late tick is handed out late and never skipped. Random gaps come from a 64-bit Mersenne Twister.
 
     Waiting sleeps, then spins for as long as wake-ups on this machine were late, at most `longest_spin_ns` (0 to 1 ms;
-    with 0, or on a single CPU, it only sleeps). A pacer runs once. A child of a fork sees it
-    stopped, with what was recorded so far.
+    with 0 it only sleeps; where the process may run on a single CPU, at most 50 µs). A pacer runs once. A child of a
+    fork sees it stopped, with what was recorded so far.
     """
 
     @staticmethod

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -19,9 +20,16 @@ namespace {
 constexpr std::uint64_t kTimer = EventPoll::kFirstOwnTag;
 constexpr std::uint64_t kWakes = EventPoll::kFirstOwnTag + 1;
 constexpr std::int64_t kShortestSleepNs = 20'000;  // going to sleep and waking up again takes several microseconds
-constexpr std::int64_t kLongestSleepNs = 1'000'000'000'000'000'000;  // 31 years; INT64_MAX more would overflow
 // CLOCK_MONOTONIC, which the kernel sleeps by, is slewed by up to 500 ppm against our clock.
 constexpr std::int64_t kSlewShare = 1'000;
+// epoll_wait takes up to 0.5 % longer than asked for, as the kernel joins it with other timers.
+constexpr std::int64_t kSlackShare = 100;
+
+// How many whole milliseconds epoll_wait may sleep without being late.
+int safe_sleep_ms(std::int64_t left_ns) noexcept {
+    const std::int64_t ms = (left_ns - left_ns / kSlackShare) / 1'000'000;
+    return static_cast<int>(std::clamp<std::int64_t>(ms, 0, INT_MAX));
+}
 
 int checked(int descriptor, const char* what) {
     if (descriptor >= 0) return descriptor;
@@ -60,11 +68,16 @@ std::int64_t EventPoll::wakes_ns(std::int64_t due_ns, std::int64_t latest_ns) co
     return std::min(due_ns - tail_.ns(), latest_ns);
 }
 
+// Whole milliseconds need no call that sets the timer; it ends the last one.
 int EventPoll::wait(std::int64_t due_ns, std::int64_t latest_ns, epoll_event* events, int room) noexcept {
-    const std::int64_t left = std::min(wakes_ns(due_ns, latest_ns) - now_ns(), kLongestSleepNs);
-    const bool sleeps = left > (tail_.ns() > 0 ? kShortestSleepNs : 0);
-    if (sleeps) arm(monotonic_ns() + left - left / kSlewShare);
-    const int n = epoll_wait(epoll_, events, room, sleeps ? -1 : 0);
+    const std::int64_t left = wakes_ns(due_ns, latest_ns) - now_ns();
+    int sleep_ms = safe_sleep_ms(left);
+    armed_ns_ = kNotArmed;
+    if (sleep_ms == 0 && left > (tail_.ns() > 0 ? kShortestSleepNs : 0)) {
+        arm(monotonic_ns() + left - left / kSlewShare);
+        sleep_ms = -1;
+    }
+    const int n = epoll_wait(epoll_, events, room, sleep_ms);
     return without_own(events, n);  // n is -1 where SIGSTOP or a debugger ended it
 }
 
@@ -79,7 +92,7 @@ int EventPoll::without_own(epoll_event* events, int n) noexcept {
     int kept = 0;
     for (int i = 0; i < n; ++i) {
         const std::uint64_t tag = events[i].data.u64;
-        if (tag == kTimer) tail_.overshot(monotonic_ns() - armed_ns_);
+        if (tag == kTimer && armed_ns_ != kNotArmed) tail_.overshot(monotonic_ns() - armed_ns_);
         if (tag < kFirstOwnTag) events[kept++] = events[i];
     }
     return kept;

@@ -22,8 +22,9 @@ class EventPoll {
 
     [[nodiscard]] int descriptor() const noexcept { return epoll_; }  // for sockets to be added to
 
-    // Returns how many events it wrote: none if `due_ns` or `latest_ns` of now_ns() is at hand. From shortly before
-    // `due_ns` on it does not sleep any more, and returns at once.
+    // Returns how many events it wrote: none if `due_ns` or `latest_ns` of now_ns() is at hand, or is less than a
+    // millisecond off, for the caller to wait again. From shortly before `due_ns` on it does not sleep any more, and
+    // returns at once.
     [[nodiscard]] int wait(std::int64_t due_ns, std::int64_t latest_ns, epoll_event* events, int room) noexcept;
     // Where it is going to sleep, this is until when.
     [[nodiscard]] std::int64_t wakes_ns(std::int64_t due_ns, std::int64_t latest_ns) const noexcept;
@@ -32,6 +33,8 @@ class EventPoll {
     void close() noexcept;  // what it opened; for the child of a fork
 
   private:
+    static constexpr std::int64_t kNotArmed = -1;
+
     void arm(std::int64_t at_ns) noexcept;
     [[nodiscard]] int without_own(epoll_event* events, int n) noexcept;
 
@@ -39,7 +42,7 @@ class EventPoll {
     int epoll_ = -1;
     int timer_ = -1;
     int wakes_ = -1;
-    std::int64_t armed_ns_ = 0;  // CLOCK_MONOTONIC
+    std::int64_t armed_ns_ = kNotArmed;  // CLOCK_MONOTONIC; by the present wait
 };
 
 }  // namespace inference_bench

@@ -17,7 +17,7 @@ namespace inference_bench {
 namespace {
 
 constexpr int kEvents = 64;                          // of one turn
-constexpr std::int64_t kHeartbeatNs = 1'000'000;     // while a request is under way
+constexpr std::int64_t kHeartbeatNs = 1'050'000;     // while a request is under way; more than EventPoll's millisecond
 constexpr std::int64_t kRestNs = 100'000'000;        // otherwise
 constexpr std::int64_t kStallNs = 1'000'000;         // later than this is a stall
 constexpr std::int64_t kSpareNs = 500'000;           // before the next request: time for what can wait

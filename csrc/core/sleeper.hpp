@@ -19,7 +19,7 @@ class Sleeper {
   public:
     static constexpr std::int64_t kDefaultSpinNs = 200'000;
 
-    // Spins for at most this long before each deadline, and not at all on a single CPU. std::invalid_argument.
+    // Spins for at most usable_spin_ns() of this before each deadline. std::invalid_argument.
     explicit Sleeper(std::int64_t longest_spin_ns);
 
     // Returns at `due_ns` of now_ns(), or at once if that has passed; `woken_ns` is then when it did.

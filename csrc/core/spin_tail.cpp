@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -20,7 +21,7 @@ std::int64_t usable_spin_ns(std::int64_t longest_ns) {
         throw std::invalid_argument("longest_spin_ns must be from 0 to " + std::to_string(SpinTail::kLongestNs) +
                                     "; given " + std::to_string(longest_ns));
     }
-    return only_one_cpu() ? 0 : longest_ns;
+    return only_one_cpu() ? std::min(longest_ns, SpinTail::kLongestOnOneCpuNs) : longest_ns;
 }
 
 }  // namespace inference_bench

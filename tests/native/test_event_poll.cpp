@@ -38,6 +38,19 @@ TEST_CASE("a poll without a spin sleeps until its moment, and does not block onc
     CHECK(poll.wait(due, due, &event, 1) == 0);
 }
 
+TEST_CASE("a wait that ends earlier than asked for leaves less to wait for, until there is nothing left") {
+    calibrate_clock();
+    EventPoll poll(0);
+    epoll_event event{};
+    const std::int64_t due = now_ns() + 30'000'000;  // whole milliseconds, then the rest
+    int waits = 0;
+    while (now_ns() < due) {
+        CHECK(poll.wait(due, kNever, &event, 1) == 0);
+        ++waits;
+    }
+    CHECK(waits < 100);
+}
+
 TEST_CASE("a poll says which descriptor is ready, with and without a spin") {
     calibrate_clock();
     for (const std::int64_t spin : {0, 1'000'000}) {

@@ -102,11 +102,12 @@ def test_kernel_stamps_lie_between_the_server_and_the_read():
     with RawServer(stamped) as server:
         load = carry_out(server.port, 3)
     c = columns(load.chunks())
-    assert len(c["request"]) == len(sent) == 60
+    last = np.cumsum(c["length"]) - 1  # one read may bring several chunks of a byte, and has the stamp of the last
+    assert last[-1] + 1 == len(sent) == 60
     # The kernel may not have stamped the very first packets of a process; a microsecond for the comparison of clocks.
     known = c["kernel_ns"] >= 0
-    assert known.sum() >= 40
-    assert np.all(np.array(sent)[known] <= c["kernel_ns"][known] + 1_000)
+    assert known.mean() >= 0.5
+    assert np.all(np.array(sent)[last][known] <= c["kernel_ns"][known] + 1_000)
     assert np.all(c["kernel_ns"][known] <= c["read_ns"][known] + 1_000)
     check_order(load)
 

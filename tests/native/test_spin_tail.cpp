@@ -1,10 +1,14 @@
 #include "spin_tail.hpp"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include <random>
+#include <stdexcept>
+#include <thread>
 
 using inference_bench::SpinTail;
+using inference_bench::usable_spin_ns;
 
 TEST_CASE("the tail finds the quantile of what it is told, from above and from below") {
     for (const std::int64_t scale : {10'000, 100'000}) {
@@ -39,4 +43,21 @@ TEST_CASE("the tail keeps to its limits") {
     SpinTail off(0);
     off.overshot(0);
     CHECK(off.ns() == 0);
+}
+
+TEST_CASE("on a single CPU a spin is short, and none stays none") {
+    std::thread([] {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(sched_getcpu(), &one);
+        REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+        CHECK(usable_spin_ns(1'000'000) == SpinTail::kLongestOnOneCpuNs);
+        CHECK(usable_spin_ns(20'000) == 20'000);
+        CHECK(usable_spin_ns(0) == 0);
+    }).join();
+}
+
+TEST_CASE("a spin that none may ask for is refused") {
+    CHECK_THROWS_AS(static_cast<void>(usable_spin_ns(-1)), std::invalid_argument);
+    CHECK_THROWS_AS(static_cast<void>(usable_spin_ns(SpinTail::kLongestNs + 1)), std::invalid_argument);
 }
