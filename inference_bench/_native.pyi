@@ -746,6 +746,10 @@ class HttpLoad:
         """Requests that have ended, well or not."""
 
     @property
+    def cpu_ns(self) -> int:
+        """CPU time of the sending and receiving thread, nanoseconds; 0 before the load is over."""
+
+    @property
     def total(self) -> int: ...
     @property
     def tls_error(self) -> str | None:

@@ -178,6 +178,7 @@ void register_http_load(py::module_& m) {
         .def_property_readonly("total", &HttpLoad::total)
         .def_property_readonly("sent", &HttpLoad::sent)
         .def_property_readonly("ended", &HttpLoad::ended)
+        .def_property_readonly("cpu_ns", &HttpLoad::cpu_ns)
         .def_property_readonly("tls_error", &tls_error)
         .def("requests", &table_of<&HttpLoad::requests>)
         .def("chunks", &table_of<&HttpLoad::chunks>)

@@ -125,6 +125,7 @@ void HttpLoad::run() {
     const std::lock_guard<std::mutex> turn(turn_);
     kernel_clock_.compare();
     client_.end_all(now_ns());
+    cpu_ns_ = thread_cpu_ns();
     set_over();
 }
 

@@ -44,6 +44,7 @@ class HttpLoad {
     [[nodiscard]] Waited wait(std::int64_t timeout_ns);
 
     [[nodiscard]] std::int64_t start_ns() const;  // kNotYet before the start
+    [[nodiscard]] std::int64_t cpu_ns() const noexcept { return cpu_ns_; }  // of the thread; 0 before the load is over
     [[nodiscard]] std::size_t total() const noexcept { return requests_.size(); }
     [[nodiscard]] std::size_t sent() const noexcept { return client_.sent(); }
     [[nodiscard]] std::string tls_error() const { return client_.tls_error(); }
@@ -93,6 +94,7 @@ class HttpLoad {
     std::atomic<std::int64_t> start_ns_{kNotYet};
     std::atomic<bool> stopping_{false};
     std::atomic<bool> out_of_memory_{false};
+    std::atomic<std::int64_t> cpu_ns_{0};
     std::atomic<std::uint32_t> over_{0};  // a futex
     std::int64_t alive_ns_ = 0;           // when the thread last showed that it runs
     std::int64_t compared_ns_ = 0;        // when the kernel's clock was last compared

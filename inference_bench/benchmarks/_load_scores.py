@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inference_bench.analysis.serving.queue_growth import queue_growth
-from inference_bench.result import CLIENT_LIMIT
+from inference_bench.result import CLIENT_HELD_UP, CLIENT_LIMIT
 from inference_bench.units import NS_PER_MS, NS_PER_S, counted
 
 if TYPE_CHECKING:
@@ -36,12 +36,16 @@ def score_load(load: ServedLoad, *, is_open: bool, measurement: Measurement) -> 
     """Score a load, note what is wrong with it, and return whether its times may be given."""
     measurement.notes += load.notes
     measurement.notes += (f"{CLIENT_LIMIT}{limit}" for limit in load.client_limits)
+    if load.client_held_up:
+        measurement.notes.append(CLIENT_HELD_UP + load.client_held_up)
     requests = load.ended
     _score_answers(requests, measurement)
     answered = [request for request in requests if request.is_ok]
     if not answered or sum(request.counts for request in answered) < _FEWEST_COUNTED * len(requests):
         return False
     _score_rates(requests, answered, is_open=is_open, measurement=measurement)
+    if load.client_cpu is not None:
+        measurement.score("client_cpu", "load", "whole", load.client_cpu)
     if is_open:
         _score_schedule(requests, measurement)
     return True

@@ -173,12 +173,16 @@ class ServedLoad:
         requests: in the order of the schedule.
         notes: what is to be known of it, one sentence each.
         client_limits: why the client and not the server set the pace, one sentence each; none if it did not.
+        client_held_up: how long the client stood still without setting the pace; empty if hardly at all.
+        client_cpu: CPU time of the client's thread over the time of the load; None without one of its own.
         interrupted: whether it was stopped before all requests had ended.
     """
 
     requests: tuple[ServedRequest, ...]
     notes: tuple[str, ...] = ()
     client_limits: tuple[str, ...] = ()
+    client_held_up: str = ""
+    client_cpu: float | None = None
     interrupted: bool = False
 
     @property

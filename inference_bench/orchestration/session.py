@@ -28,6 +28,7 @@ from inference_bench.orchestration.messages import CaseProgress, Failed, Measure
 from inference_bench.orchestration.overlap_policy import choose_overlap
 from inference_bench.orchestration.planning import Prepared
 from inference_bench.orchestration.progress import Harmless, Progress
+from inference_bench.orchestration.stop_requests import StopRequests
 from inference_bench.orchestration.worker_calls import LoadFailedError, measure
 from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.orchestration.workers import Workers
@@ -36,7 +37,7 @@ from inference_bench.provenance.record import Provenance, code_change
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
 from inference_bench.results.run import Run
 from inference_bench.results.sink import open_sinks
-from inference_bench.spec import Spec
+from inference_bench.spec import ENDPOINT, Spec
 
 _INLINE = (
     "measured inside the calling process (isolation inline): it was not fresh, other threads of it may have run, "
@@ -61,7 +62,6 @@ class Session:
         force: whether models are loaded although their weights seem not to fit into memory.
 
     Attributes:
-        stopping: whether it was asked to stop.
         folder: where results go.
         sink_failure: which sinks could not write the end of the run, and why; empty if none.
     """
@@ -79,14 +79,13 @@ class Session:
         retry_failed: bool = False,
         force: bool = False,
     ) -> None:
-        self.stopping = False
         self.folder = folder
         self.sink_failure = ""
         self._prepared = prepared
         self._slos = spec.slos
         self._progress = progress = Harmless(progress)
+        self._stops = StopRequests(self._stop_now, progress.warn)
         self._former = former
-        self._measuring: WorkerProcess | None = None
         self._interruption = Interruption()
         self._sink = open_sinks(folder, also=sinks)
         done = {} if former is None else done_cases(former, prepared.plan, retry_failed=retry_failed)
@@ -106,10 +105,16 @@ class Session:
         self._workers = Workers(spec, prepared, self._weights, folder / "logs", self._overlap)
         self._ahead = LookAhead(self._jobs, self._workers, self._eligibility, self._overlap, spec.lookahead, progress)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stops.any
+
     async def __aenter__(self) -> Session:
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        self._stops.close()
         await self._ahead.close()
         self._progress.close()
 
@@ -157,17 +162,12 @@ class Session:
             self._progress.warn(self.sink_failure)
 
     def stop_after_case(self) -> None:
-        """Stop when the present case has ended, a load over HTTP at once, with what it has.
+        """Stop when the present case has ended, and at a second call now; see ``StopRequests``."""
+        self._stops.add()
 
-        The second call stops now, as the first does while no case is measured.
-        """
-        if self._measuring is not None and not self.stopping:
-            self._measuring.interrupt()
-            self._progress.warn("finishing the present case; press Ctrl-C again to stop now")
-        else:
-            self._interruption.stop()
-            self._ahead.stop()
-        self.stopping = True
+    def _stop_now(self) -> None:
+        self._interruption.stop()
+        self._ahead.stop()
 
     async def fetch_weights(self) -> None:
         """Have all weights on disk before anything is timed."""
@@ -274,11 +274,8 @@ class Session:
         return Measure(case, self._prepared.benchmark_path(case), self._prepared.plan.limits, run)
 
     async def _measure(self, worker: WorkerProcess, request: Measure) -> Measured | Failed:
-        self._measuring = worker
-        try:
+        with self._stops.measuring(worker, is_over_http=request.case.setup.device == ENDPOINT):
             return await measure(worker, request, self._ahead, partial(self._show, request.case))
-        finally:
-            self._measuring = None
 
     def _show(self, case: Case, progress: CaseProgress) -> None:
         self._ahead.report()

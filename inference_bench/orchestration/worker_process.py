@@ -159,11 +159,12 @@ class WorkerProcess:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
-    def interrupt(self) -> None:
-        """Ask a load in progress to end with what it has; any other work goes on."""
+    def interrupt(self) -> bool:
+        """Ask a load in progress to end with what it has, and return True; any other work goes on."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGINT)
+        return True
 
     @contextmanager
     def limited(self, what: str, limit_s: float, *, quiet: bool = False) -> Iterator[None]:

@@ -51,8 +51,9 @@ class WorkerThread(WorkerProcess):
         if self._writer is not None:
             self._writer.close()
 
-    def interrupt(self) -> None:
-        """Do nothing: a signal would reach the whole process."""
+    def interrupt(self) -> bool:
+        """Do nothing and return False: a signal would reach the whole process."""
+        return False
 
     async def freeze(self) -> None:
         """Do nothing: no other worker runs beside a thread."""

@@ -9,6 +9,7 @@ import signal
 import socket
 from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 
 from inference_bench.endpoint.scripts import json_answer, sse_stream
@@ -202,9 +203,19 @@ def test_the_key_reaches_the_server_and_no_file(tmp_path, monkeypatch):
         sent = [server.request_bytes(number) for number in range(len(server.requests()))]
 
     assert all(f"Authorization: Bearer {secret}".encode() in request for request in sent)
-    texts = [path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".parquet"]
-    assert texts
-    assert not any(secret.encode() in text for text in texts)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    texts = {path.relative_to(folder).as_posix(): text_in(path) for path in files}
+    assert {name.partition("/")[0] for name in texts} >= {"run.json", "logs", "samples", "scores", "requests", "chunks"}
+    assert "bad key (set)" in next(text for name, text in texts.items() if name.startswith("requests/"))
+    assert not [name for name, text in texts.items() if secret in text]
+
+
+def text_in(path):
+    """Return the text of a file; of a Parquet file that of its metadata and of every column."""
+    if path.suffix != ".parquet":
+        return path.read_text()
+    table = pq.read_table(path)
+    return f"{table.schema.metadata} {table.to_pydict()}"
 
 
 def test_a_resumed_run_finds_its_server_and_measures_nothing_twice(tmp_path):
@@ -215,14 +226,15 @@ def test_a_resumed_run_finds_its_server_and_measures_nothing_twice(tmp_path):
     assert again.run.results == first.run.results
 
 
-def test_ctrl_c_in_mid_load_keeps_what_had_ended_and_resume_measures_the_case_again(tmp_path):
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_in_mid_load_keeps_what_had_ended(times, tmp_path):
     class Stops(Progress):
-        """Stops the run once, when the load has begun to be answered."""
+        """Stops the run when the load has begun to be answered, at once twice if asked to."""
 
         stopped = False
 
         def case_progress(self, case, progress):
-            if not self.stopped:
+            for _ in range(0 if self.stopped else times):
                 os.kill(os.getpid(), signal.SIGINT)
             self.stopped = True
 
@@ -237,6 +249,7 @@ def test_ctrl_c_in_mid_load_keeps_what_had_ended_and_resume_measures_the_case_ag
     outcomes = [row["outcome"] for row in first.run.table(result, "requests").to_pylist() if row["stage"] == "measured"]
     assert set(outcomes) <= {"ok", "interrupted", "unsent"}
     assert "interrupted" in outcomes
+    assert outcomes.count("ok") >= 1
 
 
 # Servers that do not answer as they should: one clear line each

@@ -6,6 +6,7 @@ can therefore be made when the case ends, and it does not change afterwards. doc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,10 @@ from inference_bench.analysis.trust.rule import Rule, apply_rules, section
 from inference_bench.analysis.trust.samples import SAMPLE_RULES, observed_in, titles
 from inference_bench.grade import Finding, Grade, Severity
 from inference_bench.metrics import Quantity, is_of_client, quantity_of
-from inference_bench.result import CLIENT_LIMIT, BenchmarkResult, RunRecord, Status, Summary
+from inference_bench.result import CLIENT_HELD_UP, CLIENT_LIMIT, BenchmarkResult, RunRecord, Status, Summary
+
+_OF_A_RUN = re.compile(r"^run \d+: ")
+"""The process that a note is from."""
 
 
 def grade(result: BenchmarkResult, record: RunRecord) -> Grade | None:
@@ -146,9 +150,10 @@ def _not_as_asked(result: BenchmarkResult) -> str | None:
     return f"{1 - share:.1%} of the answers were not what was asked for" if share < _MOST else None
 
 
-def _client_limit(result: BenchmarkResult) -> str | None:
-    limits = [note.removeprefix(CLIENT_LIMIT) for note in result.notes if note.startswith(CLIENT_LIMIT)]
-    return limits[0] if limits else None
+def _said(result: BenchmarkResult, beginning: str) -> str | None:
+    """Return the rest of the first note of any process that begins so, or None."""
+    notes = (_OF_A_RUN.sub("", note) for note in result.notes)
+    return next((note.removeprefix(beginning) for note in notes if note.startswith(beginning)), None)
 
 
 _NEEDS_TRAINING = {"accuracy", "accuracy_norm", "exact_match", "bits_per_byte", "perplexity"}
@@ -205,9 +210,16 @@ CASE_RULES: tuple[Rule[BenchmarkResult], ...] = (
     Rule(
         "client_limit",
         Severity.GRAVE,
-        _client_limit,
+        lambda result: _said(result, CLIENT_LIMIT),
         "the figures describe the client, not the server",
         "reserve a CPU for the client, or lower the load",
+    ),
+    Rule(
+        "client_held_up",
+        Severity.MINOR,
+        lambda result: _said(result, CLIENT_HELD_UP),
+        "what the client touched is too little to move a quantile up to p99; higher ones may contain it",
+        "reserve a CPU for the client",
     ),
     Rule(
         "random_weights",

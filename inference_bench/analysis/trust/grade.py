@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from inference_bench.analysis.trust.causes import with_causes
 from inference_bench.grade import Finding, Grade, Severity
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Version of the rules; raise it when a rule is added or removed, or when a condition, severity or cause changes."""
 
 

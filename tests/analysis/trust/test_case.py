@@ -11,7 +11,7 @@ from inference_bench.analysis.trust.run import RUN_RULES
 from inference_bench.analysis.trust.samples import SAMPLE_RULES
 from inference_bench.grade import Grade, Severity
 from inference_bench.metrics import METRICS
-from inference_bench.result import Estimate, Failure, Status
+from inference_bench.result import CLIENT_HELD_UP, CLIENT_LIMIT, Estimate, Failure, Status
 from tests import layers
 from tests.judging import QUIET, RECORD, SECOND, codes, result, summary
 
@@ -26,6 +26,9 @@ def test_an_undisturbed_result_gets_an_a():
     [
         (result(status=Status.CRASHED, failure=Failure("SIGSEGV")), "failed", "F"),
         (result(summary(metric="on_schedule", score=Estimate(0.9, 0.8, 0.95))), "off_schedule", "F"),
+        (result(notes=(f"{CLIENT_LIMIT}it was late",)), "client_limit", "F"),
+        (result(notes=(f"run 2: {CLIENT_LIMIT}it was late",)), "client_limit", "F"),
+        (result(notes=(f"run 3: {CLIENT_HELD_UP}it stood still",)), "client_held_up", "B"),
         (result(model={"weights": {"source": "random", "trained": False}}), "random_weights", "B"),
         (result(model={"weights": {"source": "hub", "trained": True, "scale": "reduced"}}), "reduced", "C"),
     ],

@@ -1,16 +1,23 @@
-"""Whether the client, not the server, set the pace of a load."""
+"""Whether the client touched the figures of a load, and what it was held up by without doing so.
+
+An event's time is the kernel's stamp of its arrival, which a client that is held up does not move. What it does move is
+the time of a send, and of what it reads without a stamp; a read that comes late also delays what follows it in a closed
+loop. So it is counted how many requests and events were touched, and not for how long the client stood still.
+"""
 
 from __future__ import annotations
 
 import resource
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inference_bench.endpoint.received import integers
 from inference_bench.model.offered_load import ServedRequest
-from inference_bench.units import NS_PER_MS, format_ns
+from inference_bench.units import NS_PER_MS, counted, format_ns
 
 if TYPE_CHECKING:
     from inference_bench._native import HttpLoad
@@ -18,40 +25,105 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 4096
 """Connections that a load may have open at once."""
 
-_STALLED = 0.01
-"""Share of the time of a load in which the receiving thread may be held up."""
+_TOUCHED = 0.01
+"""Share of requests, or of events, that may be touched: no quantile up to p99, the highest one shown, rests on them."""
 
-_LATE_NS = NS_PER_MS
-"""A hundredth of the events may be read this much later than they arrived."""
+_LATE_NS, _LATE = NS_PER_MS, 0.05
+"""A request or an event is touched if it is late by this time, and by this share of the median TTFT."""
+
+_STOOD_STILL = 0.01
+"""Share of the time of a load in which the thread may be held up without being told."""
+
+_ADVICE = "Reserve a CPU for the client, or lower the load"
 
 
-def client_limits(http: HttpLoad, requests: Sequence[ServedRequest]) -> tuple[str, ...]:
-    """Return why the client was the limit of a load, one sentence each with what to do; none if it was not."""
-    return tuple(filter(None, (_cpu(http, requests), _lag(requests), _connections(requests))))
+@dataclass(frozen=True, slots=True)
+class ClientAccount:
+    """What the client did to a load.
+
+    Attributes:
+        limits: why it and not the server set the pace or touched the figures, one sentence each.
+        held_up: how long it stood still although that touched too little to matter; empty if hardly at all.
+        cpu: CPU time of its thread over the time of the load; None if nothing ended.
+    """
+
+    limits: tuple[str, ...]
+    held_up: str
+    cpu: float | None
 
 
-def _cpu(http: HttpLoad, requests: Sequence[ServedRequest]) -> str:
-    """Judge how long the receiving thread did not run although it should."""
+def client_account(http: HttpLoad, requests: Sequence[ServedRequest]) -> ClientAccount:
+    """Return what the client did to a load that is over."""
     stalls = http.stalls()
-    held_up_ns = int((integers(stalls, "ended_ns") - integers(stalls, "began_ns")).sum())
+    held_up_ns = integers(stalls, "ended_ns") - integers(stalls, "began_ns")
+    return account_of(requests, held_up_ns.tolist(), http.cpu_ns)
+
+
+def account_of(requests: Sequence[ServedRequest], held_up_ns: Sequence[int], cpu_ns: int) -> ClientAccount:
+    """Return what the client did to a load.
+
+    Args:
+        requests: what became of them.
+        held_up_ns: how long each time that its thread stood still lasted.
+        cpu_ns: CPU time of its thread.
+    """
+    late_ns = _late_ns(requests)
+    sends, events = _touched_sends(requests, late_ns), _touched_events(requests, late_ns)
+    limits = tuple(filter(None, (_connections(requests), _sends(sends, late_ns), _events(events, late_ns))))
+    lasted_ns = _lasted_ns(requests)
+    held_up = "" if limits else _held_up(held_up_ns, lasted_ns, sends, events)
+    return ClientAccount(limits, held_up, cpu_ns / lasted_ns if lasted_ns else None)
+
+
+def _late_ns(requests: Sequence[ServedRequest]) -> float:
+    first = [request.answer.first_content_ns - request.answer.planned_ns for request in requests if _has_first(request)]
+    return max(_LATE_NS, _LATE * median(first)) if first else _LATE_NS
+
+
+def _has_first(request: ServedRequest) -> bool:
+    return request.is_ok and request.answer.first_content_ns is not None
+
+
+def _lasted_ns(requests: Sequence[ServedRequest]) -> int:
     began_ns = min((request.answer.planned_ns for request in requests), default=0)
-    lasted_ns = max((request.answer.ended_ns for request in requests), default=0) - began_ns
-    if held_up_ns <= _STALLED * lasted_ns:
-        return ""
-    return (
-        f"its own thread was held up for {held_up_ns / lasted_ns:.1%} of the load ({format_ns(held_up_ns)}): "
-        "other work has its CPU. Reserve one for the client, or lower the load"
+    return max(0, max((request.answer.ended_ns for request in requests), default=0) - began_ns)
+
+
+def _touched_sends(requests: Sequence[ServedRequest], late_ns: float) -> float:
+    """Return the share of the requests that were sent too late."""
+    sent = [request.lag_ns for request in requests if request.answer.sent_ns >= 0]
+    return float(np.mean(np.array(sent) > late_ns)) if sent else 0.0
+
+
+def _touched_events(requests: Sequence[ServedRequest], late_ns: float) -> float:
+    """Return the share of the events that were read too late, or whose only time is that of a thread held up."""
+    pieces = [piece for request in requests for piece in request.answer.pieces]
+    touched = (
+        piece.read_ns - piece.time_ns > late_ns or (piece.stalled and piece.read_ns == piece.time_ns)
+        for piece in pieces
     )
+    return sum(touched) / len(pieces) if pieces else 0.0
 
 
-def _lag(requests: Sequence[ServedRequest]) -> str:
-    """Judge how late events were read."""
-    lags = [piece.read_ns - piece.time_ns for request in requests for piece in request.answer.pieces]
-    if not lags or (late_ns := float(np.quantile(lags, 0.99))) <= _LATE_NS:
+def _sends(share: float, late_ns: float) -> str:
+    if share <= _TOUCHED:
+        return ""
+    return f"{share:.1%} of the requests were sent more than {format_ns(late_ns)} late. {_ADVICE}"
+
+
+def _events(share: float, late_ns: float) -> str:
+    if share <= _TOUCHED:
+        return ""
+    return f"{share:.1%} of the events were read more than {format_ns(late_ns)} after they had arrived. {_ADVICE}"
+
+
+def _held_up(held_up_ns: Sequence[int], lasted_ns: int, sends: float, events: float) -> str:
+    stood_ns = sum(held_up_ns)
+    if stood_ns <= _STOOD_STILL * lasted_ns:
         return ""
     return (
-        f"it read 1 % of the events {format_ns(late_ns)} or more after they had arrived: it could not follow. "
-        "Reserve a CPU for it, or lower the load"
+        f"its thread stood still for {stood_ns / lasted_ns:.1%} of the load ({format_ns(stood_ns)}, "
+        f"{counted(len(held_up_ns), 'time')}), which touched {sends:.2%} of the requests and {events:.2%} of the events"
     )
 
 

@@ -32,7 +32,7 @@ from inference_bench.endpoint.replay import replayed
 from inference_bench.endpoint.traces import Trace, read_trace
 from inference_bench.endpoint.workload import Workload, sized
 from inference_bench.errors import EndpointError, InvalidValueError
-from inference_bench.model.engines.http.client_limits import MOST_CONNECTIONS, client_limits
+from inference_bench.model.engines.http.client_limits import MOST_CONNECTIONS, client_account
 from inference_bench.model.engines.http.prompt_source import prompt_maker
 from inference_bench.model.engines.http.server_join import with_both_sides
 from inference_bench.model.engines.http.server_side import scraped, server_notes
@@ -169,10 +169,13 @@ class HttpLoadServer(LoadServer):
             )
             for answer in sorted(answers(http, key=self._key), key=lambda answer: answer.request)
         )
+        client = client_account(http, requests)
         return ServedLoad(
             requests,
             notes=(str(workload.account), *workload.notes),
-            client_limits=client_limits(http, requests),
+            client_limits=client.limits,
+            client_held_up=client.held_up,
+            client_cpu=client.cpu,
             interrupted=any(request.was_cut_off for request in requests),
         )
 
