@@ -76,12 +76,9 @@ def account_of(requests: Sequence[ServedRequest], held_up_ns: Sequence[int], cpu
 
 
 def _late_ns(requests: Sequence[ServedRequest]) -> float:
-    first = [request.answer.first_content_ns - request.answer.planned_ns for request in requests if _has_first(request)]
+    answers = [request.answer for request in requests if request.is_ok]
+    first = [answer.first_content_ns - answer.planned_ns for answer in answers if answer.first_content_ns is not None]
     return max(_LATE_NS, _LATE * median(first)) if first else _LATE_NS
-
-
-def _has_first(request: ServedRequest) -> bool:
-    return request.is_ok and request.answer.first_content_ns is not None
 
 
 def _lasted_ns(requests: Sequence[ServedRequest]) -> int:
