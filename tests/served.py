@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from inference_bench.endpoint.answer import Answer, Piece, PieceKind
 from inference_bench.endpoint.failure import Failure
+from inference_bench.endpoint.join import JoinedRequest
 from inference_bench.model.offered_load import ServedRequest
 
 
@@ -43,3 +45,30 @@ def served_request(
         completion_tokens=sum(known) if len(known) == len(counts) else None,
     )
     return ServedRequest(answer, asked_new_tokens=len(token_ns), broken=broken)
+
+
+def with_both_sides(request: ServedRequest, *durations_ns: int, residual_ns: int = 0) -> ServedRequest:
+    """Return a request whose server told its stages.
+
+    Args:
+        request: its end is set to the sum of everything.
+        durations_ns: of each stage, in the order of ``STAGES``.
+        residual_ns: time that lies in no stage.
+    """
+    answer = request.answer
+    total_ns = sum(durations_ns) + residual_ns
+    received_ns = answer.planned_ns + sum(durations_ns[:3])
+    handed_ns = answer.planned_ns + sum(durations_ns[:7]) + residual_ns
+    number = answer.request
+    return replace(
+        request,
+        answer=replace(
+            answer,
+            sent_ns=answer.planned_ns + sum(durations_ns[:2]),
+            connect_ns=durations_ns[1],
+            ended_ns=answer.planned_ns + total_ns,
+        ),
+        both_sides=JoinedRequest(
+            number, 100 + number, received_ns, None, handed_ns, durations_ns, total_ns, residual_ns, 0
+        ),
+    )

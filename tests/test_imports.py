@@ -58,7 +58,7 @@ LISTED = {
     "": {"_native", "errors", "extras", "facts", "metrics", "moved", "plugins", "slo", "spec", "text", "units"},
     "model": {"discovery", "interfaces", "load_steps", "model", "places", "prompts"},
     "model.weights": {"files", "identity", "references"},
-    "reports": {"_report", "console", "csv", "github", "html", "json", "markdown"},
+    "reports": {"_report", "chrome_trace", "console", "csv", "github", "html", "json", "markdown"},
     "results": {"atomic_file", "sink", "tracker"},
     "results.sinks": {"csv", "json", "mlflow", "parquet", "wandb"},
     "cli": {*MAIN, "_outputs", "list"},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CONSOLE, JSON = "console", "json"
 PAGE_FORMATS = (CONSOLE, "markdown", "github", "html", JSON)
 """Formats of comparisons and findings."""
-REPORT_FORMATS = (*PAGE_FORMATS, "csv")
+REPORT_FORMATS = (*PAGE_FORMATS, "csv", "chrome_trace")
 """Formats of runs that come with the package; any other is a plugin."""
 PLAIN_FORMATS = (CONSOLE, JSON)
 """Formats of commands whose answer is no report."""

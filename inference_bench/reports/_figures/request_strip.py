@@ -1,15 +1,17 @@
-"""A strip of requests over time: how long each waited to be sent, for its first content, and for the rest."""
+"""A strip of requests over time: how long each waited to be sent, and where it was then."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from inference_bench.analysis.serving.stage_durations import has_both_sides
 from inference_bench.reports._figures import axes
 from inference_bench.reports._figures.figure import Axis, Figure, Point, Series, Shape
 from inference_bench.reports._figures.observed import words
+from inference_bench.reports._figures.request_parts import PARTS, Part, stretches
 from inference_bench.reports._figures.served_requests import ServedRequests, last_served
 from inference_bench.reports._pages.document import Cell, Column, Table
 from inference_bench.units import NS_PER_S, format_ns
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from inference_bench.results.run import Run
 
 _MOST_ROWS = 40
-_PARTS = (("waits to be sent", "s4"), ("to the first content", "s1"), ("to the last content", "s2"), ("failed", "c1"))
-_FAILED = len(_PARTS) - 1
 
 
 def figures(run: Run, setups: Setups) -> Iterator[Figure]:
@@ -33,37 +33,65 @@ def figures(run: Run, setups: Setups) -> Iterator[Figure]:
 
 
 def _figure(served: ServedRequests) -> Figure:
-    stretch = _around_the_slowest(served)
-    table = served.table
-    bars: list[list[Point]] = [[] for _ in _PARTS]
-    rows: list[tuple[Cell, ...]] = []
-    for place in stretch:
-        row, number = served.first[place], int(place) + 1
-        stamps = [_seconds(served, int(column[row])) for column in _stamps(table)]
-        parts = list(_parts(stamps, is_failed=table.outcome[row] != "ok"))
-        durations = ", ".join(f"{_PARTS[part][0]} {format_ns((end - begin) * NS_PER_S)}" for part, begin, end in parts)
-        what = f"request {number}: {durations or 'not sent'}"
-        if table.outcome[row] != "ok":
-            what += f" ({table.outcome[row]})"
-        for part, begin, end in parts:
-            bars[part].append(Point(end, number, start=begin, text=what, cases=(served.result.case.id,)))
-        rows.append(tuple(map(Cell, (f"{number}", f"{stamps[0] or 0:.3f} s", durations, str(table.outcome[row])))))
-    series = [
-        Series(name, colour, Shape.BARS, tuple(of), thickness=0.8)
-        for (name, colour), of in zip(_PARTS, bars, strict=True)
-        if of
-    ]
+    shown = _around_the_slowest(served)
+    both_sides = bool(has_both_sides(served.table)[served.first[shown]].any())
+    strips = [_strip(served, place, both_sides=both_sides) for place in shown.tolist()]
+    series = list(_series(strips, served.result.case.id))
     ends = [value for one in series for point in one.points for value in (point.start, point.x)]
     title = "Requests over time"
     columns = (Column("request", numeric=True), Column("planned", numeric=True), Column("took"), Column("outcome"))
     return Figure(
         title,
         axes.numbers("time since the load began [s]", ends, from_zero=min(ends) < max(ends) / 3),
-        _numbered(int(stretch[0]) + 1, int(stretch[-1]) + 1),
+        _numbered(strips[0].number, strips[-1].number),
         series,
-        Table(title, columns, tuple((row,) for row in rows), (served.result.case.id,) * len(rows)),
-        note=_note(served, len(stretch)),
+        Table(title, columns, tuple((strip.cells,) for strip in strips), (served.result.case.id,) * len(strips)),
+        note=_note(served, len(strips), both_sides=both_sides),
     )
+
+
+class _Strip(NamedTuple):
+    """One request: its number from 1, when it was planned, its parts in seconds since the load began, its outcome."""
+
+    number: int
+    planned: float
+    parts: tuple[tuple[Part, float, float], ...]
+    took: str
+    outcome: str
+
+    @property
+    def text(self) -> str:
+        """What a mark of it says."""
+        failure = "" if self.outcome == "ok" else f" ({self.outcome})"
+        return f"request {self.number}: {self.took or 'not sent'}{failure}"
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Its row of the table."""
+        return tuple(map(Cell, (f"{self.number}", f"{self.planned:.3f} s", self.took, self.outcome)))
+
+
+def _strip(served: ServedRequests, place: int, *, both_sides: bool) -> _Strip:
+    table, row = served.table, int(served.first[place])
+    found = list(stretches(table, row, both_sides=both_sides))
+    parts = tuple((each.part, _seconds(served, each.begin_ns), _seconds(served, each.end_ns)) for each in found)
+    took = [f"{each.part.name} {format_ns(each.end_ns - each.begin_ns)}" for each in found]
+    if has_both_sides(table)[row]:
+        took.append(f"residual {format_ns(int(table.residual_ns[row]))}")
+    planned = _seconds(served, int(table.planned_ns[row]))
+    return _Strip(place + 1, planned, parts, ", ".join(took), str(table.outcome[row]))
+
+
+def _series(strips: list[_Strip], case: str) -> Iterator[Series]:
+    for part in PARTS:
+        points = [
+            Point(end, strip.number, start=begin, text=strip.text, cases=(case,))
+            for strip in strips
+            for known, begin, end in strip.parts
+            if known is part
+        ]
+        if points:
+            yield Series(part.name, part.colour, Shape.BARS, tuple(points), thickness=0.8)
 
 
 def _around_the_slowest(served: ServedRequests) -> NDArray[np.intp]:
@@ -74,26 +102,8 @@ def _around_the_slowest(served: ServedRequests) -> NDArray[np.intp]:
     return np.arange(begin, min(len(rows), begin + _MOST_ROWS))
 
 
-def _stamps(table: object) -> Iterator[NDArray[np.int64]]:
-    for name in ("planned_ns", "sent_ns", "first_content_ns", "last_content_ns", "ended_ns"):
-        yield getattr(table, name)
-
-
-def _seconds(served: ServedRequests, time_ns: int) -> float | None:
-    return None if time_ns < 0 else (time_ns - served.began_ns) / NS_PER_S
-
-
-def _parts(stamps: list[float | None], *, is_failed: bool) -> Iterator[tuple[int, float, float]]:
-    """Yield the parts of a request that are known: which one, its begin and its end in seconds."""
-    planned, sent, first, last, ended = stamps
-    if planned is None or sent is None:
-        return
-    yield 0, planned, sent
-    if is_failed and ended is not None:
-        yield _FAILED, sent, ended
-    elif first is not None and last is not None:
-        yield 1, sent, first
-        yield 2, first, last
+def _seconds(served: ServedRequests, time_ns: int) -> float:
+    return (time_ns - served.began_ns) / NS_PER_S
 
 
 def _numbered(first: int, last: int) -> Axis:
@@ -103,7 +113,8 @@ def _numbered(first: int, last: int) -> Axis:
     return Axis("number of the request", first - 0.5, last + 0.5, ticks, is_flipped=True)
 
 
-def _note(served: ServedRequests, count: int) -> str:
+def _note(served: ServedRequests, count: int, *, both_sides: bool) -> str:
     total = len(served.first)
     which = f"The slowest of {total:,} requests and its neighbours. " if total > count else ""
-    return f"{which}First process of {words(served.result.case.parameters.items())}."
+    sides = "Client and server on one clock. " if both_sides else ""
+    return f"{which}{sides}First process of {words(served.result.case.parameters.items())}."
