@@ -67,7 +67,12 @@ def _request(table: Requests, row: int, pid: int) -> Iterator[TraceEvent]:
     if end_ns < 0:
         return
     told = {"server_request": int(table.server_request[row])} if table.server_request[row] >= 0 else {}
-    about = {"stage": str(table.stage[row]), "process": int(table.run[row]), "outcome": outcome, **told}
+    about: dict[str, int | str] = {
+        "stage": str(table.stage[row]),
+        "process": int(table.run[row]),
+        "outcome": outcome,
+        **told,
+    }
     yield _on(line, pid, "b", f"request {number}", begin_ns, about)
     for part in parts:
         yield _on(line, pid, "b", part.part.name, part.begin_ns)

@@ -38,7 +38,7 @@ REFUSED = {
     "run --device cuba": ["unknown device 'cuba'", "did you mean 'cuda'"],
     "run --device cpu:1": ["device: got 'cpu:1', expected cpu"],
     "run --dtype float64": ["unknown dtype 'float64'", "bfloat16, float16, float32"],
-    "run --format htlm": ["unknown report 'htlm'", "console, csv, github, html, json, markdown"],
+    "run --format htlm": ["unknown report 'htlm'", "chrome_trace, console, csv, github, html, json, markdown"],
     "run --scale reduced": ["Add --weights random"],
     "run --scale small": ["unknown scale 'small'"],
     "run --weights randm": ["unknown weights source 'randm'", "did you mean 'random'"],
