@@ -37,7 +37,7 @@ def measure_capacity(model: Model, case: Case, measurement: Measurement) -> None
         InferenceBenchError: the client set the pace at every rate.
     """
     load = load_of(case)
-    with closing(load_server(model, int(case.parameters.get("max_batch_size", 1)))) as server:
+    with closing(load_server(model, case)) as server:
         alone = warmed_up(server, load)
         add_rows(measurement, "warmup", alone.requests)
         search = Search(server, load, parse_slos(str(case.parameters["slo"])), measurement)

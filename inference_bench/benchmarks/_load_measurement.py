@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
+from inference_bench.benchmarks._api import api_of
 from inference_bench.benchmarks._batcher import Batcher
 from inference_bench.benchmarks._both_sides import note_both_sides
 from inference_bench.benchmarks._load_floor import record_floor
@@ -41,7 +42,7 @@ def measure_load(model: Model, case: Case, measurement: Measurement) -> None:
         EndpointError: the first request was not answered.
     """
     load = load_of(case)
-    with closing(load_server(model, int(case.parameters.get("max_batch_size", 1)))) as server:
+    with closing(load_server(model, case)) as server:
         alone = warmed_up(server, load)
         if load.needs_rate:
             load = replace(load, rate=AUTO_LOAD * single_rate(alone))
@@ -53,10 +54,11 @@ def measure_load(model: Model, case: Case, measurement: Measurement) -> None:
             record_floor(server, load, served, measurement)
 
 
-def load_server(model: Model, max_batch_size: int) -> LoadServer:
+def load_server(model: Model, case: Case) -> LoadServer:
     """Return what carries out loads: the model itself, its server in this process, or dynamic batching."""
     if "serve" in model.abilities:
-        return model.load_server()
+        return model.load_server(api_of(case))
+    max_batch_size = int(case.parameters.get("max_batch_size", 1))
     try:
         return InProcessLoadServer(model.server(max_batch_size))
     except NotApplicableError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._api import API, api_of
 from inference_bench.benchmarks._call_checks import check_call
 from inference_bench.benchmarks._calls import inputs_of, items_of, time_model_calls, with_call_axes
 from inference_bench.benchmarks._lengths import check_length, fitting
@@ -49,6 +50,7 @@ class InferenceSpeedBenchmark(Benchmark):
             ("steps",),
             help="how the model is run: steps, generate, stream (an endpoint), forward (an encoder), call (any model)",
         ),
+        API,
     )
     targets = ("ttft", "itl")
     headline = (
@@ -64,6 +66,7 @@ class InferenceSpeedBenchmark(Benchmark):
         return tuple(
             replace(axis, default=(view,)) if axis.name == "view" and axis.default == ("steps",) else axis
             for axis in axes
+            if axis.name != API.name or "serve" in model.abilities
         )
 
     def check(self, model: type[Model], case: Case) -> None:
@@ -75,6 +78,7 @@ class InferenceSpeedBenchmark(Benchmark):
             check_call(model, case)
             return
         model.require(_ABILITY.get(view, "generate"))
+        api_of(case)
         check_length(model, case)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
@@ -143,7 +147,7 @@ def _measure_stream(model: Model, case: Case, measurement: Measurement) -> None:
 
     measurement.rates |= {"prefill_rate": case.integer("input_length"), "decode_rate": 1}
     targets = ("ttft", "itl") if case.integer("new_tokens") > 1 else ("ttft",)
-    measure_stream(model.load_server(), case, measurement, targets)
+    measure_stream(model.load_server(api_of(case)), case, measurement, targets)
 
 
 _VIEWS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmarks._api import API, api_of
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.spec import Axis
 
@@ -39,6 +40,7 @@ class ServingLoadBenchmark(Benchmark):
         Axis("new_tokens", (16,), help="tokens to generate; end-of-sequence is ignored"),
         Axis("request_timeout", (600,), help="seconds from its time after which a request to an endpoint has failed"),
         Axis("prefix_cache", ("unique",), help="what the prompts sent to an endpoint share: unique, shared=0.5, warm"),
+        API,
     )
     headline: ClassVar[tuple[str, ...]] = (
         "request_latency",
@@ -53,7 +55,7 @@ class ServingLoadBenchmark(Benchmark):
     @classmethod
     def axes_for(cls, model: type[Model]) -> tuple[Axis, ...]:
         """Return the axes with lengths that the model supports; an endpoint has no batches of ours."""
-        others = ("max_batch_size",) if "serve" in model.abilities else ("prefix_cache", "request_timeout")
+        others = ("max_batch_size",) if "serve" in model.abilities else ("prefix_cache", "request_timeout", API.name)
         return fitting(tuple(axis for axis in cls.axes if axis.name not in others), model)
 
     def check(self, model: type[Model], case: Case) -> None:
@@ -63,6 +65,7 @@ class ServingLoadBenchmark(Benchmark):
         model.require("serve" if "serve" in model.abilities else "generate")
         check_length(model, case)
         check_load(model, case)
+        api_of(case)
 
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
         """Warm up with a single stream, then run the load once to its last answer."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli._effort import effort_of, limits_of
 from inference_bench.cli._run_options import DEFAULT_MODEL
-from inference_bench.endpoint.key import VARIABLE
+from inference_bench.endpoint.keys import use_variables
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.device import check_device
@@ -112,20 +112,15 @@ def _default_benchmarks(models: Sequence[str]) -> tuple[str, ...]:
 
 
 def take_key(args: argparse.Namespace) -> None:
-    """Let the key of the endpoints be that of the variable that ``--endpoint-key-variable`` names.
+    """Let the keys of the endpoints be those of the variables that ``--endpoint-key-variable`` names.
 
-    Workers inherit it; nothing else ever sees it.
+    Workers inherit them; nothing else ever sees them.
 
     Raises:
-        InvalidValueError: the variable is not set.
+        InvalidValueError: a variable is not set, or two are for the same endpoint.
     """
-    name = args.endpoint_key_variable
-    if name is None:
-        return
-    if not os.environ.get(name):
-        expected = "a variable of the environment that holds the key"
-        raise InvalidValueError("endpoint key variable", name, expected, f"Set it: export {name}=...")
-    os.environ[VARIABLE] = os.environ[name]
+    if args.endpoint_key_variable:
+        use_variables(args.endpoint_key_variable)
 
 
 def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:

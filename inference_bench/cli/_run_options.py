@@ -155,8 +155,9 @@ def _add_endpoint(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument(
         "--endpoint-key-variable",
-        metavar="VARIABLE",
-        help=f"environment variable that holds the key of the endpoint (default: {VARIABLE})",
+        metavar="VARIABLE[@URL]",
+        action="append",
+        help=f"environment variable with the key of all endpoints, or of one; may be repeated (default: {VARIABLE})",
     )
 
 

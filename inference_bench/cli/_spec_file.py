@@ -52,7 +52,7 @@ LIMITS = {
 }
 """Key → option; times are in seconds, as there."""
 
-REPEATED = ("endpoints", "models_dirs", "benchmarks_dirs", "slo", "label", "note", "tags")
+REPEATED = ("endpoints", "endpoint_key_variable", "models_dirs", "benchmarks_dirs", "slo", "label", "note", "tags")
 """Keys whose option takes one value at a time; the value may contain a comma."""
 
 

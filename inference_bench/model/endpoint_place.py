@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inference_bench.endpoint.address import Address
 from inference_bench.endpoint.client import Client
-from inference_bench.endpoint.key import Key
+from inference_bench.endpoint.keys import key_for
 from inference_bench.endpoint.probe import probe, shown_model
 from inference_bench.model.engines.http.model import endpoint_class
 from inference_bench.model.model import Model
@@ -60,5 +60,5 @@ def endpoint_place(given: str) -> EndpointPlace:
     """
     url, _, name = given.partition("#")
     address = Address.parse(url)
-    facts = probe(Client(address, Key.from_environment()), name or None)
+    facts = probe(Client(address, key_for(address)), name or None)
     return EndpointPlace(str(address), facts.model, facts.most_tokens or 0)

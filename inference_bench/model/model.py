@@ -180,8 +180,11 @@ class Model:
         """
         raise NotApplicableError(f"{self.name} has no server of its own")
 
-    def load_server(self) -> LoadServer:
+    def load_server(self, api: str = "chat") -> LoadServer:
         """Return what carries out whole loads by itself, such as the client of a server elsewhere.
+
+        Args:
+            api: which of OpenAI's interfaces requests are sent to, ``chat`` or ``completions``.
 
         Raises:
             NotApplicableError: this model does not; its ``server`` or its batches are sent the requests one by one.

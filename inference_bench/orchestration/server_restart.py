@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from inference_bench.endpoint.address import Address
 from inference_bench.endpoint.client import Client
-from inference_bench.endpoint.key import Key
+from inference_bench.endpoint.keys import key_for
 from inference_bench.errors import EndpointError
 from inference_bench.model.places import is_endpoint
 
@@ -56,7 +56,7 @@ class ServerRestart:
             raise EndpointError(f"restart {self.command!r}: got exit code {code}, expected 0. Run it by hand.")
 
     async def _until_answered(self, address: Address) -> None:
-        client = Client(address, Key.from_environment(), timeout_s=_ONE_ANSWER_S)
+        client = Client(address, key_for(address), timeout_s=_ONE_ANSWER_S)
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self.limit_s
         while not await asyncio.to_thread(_answers, client):

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
+from inference_bench.endpoint.keys import OWNERS
 from inference_bench.endpoint.scripts import json_answer, sse_stream
 from inference_bench.errors import EndpointError, InvalidValueError, UnknownNameError
 from inference_bench.orchestration.interleaved import Question, Variant, measure_interleaved
@@ -208,6 +209,47 @@ def test_the_key_reaches_the_server_and_no_file(tmp_path, monkeypatch):
     assert {name.partition("/")[0] for name in texts} >= {"run.json", "logs", "samples", "scores", "requests", "chunks"}
     assert "bad key (set)" in next(text for name, text in texts.items() if name.startswith("requests/"))
     assert not [name for name, text in texts.items() if secret in text]
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "more"), [("serving_load", {}), ("inference_speed", {"requests": (), "rate": ()})]
+)
+def test_completions_are_asked_for_where_the_case_says_so(benchmark, more, tmp_path):
+    script = sse_stream("completions", TOKENS, FIRST_NS, GAP_NS, prompt_tokens=0)
+    axes = {name: values for name, values in (ASK | more | {"api": ("completions",)}).items() if values}
+    with scripted_endpoint([script]) as (url, server):
+        done = run(spec(url, benchmarks=(benchmark,), **axes), tmp_path).run
+        sent = [server.request_bytes(number) for number in range(len(server.requests()))]
+
+    (result,) = done.results
+    assert result.status is Status.OK
+    asked = [request for request in sent if request.startswith(b"POST /v1/")]
+    assert asked
+    assert all(request.startswith(b"POST /v1/completions ") and b'"prompt"' in request for request in asked)
+    assert {"itl"} <= by_metric(result).keys() & result.floor.keys()
+
+
+def test_an_interface_that_does_not_exist_is_refused():
+    with scripted_endpoint() as (url, _), pytest.raises(UnknownNameError, match=r"api 'responses'.*chat, completions"):
+        prepare(Spec((url,), LOAD, axes={"api": ("responses",)}))
+
+
+def test_each_of_two_endpoints_gets_its_own_key(tmp_path, monkeypatch):
+    for name in ("ONE", "TWO"):
+        monkeypatch.setenv(name, f"secret-of-{name.lower()}")
+    with scripted_endpoint() as (first, of_first), scripted_endpoint() as (second, of_second):
+        monkeypatch.setenv(OWNERS, f"ONE@{first} TWO@{second}")
+        folder = run(spec(first, second, benchmarks=LOAD, **ASK), tmp_path).folder
+        sent = [
+            {line for k in range(len(server.requests())) for line in server.request_bytes(k).split(b"\r\n")}
+            for server in (of_first, of_second)
+        ]
+
+    for lines, name in zip(sent, (b"one", b"two"), strict=True):
+        assert {line for line in lines if line.startswith(b"Authorization")} == {
+            b"Authorization: Bearer secret-of-" + name
+        }
+    assert not [path for path in folder.rglob("*") if path.is_file() and "secret-of-" in text_in(path)]
 
 
 def text_in(path):

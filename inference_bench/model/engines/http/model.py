@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench.endpoint.address import Address
+from inference_bench.endpoint.bodies import Dialect
 from inference_bench.endpoint.client import Client
-from inference_bench.endpoint.key import Key
+from inference_bench.endpoint.keys import key_for
 from inference_bench.endpoint.probe import ServerFacts, probe
 from inference_bench.model.engines.http.load_client import HttpLoadServer
 from inference_bench.model.model import Model
@@ -49,13 +50,14 @@ class EndpointModel(Model):
         Raises:
             EndpointError: it does not answer, or not as an endpoint.
         """
-        self._key = Key.from_environment()
+        address = Address.parse(self.url)
+        self._key = key_for(address)
         with steps.step("probe"):
-            self._facts: ServerFacts = probe(Client(Address.parse(self.url), self._key), self.served_model)
+            self._facts: ServerFacts = probe(Client(address, self._key), self.served_model)
 
-    def load_server(self) -> LoadServer:
-        """Return the client that carries out loads."""
-        return HttpLoadServer(Address.parse(self.url), self._facts, self._key)
+    def load_server(self, api: str = "chat") -> LoadServer:
+        """Return the client that carries out loads by one of the two interfaces."""
+        return HttpLoadServer(Address.parse(self.url), self._facts, self._key, Dialect(api))
 
     def describe(self) -> dict[str, object]:
         """Return what the server says of itself."""
