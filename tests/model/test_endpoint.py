@@ -245,9 +245,9 @@ def test_each_of_two_endpoints_gets_its_own_key(tmp_path, monkeypatch):
             for server in (of_first, of_second)
         ]
 
-    for lines, name in zip(sent, (b"one", b"two"), strict=True):
+    for lines, owner in zip(sent, (b"one", b"two"), strict=True):
         assert {line for line in lines if line.startswith(b"Authorization")} == {
-            b"Authorization: Bearer secret-of-" + name
+            b"Authorization: Bearer secret-of-" + owner
         }
     assert not [path for path in folder.rglob("*") if path.is_file() and "secret-of-" in text_in(path)]
 
