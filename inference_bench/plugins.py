@@ -105,7 +105,8 @@ def class_in(module: ModuleType, base: type[T], kind: str, name: str) -> type[T]
         PluginError: it defines none, or several.
     """
     classes = dict.fromkeys(filter(None, map(class_of, vars(module).values())))
-    found = [each for each in classes if issubclass(each, base) and each.__module__ == module.__name__]
+    own = f"{module.__name__}."  # of the module, or of one in it if it is a package
+    found = [each for each in classes if issubclass(each, base) and f"{each.__module__}.".startswith(own)]
     if len(found) != 1:
         names = ", ".join(c.__name__ for c in found) or "none"
         raise PluginError(

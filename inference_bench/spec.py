@@ -12,12 +12,18 @@ from inference_bench.units import NS_PER_S
 DEVICES = ("cpu", "cuda")
 """The kinds of device that come with the package; any other is a plugin."""
 DTYPES = ("float32", "bfloat16", "float16", "int8_dynamic")
-"""``int8_dynamic``: float32, but the linear layers' weights are int8 and their inputs are quantised per call."""
+"""Those of transformers; ``int8_dynamic``: float32, but the linear layers' weights are int8 and their inputs are
+quantised per call."""
+QUANTIZED = ("int8", "int4", "q8_0", "q4_0", "q4_1", "q4_k_m", "as_stored")
+"""Further dtypes, which other engines have: each says which. ``as_stored``: as the numbers are in the file."""
+ALL_DTYPES = (*DTYPES, *QUANTIZED)
 ENDPOINT, AS_SERVED = "endpoint", "as_served"
 """Device and dtype of a model that a server elsewhere runs: what it runs with is not ours to choose."""
 ATTENTIONS = ("auto", "eager", "sdpa", "flash_attention_2")
 COMPILE_MODES = ("none", "default", "reduce-overhead", "max-autotune")
-SETUP_AXES = ("device", "dtype", "threads", "attention", "compile")
+OWN_ENGINE = "auto"
+"""The engine that a model's own class loads it in."""
+SETUP_AXES = ("device", "dtype", "threads", "attention", "compile", "engine")
 """The fields of a set-up that accept several values; each value makes one set-up."""
 OVERLAPS = ("auto", "freeze", "partition", "off")
 """What may run beside a measured worker; ``orchestration/overlap_policy.py`` describes each."""
@@ -96,13 +102,14 @@ class Setup:
 
     Attributes:
         device: a kind of device, ``cpu`` or ``cuda``, or one of that kind, ``cuda:N``.
-        dtype: one of ``DTYPES``.
+        dtype: one of ``DTYPES`` or, of other engines, ``QUANTIZED``.
         threads: intra-op threads of the framework.
         attention: implementation of attention, one of ``ATTENTIONS``; ``auto`` leaves it to the framework.
         compile: mode of ``torch.compile``, one of ``COMPILE_MODES``; ``none`` does not compile.
         weights: a source name (``auto``, ``cache``, ``hub``, ``package``, ``random``, ``any``) or a local path.
         scale: ``full``, or ``reduced`` for a smaller model of the same architecture (random weights only).
         seed: seed of every random generator.
+        engine: what runs the weights, a name of ``list engines``; ``auto`` for the model's own.
     """
 
     device: str = "cpu"
@@ -113,12 +120,13 @@ class Setup:
     weights: str = "auto"
     scale: str = "full"
     seed: int = 0
+    engine: str = OWN_ENGINE
 
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise InvalidValueError("threads", self.threads, "a whole number of at least 1")
-        if self.dtype not in (*DTYPES, AS_SERVED):
-            raise UnknownNameError("dtype", self.dtype, DTYPES)
+        if self.dtype not in (*ALL_DTYPES, AS_SERVED):
+            raise UnknownNameError("dtype", self.dtype, ALL_DTYPES)
         if self.attention not in ATTENTIONS:
             raise UnknownNameError("attention", self.attention, ATTENTIONS)
         if self.compile not in COMPILE_MODES:

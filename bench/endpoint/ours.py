@@ -13,7 +13,7 @@ from inference_bench.endpoint.answer import PieceKind
 from inference_bench.endpoint.client import Client
 from inference_bench.endpoint.probe import probe
 from inference_bench.errors import UsageError
-from inference_bench.model.engines.http.load_client import HttpLoadServer
+from inference_bench.model.endpoint.load_client import HttpLoadServer
 from inference_bench.model.offered_load import Load, ServedRequest
 
 

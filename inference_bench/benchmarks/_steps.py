@@ -15,13 +15,7 @@ def time_steps(
 ) -> None:
     """Generate and record one tick between steps: t[0] … t[new_tokens] in ``recorder``."""
     recorder.clear()
-    tick, decode = recorder.tick, generator.decode
-    tick()
-    generator.prefill(prompt)
-    tick()
-    for _ in range(new_tokens - 1):
-        decode()
-        tick()
+    generator.timed(prompt, new_tokens, recorder.tick)
 
 
 def record_steps(iteration: Iteration, recorder: TickRecorder, new_tokens: int) -> None:

@@ -16,7 +16,7 @@ from inference_bench.benchmarks._calls import with_call_axes
 from inference_bench.errors import NotApplicableError
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model
-from inference_bench.spec import Axis
+from inference_bench.spec import OWN_ENGINE, Axis
 
 if TYPE_CHECKING:
     from inference_bench.benchmark.measurement import Measurement
@@ -85,8 +85,8 @@ def _reference(model: Model, case: Case, measurement: Measurement) -> Iterator[M
     """Load the reference next to the model for the duration of the block."""
     if measurement.weights is None:
         raise RuntimeError("the worker did not say what the model was loaded from")
-    reference = type(model)()
-    setup = replace(case.setup, dtype="float32", attention="eager", compile="none")
+    reference = model.reference_class()()
+    setup = replace(case.setup, dtype="float32", attention="eager", compile="none", engine=OWN_ENGINE)
     reference.load(setup, measurement.weights, LoadSteps())
     try:
         yield reference

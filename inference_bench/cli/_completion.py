@@ -147,6 +147,12 @@ def _sinks() -> Iterable[str]:
     return [name for name in plugin_names(PACKAGE) if not load_sink(name).by_default]
 
 
+def _engines() -> Iterable[str]:
+    from inference_bench.model.engine.engine import engine_names
+
+    return engine_names()
+
+
 def _of_spec(name: str) -> Callable[[], Iterable[str]]:
     def values() -> Iterable[str]:
         from inference_bench import spec
@@ -165,7 +171,8 @@ _BY_DESTINATION: dict[str, Callable[[], Iterable[str]]] = {
     "sink": _sinks,
     "suite": _of_spec("SUITES"),
     "device": _of_spec("DEVICES"),
-    "dtype": _of_spec("DTYPES"),
+    "dtype": _of_spec("ALL_DTYPES"),
+    "engine": _engines,
     "attention": _of_spec("ATTENTIONS"),
     "compile": _of_spec("COMPILE_MODES"),
     "overlap": _of_spec("OVERLAPS"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inference_bench.cli._settings import Setting
 
 _OPTIONS_OF_AXES = {"input_lengths": "input_length"} | {
-    name: name for name in ("new_tokens", "device", "dtype", "threads", "attention", "compile")
+    name: name for name in ("new_tokens", "device", "dtype", "threads", "attention", "compile", "engine")
 }
 """Destination of an option → the axis that it gives values to."""
 

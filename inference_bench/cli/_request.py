@@ -133,6 +133,7 @@ def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:
         "threads": args.threads or (available_cpus(),),
         "attention": args.attention,
         "compile": args.compile,
+        "engine": args.engine,
     }
     lists |= {name: tuple(map(_value_of(name), given[name])) for name in lists if name in given}
     setups = tuple(

@@ -18,6 +18,8 @@ from inference_bench.spec import (
     DEFAULT_BENCHMARKS,
     DEVICES,
     DTYPES,
+    OWN_ENGINE,
+    QUANTIZED,
     SUITES,
     SURVEY_BUDGET_NS,
     Limits,
@@ -171,7 +173,11 @@ def _add_setup(parser: argparse.ArgumentParser, *, inline: bool) -> None:
         help=f"{', '.join(DEVICES)}, or cuda:N",
     )
     group.add_argument(
-        "--dtype", metavar="NAME[,NAME]", type=values.names("dtype"), default="float32", help=", ".join(DTYPES)
+        "--dtype",
+        metavar="NAME[,NAME]",
+        type=values.names("dtype"),
+        default="float32",
+        help=f"{', '.join(DTYPES)}; of other engines also {', '.join(QUANTIZED)}",
     )
     group.add_argument(
         "--threads",
@@ -192,6 +198,13 @@ def _add_setup(parser: argparse.ArgumentParser, *, inline: bool) -> None:
         type=values.names("compile mode"),
         default="none",
         help="mode of torch.compile: " + ", ".join(COMPILE_MODES),
+    )
+    group.add_argument(
+        "--engine",
+        metavar="NAME[,NAME]",
+        type=values.names("engine"),
+        default=OWN_ENGINE,
+        help="what runs the weights: transformers, llama_cpp …, see `list engines` (default: the model's own)",
     )
     if inline:
         group.add_argument(

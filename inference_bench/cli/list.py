@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,9 +17,11 @@ from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command, summary_of
 from inference_bench.cli._outputs import PLAIN_FORMATS, add_output_options, outputs_of, write_plain
 from inference_bench.errors import PluginError, UnknownNameError
+from inference_bench.extras import missing_modules
 from inference_bench.machine.device import Device
 from inference_bench.metrics import METRICS
 from inference_bench.model.discovery import ModelFile, find_models, load_model, resolve_models
+from inference_bench.model.engine.engine import Engine, engine_names, load_engine
 from inference_bench.plugins import load_class, plugin_names
 from inference_bench.reports._report import Report
 from inference_bench.results.sink import Sink
@@ -40,7 +44,7 @@ T = TypeVar("T")
 
 
 class ListCommand(Command):
-    """List models, benchmarks, suites, metrics, devices, formats and sinks.
+    """List models, benchmarks, suites, metrics, engines, devices, formats and sinks.
 
     Imports the file of each plugin, but no framework. A plugin that cannot be used is listed with the file and line of
     the error. Exits with 1 if there is one.
@@ -157,6 +161,25 @@ def _describe_device(device: type[Device]) -> Row:
     return {"found": [f"{found.name} ({found.title})" for found in device().find()], "description": summary_of(device)}
 
 
+def _engines(_: Sequence[Path], __: ModelFile | None) -> list[Row]:
+    """Return every engine, installed or not."""
+    return [_row(name, _describe_engine, partial(load_engine, name)) for name in engine_names()]
+
+
+def _describe_engine(engine: type[Engine]) -> Row:
+    missing = missing_modules(engine.requires)
+    return {
+        "title": engine.title,
+        "installed": not missing,
+        "reads": engine.reads,
+        "devices": list(engine.devices),
+        "dtypes": list(engine.dtypes),
+        "boundary": asdict(engine.boundary),
+        "install": f"pip install {shlex.join(engine.install)}" if missing else None,
+        "description": summary_of(engine),
+    }
+
+
 def _plugins(kind: str, package: str, base: type[Any], describe: Callable[[type[Any]], Row]) -> Lister:
     """Return a lister of the modules of a package and the entry points of the group of this name."""
 
@@ -180,6 +203,7 @@ KINDS: dict[str, Lister] = {
     "benchmarks": _benchmarks,
     "suites": _suites,
     "metrics": _metrics,
+    "engines": _engines,
     "devices": _plugins("device", "inference_bench.machine.devices", Device, _describe_device),
     "formats": _plugins("report", "inference_bench.reports", Report, _describe_by_docstring),
     "sinks": _plugins("sink", "inference_bench.results.sinks", Sink, _describe_sink),
@@ -233,6 +257,8 @@ def _cell(value: object) -> str:
         return " ".join(f"{name}={_cell(item)}" for name, item in value.items())
     if isinstance(value, list):
         return ",".join(map(str, value)) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     return str(value or "-")

@@ -14,7 +14,7 @@ from inference_bench.model.places import FORMS, Place, name_of, place_of, titles
 from inference_bench.plugins import broken, class_in, entry_points, import_file
 
 if TYPE_CHECKING:
-    from inference_bench.model.endpoint_place import EndpointPlace
+    from inference_bench.model.endpoint.place import EndpointPlace
 
 
 @dataclass(frozen=True, slots=True)

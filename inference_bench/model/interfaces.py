@@ -17,7 +17,32 @@ Prompt: TypeAlias = Any
 """A prompt in its engine's own form; opaque to benchmarks."""
 
 
-class TextGenerator(ABC):
+class Steps(ABC):
+    """Greedy generation, one step at a time, each of which returns once what it made is on the host."""
+
+    @abstractmethod
+    def prefill(self, prompt: Prompt) -> object:
+        """Start anew with a prompt."""
+
+    @abstractmethod
+    def decode(self) -> object:
+        """Make the next token, or one for each sequence."""
+
+    def timed(self, prompt: Prompt, new_tokens: int, tick: Callable[[], object]) -> None:
+        """Generate, with a tick before the prompt and after each token, which is then on the host.
+
+        An engine that has a loop of its own ticks from within it.
+        """
+        decode = self.decode
+        tick()
+        self.prefill(prompt)
+        tick()
+        for _ in range(new_tokens - 1):
+            decode()
+            tick()
+
+
+class TextGenerator(Steps):
     """Greedy generation, one step at a time.
 
     Each step returns once the token is on the host, so that a clock reading after it includes all of its work.
@@ -44,7 +69,7 @@ class TextGenerator(ABC):
         """Generate with the framework's own ``generate``, ignoring end-of-sequence: the reference for the steps."""
 
 
-class BatchGenerator(ABC):
+class BatchGenerator(Steps):
     """Greedy generation of several sequences that start together, one step at a time.
 
     Each step returns once the tokens are on the host.
@@ -59,7 +84,7 @@ class BatchGenerator(ABC):
         return
 
     @abstractmethod
-    def prefill(self, batch: Prompt) -> list[int]:
+    def prefill(self, prompt: Prompt) -> list[int]:
         """Start a new batch: run the prompts and return the first new token of each."""
 
     @abstractmethod

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.model.weights.references import names_place
+from inference_bench.spec import OWN_ENGINE
 
 if TYPE_CHECKING:
     from inference_bench.model.interfaces import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         TextServer,
     )
     from inference_bench.model.load_steps import LoadSteps
+    from inference_bench.model.weights.cache import Progress
     from inference_bench.model.weights.references import HubWeights, PackageWeights, ResolvedWeights
     from inference_bench.plan import Case
     from inference_bench.spec import Axis, Setup
@@ -54,8 +56,24 @@ ABILITIES = {
 _SOURCES = ("local", "hub", "package")
 """Attributes of a model that name a source of its weights."""
 
-ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 4}
-"""Bytes per parameter. ``int8_dynamic`` is loaded as float32 and then quantised, so this is its peak."""
+ELEMENT_BYTES: dict[str, float] = {
+    "float32": 4,
+    "bfloat16": 2,
+    "float16": 2,
+    "int8_dynamic": 4,
+    "int8": 1,
+    "int4": 0.5625,
+    "q8_0": 1.0625,
+    "q4_0": 0.5625,
+    "q4_1": 0.625,
+    "q4_k_m": 0.6,
+    "as_stored": 2,
+}
+"""Bytes per parameter. ``int8_dynamic`` is loaded as float32 and then quantised, so this is its peak.
+
+Of llama.cpp's blocks of 32 (ggml-common.h): q8_0 34 bytes, q4_0 18, q4_1 20; q4_k_m mixes blocks of 4.5 and 6.6 bits.
+int4 by blocks of 32 with a scale of 2 bytes. As stored: unknown before the file is read, so as of 16 bits.
+"""
 
 
 class Model:
@@ -85,10 +103,12 @@ class Model:
         takes_weights: whether ``load`` reads the weights that ``--weights PATH`` names; unless stated, those that need
             weights do, and those with a ``load`` of their own that do not state ``needs_weights = False``.
         requires: modules of its framework; a run is refused before anything starts where one is not installed.
+        install: the requirements that bring them, if they are none that this project uses.
         abilities: names of ``ABILITIES``; unless stated, those whose method it has. A benchmark that needs another one
             does not apply.
         runs_here: False if a server elsewhere runs it: then no set-up concerns it but the seed, and it never loads
             while something is measured.
+        engine: the engine that its own class runs on, a name of ``list engines``; ``auto`` for none of them.
         parks: whether ``load`` calls ``steps.park()`` before it uses the device, so that it can load ahead while
             another model is measured.
     """
@@ -110,10 +130,12 @@ class Model:
     takes_weights: ClassVar[bool] = False
     tokenized: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ()
+    install: ClassVar[tuple[str, ...]] = ()
     abilities: ClassVar[tuple[str, ...]] = ()
     call_axes: ClassVar[tuple[Axis, ...]] = ()
     runs_here: ClassVar[bool] = True
     parks: ClassVar[bool] = False
+    engine: ClassVar[str] = OWN_ENGINE
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -130,6 +152,20 @@ class Model:
 
     def unload(self) -> None:
         """Release everything that ``load`` acquired."""
+
+    @classmethod
+    def reference_class(cls) -> type[Model]:
+        """Return the class of the reference that agreement is with: the model's own, also where an engine runs it."""
+        return cls
+
+    @classmethod
+    def converted(cls, weights: ResolvedWeights, setup: Setup, progress: Progress) -> ResolvedWeights:
+        """Return weights with what ``load`` reads of them, converted before anything is timed. Blocks.
+
+        Raises:
+            WeightsError: they cannot be converted.
+        """
+        return weights
 
     def inputs(self, case: Case) -> object:
         """Return the inputs of one call, as one object, outside of any timing; None unless the model has its own.
@@ -221,7 +257,7 @@ class Model:
         """
         if dtype not in ELEMENT_BYTES:
             raise UnknownNameError("dtype", dtype, ELEMENT_BYTES)
-        return cls.parameters * ELEMENT_BYTES[dtype]
+        return round(cls.parameters * ELEMENT_BYTES[dtype])
 
     @classmethod
     def require(cls, ability: str) -> None:

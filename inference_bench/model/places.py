@@ -15,7 +15,7 @@ from inference_bench.model.model import Model
 from inference_bench.model.weights.references import GGUF, HubWeights, hub_reference, shown_path
 
 if TYPE_CHECKING:
-    from inference_bench.model.endpoint_place import EndpointPlace
+    from inference_bench.model.endpoint.place import EndpointPlace
 
 FORMS = "a folder with config.json (./NAME), a .gguf file, owner/name[@revision] of the hub, or http://HOST:PORT/v1"
 """What ``--model`` takes besides the names of models, for messages."""
@@ -85,7 +85,7 @@ def place_of(given: str) -> Place | EndpointPlace | None:
         UsageError: a path or repository that holds no model, or a server that has none; says what is there.
     """
     if is_endpoint(given):
-        from inference_bench.model.endpoint_place import endpoint_place
+        from inference_bench.model.endpoint.place import endpoint_place
 
         return endpoint_place(given)
     path = Path(given).expanduser()

@@ -55,7 +55,7 @@ class Eligibility:
 
     def shortage(self, place: Case | Group) -> str:
         """Return why the full weights of a case's or group's model cannot fit into memory; empty if they can."""
-        model = self._prepared.models[place.model]
+        model = self._prepared.model(place)
         return self._fit.shortage(model, place.setup) if isinstance(model, type) else ""
 
     def is_alone(self, group: Group) -> bool:

@@ -20,7 +20,7 @@ class FetchedWeights:
     """The weights of each model and setup, or why they are unavailable."""
 
     def __init__(self, prepared: Prepared) -> None:
-        self._models = prepared.models
+        self._prepared = prepared
         self._interrupted: set[tuple[str, Setup]] = set()
         self._found: dict[tuple[str, Setup], ResolvedWeights | InferenceBenchError] = {}
 
@@ -38,7 +38,7 @@ class FetchedWeights:
         key = group.model, group.setup
         if key in self._found:
             return
-        model = self._models[group.model]
+        model = self._prepared.model(group)
         try:
             if isinstance(model, PluginError):
                 raise model
@@ -71,4 +71,4 @@ def _resolve(
     model: type[Model], setup: Setup, say: Callable[[str], None], interruption: Interruption
 ) -> ResolvedWeights:
     with interruption.active():
-        return resolve_weights(model, setup, say)
+        return model.converted(resolve_weights(model, setup, say), setup, say)

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self, TypedDict
 
 from inference_bench.errors import ProtocolError
 from inference_bench.model.discovery import ModelFile
-from inference_bench.model.endpoint_place import EndpointPlace
+from inference_bench.model.endpoint.place import EndpointPlace
 from inference_bench.model.load_steps import LoadStep
 from inference_bench.model.places import Place
-from inference_bench.model.weights.references import HubWeights, ResolvedWeights
+from inference_bench.model.weights.references import ConvertedWeights, HubWeights, ResolvedWeights
 from inference_bench.plan import Case
 from inference_bench.result import Status
 from inference_bench.spec import Limits, Setup
@@ -99,11 +99,11 @@ class Load(Message):
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Load:
         """Return the message with these fields."""
-        file, weights = plain["model_file"], plain["weights"]
+        file = plain["model_file"]
         return cls(
             model_file=ModelFile(file["name"], Path(file["path"]), file["title"], _place(file["place"])),
             setup=Setup(**plain["setup"]),
-            weights=ResolvedWeights(**{**weights, "path": _path(weights["path"])}),
+            weights=_weights(plain["weights"]),
             case=_case(plain["case"]),
             benchmark_file=_path(plain["benchmark_file"]),
             limits=Limits(**plain["limits"]),
@@ -301,6 +301,14 @@ def message_from(plain: object) -> Message:
 
 def _case(plain: Mapping[str, Any]) -> Case:
     return Case(plain["model"], plain["benchmark"], Setup(**plain["setup"]), plain["parameters"])
+
+
+def _weights(plain: Mapping[str, Any]) -> ResolvedWeights:
+    converted = plain["converted"]
+    if converted is not None:
+        converted = ConvertedWeights(**{**converted, "path": Path(converted["path"])})
+    paths = {name: _path(plain[name]) for name in ("path", "gguf")}
+    return ResolvedWeights(**{**plain, **paths, "converted": converted})
 
 
 def _place(plain: Mapping[str, Any] | None) -> Place | EndpointPlace | None:

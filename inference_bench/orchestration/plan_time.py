@@ -24,7 +24,7 @@ _BYTES_PER_S = 4 * GIB
 
 def loads_s(prepared: Prepared, groups: Iterable[Group]) -> float:
     """Return the seconds that the loads of these worker processes take at least."""
-    return sum(_load_s(prepared.models[group.model], group.setup) for group in groups)
+    return sum(_load_s(prepared.model(group), group.setup) for group in groups)
 
 
 def round_s(prepared: Prepared) -> float:

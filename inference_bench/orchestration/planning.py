@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from inference_bench.analysis.serving.request_figures import LATENCY
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
-from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError
+from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError, UsageError
 from inference_bench.extras import require
 from inference_bench.model.discovery import ModelFile, find_models, load_model, resolve_models
+from inference_bench.model.engine.engine import check_engine, in_engine
 from inference_bench.model.model import Model
 from inference_bench.model.weights.identity import measured_name
 from inference_bench.model.weights.references import names_place
 from inference_bench.model.weights.resolution import check_own_weights
-from inference_bench.plan import NO_MODEL, Case, Plan, make_plan
-from inference_bench.spec import Axis, Setup, Spec, setups_as_served
+from inference_bench.plan import NO_MODEL, Case, Group, Plan, make_plan
+from inference_bench.spec import OWN_ENGINE, Axis, Setup, Spec, setups_as_served
 
 _LOADS_WEIGHTS = "Leave --weights out, or write a `load` that reads weights.path, without needs_weights = False."
 
@@ -54,6 +55,21 @@ class Plugins:
             raise found
         return found
 
+    def model(self, place: Case | Group) -> type[Model] | PluginError:
+        """Return the class that loads a case's or group's model in the engine of its set-up, or why there is none.
+
+        Where the engine does not apply it is the model's own class, whose cases are refused.
+        """
+        found = self.models[place.model]
+        if isinstance(found, PluginError):
+            return found
+        try:
+            return in_engine(found, place.setup.engine)
+        except PluginError as error:
+            return error
+        except NotApplicableError:
+            return found
+
     def headline(self, case: Case) -> tuple[str, ...]:
         """Return the tags of the headline metrics of a case's benchmark; none if its file cannot be used."""
         found = self.benchmarks.get(case.model, {}).get(case.benchmark)
@@ -83,6 +99,8 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
     Raises:
         UsageError: a name that does not exist, or a value that a model or benchmark does not allow.
     """
+    for setup in spec.setups:
+        check_engine(setup.engine)
     plugins = find_plugins(spec, models_dirs, benchmarks_dirs)
     _check_weights(spec, plugins)
     setups = {name: _setups(spec, plugins, name) for name in spec.models}
@@ -183,7 +201,16 @@ def _verb(models: Sequence[str]) -> str:
 
 def _setups(spec: Spec, plugins: Plugins, name: str) -> tuple[Setup, ...]:
     model = plugins.models[name]
-    return spec.setups if isinstance(model, PluginError) or model.runs_here else setups_as_served(spec.setups)
+    if isinstance(model, PluginError):
+        return spec.setups
+    if not model.runs_here:
+        return setups_as_served(spec.setups)
+    return tuple(dict.fromkeys(_in_own_engine(model, setup) for setup in spec.setups))
+
+
+def _in_own_engine(model: type[Model], setup: Setup) -> Setup:
+    """Return a set-up in which the engine of the model's own class goes by one name, as cases are known by it."""
+    return replace(setup, engine=OWN_ENGINE) if setup.engine == model.engine else setup
 
 
 def _measured_name(plugins: Plugins, name: str, setup: Setup) -> str:
@@ -249,13 +276,23 @@ def _planned(plugins: Plugins, model: str) -> list[_Planned]:
 def _refused(spec: Spec, plan: Plan, plugins: Plugins) -> dict[str, str]:
     """Check every case and return case id → why its benchmark does not apply to its model."""
     refused = {}
+    several = len({case.setup.engine for case in plan.cases if case.model != NO_MODEL}) > 1
     for case in plan.cases:
-        model, benchmark = plugins.models[case.model], plugins.benchmarks[case.model][case.benchmark]
-        if isinstance(model, type) and isinstance(benchmark, type):
+        model, benchmark = plugins.model(case), plugins.benchmarks[case.model][case.benchmark]
+        own = plugins.models[case.model]
+        if isinstance(own, type) and isinstance(model, type) and isinstance(benchmark, type):
             try:
+                in_engine(own, case.setup.engine)
                 _check(benchmark, model, case, is_inline=spec.isolation == "inline")
             except NotApplicableError as error:
                 refused[case.id] = str(error)
+            except UsageError as error:
+                if not several:
+                    raise
+                # Of several engines, one that lacks a package or a dtype must not stop the others.
+                refused[case.id] = str(error)
+    if plan.cases and several and len(refused) == len(plan.cases):
+        raise UsageError("no engine can measure anything: " + "; ".join(dict.fromkeys(refused.values())))
     return refused
 
 
@@ -266,7 +303,11 @@ def _check(benchmark: type[Benchmark], model: type[Model], case: Case, *, is_inl
         UsageError: a package is not installed, or a value is outside of what the model or benchmark allows.
         NotApplicableError: the benchmark does not apply to this model, or not in this process.
     """
-    require(f"model {model.name}", model.requires)
+    require(
+        f"{model.name} in {case.setup.engine}" if case.setup.engine != OWN_ENGINE else f"model {model.name}",
+        model.requires,
+        model.install,
+    )
     setup = case.setup
     if setup.device.split(":")[0] not in model.devices:
         raise InvalidValueError(f"device of {model.name}", setup.device, "one of " + ", ".join(model.devices))

@@ -23,6 +23,7 @@ from inference_bench.errors import InferenceBenchError, NotApplicableError, Plug
 from inference_bench.extras import install_advice
 from inference_bench.machine.process_usage import Usage, WindowUsage
 from inference_bench.model.discovery import load_model
+from inference_bench.model.engine.engine import in_engine
 from inference_bench.model.load_steps import LoadStep, LoadSteps
 from inference_bench.model.model import Model
 from inference_bench.model.weights.references import ResolvedWeights
@@ -78,7 +79,7 @@ class Worker:
 
     def _load(self, message: Load) -> Loaded:
         random.seed(message.setup.seed)
-        model = load_model(message.model_file)()
+        model = in_engine(load_model(message.model_file), message.setup.engine)()
         self._weights = message.weights
         benchmark = _benchmark(message)
         if benchmark.own_process:
@@ -168,8 +169,12 @@ def _benchmark(message: Load | Measure) -> Benchmark:
 def _description(model: Model, weights: ResolvedWeights) -> dict[str, object]:
     """Return what the model says of itself and what its weights are."""
     own = {"name": model.name, "title": model.title, "license": model.license, "parameters": model.parameters}
-    plain_weights = {name: value for name, value in asdict(weights).items() if name != "path"}
-    return {**own, **model.describe(), "weights": plain_weights}
+    plain_weights = {name: value for name, value in asdict(weights).items() if name not in ("path", "gguf")}
+    if weights.converted is None:
+        del plain_weights["converted"]
+    else:
+        del plain_weights["converted"]["path"]
+    return {"engine": model.engine, **own, **model.describe(), "weights": plain_weights}
 
 
 def _timeline(measurement: Measurement) -> dict[str, list[int] | list[str]] | None:

@@ -50,7 +50,7 @@ class Workers:
             case: the first that will be measured; its weights have been fetched.
             parks: whether the model waits on the host until its turn.
         """
-        weights, model = self._weights.of(case), self._prepared.models[case.model]
+        weights, model = self._weights.of(case), self._prepared.model(case)
         assert weights is not None
         needs = needs_of(model, case.setup, weights.scale) if isinstance(model, type) else NOTHING
         file, path = self._prepared.files[case.model], self._prepared.benchmark_path(case)
@@ -63,7 +63,7 @@ class Workers:
 
     def how_far_ahead(self, case: Case, promised: Callable[[str], Needs]) -> tuple[Until, str]:
         """Return how far the model of a case may load ahead, and why no further (see ``overlap_policy``)."""
-        weights, model = self._weights.of(case), self._prepared.models[case.model]
+        weights, model = self._weights.of(case), self._prepared.model(case)
         assert weights is not None
         assert isinstance(model, type)
         return how_far_ahead(model, case.setup, weights.scale, self._park, promised)

@@ -28,6 +28,7 @@ _CASE = (
     "threads",
     "attention",
     "compile",
+    "engine",
 )
 _WEIGHTS = ("weights", "weights_source", "weights_label", "trained", "scale", "seed")
 _METRIC = ("status", "metric", "phase", "unit", "better", "n", "runs", "scope", "level", "cold", "min", "mean", "max")

@@ -10,7 +10,7 @@ from typing import cast
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 from inference_bench.extras import require
 from inference_bench.machine.subprocesses import last_line, run_python
-from inference_bench.model.endpoint_place import EndpointPlace
+from inference_bench.model.endpoint.place import EndpointPlace
 from inference_bench.model.engines.transformers.base import TransformersModel
 from inference_bench.model.engines.transformers.config_file import Config, read_config
 from inference_bench.model.engines.transformers.from_files import class_of_config

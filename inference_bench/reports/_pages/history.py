@@ -69,7 +69,7 @@ def heading(track: Track) -> str:
         setup["dtype"],
         f"threads {setup['threads']}",
     ]
-    rest = ("attention", "compile", "weights", "scale", "seed")
+    rest = ("attention", "compile", "weights", "scale", "seed", "engine")
     words += [f"{name} {setup[name]}" for name in rest if setup[name] != usual[name]]
     words += [f"{track.random_weights.upper()} weights"] if case.setup.weights == "any" and track.random_weights else []
     words += [f"{name.replace('_', ' ')} {value}" for name, value in case.parameters.items()]

@@ -22,7 +22,7 @@ from inference_bench.reports._pages.parameters import benchmark_words
 from inference_bench.reports._pages.slo_lines import slo_lines
 from inference_bench.reports._pages.verdict import verdict
 from inference_bench.result import BenchmarkResult, Status, Summary
-from inference_bench.spec import ENDPOINT
+from inference_bench.spec import ENDPOINT, OWN_ENGINE
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def _heading(results: Sequence[BenchmarkResult]) -> str:
     parts = [
         str(model.get("title") or results[0].case.model),
         _parameters(model.get("parameters")),
+        "" if setup.engine == OWN_ENGINE else f"in {setup.engine}",
         *(("as served",) if is_served else (setup.dtype, setup.device)),
         "" if setup.attention == "auto" else f"{setup.attention} attention",
         "" if setup.compile == "none" else f"compiled ({setup.compile})",

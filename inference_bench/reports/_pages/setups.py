@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.spec import Setup
+from inference_bench.spec import OWN_ENGINE, Setup
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Key = tuple[str, Setup]
 _BY_WEIGHTS = ("weights", "scale")
 """Fields that the description of the weights covers."""
 
-_DEFAULTS = {"attention": "auto", "compile": "none", "seed": 0}
+_DEFAULTS = {"attention": "auto", "compile": "none", "seed": 0, "engine": OWN_ENGINE}
 """Values that need no words where all set-ups have them."""
 
 
@@ -44,6 +44,9 @@ class Names:
 
     def __init__(self, keys: Sequence[Key], results: Sequence[BenchmarkResult]) -> None:
         facts = {key: _facts(key, [result for result in results if key_of(result) == key]) for key in keys}
+        if all(setup.engine == OWN_ENGINE for _, setup in keys):
+            for found in facts.values():
+                del found["engine"]
         _tell_apart(facts)
         names = list(dict.fromkeys(name for found in facts.values() for name in found))
         varying = [name for name in names if len({found.get(name, "") for found in facts.values()}) > 1]
@@ -68,6 +71,8 @@ def _facts(key: Key, results: Sequence[BenchmarkResult]) -> dict[str, str]:
     weights: Mapping[str, Any] = about.get("weights") or {}
     found = {"model": str(about.get("title") or model), "slug": model}
     found |= {each.name: str(getattr(setup, each.name)) for each in fields(Setup) if each.name not in _BY_WEIGHTS}
+    if setup.engine == OWN_ENGINE:
+        found["engine"] = str(about.get("engine") or OWN_ENGINE)
     if len({result.random_weights for result in results if result.model}) > 1:  # a run with ``any``, resumed
         return found | {"weights": "random weights in some cases", "label": ""}
     source = str(weights.get("source") or setup.weights)
@@ -110,6 +115,6 @@ def _words(name: str, value: str) -> str:
         return f"{value} attention"
     if name == "compile":
         return "not compiled" if value == "none" else f"compiled ({value})"
-    if name in ("model", "device", "dtype", "weights"):
+    if name in ("model", "device", "dtype", "weights", "engine"):
         return value
     return f"{name.replace('_', ' ')} {value}"

@@ -11,11 +11,11 @@ from inference_bench.errors import InvalidValueError
 from inference_bench.model.engines.transformers.library import LOCAL, import_transformers
 from inference_bench.model.engines.transformers.network import materialised, read_pages
 from inference_bench.model.engines.transformers.quantization import describe_int8, parameter_bytes, quantize_int8
-from inference_bench.model.engines.transformers.special_tokens import special_tokens
 from inference_bench.model.engines.transformers.tokenizer import read_tokenizer
 from inference_bench.model.load_steps import LoadSteps
 from inference_bench.model.model import Model
 from inference_bench.model.prompts import Prompts, random_ids, text_ids
+from inference_bench.model.special_tokens import special_tokens
 from inference_bench.model.weights.identity import differing_sizes
 from inference_bench.model.weights.references import OWN, ResolvedWeights
 from inference_bench.spec import DTYPES, Setup
@@ -44,6 +44,7 @@ class TransformersModel(Model):
     dtypes = DTYPES
     needs_weights = True
     requires = ("torch", "transformers")
+    engine = "transformers"
     parks = True
 
     def __init__(self) -> None:

@@ -9,8 +9,8 @@ from inference_bench.errors import InvalidValueError, NotApplicableError, Unscor
 from inference_bench.model.engines.transformers.greedy_steps import greedy_steps, takes
 from inference_bench.model.engines.transformers.network_kinds import can_be_continued, reads_ahead
 from inference_bench.model.engines.transformers.rotary_state import RotaryState
-from inference_bench.model.engines.transformers.special_tokens import SpecialTokens, special_tokens
 from inference_bench.model.interfaces import Likelihood, TextScorer
+from inference_bench.model.text_tokens import TextTokens
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ class CausalLMScorer(TextScorer):
         self._tokenizer = tokenizer
         self._ids = ids
         self._limit = limit
-        self._special: SpecialTokens | None = None
+        self._known_words: TextTokens | None = None
         self._continues: bool | None = None
         self._rotary = RotaryState(network)
 
@@ -64,7 +64,7 @@ class CausalLMScorer(TextScorer):
             UnscorableError: a continuation without tokens, or longer than the network's limit.
             NotApplicableError: no tokenizer, as with random weights.
         """
-        head, tails = self._encode(context, continuations)
+        head, tails = self._words.split(context, continuations)
         longest = max(map(len, tails))
         if min(map(len, tails)) == 0 or longest > self._limit:
             lengths = ", ".join(str(len(tail)) for tail in tails)
@@ -94,10 +94,10 @@ class CausalLMScorer(TextScorer):
             UnscorableError: a text without tokens.
             NotApplicableError: no tokenizer, as with random weights.
         """
-        ids = self._plain_tokens(text)
+        ids = self._words.plain(text)
         if not ids:
             raise UnscorableError("text", text, "at least one token")
-        inputs = [self._first_token(), *ids[:-1]]
+        inputs = [self._words.first, *ids[:-1]]
         total, greedy = 0.0, True
         for begin in range(0, len(ids), self._limit):
             window = slice(begin, begin + self._limit)
@@ -116,7 +116,7 @@ class CausalLMScorer(TextScorer):
         if not 1 <= new_tokens < self._limit:
             raise UnscorableError("new tokens", new_tokens, f"1 to {self._limit - 1}")
         ends = self._ends()
-        ids = self._tokens(prompt)[-(self._limit - new_tokens) :] or [self._first_token()]
+        ids = self._words.begun(prompt)[-(self._limit - new_tokens) :] or [self._words.first]
         tokens: list[int] = []
         text: str = ""
         for token in self._steps(ids, new_tokens):
@@ -147,45 +147,21 @@ class CausalLMScorer(TextScorer):
         self._check(len(ids) + new_tokens)
         return list(self._steps(ids, new_tokens))
 
-    def _encode(self, context: str, continuations: Sequence[str]) -> tuple[list[int], list[list[int]]]:
-        """Return the tokens of the context and of each continuation.
-
-        White space between the two belongs to the continuation, as tokenizers expect. The two are tokenised as one text
-        and then split.
-        """
-        if not context:
-            return [self._first_token()], [self._plain_tokens(text) for text in continuations]
-        shorter = context.rstrip()
-        space = context[len(shorter) :]
-        head = self._tokens(shorter)
-        tails = [self._tokens(shorter + space + text)[len(head) :] for text in continuations]
-        return head or [self._first_token()], tails
-
-    def _tokens(self, text: str) -> list[int]:
-        """Return the ids of a text that goes on: begun once, and without an end token that the tokenizer appends."""
-        if self._special is None:
-            self._special = special_tokens(self._encoded)
-        return self._special.begin(self._plain_tokens(text))
-
-    def _plain_tokens(self, text: str) -> list[int]:
-        return self._encoded(text, False)
-
-    def _encoded(self, text: str, special: bool) -> list[int]:
-        ids: list[int] = self._known_tokenizer(text, add_special_tokens=special)["input_ids"]
-        return ids
+    @property
+    def _words(self) -> TextTokens:
+        if self._known_words is None:
+            tokenizer = self._known_tokenizer
+            firsts = (tokenizer.bos_token_id, tokenizer.eos_token_id)
+            self._known_words = TextTokens(
+                lambda text, special: tokenizer(text, add_special_tokens=special)["input_ids"], firsts
+            )
+        return self._known_words
 
     @property
     def _known_tokenizer(self) -> PreTrainedTokenizerBase:
         if self._tokenizer is None:
             raise NotApplicableError("these weights have no tokenizer, so they cannot score text")
         return self._tokenizer
-
-    def _first_token(self) -> int:
-        """Return the token that precedes a text without context."""
-        for token in (self._known_tokenizer.bos_token_id, self._known_tokenizer.eos_token_id):
-            if token is not None:
-                return int(token)
-        raise NotApplicableError("the tokenizer has no token that begins or ends a text")
 
     def _ends(self) -> set[int]:
         found = self._network.generation_config.eos_token_id

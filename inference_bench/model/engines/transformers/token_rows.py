@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.model.engines.transformers.special_tokens import SpecialTokens, special_tokens
+from inference_bench.model.special_tokens import SpecialTokens, special_tokens
 
 if TYPE_CHECKING:
     import torch

@@ -149,14 +149,14 @@ def test_an_end_token_that_the_tokenizer_appends_is_no_part_of_a_text(model: Cau
         expected, _ = plain(model.network, ids, len(begin) + len(CONTEXT))
         assert likelihood.tokens == len(text)
         assert likelihood.log_likelihood == pytest.approx(expected, rel=1e-5)
-    assert scorer._tokens("fox") == [*begin, *tokenizer("fox", add_special_tokens=False)["input_ids"]]
+    assert scorer._words.begun("fox") == [*begin, *tokenizer("fox", add_special_tokens=False)["input_ids"]]
 
 
 @pytest.mark.parametrize("parts", TEMPLATES.values(), ids=TEMPLATES)
 def test_a_text_that_begins_with_the_first_token_gets_no_second(model: CausalLM, parts: list[str]) -> None:
     """Chat templates write it themselves."""
     tokenizer = templated(parts)
-    tokens = CausalLMScorer(model.network, tokenizer, model.text_ids, limit=64)._tokens("<s>fox")
+    tokens = CausalLMScorer(model.network, tokenizer, model.text_ids, limit=64)._words.begun("<s>fox")
     assert tokens == [tokenizer.bos_token_id, *tokenizer("fox", add_special_tokens=False)["input_ids"]]
 
 

@@ -9,7 +9,7 @@ from inference_bench.endpoint.bodies import Dialect
 from inference_bench.endpoint.client import Client
 from inference_bench.endpoint.keys import key_for
 from inference_bench.endpoint.probe import ServerFacts, probe
-from inference_bench.model.engines.http.load_client import HttpLoadServer
+from inference_bench.model.endpoint.load_client import HttpLoadServer
 from inference_bench.model.model import Model
 from inference_bench.spec import AS_SERVED, ENDPOINT
 

@@ -9,7 +9,7 @@ from inference_bench.endpoint.address import Address
 from inference_bench.endpoint.client import Client
 from inference_bench.endpoint.keys import key_for
 from inference_bench.endpoint.probe import probe, shown_model
-from inference_bench.model.engines.http.model import endpoint_class
+from inference_bench.model.endpoint.model import endpoint_class
 from inference_bench.model.model import Model
 
 

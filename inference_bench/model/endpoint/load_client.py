@@ -32,10 +32,10 @@ from inference_bench.endpoint.replay import replayed
 from inference_bench.endpoint.traces import Trace, read_trace
 from inference_bench.endpoint.workload import Workload, sized
 from inference_bench.errors import EndpointError, InvalidValueError
-from inference_bench.model.engines.http.client_limits import MOST_CONNECTIONS, client_account
-from inference_bench.model.engines.http.prompt_source import prompt_maker
-from inference_bench.model.engines.http.server_join import with_both_sides
-from inference_bench.model.engines.http.server_side import scraped, server_notes
+from inference_bench.model.endpoint.client_limits import MOST_CONNECTIONS, client_account
+from inference_bench.model.endpoint.prompt_source import prompt_maker
+from inference_bench.model.endpoint.server_join import with_both_sides
+from inference_bench.model.endpoint.server_side import scraped, server_notes
 from inference_bench.model.interfaces import LoadServer
 from inference_bench.model.offered_load import Floor, Load, ServedLoad, ServedRequest
 from inference_bench.units import NS_PER_S

@@ -1,0 +1,69 @@
+"""Loaded weights of a language model in an engine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class EngineSession(ABC):
+    """Loaded weights, with one sequence at a time.
+
+    An engine implements ``prefill`` and ``decode`` if it can be driven token by token, else ``own_loop``; and
+    ``logit_rows`` if it gives logits.
+
+    Attributes:
+        limit: most positions.
+        vocabulary: number of tokens.
+        has_own_loop: whether only ``own_loop`` generates.
+        gives_logits: whether ``logit_rows`` is there.
+    """
+
+    limit: int
+    vocabulary: int
+    has_own_loop = False
+    gives_logits = True
+
+    def reset(self) -> None:
+        """Forget the sequence, outside of any timing."""
+        return
+
+    def prefill(self, ids: Sequence[int]) -> int:
+        """Start a new sequence: run the prompt and return the likeliest next token, on the host."""
+        raise NotImplementedError
+
+    def decode(self) -> int:
+        """Run the last token and return the likeliest next one, on the host."""
+        raise NotImplementedError
+
+    def own_loop(self, ids: Sequence[int], new_tokens: int, on_token: Callable[[], object]) -> list[int]:
+        """Generate greedily in the engine's own loop, which calls ``on_token`` for each token as it comes."""
+        raise NotImplementedError
+
+    def logit_rows(self, ids: Sequence[int], begin: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits after each token from position ``begin`` on, in pieces of shape (rows, vocabulary)."""
+        raise NotImplementedError
+
+    def tokens(self, ids: Sequence[int], new_tokens: int) -> Iterator[int]:
+        """Yield the next tokens of greedy generation, ignoring end-of-sequence."""
+        if self.has_own_loop:
+            yield from self.own_loop(ids, new_tokens, lambda: None)
+            return
+        yield self.prefill(ids)
+        for _ in range(new_tokens - 1):
+            yield self.decode()
+
+    @abstractmethod
+    def describe(self) -> dict[str, object]:
+        """Return the engine's version, its build, and the settings that affect speed."""
+
+    def close(self) -> None:
+        """Free everything."""
+        return
