@@ -42,7 +42,12 @@ EXTRAS = {
 """Extra → what it brings, as in ``pyproject.toml``."""
 
 _MODULES = {
-    "models": "torch transformers accelerate gguf safetensors huggingface_hub PIL",
+    "models": "torch transformers tokenizers accelerate gguf safetensors huggingface_hub PIL",
+    "llama-cpp": "llama_cpp_py_sync",
+    "onnxruntime-genai": "onnxruntime_genai",
+    "openvino-genai": "openvino_genai",
+    "ctranslate2": "ctranslate2",
+    "vllm": "vllm",
     "lm-eval": "lm_eval",
     "prometheus": "prometheus_client",
     "grpc": "grpc",

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from inference_bench.analysis.matching import fields_of
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 from inference_bench.plan import Case
+from inference_bench.results.engine_names import own_engines
 from inference_bench.results.run import Run
 from inference_bench.results.run_comparison import RunSide
+from inference_bench.spec import OWN_ENGINE
 from inference_bench.units import counted
 
 _PARAMETER = "axis "
@@ -54,10 +56,11 @@ def split_by_axis(
         raise UsageError(
             f"--by {axis}: every case has {values[0]!r}, expected two values or more. {_advice(_varying(cases))}"
         )
-    first = values[0] if baseline is None else _value_of(baseline, axis, values)
+    shown = _Shown(field, runs)
+    first = values[0] if baseline is None else _value_of(baseline, axis, values, shown)
     _tell_of_others(axis, [case for case in cases if field not in fields_of(case)], problem)
     ordered = [first, *(value for value in values if value != first)]
-    sides = tuple(RunSide(f"{axis}={value}", tuple(_with_value(runs, field, value))) for value in ordered)
+    sides = tuple(RunSide(f"{axis}={shown.name(value)}", tuple(_with_value(runs, field, value))) for value in ordered)
     folders = [[run.folder for run in side.runs] for side in sides]
     return AxisSides(field, sides, in_rounds=all(of == folders[0] for of in folders))
 
@@ -90,12 +93,24 @@ def _advice(varying: Mapping[str, list[object]]) -> str:
     return f"With several values: {listed}."
 
 
-def _value_of(text: str, axis: str, values: Sequence[object]) -> object:
+class _Shown:
+    """The names of an axis's values: the engine of a model's own class goes by its name, where all models have one."""
+
+    def __init__(self, field: str, runs: Iterable[Run]) -> None:
+        engines = {name for run in runs for name in own_engines(run.results).values()}
+        self._own = engines.pop() if field == "engine" and len(engines) == 1 else None
+
+    def name(self, value: object) -> str:
+        """Return the name of a value."""
+        return self._own if self._own is not None and value == OWN_ENGINE else str(value)
+
+
+def _value_of(text: str, axis: str, values: Sequence[object], shown: _Shown) -> object:
     wanted = text.removeprefix(f"{axis}=")
     for value in values:
-        if str(value) == wanted:
+        if wanted in (str(value), shown.name(value)):
             return value
-    raise InvalidValueError("--baseline", text, f"a value that {axis} has here: {', '.join(map(str, values))}")
+    raise InvalidValueError("--baseline", text, f"a value that {axis} has here: {', '.join(map(shown.name, values))}")
 
 
 def _tell_of_others(axis: str, others: Sequence[Case], problem: Callable[[str], None]) -> None:

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from inference_bench.reports._pages.parameters import parameter_words
+from inference_bench.results.engine_names import own_engines
+from inference_bench.spec import OWN_ENGINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +25,7 @@ class Places:
     def __init__(self, results: Sequence[BenchmarkResult]) -> None:
         self._cases = [result.case for result in results]
         setups = [asdict(case.setup) for case in self._cases]
+        self._own_engines = own_engines(results)
         self._has_several_models = len({case.model for case in self._cases}) > 1
         self._values: dict[tuple[object, ...], dict[str, set[object]]] = {}
         for case in self._cases:
@@ -46,7 +49,11 @@ class Places:
         return ", ".join(self._parameters(case)) or self.curve(case)
 
     def _setup(self, case: Case) -> list[str]:
-        return [f"{name} {getattr(case.setup, name)}" for name in self._varying]
+        return [f"{name} {self._value(case, name)}" for name in self._varying]
+
+    def _value(self, case: Case, name: str) -> object:
+        value = getattr(case.setup, name)
+        return self._own_engines.get(case.model, value) if (name, value) == ("engine", OWN_ENGINE) else value
 
     def _parameters(self, case: Case, axis: str = "") -> list[str]:
         """Return the parameters, except an axis, in which the cases of this model, set-up and benchmark differ."""
