@@ -16,7 +16,14 @@ from tests import layers
 
 FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "lm_eval", "safetensors", "tokenizers", "torch", "transformers"}
 """Imported inside functions only, so that neither the command line nor the orchestrator pays for them."""
-FRAMEWORK_FOLDERS = ("model.engine.", "model.engines", "model.weights", "benchmark.accuracy", "machine.device_memory", "scaffold")
+FRAMEWORK_FOLDERS = (
+    "model.engine.",
+    "model.engines",
+    "model.weights",
+    "benchmark.accuracy",
+    "machine.device_memory",
+    "scaffold",
+)
 INPUT_OUTPUT = {"asyncio", "io", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "urllib"}
 DATA = ("errors", "units", "text", "spec", "metrics", "columns", "plan", "grade", "result", "analysis")
 """Rooms that neither read nor write anything."""

@@ -9,8 +9,8 @@ import pytest
 from inference_bench.endpoint.address import Address
 from inference_bench.endpoint.client import Client
 from inference_bench.endpoint.probe import probe
-from inference_bench.model.engines.http.client_limits import MOST_CONNECTIONS, account_of
-from inference_bench.model.engines.http.load_client import HttpLoadServer
+from inference_bench.model.endpoint.client_limits import MOST_CONNECTIONS, account_of
+from inference_bench.model.endpoint.load_client import HttpLoadServer
 from inference_bench.model.offered_load import Load
 from inference_bench.units import NS_PER_MS, NS_PER_S
 from tests.scripted_endpoint import TOKENS, scripted_endpoint
