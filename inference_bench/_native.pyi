@@ -336,7 +336,7 @@ class Histogram:
 
 @final
 class HistogramCounts:
-    """The counts of a histogram at one moment. They never change."""
+    """The counts of a histogram at one moment. They never change; `repr` has the total and two percentiles."""
 
     @property
     def bits(self) -> int: ...

@@ -4,6 +4,7 @@ A comment that readers do not see, directly above a fence, says what a test does
 
 - ``<!-- not run: REASON -->``: its commands or its code cannot run in a test
 - ``<!-- output differs: REASON -->``: the commands run; what the page shows of their output is not compared
+- ``<!-- refused: REASON -->``: the commands are refused with the lines that the page shows, which go to standard error
 
 ``<!-- hidden LANGUAGE`` … ``-->`` is a block of its own: preparation that a reader does not need.
 """
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 
 _FENCE = re.compile(
     r"""
-    (?:^<!--\ (?P<mark>not\ run|output\ differs):\ (?P<reason>[^\n]+?)\ -->\n+)?
+    (?:^<!--\ (?P<mark>not\ run|output\ differs|refused):\ (?P<reason>[^\n]+?)\ -->\n+)?
     (?:
         ^(?P<indent>\ *)(?P<ticks>`{3,})\ *(?P<language>[\w-]*)(?:\ +title="(?P<title>[^"]+)")?\ *\n
         (?P<text>.*?)^(?P=indent)(?P=ticks)\ *$

@@ -34,6 +34,9 @@ JUDGES = re.compile(r"inference_bench (compare\b|run\b.*--gate)")
 
 VERDICTS = {0, 1, 3}
 
+REFUSALS = {2, pytest.ExitCode.USAGE_ERROR}
+"""Exit codes of a request that is refused; pytest's is its own."""
+
 WIDEST_LINE = 100
 """Characters of a code block that a page of 1280 pixels shows without cutting."""
 
@@ -70,10 +73,11 @@ class Reader:
     def _run(self, block: Block) -> None:
         for command in block.commands():
             ended = carry_out(command.text, self.folder, self._environment)
-            expected = VERDICTS if JUDGES.search(command.text) else {0}
+            expected = REFUSALS if block.mark == "refused" else VERDICTS if JUDGES.search(command.text) else {0}
             assert ended.returncode in expected, f"{block.place}: $ {command.text}\n{ended.stdout}\n{ended.stderr}"
-            if not block.mark:
-                assert_shown(command.shown, ended.stdout, block.place)
+            if block.mark != "output differs":
+                printed = ended.stderr if block.mark == "refused" else ended.stdout
+                assert_shown(command.shown, printed, block.place)
 
     def _run_python(self, block: Block) -> None:
         """Run the code as a script, after the hidden code above it."""

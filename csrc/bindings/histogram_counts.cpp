@@ -62,6 +62,11 @@ std::optional<double> mean_ns(const HistogramCounts& counts) {
     return static_cast<double>(*counts.sum()) / static_cast<double>(counts.in_range());
 }
 
+py::str repr(const HistogramCounts& counts) {
+    return py::str("HistogramCounts(total={}, p50_ns={}, p99_ns={})")
+        .format(counts.total(), percentile(counts, 50.0), percentile(counts, 99.0));
+}
+
 // The compressed form: a cookie and a length, big-endian, then the payload through zlib; all of it in base64.
 py::bytes to_hdr(const HistogramCounts& counts) {
     const py::bytes compressed = py::module_::import("zlib").attr("compress")(py::bytes(encode_hdr(counts)));
@@ -122,6 +127,7 @@ void register_histogram_counts(py::module_& m) {
         .def("converted", &converted, "bits"_a = py::none(), "highest_ns"_a = py::none())
         .def("to_hdr", &to_hdr)
         .def_static("from_hdr", &from_hdr, "encoded"_a, py::pos_only())
+        .def("__repr__", &repr)
         .def("__eq__", &HistogramCounts::operator==, py::is_operator())
         .def("__add__", &HistogramCounts::merged, py::is_operator())
         .attr("__hash__") = py::none();

@@ -242,6 +242,14 @@ def test_an_empty_histogram_has_no_figures() -> None:
 # ---- export
 
 
+def test_its_text_has_the_total_and_two_percentiles() -> None:
+    histogram = Histogram()
+    assert repr(histogram.read()) == "HistogramCounts(total=0, p50_ns=None, p99_ns=None)"
+    for value in (3, 5, 7):
+        histogram.observe_ns(value)
+    assert repr(histogram.read()) == "HistogramCounts(total=3, p50_ns=(5, 5), p99_ns=(7, 7))"
+
+
 def test_counts_leave_without_a_copy_and_outlive_their_owner() -> None:
     histogram = Histogram()
     histogram.observe_ns(3)
