@@ -162,7 +162,12 @@ def _repeated(server: ServerProcess, before: int) -> Report:
 
 
 def _prompt(server: ServerProcess, request: int) -> str:
-    return json.dumps(json.loads(server.request_bytes(request).partition(b"\r\n\r\n")[2])["messages"])
+    """Return the messages of a request, or its body where that is no JSON: sent in chunks, or longer than is kept."""
+    body = server.request_bytes(request).partition(b"\r\n\r\n")[2]
+    try:
+        return json.dumps(json.loads(body)["messages"])
+    except ValueError:
+        return body.decode(errors="replace")
 
 
 def make_hub(folder: Path, tokenizer: Path) -> Path:
