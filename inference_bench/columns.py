@@ -253,6 +253,24 @@ class ChunkColumns(Columns):
     )
 
 
+@table
+class ServerColumns(Columns):
+    """One row per reading of a series of a server's ``/metrics``."""
+
+    stage: NDArray[np.str_] = column(Kind.WORD, "`measured`, or `window 3` of a search for the capacity")
+    time_ns: NDArray[np.int64] = column(
+        Kind.INT64, "middle between question and answer, nanoseconds on the clock of `start_ns`"
+    )
+    took_ns: NDArray[np.int64] = column(Kind.INT64, "time between question and answer")
+    series: NDArray[np.str_] = column(
+        Kind.WORD, "the server's name of it, its labels added up; only those of known meaning, or that changed"
+    )
+    meaning: NDArray[np.str_] = column(
+        Kind.WORD, "`running`, `waiting` (requests) or `kv_use` (share of the KV cache); null for others", missing=""
+    )
+    value: NDArray[np.float64] = column(Kind.FLOAT64, "the reading")
+
+
 CASE_ID = Column("case_id", Kind.WORD, "id of the case, the same in every row, so that a folder reads as one table")
 """First column of every file; in memory a table belongs to one case."""
 
@@ -269,6 +287,7 @@ TABLES: Mapping[str, type[Columns]] = {
     "scores": ScoreColumns,
     "requests": RequestColumns,
     "chunks": ChunkColumns,
+    "server_readings": ServerColumns,
 }
 """Attribute of ``BenchmarkResult``, and name of the folder of its files → the columns."""
 

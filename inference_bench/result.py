@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from inference_bench.columns import ChunkColumns, MemoryColumns, RequestColumns, SampleColumns, ScoreColumns
+from inference_bench.columns import (
+    ChunkColumns,
+    MemoryColumns,
+    RequestColumns,
+    SampleColumns,
+    ScoreColumns,
+    ServerColumns,
+)
 from inference_bench.provenance.record import Provenance
 
 if TYPE_CHECKING:
@@ -79,6 +86,12 @@ class Requests(RequestColumns):
 
 class Chunks(ChunkColumns):
     """What arrived of the answers to the requests of one case."""
+
+    __slots__ = ()
+
+
+class ServerReadings(ServerColumns):
+    """Readings of a server's own metrics during the loads of one case."""
 
     __slots__ = ()
 
@@ -267,6 +280,7 @@ class BenchmarkResult:
         scores: the items' scores, or None.
         requests: the requests to a server, or None.
         chunks: what arrived of the answers, or None.
+        server_readings: the server's own metrics during the loads, or None.
         model: what the model says of itself: title, parameters, ``weights`` (source, label, trained, digest).
         workers: one entry per run: process, versions, load steps, CPU time over wall time, faults, context switches.
         notes: remarks of the benchmark on this result, one sentence each.
@@ -286,6 +300,7 @@ class BenchmarkResult:
     scores: Scores | None = None
     requests: Requests | None = None
     chunks: Chunks | None = None
+    server_readings: ServerReadings | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     workers: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()

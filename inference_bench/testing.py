@@ -199,6 +199,7 @@ def _answer(measurement: Measurement) -> Measured:
         notes=measurement.notes,
         requests=measurement.requests,
         chunks=measurement.chunks,
+        server_readings=measurement.server_readings,
         floor=measurement.floor,
         interrupted=measurement.interrupted,
     )

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from inference_bench.columns import TABLES, Kind, columns_of
-from inference_bench.result import Chunks, MemoryTimeline, Requests, Samples, Scores
+from inference_bench.result import Chunks, MemoryTimeline, Requests, Samples, Scores, ServerReadings
 
 ROOT = Path(__file__).parent.parent
 ROWS = {"metric": ["ttft", "itl"], "phase": ["", "decode"], "stage": ["cold", "measured"], "value": [1, 2]}
 
 
-@pytest.mark.parametrize("table", [Samples, MemoryTimeline, Scores, Requests, Chunks])
+@pytest.mark.parametrize("table", [Samples, MemoryTimeline, Scores, Requests, Chunks, ServerReadings])
 def test_the_type_of_a_field_is_the_type_of_its_column(table):
     for field, column in zip(fields(table), columns_of(table), strict=True):
         dtype = np.dtype(column.kind.dtype).type
@@ -28,7 +28,9 @@ def test_the_type_of_a_field_is_the_type_of_its_column(table):
 
 
 def test_every_table_has_a_class_in_results():
-    assert {table.__base__ for table in (Samples, MemoryTimeline, Scores, Requests, Chunks)} == set(TABLES.values())
+    assert {table.__base__ for table in (Samples, MemoryTimeline, Scores, Requests, Chunks, ServerReadings)} == set(
+        TABLES.values()
+    )
 
 
 def test_parts_are_joined_as_columns():

@@ -100,6 +100,7 @@ class Measurement:
         sampler: a running memory sampler, whose timeline becomes part of the result.
         requests: parts of the table of requests, each column name → values; ``result.Requests`` says which columns.
         chunks: parts of the table of what arrived, in the same form as ``result.Chunks``.
+        server_readings: parts of the table of the server's own metrics, in the same form as ``result.ServerReadings``.
         interrupted: whether the user stopped it half-way: what it recorded is kept, and the case is not complete.
         floor: metric tag → quantile → nanoseconds of what the same load took on a null server.
     """
@@ -119,6 +120,7 @@ class Measurement:
         self.rates: dict[str, float] = {}
         self.requests: list[Mapping[str, Sequence[object]]] = []
         self.chunks: list[Mapping[str, Sequence[object]]] = []
+        self.server_readings: list[Mapping[str, Sequence[object]]] = []
         self.interrupted = False
         self.floor: dict[str, Mapping[str, float]] = {}
         self.run = 0

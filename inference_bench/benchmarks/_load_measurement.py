@@ -15,7 +15,7 @@ from inference_bench.benchmarks._load_generator import InProcessLoadServer
 from inference_bench.benchmarks._load_of_case import load_of
 from inference_bench.benchmarks._load_scores import failures, score_load
 from inference_bench.benchmarks._request_samples import record_request
-from inference_bench.benchmarks._request_tables import add_rows
+from inference_bench.benchmarks._request_tables import add_readings, add_rows
 from inference_bench.errors import EndpointError, NotApplicableError
 from inference_bench.model.offered_load import Load, ServedLoad
 from inference_bench.units import NS_PER_S
@@ -88,6 +88,7 @@ def _record(load: Load, alone: ServedLoad, served: ServedLoad, measurement: Meas
     """Record rows, scores and samples; a request that failed, or was not answered as asked, has no samples."""
     add_rows(measurement, "warmup", alone.requests)
     add_rows(measurement, "measured", served.requests)
+    add_readings(measurement, "measured", served.server_readings)
     note_both_sides(measurement, served.requests)
     has_figures = score_load(served, is_open=load.is_open, measurement=measurement)
     rows = [alone.requests[0], *served.requests]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.analysis.serving.stage_durations import STAGES
 from inference_bench.columns import RequestColumns, columns_of
+from inference_bench.endpoint.server_readings import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,13 @@ def add_rows(measurement: Measurement, stage: str, requests: Sequence[ServedRequ
     ]
     if events:
         measurement.chunks.append(_chunks(events))
+
+
+def add_readings(measurement: Measurement, stage: str, readings: Sequence[Reading]) -> None:
+    """Add what the server said of itself during a stage of a load to the tables of a case."""
+    if readings:
+        columns = dict(zip(Reading._fields, map(list, zip(*readings, strict=True)), strict=True))
+        measurement.server_readings.append({"stage": [stage] * len(readings), **columns})
 
 
 def _row(stage: str, number: int, request: ServedRequest) -> dict[str, object]:

@@ -9,6 +9,7 @@ from inference_bench.endpoint.answer import Answer
 from inference_bench.endpoint.arrivals import OPEN, SCENARIOS, Arrivals, planned
 from inference_bench.endpoint.failure import FailureKind
 from inference_bench.endpoint.join import JoinedRequest
+from inference_bench.endpoint.server_readings import Reading
 from inference_bench.endpoint.traces import read_trace
 from inference_bench.errors import InvalidValueError, UnknownNameError
 
@@ -176,6 +177,7 @@ class ServedLoad:
         client_held_up: how long the client stood still without setting the pace; empty if hardly at all.
         client_cpu: CPU time of the client's thread over the time of the load; None without one of its own.
         interrupted: whether it was stopped before all requests had ended.
+        server_readings: the server's own metrics meanwhile; none where it has no ``/metrics``.
     """
 
     requests: tuple[ServedRequest, ...]
@@ -184,6 +186,7 @@ class ServedLoad:
     client_held_up: str = ""
     client_cpu: float | None = None
     interrupted: bool = False
+    server_readings: tuple[Reading, ...] = ()
 
     @property
     def ended(self) -> tuple[ServedRequest, ...]:

@@ -22,6 +22,7 @@ from inference_bench.result import (
     Requests,
     Samples,
     Scores,
+    ServerReadings,
     Status,
     Summary,
 )
@@ -50,6 +51,7 @@ class Tally:
     _memory: list[_Columns] = field(default_factory=list)
     _requests: list[_Columns] = field(default_factory=list)
     _chunks: list[_Columns] = field(default_factory=list)
+    _server_readings: list[_Columns] = field(default_factory=list)
     _floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     _summaries: tuple[Summary, ...] = ()
 
@@ -92,6 +94,7 @@ class Tally:
             self._memory.append(_with_run(run, answer.memory))
         self._requests += (_with_run(run, part) for part in answer.requests)
         self._chunks += (_with_run(run, part) for part in answer.chunks)
+        self._server_readings += (_with_run(run, part) for part in answer.server_readings)
         self._floor = self._floor or answer.floor
         self._decisions.append(Decision(**answer.decision))
         rates = {"rates": dict(answer.rates)} if answer.rates else {}
@@ -120,6 +123,7 @@ class Tally:
             memory=MemoryTimeline.joined(self._memory) if self._memory else None,
             requests=Requests.joined(self._requests) if self._requests else None,
             chunks=Chunks.joined(self._chunks) if self._chunks else None,
+            server_readings=ServerReadings.joined(self._server_readings) if self._server_readings else None,
             model=self.model,
             workers=tuple(self.workers),
             notes=(*self._notes_on_weights(), *self.notes),

@@ -218,6 +218,7 @@ class Measured(Message):
         notes: what lowers the trust in this result.
         requests: columns of ``result.Requests`` without ``run``, in parts; none where nothing was sent to a server.
         chunks: columns of ``result.Chunks`` without ``run``, in parts.
+        server_readings: columns of ``result.ServerReadings`` without ``run``, in parts.
         interrupted: whether the user stopped the case half-way.
         floor: of this case, metric tag → quantiles, nanoseconds; empty where it was not measured.
     """
@@ -232,6 +233,7 @@ class Measured(Message):
     notes: Sequence[str]
     requests: Sequence[Columns] = field(default_factory=list)
     chunks: Sequence[Columns] = field(default_factory=list)
+    server_readings: Sequence[Columns] = field(default_factory=list)
     floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     interrupted: bool = False
 

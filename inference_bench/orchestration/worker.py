@@ -146,6 +146,7 @@ class Worker:
             notes=measurement.notes,
             requests=measurement.requests,
             chunks=measurement.chunks,
+            server_readings=measurement.server_readings,
             floor=measurement.floor,
             interrupted=measurement.interrupted,
         )

@@ -132,6 +132,7 @@ class ResultEntry(TypedDict):
     scores: NotRequired[str | None]
     requests: NotRequired[str | None]
     chunks: NotRequired[str | None]
+    server_readings: NotRequired[str | None]
 
 
 class ResultsDocument(TypedDict):

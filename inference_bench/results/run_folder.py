@@ -9,6 +9,7 @@
         scores/<case>.parquet    score of each item
         requests/<case>.parquet  requests to a server
         chunks/<case>.parquet    what arrived of the answers
+        server_readings/<case>.parquet  the server's own metrics during the loads
 
 docs/results.md describes every field.
 """

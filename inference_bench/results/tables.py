@@ -76,6 +76,11 @@ class RunTables:
         """One row per event of a streamed answer."""
         return self._joined("chunks")
 
+    @cached_property
+    def server_readings(self) -> pa.Table:
+        """One row per reading of a series of a server's own metrics."""
+        return self._joined("server_readings")
+
     def _joined(self, name: str) -> pa.Table:
         import pyarrow as pa
 

@@ -29,9 +29,24 @@ def stored(folder, latency_ms=10, requests=400, slos=()):
 @pytest.mark.parametrize(
     ("limit", "requests", "code", "words"),
     [
-        (50, 400, 0, ["rate 2: PASS ttft.p99<=50ms: 10.0 ms", "rate 4: PASS", "at least 99.25 % of all, 99 % asked"]),
-        (20, 400, 1, ["rate 2: PASS", "rate 4: FAIL ttft.p99<=20ms: 30.0 ms, 0 of 400 requests good: at most 0.7"]),
-        (50, 100, 3, ["rate 2: NOT ENOUGH DATA ttft.p99<=50ms: 10.0 ms, 100 of 100 requests good; a PASS needs about"]),
+        (
+            50,
+            400,
+            0,
+            ["2 requests/s: PASS ttft.p99<=50ms: 10.0 ms", "4 requests/s: PASS", "at least 99.25 % of all, 99 % asked"],
+        ),
+        (
+            20,
+            400,
+            1,
+            ["2 requests/s: PASS", "4 requests/s: FAIL ttft.p99<=20ms: 30.0 ms, 0 of 400 requests good: at most 0.7"],
+        ),
+        (
+            50,
+            100,
+            3,
+            ["2 requests/s: NOT ENOUGH DATA ttft.p99<=50ms: 10.0 ms, 100 of 100 requests good; a PASS needs about"],
+        ),
     ],
 )
 @pytest.mark.parametrize("command", ["report", "check"])
@@ -50,7 +65,7 @@ def test_verdicts_are_kept_and_shown_again(tmp_path, capsys):
     assert load_run(run.folder).results[0].slo == judgements[0]
 
     assert main(["report", str(run.folder)]) == 0  # the run said so when it ended
-    assert "rate 4: FAIL ttft.p99<=20ms" in capsys.readouterr().out
+    assert "4 requests/s: FAIL ttft.p99<=20ms" in capsys.readouterr().out
     assert main(["check", str(run.folder), "--at-least", "F"]) == 1
 
 

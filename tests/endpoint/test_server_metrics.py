@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from itertools import count
 
 import pytest
@@ -121,3 +123,20 @@ def test_another_text_is_refused_in_one_line():
     with pytest.raises(EndpointError, match=r"/metrics: got .*expected the Prometheus text format") as raised:
         found.values()
     assert "\n" not in str(raised.value)
+
+
+def test_scrapes_come_from_a_thread_that_gives_way_to_the_others():
+    nice = []
+
+    def answer(_):
+        nice.extend(os.getpriority(os.PRIO_PROCESS, int(task)) for task in os.listdir("/proc/self/task"))
+        return text("a_total 1\n")
+
+    with (
+        canned_server({"/metrics": answer}) as server,
+        ServerMetrics(Client(server.address.root), interval_s=0.02) as metrics,
+    ):
+        while len(metrics.scrapes) < 3:
+            time.sleep(0.001)
+
+    assert 10 in nice and not metrics.errors

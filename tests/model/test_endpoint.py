@@ -12,7 +12,9 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
+from inference_bench._native import ScriptedServer
 from inference_bench.endpoint.keys import OWNERS
+from inference_bench.endpoint.null_server import ROUTES
 from inference_bench.endpoint.scripts import json_answer, sse_stream
 from inference_bench.errors import EndpointError, InvalidValueError, UnknownNameError
 from inference_bench.orchestration.interleaved import Question, Variant, measure_interleaved
@@ -209,6 +211,23 @@ def test_the_key_reaches_the_server_and_no_file(tmp_path, monkeypatch):
     assert {name.partition("/")[0] for name in texts} >= {"run.json", "logs", "samples", "scores", "requests", "chunks"}
     assert "bad key (set)" in next(text for name, text in texts.items() if name.startswith("requests/"))
     assert not [name for name, text in texts.items() if secret in text]
+
+
+GAUGES = b"# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running 3\n"
+METRICS = (0, b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (len(GAUGES), GAUGES))
+
+
+def test_the_servers_metrics_are_a_table_on_the_clock_of_the_requests(tmp_path):
+    with ScriptedServer([ANSWER], routes={"GET /metrics ": [METRICS], **ROUTES}) as server:
+        done = run(spec(f"http://127.0.0.1:{server.port}/v1", benchmarks=LOAD, **ASK), tmp_path).run
+
+    (result,) = done.results
+    rows = done.table(result, "server_readings").to_pylist()
+    planned = [row["planned_ns"] for row in done.table(result, "requests").to_pylist() if row["stage"] == "measured"]
+    assert {(row["stage"], row["series"], row["meaning"], row["value"]) for row in rows} == {
+        ("measured", "vllm:num_requests_running", "running", 3.0)
+    }
+    assert rows[0]["time_ns"] < min(planned) < max(planned) < rows[-1]["time_ns"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from inference_bench.columns import TABLES, MemoryColumns, SampleColumns
 from inference_bench.errors import RunFormatError
-from inference_bench.result import SCHEMA_VERSION, Chunks, Requests
+from inference_bench.result import SCHEMA_VERSION, Chunks, Requests, ServerReadings
 from inference_bench.results.parquet_table import VERSION, encode, read_table, to_arrow
 from tests.stored_run import CASE, MEMORY, SAMPLES, SCORES
 
@@ -33,7 +33,16 @@ def written(tmp_path):
     return write
 
 
-IN_MEMORY = {"samples": SAMPLES, "memory": MEMORY, "scores": SCORES, "requests": REQUESTS, "chunks": CHUNKS}
+READING = {"time_ns": [5], "took_ns": [2], "series": ["a"], "meaning": [""], "value": [1.5]}
+READINGS = ServerReadings.joined([{"run": 0, "stage": ["measured"], **READING}])
+IN_MEMORY = {
+    "samples": SAMPLES,
+    "memory": MEMORY,
+    "scores": SCORES,
+    "requests": REQUESTS,
+    "chunks": CHUNKS,
+    "server_readings": READINGS,
+}
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -35,7 +35,7 @@ from inference_bench.errors import EndpointError, InvalidValueError
 from inference_bench.model.endpoint.client_limits import MOST_CONNECTIONS, client_account
 from inference_bench.model.endpoint.prompt_source import prompt_maker
 from inference_bench.model.endpoint.server_join import with_both_sides
-from inference_bench.model.endpoint.server_side import scraped, server_notes
+from inference_bench.model.endpoint.server_side import scraped, server_account
 from inference_bench.model.interfaces import LoadServer
 from inference_bench.model.offered_load import Floor, Load, ServedLoad, ServedRequest
 from inference_bench.units import NS_PER_S
@@ -89,7 +89,8 @@ class HttpLoadServer(LoadServer):
         with scraped(self._client, self._facts, load) as metrics:
             sent = self._send(self._sent, self._address, self._key, load.timeout_s, on_answer)
         served = with_both_sides(self._client.at(self._address.root), sent.http, self._served(sent))
-        return replace(served, notes=(*served.notes, *server_notes(metrics)))
+        said = server_account(metrics)
+        return replace(served, notes=(*served.notes, *said.notes), server_readings=said.readings)
 
     def floor(self, load: Load, served: ServedLoad) -> Floor | None:
         """Send the requests of the last load, at the same instants, to a null server in a process of its own."""

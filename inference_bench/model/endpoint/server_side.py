@@ -1,13 +1,15 @@
-"""What a server's own counters say of a load, as notes."""
+"""What a server's own metrics say of a load: notes, and readings over its time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 from inference_bench.endpoint.client import Client
 from inference_bench.endpoint.probe import ServerFacts
 from inference_bench.endpoint.server_metrics import ServerMetrics, prefix_cache_use, queues
+from inference_bench.endpoint.server_readings import Reading, readings
 from inference_bench.errors import InferenceBenchError
 from inference_bench.model.offered_load import Load
 
@@ -19,14 +21,27 @@ def scraped(client: Client, facts: ServerFacts, load: Load) -> AbstractContextMa
     return ServerMetrics(client.at(client.address.root))
 
 
-def server_notes(metrics: ServerMetrics | None) -> tuple[str, ...]:
-    """Return what the counters say, one sentence each; why they say nothing, where they cannot be read."""
+@dataclass(frozen=True, slots=True)
+class ServerAccount:
+    """What a server said of itself during a load.
+
+    Attributes:
+        notes: one sentence each.
+        readings: of its series, scrape by scrape.
+    """
+
+    notes: tuple[str, ...] = ()
+    readings: tuple[Reading, ...] = ()
+
+
+def server_account(metrics: ServerMetrics | None) -> ServerAccount:
+    """Return what the scrapes say; why they say nothing, where they cannot be read."""
     if metrics is None or not metrics.scrapes:
-        return ()
+        return ServerAccount()
     try:
-        return tuple(_notes(metrics))
+        return ServerAccount(tuple(_notes(metrics)), tuple(readings(metrics.scrapes)))
     except InferenceBenchError as error:  # no Prometheus format, or its parser is not installed
-        return (f"the server's own counters were not read: {error}",)
+        return ServerAccount((f"the server's own counters were not read: {error}",))
 
 
 def _notes(metrics: ServerMetrics) -> Iterator[str]:

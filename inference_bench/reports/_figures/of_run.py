@@ -19,6 +19,7 @@ from inference_bench.reports._figures import (
     request_strip,
     schedule,
     scores,
+    server_load,
 )
 from inference_bench.reports._figures.figure import Figure
 from inference_bench.reports._figures.setups import Setups
@@ -37,6 +38,7 @@ _MAKERS: tuple[Callable[[Run, Setups], Iterator[Figure]], ...] = (
     request_failures.figures,
     schedule.figures,
     request_strip.figures,
+    server_load.figures,
     request_stages.figures,
     distributions.figures,
     loading.figures,

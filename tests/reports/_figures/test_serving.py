@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from inference_bench.endpoint.failure import Failure, FailureKind
 from inference_bench.reports._figures.figure import Shape
 from inference_bench.reports._figures.of_run import figures
 from inference_bench.reports._figures.svg import draw
+from inference_bench.result import ServerReadings
 from inference_bench.results.run import load_run
 from inference_bench.testing import write_run
-from inference_bench.units import NS_PER_MS
+from inference_bench.units import NS_PER_MS, NS_PER_S
 from tests.loads import capacity_result, load_result, load_run_of, queued_requests
 from tests.served import served_request
 
@@ -125,3 +128,35 @@ def test_windows_of_a_search_are_marks_and_the_capacity_a_line(tmp_path):
     ]
     assert points[1].text == "10 requests/s: 97 % good for e2e.p99<=1s · too slow"
     assert [mark.text for mark in figure.marks] == ["capacity: 8.75"]
+
+
+def readings(*rows):
+    names = ("time_ns", "series", "meaning", "value")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    return ServerReadings.joined([{"run": 0, "stage": "measured", "took_ns": 1, **columns}])
+
+
+def test_the_servers_gauges_stand_on_the_time_of_the_load(tmp_path):
+    requests = [served_request(n, planned_ns=(1 + n) * NS_PER_S, token_ns=[(2 + n) * NS_PER_S]) for n in range(3)]
+    table = readings(
+        (1 * NS_PER_S, "x:running", "running", 1.0),
+        (3 * NS_PER_S, "x:running", "running", 3.0),
+        (1 * NS_PER_S, "x:kv", "kv_use", 0.25),
+        (3 * NS_PER_S, "x:kv", "kv_use", 0.5),
+        (3 * NS_PER_S, "x:other_total", "", 900.0),
+    )
+    result = replace(load_result([requests], rate=1, requests=3), server_readings=table)
+    drawn = {figure.title: figure for figure in figures(write_run(tmp_path, result))}
+    titles = list(drawn)
+
+    queue, cache = drawn["Requests in the server over time"], drawn["KV cache of the server over time"]
+    assert titles.index("Requests over time") < titles.index(queue.title) < titles.index(cache.title)
+    assert {name: [(p.x, p.y) for p in points] for name, points in series(queue).items()} == {
+        "requests that run": [(0.0, 1.0), (2.0, 3.0)]
+    }
+    assert [(p.x, p.y) for p in series(cache)["use of the KV cache"]] == [(0.0, 0.25), (2.0, 0.5)]
+    assert [cell.text for cell in queue.data.sections[0][0]] == ["requests that run", "2", "2", "3"]
+
+
+def test_a_server_without_gauges_has_no_such_chart(drawn):
+    assert not any("server over time" in title for title in drawn)
