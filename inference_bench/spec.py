@@ -37,6 +37,9 @@ SUITES = ("performance", "accuracy", "full")
 DEFAULT_BENCHMARKS = ("inference_speed", "memory_usage")
 """A first result in two minutes; a suite takes as long as all of its benchmarks."""
 
+ENGINE_BENCHMARKS = (*DEFAULT_BENCHMARKS, "agreement")
+"""The same of several engines, whose figures mean little unless they compute the same."""
+
 ENDPOINT_BENCHMARKS = ("inference_speed", "serving_load")
 """The same of an endpoint, whose memory is elsewhere."""
 

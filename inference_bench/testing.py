@@ -193,6 +193,8 @@ def _answer(measurement: Measurement) -> Measured:
             "load_steps": [],
             "usage": {},
             "clock": clock_describe(),
+            "busy_threads": 2,
+            "work": {},
             "versions": {},
             "sampler": None,
         },

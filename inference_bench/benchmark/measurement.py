@@ -94,6 +94,7 @@ class Measurement:
 
     Attributes:
         notes: sentences on what lowers the trust in this result.
+        work: what is computed, to compare with other engines: ``prompt_ids`` (a digest), ``new_tokens``.
         rates: derived metric → tokens (or items) per measured duration.
         run: number of this process among those that measure the case, from 0; set before ``measure``.
         load_steps: the steps of the load; set before ``measure``.
@@ -117,6 +118,7 @@ class Measurement:
         self.decision = Decision(converged=True, reason="one observation a process", targets={})
         self.notes: list[str] = []
         self.sampler: MemorySampler | None = None
+        self.work: dict[str, object] = {}
         self.rates: dict[str, float] = {}
         self.requests: list[Mapping[str, Sequence[object]]] = []
         self.chunks: list[Mapping[str, Sequence[object]]] = []

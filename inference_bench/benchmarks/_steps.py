@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inference_bench._native import TickRecorder
     from inference_bench.benchmark.measurement import Iteration
     from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator
@@ -16,6 +19,14 @@ def time_steps(
     """Generate and record one tick between steps: t[0] … t[new_tokens] in ``recorder``."""
     recorder.clear()
     generator.timed(prompt, new_tokens, recorder.tick)
+
+
+def work_of(ids: Sequence[int]) -> dict[str, object]:
+    """Return the length and a digest of a prompt's ids, for ``Measurement.work``; nothing without ids."""
+    if not ids:
+        return {}
+    digest = sha256(" ".join(map(str, ids)).encode()).hexdigest()
+    return {"prompt_tokens": len(ids), "prompt_ids": digest[:16]}
 
 
 def record_steps(iteration: Iteration, recorder: TickRecorder, new_tokens: int) -> None:

@@ -11,7 +11,7 @@ from inference_bench.benchmarks._api import API, api_of
 from inference_bench.benchmarks._call_checks import check_call
 from inference_bench.benchmarks._calls import inputs_of, items_of, time_model_calls, with_call_axes
 from inference_bench.benchmarks._lengths import check_length, fitting
-from inference_bench.benchmarks._steps import record_steps, time_steps
+from inference_bench.benchmarks._steps import record_steps, time_steps, work_of
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
 
@@ -92,6 +92,7 @@ def _measure_steps(model: Model, case: Case, measurement: Measurement) -> None:
     prompt = generator.prompt(case.integer("input_length"))
     new_tokens = case.integer("new_tokens")
     measurement.rates |= {"prefill_rate": case.integer("input_length"), "decode_rate": 1}
+    measurement.work |= work_of(generator.prompt_ids(prompt))
     recorder = TickRecorder(new_tokens + 1)
     first_measured = 1 + measurement.limits.warmup_iterations
     for iteration in measurement.iterations(("ttft", "itl") if new_tokens > 1 else ("ttft",)):
@@ -99,6 +100,8 @@ def _measure_steps(model: Model, case: Case, measurement: Measurement) -> None:
         time_steps(generator, prompt, new_tokens if whole else 1, recorder)
         # Freeing the cache of a long prompt takes a fraction of a millisecond; no token should include it.
         generator.reset()
+        if whole:
+            measurement.work["new_tokens"] = len(recorder.nanoseconds()) - 1
         record_steps(iteration, recorder, new_tokens)
 
 

@@ -16,7 +16,7 @@ from inference_bench.machine.device import check_device
 from inference_bench.model.discovery import find_models
 from inference_bench.model.places import is_endpoint
 from inference_bench.model.weights.references import SOURCES, hub_reference, names_place
-from inference_bench.spec import DEFAULT_BENCHMARKS, ENDPOINT_BENCHMARKS, SETUP_AXES, Setup, Spec
+from inference_bench.spec import DEFAULT_BENCHMARKS, ENDPOINT_BENCHMARKS, ENGINE_BENCHMARKS, SETUP_AXES, Setup, Spec
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def spec_of(args: argparse.Namespace) -> Spec:
     time_s = args.time or effort.time_s * len(models) * len(setups)
     return Spec(
         models=models,
-        benchmarks=() if suite is not None else _distinct(args.benchmark or [_default_benchmarks(models)]),
+        benchmarks=() if suite is not None else _distinct(args.benchmark or [_default_benchmarks(models, setups)]),
         setups=setups,
         axes=_axes(args),
         runs=effort.runs,
@@ -107,8 +107,10 @@ def _endpoint(url: str, model: str | None) -> str:
     return f"{url}#{model}" if model else url
 
 
-def _default_benchmarks(models: Sequence[str]) -> tuple[str, ...]:
-    return ENDPOINT_BENCHMARKS if all(map(is_endpoint, models)) else DEFAULT_BENCHMARKS
+def _default_benchmarks(models: Sequence[str], setups: Sequence[Setup]) -> tuple[str, ...]:
+    if all(map(is_endpoint, models)):
+        return ENDPOINT_BENCHMARKS
+    return ENGINE_BENCHMARKS if len({setup.engine for setup in setups}) > 1 else DEFAULT_BENCHMARKS
 
 
 def take_key(args: argparse.Namespace) -> None:

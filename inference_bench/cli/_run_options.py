@@ -129,7 +129,8 @@ def _add_subject(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[,NAME]",
         action="append",
         type=values.names("benchmark"),
-        help=f"a benchmark; may be repeated (default: {', '.join(DEFAULT_BENCHMARKS)})",
+        help=f"a benchmark; may be repeated (default: {', '.join(DEFAULT_BENCHMARKS)}; "
+        "of several engines agreement as well)",
     )
     for kind, file in (("models", "<name>/model.py"), ("benchmarks", "benchmark_<name>.py")):
         group.add_argument(

@@ -98,6 +98,28 @@ class Usage:
         return Usage(**{name: combined(name) for name in self.__slots__})  # type: ignore[arg-type]
 
 
+_TASKS = Path("/proc/self/task")
+_BUSY_SHARE = 0.25
+"""Share of the busiest thread's CPU time from which a thread counts as one that computes.
+
+Those of a pool share the work; those of samplers, allocators and event loops use a few per cent.
+"""
+
+
+def thread_times_ns() -> dict[int, int]:
+    """Return the CPU time of each thread of this process by its id; empty where the kernel does not say.
+
+    The first number of ``schedstat`` is the time on a CPU (Documentation/scheduler/sched-stats.rst).
+    """
+    found = {}
+    for task in _TASKS.glob("[0-9]*"):
+        try:
+            found[int(task.name)] = int((task / "schedstat").read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            continue  # it has ended
+    return found
+
+
 class WindowUsage:
     """What the operating system did during timed windows, apart from the preparation around them.
 
@@ -108,9 +130,18 @@ class WindowUsage:
     def __init__(self) -> None:
         self.total: Usage | None = None
         self._opened: Usage | None = None
+        self._threads_before: dict[int, int] = {}
+        self._threads_ns: dict[int, int] = {}
+
+    @property
+    def busy_threads(self) -> int:
+        """How many threads computed during the windows; 0 if unknown."""
+        busiest = max(self._threads_ns.values(), default=0)
+        return sum(1 for time_ns in self._threads_ns.values() if time_ns > _BUSY_SHARE * busiest)
 
     def open(self) -> None:
         """Begin a window."""
+        self._threads_before = thread_times_ns()
         self._opened = Usage.now()
 
     def close(self) -> None:
@@ -119,3 +150,6 @@ class WindowUsage:
             window = Usage.now().since(self._opened)
             self.total = window if self.total is None else self.total.plus(window)
             self._opened = None
+            for thread, time_ns in thread_times_ns().items():
+                spent = time_ns - self._threads_before.get(thread, 0)
+                self._threads_ns[thread] = self._threads_ns.get(thread, 0) + spent

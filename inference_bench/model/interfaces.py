@@ -52,6 +52,10 @@ class TextGenerator(Steps):
     def prompt(self, length: int) -> Prompt:
         """Return real text as exactly ``length`` token ids, in the form for ``prefill``."""
 
+    def prompt_ids(self, prompt: Prompt) -> Sequence[int]:
+        """Return the token ids of a prompt, to compare with those of other engines; none if it has more than ids."""
+        return ()
+
     def reset(self) -> None:
         """Free the last sequence outside of any timing, so that ``prefill`` need not."""
         return

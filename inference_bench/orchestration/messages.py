@@ -37,6 +37,8 @@ class WorkerFacts(TypedDict):
         first_case: whether it had measured nothing before.
         load_steps: name, ``begin_ns`` and ``end_ns`` of each step of the load.
         usage: the counters of ``machine.process_usage.Usage`` over the timed windows, or over the case if it has none.
+        busy_threads: threads that computed during the timed windows; 0 if it has none.
+        work: what was computed, to compare with other engines: ``Measurement.work``.
         clock: what the native clock says of itself.
         versions: of Python and the packages that matter.
         sampler: statistics of the memory sampler, or None where it did not run.
@@ -46,6 +48,8 @@ class WorkerFacts(TypedDict):
     first_case: bool
     load_steps: Sequence[Mapping[str, str | int]]
     usage: Mapping[str, int | None]
+    busy_threads: int
+    work: Mapping[str, object]
     clock: Mapping[str, object]
     versions: Mapping[str, str]
     sampler: Mapping[str, object] | None

@@ -157,6 +157,8 @@ class Worker:
             "first_case": not self._measured_before,
             "load_steps": [asdict(step) for step in self._steps.steps],
             "usage": asdict(usage),
+            "busy_threads": self._windows.busy_threads,
+            "work": measurement.work,
             "clock": clock_describe(),
             "versions": _versions(),
             "sampler": measurement.sampler.stats() if measurement.sampler else None,

@@ -42,6 +42,8 @@ MEASURED = Measured(
         "load_steps": [{"name": "boot", "begin_ns": 1, "end_ns": 2}],
         "usage": {"steal_ns": None},
         "clock": {"source": "tsc"},
+        "busy_threads": 2,
+        "work": {},
         "versions": {"python": "3.11"},
         "sampler": None,
     },

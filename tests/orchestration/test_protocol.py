@@ -36,6 +36,8 @@ def measured(samples):
             "load_steps": [],
             "usage": {},
             "clock": {},
+            "busy_threads": 2,
+            "work": {},
             "versions": {},
             "sampler": None,
         },

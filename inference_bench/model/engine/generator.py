@@ -33,6 +33,11 @@ class SessionGenerator(TextGenerator):
         self._prompts.check(length)
         return self._prompts.ids(length)
 
+    def prompt_ids(self, prompt: Prompt) -> Sequence[int]:
+        """Return the ids themselves."""
+        ids: Sequence[int] = prompt
+        return ids
+
     def reset(self) -> None:
         """Forget the last sequence."""
         self._session.reset()

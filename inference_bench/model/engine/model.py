@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from abc import abstractmethod
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference_bench.errors import NotApplicableError
@@ -103,11 +104,10 @@ class EngineModel(Model):
 
     def describe(self) -> dict[str, object]:
         """Return the engine, its boundary, and what it says of itself."""
-        boundary = self.runs_on.boundary
         assert self._setup is not None
         return {
             "engine": self.runs_on.name,
-            "boundary": {name: getattr(boundary, name) for name in boundary.__slots__},
+            "boundary": asdict(self.runs_on.boundary),
             "device": self._setup.device,
             "threads": self._setup.threads,
             "max_input_length": self._prompts.longest,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inference_bench.analysis.equal_work import engine_of, is_proven, unequal_work
 from inference_bench.analysis.margin import MARGIN
 from inference_bench.plan import NO_MODEL
 from inference_bench.reports._pages.case_names import first_few
@@ -42,11 +43,12 @@ def overview(results: Sequence[BenchmarkResult]) -> Block | None:
         return None
     shown = [result for result in results if key_of(result) in keys]
     names, rows = Names(keys, shown), rows_of(shown)
+    unequal = _unequal(keys, shown)
     lines: list[list[Line]] = []
     for benchmark in dict.fromkeys(row.benchmark for row in rows):
         members = [row for row in rows if row.benchmark == benchmark]
         missing = _missing(benchmark, keys, shown)
-        lines.append([(_head(row), cells_of(row, keys, missing)) for row in members])
+        lines.append([(_head(row), cells_of(row, keys, missing, unequal)) for row in members])
     lines.append([(Cell("grade", below=(Cell("worst case", Tone.QUIET),)), _grades(keys, shown))])
     layout = _setups_as_columns if len(keys) <= _COLUMNS else _setups_as_rows
     caption = Cell("All: " + " · ".join(names.shared), Tone.WARNING if names.random else Tone.QUIET)
@@ -54,7 +56,7 @@ def overview(results: Sequence[BenchmarkResult]) -> Block | None:
         Cell("Side by side", Tone.STRONG),
         (caption,) if names.shared else (),
         (layout([names.of(key) for key in keys], lines),),
-        (*_failures(names, keys, shown), *_legend(names.of(keys[0]), rows, shown)),
+        (*_of_engines(keys, shown, unequal), *_failures(names, keys, shown), *_legend(names.of(keys[0]), rows, shown)),
     )
 
 
@@ -67,6 +69,41 @@ def _comparable(results: Sequence[BenchmarkResult]) -> list[Key]:
         for key in keys
         if key[0] != NO_MODEL or any(benchmarks[key] & benchmarks[other] for other in keys if other != key)
     ]
+
+
+def _unequal(keys: Sequence[Key], results: Sequence[BenchmarkResult]) -> dict[Key, tuple[str, ...]]:
+    """Return why the work of set-ups in another engine than the first one's was not the first one's."""
+    base, (model, setup) = [result for result in results if key_of(result) == keys[0]], keys[0]
+    found = {}
+    for key in keys[1:]:
+        if key[0] == model and key[1].engine != setup.engine:
+            reasons = unequal_work(base, [result for result in results if key_of(result) == key])
+            if reasons:
+                found[key] = reasons
+    return found
+
+
+def _of_engines(
+    keys: Sequence[Key], results: Sequence[BenchmarkResult], unequal: Mapping[Key, tuple[str, ...]]
+) -> Iterator[Cell]:
+    """Yield what a ratio between engines rests on: equal work, or why not, and what a step of each includes."""
+    if len({setup.engine for _, setup in keys}) == 1:
+        return
+    for reason in dict.fromkeys(reason for reasons in unequal.values() for reason in reasons):
+        yield Cell(f"Work not equal, ratio withheld: {reason}", Tone.ALARM)
+    unproven = {engine_of(of[0]) for key in keys if (of := _measured(results, key)) and not is_proven(of)}
+    if unproven:
+        names = ", ".join(sorted(unproven))
+        yield Cell(f"Equal work is not proven for {names}: add --benchmark agreement", Tone.WARNING)
+    boundaries = {engine_of(of[0]): of[0].model.get("boundary") for key in keys if (of := _measured(results, key))}
+    for engine, boundary in boundaries.items():
+        if isinstance(boundary, dict):
+            words = "; ".join(f"{name} {text}" for name, text in boundary.items())
+            yield Cell(f"One step of {engine}: {words}", Tone.QUIET)
+
+
+def _measured(results: Sequence[BenchmarkResult], key: Key) -> list[BenchmarkResult]:
+    return [result for result in results if key_of(result) == key and result.summaries]
 
 
 def _head(row: Row) -> Cell:

@@ -12,7 +12,7 @@ from inference_bench.reports._pages.numbers import ROUNDING, common_step, figure
 from inference_bench.units import SMALL, counted, scientific
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from inference_bench.analysis.interval_change import Change, Interval
     from inference_bench.reports._pages.numbers import Numbers
@@ -49,30 +49,39 @@ def note_of(row: Row) -> str:
     return ", ".join(filter(None, words))
 
 
-def cells_of(row: Row, keys: Sequence[Key], missing: Mapping[Key, Cell]) -> tuple[Cell, ...]:
+NOT_EQUAL = "work not equal"
+"""Stands where a ratio would: what is compared did not do the same work."""
+
+
+def cells_of(
+    row: Row, keys: Sequence[Key], missing: Mapping[Key, Cell], unequal: Collection[Key] = ()
+) -> tuple[Cell, ...]:
     """Return the cell of each set-up.
 
     Args:
         row: the figures.
         keys: the set-ups; the first is the baseline.
         missing: by set-up, what stands where there is no figure.
+        unequal: set-ups whose work was not that of the baseline: their ratios are withheld.
     """
     step = common_step(list(row.summaries.values()), unit_of(row.tag))
     base = keys[0]
     return tuple(
-        _cell(row, key, base, numbers_of(row.summaries[key], unit_of(row.tag), step))
+        _cell(row, key, base, numbers_of(row.summaries[key], unit_of(row.tag), step), is_equal=key not in unequal)
         if key in row.summaries
         else missing[key]
         for key in keys
     )
 
 
-def _cell(row: Row, key: Key, base: Key, numbers: Numbers) -> Cell:
+def _cell(row: Row, key: Key, base: Key, numbers: Numbers, *, is_equal: bool) -> Cell:
     summary = row.summaries[key]
     text = f"{numbers.text(summary.headline.value)} {_interval(summary, numbers)}"
     place = (Cell(f"at {row.elsewhere[key]}", Tone.QUIET),) if key in row.elsewhere else ()
     if key == base or base not in row.summaries or not _is_comparable(row, key, base):
         return Cell(text, below=place)
+    if not is_equal and quantity_of(row.tag) is not Quantity.OUTPUT:
+        return Cell(text, below=(*place, Cell(NOT_EQUAL, Tone.ALARM)))
     change = change_of(row.summaries[base], summary)
     if change is None:
         return Cell(text, below=place)

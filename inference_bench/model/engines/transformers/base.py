@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -120,9 +121,12 @@ class TransformersModel(Model):
         """Return the loaded model's exact size and the settings that affect its speed."""
         import torch
 
+        from inference_bench.model.engines.transformers.engine import Transformers
+
         network = self.network
         return {
             **self._titles,
+            "boundary": asdict(Transformers.boundary),
             "architecture": type(network).__name__,
             "parameters": self._parameters,
             "parameter_bytes": parameter_bytes(network),

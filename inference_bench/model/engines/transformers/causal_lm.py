@@ -91,6 +91,11 @@ class CausalLMGenerator(TextGenerator):
         self._prompts.check(length)
         return self._torch.tensor([self._prompts.ids(length)], device=self._network.device)
 
+    def prompt_ids(self, prompt: Prompt) -> Sequence[int]:
+        """Return the ids of the tensor."""
+        ids: list[int] = prompt[0].tolist()
+        return ids
+
     def reset(self) -> None:
         """Free the cache of the last sequence."""
         self._steps.reset()

@@ -1,0 +1,86 @@
+"""Whether two engines did the same work: only then does a ratio of their figures say anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from inference_bench.result import BenchmarkResult
+
+FEWEST_ALIKE = {"float32": 0.98, "bfloat16": 0.9, "float16": 0.9}
+"""dtype → least share of positions with the likeliest token of float32. Measured on SmolLM2-135M with transformers:
+bfloat16 0.97."""
+FEWEST_QUANTIZED = 0.3
+"""The same of every other dtype: what few bits lose is a figure of the table, what damaged weights give is below this.
+Measured on SmolLM2-135M with transformers: int8_dynamic 0.41."""
+
+_AGREEMENT = "top1_agreement"
+
+
+def unequal_work(base: Sequence[BenchmarkResult], other: Sequence[BenchmarkResult]) -> tuple[str, ...]:
+    """Return why the work of two set-ups was not the same, a phrase each; nothing if it was, as far as is known.
+
+    Args:
+        base: results of one model in one set-up.
+        other: of the same model in another engine.
+    """
+    return (*_garbage(base), *_garbage(other), *_other_inputs(base, other), *_more_threads(base), *_more_threads(other))
+
+
+def is_proven(results: Sequence[BenchmarkResult]) -> bool:
+    """Return whether what these results computed was compared with float32."""
+    return any(summary.metric == _AGREEMENT for result in results for summary in result.summaries)
+
+
+def _garbage(results: Sequence[BenchmarkResult]) -> Iterator[str]:
+    """Yield the agreement that is too low even at the upper end of its interval."""
+    for result in results:
+        fewest = FEWEST_ALIKE.get(result.case.setup.dtype, FEWEST_QUANTIZED)
+        for summary in result.summaries:
+            found = summary.headline
+            if summary.metric != _AGREEMENT or found.value is None:
+                continue
+            highest = found.value if found.high is None else found.high
+            if highest < fewest:
+                yield (
+                    f"{engine_of(result)}: the likeliest token is that of float32 at {found.value:.0%} of positions, "
+                    f"expected {fewest:.0%} or more in {result.case.setup.dtype}"
+                )
+
+
+def _other_inputs(base: Sequence[BenchmarkResult], other: Sequence[BenchmarkResult]) -> Iterator[str]:
+    """Yield the cases that got other token ids, or gave another number of tokens."""
+    expected = {_place(result): _work(result) for result in base}
+    for result in other:
+        mine, theirs = expected.get(_place(result), {}), _work(result)
+        for name in sorted(mine.keys() & theirs.keys()):
+            if mine[name] != theirs[name]:
+                yield f"{engine_of(result)}: {name.replace('_', ' ')} {theirs[name]}, not {mine[name]}"
+
+
+def _more_threads(results: Sequence[BenchmarkResult]) -> Iterator[str]:
+    asked_and_seen = {
+        (engine_of(result), result.case.setup.threads, seen)
+        for result in results
+        if result.case.setup.device == "cpu" and (seen := _busy_threads(result)) > result.case.setup.threads
+    }
+    yield from (f"{engine}: {seen} threads computed, asked for {asked}" for engine, asked, seen in asked_and_seen)
+
+
+def _busy_threads(result: BenchmarkResult) -> int:
+    return max((int(worker.get("busy_threads") or 0) for worker in result.workers), default=0)
+
+
+def _work(result: BenchmarkResult) -> Mapping[str, Any]:
+    """Return what the processes of a case say of their work, where all say the same."""
+    found: list[Mapping[str, Any]] = [worker["work"] for worker in result.workers if worker.get("work")]
+    return found[0] if found else {}
+
+
+def _place(result: BenchmarkResult) -> tuple[object, ...]:
+    return result.case.benchmark, tuple(result.case.parameters.items())
+
+
+def engine_of(result: BenchmarkResult) -> str:
+    """Return the engine that a case ran on, as tables name it."""
+    return str(result.model.get("engine") or result.case.setup.engine)
