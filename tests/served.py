@@ -9,6 +9,7 @@ from inference_bench.endpoint.answer import Answer, Piece, PieceKind
 from inference_bench.endpoint.failure import Failure
 from inference_bench.endpoint.join import JoinedRequest
 from inference_bench.model.offered_load import ServedRequest
+from inference_bench.units import NS_PER_MS
 
 
 def served_request(
@@ -47,18 +48,22 @@ def served_request(
     return ServedRequest(answer, asked_new_tokens=len(token_ns), broken=broken)
 
 
-def with_both_sides(request: ServedRequest, *durations_ns: int, residual_ns: int = 0) -> ServedRequest:
+def with_both_sides(
+    request: ServedRequest, *durations_ns: int, first_piece_ms: int | None = None, residual_ns: int = 0
+) -> ServedRequest:
     """Return a request whose server told its stages.
 
     Args:
         request: its end is set to the sum of everything.
         durations_ns: of each stage, in the order of ``STAGES``.
+        first_piece_ms: when the server handed over its first bytes, after the planned instant; None if it does not say.
         residual_ns: time that lies in no stage.
     """
     answer = request.answer
     total_ns = sum(durations_ns) + residual_ns
     received_ns = answer.planned_ns + sum(durations_ns[:3])
     handed_ns = answer.planned_ns + sum(durations_ns[:7]) + residual_ns
+    first_ns = None if first_piece_ms is None else answer.planned_ns + first_piece_ms * NS_PER_MS
     number = answer.request
     return replace(
         request,
@@ -69,6 +74,6 @@ def with_both_sides(request: ServedRequest, *durations_ns: int, residual_ns: int
             ended_ns=answer.planned_ns + total_ns,
         ),
         both_sides=JoinedRequest(
-            number, 100 + number, received_ns, None, handed_ns, durations_ns, total_ns, residual_ns, 0
+            number, 100 + number, received_ns, first_ns, handed_ns, durations_ns, total_ns, residual_ns, 0
         ),
     )

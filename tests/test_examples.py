@@ -13,6 +13,7 @@ import pytest
 from openai import OpenAI
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from bench.endpoint.example import ENVIRONMENT, ROOT, example_server
 from inference_bench._native import HttpLoad
 from inference_bench.analysis.serving.stage_durations import STAGES, stage_rows
 from inference_bench.endpoint.accepted_fields import refused_fields
@@ -25,13 +26,14 @@ from inference_bench.endpoint.probe import probe
 from inference_bench.endpoint.server_requests import ask_stages
 from inference_bench.endpoint.token_counts import TokensBy
 from inference_bench.results.run import load_run
-from tests.example_server import ENVIRONMENT, ROOT, example_server, tiny_chat_weights
+from tests.tiny_chat import tiny_chat_weights
 
 
 @pytest.fixture
 def server(tmp_path_factory, tmp_path):
     """Yield the running server: its process, its address and its folder of results."""
-    with example_server(tiny_chat_weights(tmp_path_factory.getbasetemp() / "chat"), tmp_path) as (process, address):
+    weights = tiny_chat_weights(tmp_path_factory.getbasetemp() / "chat")
+    with example_server("--weights", str(weights), "--results", str(tmp_path)) as (process, address):
         yield process, address, tmp_path
 
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from bench.endpoint.example import example_server
+from inference_bench._native import now_ns
 from inference_bench.analysis.serving.stage_durations import STAGES, stage_durations
+from inference_bench.clock_scale import clock_scale
 from inference_bench.columns import UNKNOWN_DIFFERENCE
+from inference_bench.endpoint.client import Client
+from inference_bench.model.engines.http.server_join import with_both_sides
+from inference_bench.model.offered_load import ServedLoad
 from inference_bench.result import Requests, Stage
 from inference_bench.results.parquet_table import from_arrow
-from tests.example_server import example_server, tiny_chat_weights
+from tests.endpoint.canned_server import Canned, canned_server
+from tests.endpoint.recorded import RecordedLoad, Response
 from tests.factories import run, spec
 from tests.scripted_endpoint import ASK, scripted_endpoint
+from tests.served import served_request
+from tests.tiny_chat import tiny_chat_weights
 
 TOLD = (
     *("server_request", "server_received_ns", "queue_ns", "prefill_ns", "decode_ns", "hand_over_ns", "residual_ns"),
@@ -23,7 +34,7 @@ TOLD = (
 def runs(tmp_path_factory):
     """Measure a load and a single stream on the example server."""
     folder = tmp_path_factory.mktemp("both_sides")
-    with example_server(tiny_chat_weights(folder / "weights"), folder / "live") as (_, address):
+    with example_server("--weights", str(tiny_chat_weights(folder / "weights"))) as (_, address):
         asked = spec(
             f"{address}/v1",
             benchmarks=("serving_load", "inference_speed"),
@@ -101,3 +112,48 @@ def test_a_server_without_live_gets_no_further_question_and_has_no_values(tmp_pa
     assert any(b"x-inference-bench: 1\r\n" in line for line in asked)
     assert (requests.server_received_ns == -1).all()
     assert not [note for note in result.notes if note.startswith("the time of ")]
+
+
+def joined_with(body, status=200):
+    """Join a load of two requests, of which the second failed, with what a server answers; nothing else is served."""
+    answer = Response([(b"a", 1)], headers="X-Inference-Bench-Request: 7\r\n")
+    load = RecordedLoad(answer, replace(answer, outcome="timeout"))
+    with canned_server({"/requests/?ids=7,7": Canned(body, status), "/requests/?ids=": Canned(body, status)}) as server:
+        served = ServedLoad((served_request(0), served_request(1)), notes=("before",))
+        return with_both_sides(Client(server.address.root), load, served)
+
+
+WHOLE = {"id": 7} | dict.fromkeys(
+    ("received_ns", "generation_ns", "prefill_ns", "decode_ns", "generated_ns", "first_piece_ns", "last_piece_ns"), 1
+)
+"""Stages of a request; the readings of the clock beside it are all the same, which no clock that runs gives."""
+
+
+def clock(scale):
+    return {"now_ns": now_ns(), "scale": scale, "description": {}}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "note"),
+    [
+        ({"detail": "Not Found"}, 404, "the server's stages of the requests are unknown: endpoint http://127.0.0.1:"),
+        (
+            {"clock": clock("another"), "requests": [WHOLE]},
+            200,
+            "the server's stages of the requests are unknown: clocks of",
+        ),
+        (
+            {"clock": clock(clock_scale()), "requests": []},
+            200,
+            "1 request could not be joined with the server: 1 because the server has no records of it",
+        ),
+    ],
+)
+def test_why_requests_were_not_joined_is_a_note_and_the_load_stays(body, status, note):
+    found = joined_with(body, status)
+
+    assert [request.both_sides for request in found.requests] == [None, None]
+    kept, said = found.notes
+    assert kept == "before"
+    assert said.startswith(note)
+    assert "\n" not in said
