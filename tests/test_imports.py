@@ -50,6 +50,16 @@ def test_the_parent_never_imports_a_framework(words):
     assert modules_after(command(*words)) & {*FRAMEWORKS, "pyarrow", "pandas"} == set()
 
 
+def test_statistics_do_without_the_distributions_of_scipy():
+    """``scipy.stats`` takes half a second, in each process that summarises; ``scipy.special`` has what is needed."""
+    modules_after(
+        "import importlib, pkgutil\nimport inference_bench.analysis as analysis\n"
+        "for each in pkgutil.walk_packages(analysis.__path__, 'inference_bench.analysis.'):\n"
+        "    importlib.import_module(each.name)\n"
+        "assert 'scipy.special' in sys.modules and 'scipy.stats' not in sys.modules"
+    )
+
+
 MAIN = {
     *("_columns", "_command", "_help", "_main", "_option_sources", "_parser", "_settings", "_streams", "_summaries"),
 }

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from inference_bench.analysis.dependence import effective_sample_size
 from inference_bench.analysis.quantiles import LEVEL, Values, needed_samples, quantile, stretched_ranks, tail_of
@@ -130,19 +130,24 @@ def mean_estimate(
         level: confidence level.
         may_be_answers: False if values of 0 and 1 are no wrong and right answers.
     """
-    from scipy import stats
-
     n, total = len(values), float(weights.sum())
     mean = float((values * weights).sum() / total)
     if may_be_answers and np.isin(values, (0.0, 1.0)).all() and (weights == weights[0]).all():
-        interval = stats.binomtest(round(values.sum()), n).proportion_ci(level, method="wilson")
-        return Estimate(mean, float(interval.low), float(interval.high), "Wilson score")
+        return Estimate(mean, *_wilson(round(values.sum()), n, level), "Wilson score")
     if n < 2:
         return Estimate(mean, None, None, needs=2)
     residuals = weights * (values - mean)
     error = math.sqrt(n / (n - 1) * float((residuals**2).sum())) / total
-    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+    half = float(stdtrit(n - 1, (1 + level) / 2)) * error
     return Estimate(mean, mean - half, mean + half, "Student's t of the weighted mean")
+
+
+def _wilson(right: int, n: int, level: float) -> tuple[float, float]:
+    """Return the ends of Wilson's score interval of a share of ``n`` answers."""
+    z = float(ndtri((1 + level) / 2))
+    middle = (right + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * math.sqrt(right * (n - right) / n + z**2 / 4)
+    return (0.0 if right == 0 else middle - half), (1.0 if right == n else middle + half)
 
 
 def slope_estimate(values: NDArray[np.float64], level: float = LEVEL) -> Estimate:

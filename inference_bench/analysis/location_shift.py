@@ -13,8 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
-from scipy.stats import binomtest
+from scipy.special import bdtr, stdtr, stdtrit
 
 from inference_bench.analysis.mann_whitney import lower_tail
 from inference_bench.analysis.quantiles import LEVEL, tail_of
@@ -122,7 +121,8 @@ class MeanShift:
         if changes is None or self.rises is None or self.falls is None:
             return 0.0
         changed = self.rises + self.falls
-        return float(binomtest(changes, changed, 0.5, "greater").pvalue) if changed else 1.0
+        # As many rises or more are, with even odds, as likely as that many falls or fewer.
+        return float(bdtr(changed - changes, changed, 0.5)) if changed else 1.0
 
 
 def separate_shift(before: Floats, after: Floats) -> Shift:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from inference_bench.analysis.dependence import MIN_BATCHES, effective_sample_size
 from inference_bench.analysis.quantiles import Values, quantile
@@ -109,7 +109,7 @@ def _parts(ordered: Floats, first: float, valley: float, second: float, worth: f
     lower, between = min(about(first), about(second)), about(valley)
     if between > _DEPTH * lower:
         return False
-    return bool(binom.cdf(round(between), max(1, round(between + lower)), 0.5) < _CHANCE)
+    return bool(bdtr(round(between), max(1, round(between + lower)), 0.5) < _CHANCE)
 
 
 def _small(ordered: Floats, valleys: Floats) -> list[int]:

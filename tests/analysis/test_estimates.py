@@ -10,6 +10,7 @@ from scipy import stats
 
 from inference_bench.analysis.dependence import effective_sample_size
 from inference_bench.analysis.estimates import (
+    mean_estimate,
     median_estimate,
     quantile_estimate,
     relative_width,
@@ -143,3 +144,22 @@ def test_coverage_of_one_run(rho, transform):
         truth = float(transform(np.array(stats.norm.ppf(p))))
         hits = sum(covers(quantile_estimate(s, p, 0.95, effective_sample_size(s, p)), truth) for s in series)
         assert 0.92 <= hits / repetitions <= 0.995
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 1), (1, 1), (0, 40), (13, 40), (40, 40), (399, 400)])
+@pytest.mark.parametrize("level", LEVELS)
+def test_answers_get_wilsons_interval(right, n, level):
+    answers = np.arange(n) < right
+    found = mean_estimate(answers.astype(float), np.ones(n), level)
+    expected = stats.binomtest(right, n).proportion_ci(level, method="wilson")
+
+    assert (found.value, found.method) == (right / n, "Wilson score")
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_other_scores_get_students_interval():
+    scores = np.array([0.2, 0.9, 0.4, 0.7, 0.35])
+    found = mean_estimate(scores, np.ones(5))
+    expected = stats.t.interval(0.95, 4, scores.mean(), stats.sem(scores))
+
+    assert (found.low, found.high) == pytest.approx(expected)
