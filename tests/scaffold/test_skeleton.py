@@ -137,8 +137,7 @@ def test_a_model_of_each_kind_runs_at_once(here: Path, kind: str, capsys: pytest
     assert (ruff("check").returncode, ruff("format", "--check").returncode) == (0, 0)
     assert {of.model: of.findings for of in verify_models([here / "models"])}[name] == ()
 
-    # In this process, which has imported torch; the test above has a worker.
-    words = ["--benchmark", "inference_speed", *QUICK, "--quiet", "--output", "results", "--isolation", "inline"]
+    words = ["--benchmark", "inference_speed", *QUICK, "--quiet", "--output", "results"]
     code = main([*next_command, *words])
     failures = [result.failure for result in measured(here / "results").results if result.failure]
     assert (code, failures) == (0, [])
