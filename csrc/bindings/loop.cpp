@@ -72,13 +72,12 @@ bool time_calls(bool each, const Call& call, std::int64_t n, CallTimes& times, s
 }
 
 [[noreturn]] void throw_with_note(std::int64_t done, std::int64_t n, const char* what) {
-    py::error_already_set error;  // takes the exception that is set
-    try {
-        error.value().attr("add_note")("inference_bench: " + std::to_string(done) + " of " + std::to_string(n) + " " +
-                                       what + " had returned");
-    } catch (const py::error_already_set&) {
-        // An exception that takes no note is still the one to raise.
-    }
+    const py::error_already_set error;  // takes the exception that is set
+    const std::string note =
+        "inference_bench: " + std::to_string(done) + " of " + std::to_string(n) + " " + what + " had returned";
+    const auto noted =
+        py::reinterpret_steal<py::object>(PyObject_CallMethod(error.value().ptr(), "add_note", "s", note.c_str()));
+    if (!noted) PyErr_Clear();  // an exception that takes no note is still the one to raise
     throw error;
 }
 

@@ -60,8 +60,12 @@ class ScriptReader {
             const auto [offset, bytes] = given.cast<std::pair<std::int64_t, py::object>>();
             if (PyObject_CheckBuffer(bytes.ptr()) != 0) return {offset, shared(name, bytes)};
         } catch (const py::cast_error&) {
-            // Said below.
+            refuse_step(name, given);
         }
+        refuse_step(name, given);
+    }
+
+    [[noreturn]] static void refuse_step(const std::string& name, const py::handle& given) {
         throw py::type_error(name + " must be (offset in ns, bytes); given " +
                              py::repr(given).cast<std::string>().substr(0, 80));
     }
@@ -103,6 +107,7 @@ std::unique_ptr<ScriptedServer> make(const py::object& scripts, int port, const 
     const py::list given(scripts);
     const std::vector<Ending> ends = endings(close, given.size());
     std::vector<SharedScript> read;
+    read.reserve(given.size());
     for (std::size_t i = 0; i < given.size(); ++i) {
         read.push_back(reader.script("scripts[" + std::to_string(i) + "]", given[i], ends[i]));
     }

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "http_text.hpp"
+
 namespace inference_bench {
 namespace {
 
@@ -12,8 +14,6 @@ constexpr std::size_t kMostDigits = 20;  // of a length: 2^64 has as many
 constexpr std::uint64_t kGreatest = std::numeric_limits<std::uint64_t>::max();
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool is_token_char(char c) noexcept {
     const char l = lower(c);
@@ -24,17 +24,6 @@ bool is_token_char(char c) noexcept {
 // Control characters are let through, as servers send them, but for those that end lines or texts elsewhere.
 bool is_text(std::string_view text) noexcept {
     return text.find_first_of(std::string_view("\0\r\n\v\f", 5)) == std::string_view::npos;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-    return text;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view lower_case) noexcept {
-    return std::equal(a.begin(), a.end(), lower_case.begin(), lower_case.end(),
-                      [](char x, char y) { return lower(x) == y; });
 }
 
 // Cuts the first line off, without its line end.

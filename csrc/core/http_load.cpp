@@ -42,18 +42,19 @@ const HttpLimits& checked(const HttpLimits& limits) {
 
 HttpLoad::HttpLoad(const HttpAddress& address, std::unique_ptr<TlsContext> tls, std::vector<std::string> requests,
                    RequestPlan plan, const HttpLimits& limits, std::int64_t longest_spin_ns)
-    : tls_(std::move(tls)),
+    : registry_(ForkRegistry<HttpLoad>::get()),
+      tls_(std::move(tls)),
       requests_(checked(std::move(requests))),
       plan_(std::move(plan)),
       records_(requests_.size()),
       poll_(longest_spin_ns),
       client_(address, tls_.get(), requests_, checked(limits), plan_, records_, poll_.descriptor()) {
-    ForkRegistry<HttpLoad>::get().add(this);
+    registry_.add(this);
 }
 
 HttpLoad::~HttpLoad() {
     stop();
-    ForkRegistry<HttpLoad>::get().remove(this);
+    registry_.remove(this);
 }
 
 // ---- control

@@ -81,6 +81,7 @@ class HttpLoad {
     }
     void abandon_in_child() noexcept;
 
+    ForkRegistry<HttpLoad>& registry_;
     const std::unique_ptr<TlsContext> tls_;
     const std::vector<std::string> requests_;
     RequestPlan plan_;

@@ -1,8 +1,8 @@
 #include "http_request.hpp"
 
-#include <strings.h>
-
 #include <charconv>
+
+#include "http_text.hpp"
 
 namespace inference_bench {
 namespace {
@@ -10,18 +10,7 @@ namespace {
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 
-std::string_view trimmed(std::string_view text) noexcept {
-    constexpr std::string_view kBlank = " \t";
-    const std::size_t first = text.find_first_not_of(kBlank);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-bool same_word(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-// The value of a header field, or nothing; `head` begins with the request line.
+// The value of a header field, or nothing; `head` begins with the request line, and `name` is in lower case.
 std::optional<std::string_view> field(std::string_view head, std::string_view name) noexcept {
     std::size_t at = head.find(kLineEnd);
     while (at != std::string_view::npos) {
@@ -29,7 +18,7 @@ std::optional<std::string_view> field(std::string_view head, std::string_view na
         at = head.find(kLineEnd);
         const std::string_view line = head.substr(0, at);
         const std::size_t colon = line.find(':');
-        if (colon != std::string_view::npos && same_word(line.substr(0, colon), name)) {
+        if (colon != std::string_view::npos && equal_ignoring_case(line.substr(0, colon), name)) {
             return trimmed(line.substr(colon + 1));
         }
     }
@@ -73,7 +62,7 @@ std::optional<std::size_t> request_length(std::string_view bytes) noexcept {
     }
     const std::string_view head = bytes.substr(0, blank);
     const std::size_t head_bytes = blank + kHeadEnd.size();
-    if (const auto coding = field(head, "transfer-encoding"); coding && same_word(*coding, "chunked")) {
+    if (const auto coding = field(head, "transfer-encoding"); coding && equal_ignoring_case(*coding, "chunked")) {
         const std::optional<std::size_t> body = chunked_length(bytes.substr(head_bytes));
         return body && *body > 0 ? head_bytes + *body : body;
     }

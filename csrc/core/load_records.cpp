@@ -50,9 +50,10 @@ LoadRecords::LoadRecords(std::size_t requests) : size_(requests), rows_(new Requ
 
 void LoadRecords::add_chunk(std::size_t request, std::int64_t kernel_ns, std::int64_t read_ns, std::string_view bytes) {
     RequestRow& of = rows_[request];
+    const char* const first = bytes.data();
     const auto length = static_cast<std::int64_t>(bytes.size());
     of.last_chunk = chunks_.append(
-        {static_cast<std::int64_t>(request), kernel_ns, read_ns, of.body_bytes, length, bytes.data(), of.last_chunk});
+        {static_cast<std::int64_t>(request), kernel_ns, read_ns, of.body_bytes, length, first, of.last_chunk});
     of.body_bytes += length;
 }
 

@@ -50,11 +50,14 @@ int listen_on_loopback(int& port) {
 }  // namespace
 
 ScriptedServer::ScriptedServer(Playbook playbook, int port)
-    : playbook_(std::move(playbook)), port_(port), live_(std::make_unique<Live>()) {
+    : registry_(ForkRegistry<ScriptedServer>::get()),
+      playbook_(std::move(playbook)),
+      port_(port),
+      live_(std::make_unique<Live>()) {
     calibrate_clock();  // as EventPoll asks for
     listener_ = listen_on_loopback(port_);
     try {
-        ForkRegistry<ScriptedServer>::get().add(this);
+        registry_.add(this);
     } catch (...) {
         close_listener();
         throw;
@@ -63,7 +66,7 @@ ScriptedServer::ScriptedServer(Playbook playbook, int port)
 
 ScriptedServer::~ScriptedServer() {
     stop();
-    ForkRegistry<ScriptedServer>::get().remove(this);
+    registry_.remove(this);
 }
 
 void ScriptedServer::start() {
@@ -99,7 +102,7 @@ void ScriptedServer::run() noexcept {
     try {
         while (!stopped_) run_once();
     } catch (const std::exception&) {
-        // No memory for records: a server that answered on would hide part of what it sent.
+        stopped_ = true;  // no memory for records: a server that answered on would hide part of what it sent
     }
     live_->connections.clear();
 }
@@ -196,7 +199,7 @@ void ScriptedServer::watch(int socket, int operation, std::uint32_t events, std:
 void ScriptedServer::abandon_in_child() noexcept {
     stopped_ = true;
     poll_.close();
-    static_cast<void>(live_.release());
+    [[maybe_unused]] const Live* const left_as_it_is = live_.release();
     close_listener();
 }
 

@@ -69,6 +69,7 @@ class ScriptedServer {
     void unlock_after_fork() noexcept { mutex_.unlock(); }
     void abandon_in_child() noexcept;
 
+    ForkRegistry<ScriptedServer>& registry_;
     Playbook playbook_;
     ServerRecords records_;
     EventPoll poll_{0};
