@@ -43,7 +43,7 @@ class HttpLoad {
     // if the load ended for want of memory.
     [[nodiscard]] Waited wait(std::int64_t timeout_ns);
 
-    [[nodiscard]] std::int64_t start_ns() const;  // kNotYet before the start
+    [[nodiscard]] std::int64_t start_ns() const;                            // kNotYet before the start
     [[nodiscard]] std::int64_t cpu_ns() const noexcept { return cpu_ns_; }  // of the thread; 0 before the load is over
     [[nodiscard]] std::size_t total() const noexcept { return requests_.size(); }
     [[nodiscard]] std::size_t sent() const noexcept { return client_.sent(); }
