@@ -106,6 +106,7 @@ class Metric:
 
 _MLPERF = "MLPerf Inference rules, LLM server metrics (TTFT, TPOT)"
 _FIELD = "common usage of serving benchmarks (inter-token latency)"
+_LLAMA_BENCH = "llama-bench of llama.cpp (tools/llama-bench, b10605)"
 _RATES = "common usage of serving benchmarks and llama-bench (tokens per second of prompt and of generation)"
 _SHAPES = "shapes of the cached keys and values"
 _HARNESS = "lm-evaluation-harness"
@@ -571,6 +572,26 @@ _ALL = (
         "p(text) ** (-1 / tokens); comparable between equal tokenizers only",
         _HARNESS,
         statistic=Statistic.GEOMETRIC_MEAN,
+        replicate=Replicate.ITEM,
+    ),
+    Metric(
+        "llama_bench_pp",
+        "llama-bench pp",
+        "tokens/s",
+        Better.HIGHER,
+        "tokens of a random prompt over the time until all are computed, mean of the rates of 5 repetitions",
+        _LLAMA_BENCH,
+        statistic=Statistic.MEAN,
+        replicate=Replicate.ITEM,
+    ),
+    Metric(
+        "llama_bench_tg",
+        "llama-bench tg",
+        "tokens/s",
+        Better.HIGHER,
+        "single random tokens from an empty cache, each waited for, over their time, mean of 5 rates",
+        _LLAMA_BENCH,
+        statistic=Statistic.MEAN,
         replicate=Replicate.ITEM,
     ),
     Metric(

@@ -11,6 +11,7 @@ from inference_bench.benchmarks._api import API, api_of
 from inference_bench.benchmarks._call_checks import check_call
 from inference_bench.benchmarks._calls import inputs_of, items_of, time_model_calls, with_call_axes
 from inference_bench.benchmarks._lengths import check_length, fitting
+from inference_bench.benchmarks._llama_bench import PROMPT, TOKENS, check_llama_bench, measure_llama_bench
 from inference_bench.benchmarks._steps import record_steps, time_steps, work_of
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
@@ -38,6 +39,7 @@ class InferenceSpeedBenchmark(Benchmark):
     - ``generate``: the framework's ``generate``, as a user calls it; TTFT is that of a call for one token.
     - ``stream``: one streamed request after another over HTTP; the default of an endpoint.
     - ``forward``: one forward pass over a prompt; the default of text encoders.
+    - ``llama_bench``: the rates of llama-bench by its own definition, of ``--engine llama_cpp``.
     - ``call``: one ``call`` of the model's ``inputs``; the default of models that read no text.
     """
 
@@ -48,14 +50,15 @@ class InferenceSpeedBenchmark(Benchmark):
         Axis(
             "view",
             ("steps",),
-            help="how the model is run: steps, generate, stream (an endpoint), forward (an encoder), call (any model)",
+            help="how the model is run: steps, generate, stream (an endpoint), forward (an encoder), call (any model), "
+            "llama_bench (llama_cpp)",
         ),
         API,
     )
     targets = ("ttft", "itl")
     headline = (
         *("ttft", "itl", "tpot", "e2e", "prefill_rate", "decode_rate"),
-        *("forward_time", "embedding_rate", "call_time", "item_rate"),
+        *("forward_time", "embedding_rate", "call_time", "item_rate", PROMPT, TOKENS),
     )
 
     @classmethod
@@ -77,6 +80,8 @@ class InferenceSpeedBenchmark(Benchmark):
         if view == "call":
             check_call(model, case)
             return
+        if view == "llama_bench":
+            check_llama_bench(model)
         model.require(_ABILITY.get(view, "generate"))
         api_of(case)
         check_length(model, case)
@@ -159,6 +164,7 @@ _VIEWS = {
     "stream": _measure_stream,
     "forward": _measure_forward,
     "call": _measure_call,
+    "llama_bench": measure_llama_bench,
 }
 
 _ABILITY = {"forward": "encode", "stream": "serve"}

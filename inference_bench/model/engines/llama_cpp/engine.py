@@ -79,6 +79,11 @@ class LlamaCpp(Engine):
 
 
 class _LlamaModel(EngineModel):
+    @classmethod
+    def source(cls, weights: ResolvedWeights) -> Path | None:
+        """Return the GGUF file itself."""
+        return weights.gguf
+
     def open(self, path: Path, setup: Setup, steps: LoadSteps) -> EngineSession:
         """Load the GGUF file."""
         with steps.step("import"):

@@ -67,9 +67,7 @@ class LlamaSession(EngineSession):
     def prefill(self, ids: Sequence[int]) -> int:
         """Run the prompt; only the last token gets logits."""
         self.reset()
-        for begin in range(0, len(ids), _BATCH):
-            piece = ids[begin : begin + _BATCH]
-            self._run(piece, outputs=range(len(piece) - 1, len(piece)))
+        self.push(ids)
         return self._choose()
 
     def decode(self) -> int:
@@ -83,6 +81,22 @@ class LlamaSession(EngineSession):
         if self._lib.llama_decode(self._context, batch):
             raise RuntimeError(f"llama_decode: {self._library.said()}")
         return self._choose()
+
+    @property
+    def first_token(self) -> int:
+        """The token that begins a text; 0 where the file names none."""
+        found = int(self._lib.llama_vocab_bos(self._lib.llama_model_get_vocab(self._model)))
+        return max(found, 0)
+
+    def push(self, ids: Sequence[int]) -> None:
+        """Run tokens after those so far, with logits of the last, and do not wait for them."""
+        for begin in range(0, len(ids), _BATCH):
+            piece = ids[begin : begin + _BATCH]
+            self._run(piece, outputs=range(len(piece) - 1, len(piece)))
+
+    def wait(self) -> None:
+        """Wait until everything is computed."""
+        self._lib.llama_synchronize(self._context)
 
     def logit_rows(self, ids: Sequence[int], begin: int = 0) -> Iterator[NDArray[np.float32]]:
         """Yield the logits after each token from ``begin`` on."""
