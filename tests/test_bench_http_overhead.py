@@ -22,16 +22,15 @@ def in_process(**milliseconds: int) -> BenchmarkResult:
     return make_result({metric: [[value * MS] * 3] for metric, value in milliseconds.items()})
 
 
-def planted() -> Speeds:
-    requests = [
-        with_both_sides(
-            served_request(n, planned_ns=n * NS_PER_S, token_ns=[n * NS_PER_S + 25 * MS, n * NS_PER_S + 58 * MS]),
-            *TOOK,
-            first_piece_ms=22,
-            residual_ns=2 * MS,
-        )
-        for n in range(4)
-    ]
+def planted(*slow: int) -> Speeds:
+    """Plant four requests; those in ``slow`` wait 900 ms longer in the queue, and their tokens come as much later."""
+    requests = []
+    for n in range(4):
+        late_ms = 900 if n in slow else 0
+        took = [ns + late_ms * MS if place == 3 else ns for place, ns in enumerate(TOOK)]
+        arrivals = [n * NS_PER_S + (ms + late_ms) * MS for ms in (25, 58)]
+        request = served_request(n, planned_ns=n * NS_PER_S, token_ns=arrivals)
+        requests.append(with_both_sides(request, *took, first_piece_ms=22 + late_ms, residual_ns=2 * MS))
     steps, generate = in_process(ttft=9, tpot=10, e2e=39), in_process(ttft=10, e2e=40)
     load = load_result([requests], rate=10)
     assert steps.samples is not None
@@ -51,6 +50,10 @@ def test_each_item_is_the_time_that_was_planted() -> None:
     assert (whole.in_process_ns, whole.over_http_ns) == (39 * MS, 63 * MS)
     assert [item.ns / MS for item in whole.items] == [1, 5, 2, 2, 3, 4, 5]
     assert [each.residual_ns / MS for each in (ttft, later, whole)] == [0, 0, 2]
+
+
+def test_a_slow_request_moves_nothing() -> None:
+    assert list(accounts(planted(2))) == list(accounts(planted()))
 
 
 def test_the_residual_is_a_share_of_the_difference() -> None:

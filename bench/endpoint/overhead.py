@@ -26,7 +26,10 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The difference between a figure in process and over HTTP; all medians, in ns.
+    """The difference between a figure in process and over HTTP, in ns.
+
+    All are means of the middle half: of the samples in process, and of the requests, half of which are left out by how
+    long they took. Unlike medians these add up, and unlike means of all they do not follow the slowest.
 
     Attributes:
         figure: what is compared.
@@ -47,7 +50,7 @@ class Account:
 
     @property
     def residual_ns(self) -> float:
-        """What the items leave of the difference: medians do not add up exactly, and the join has its own residual."""
+        """What the items leave of the difference: the time of requests that lies in no stage."""
         return self.difference_ns - sum(item.ns for item in self.items)
 
     @property
@@ -82,68 +85,75 @@ def accounts(speeds: Speeds) -> Iterator[Account]:
     rows = np.flatnonzero(has_both_sides(speeds.requests) & (speeds.requests.stage == Stage.MEASURED.value))
     if not len(rows):
         raise ValueError("the server told its stages of no request: expected one that mounts RequestsEndpoint")
-    yield _ttft(speeds, rows)
-    yield _per_token(speeds, rows)
-    yield _whole(speeds, rows)
+    of = speeds.requests
+    yield _ttft(speeds, _typical(rows, of.first_content_ns - of.planned_ns))
+    yield _per_token(speeds, _typical(rows, of.last_content_ns - of.first_content_ns))
+    yield _whole(speeds, _typical(rows, of.ended_ns - of.planned_ns))
 
 
 def _ttft(speeds: Speeds, rows: NDArray[np.intp]) -> Account:
     of, stage = speeds.requests, _stages(speeds.requests, rows)
-    steps_ns, generate_ns = _median(speeds.steps, "ttft"), _median(speeds.generate, "ttft")
+    steps_ns, generate_ns = _in_process(speeds.steps, "ttft"), _in_process(speeds.generate, "ttft")
     first_token_ns = (of.server_received_ns + of.queue_ns + of.prefill_ns)[rows]
     items = (
         Item(_GENERATE, generate_ns - steps_ns),
-        Item(_ON_SERVER, _middle(stage["prefill"]) - generate_ns),
+        Item(_ON_SERVER, _mean(stage["prefill"]) - generate_ns),
         *_before(stage),
-        Item("first token handed over", _middle(of.server_first_ns[rows] - first_token_ns)),
-        Item("to the client", _middle((of.first_content_ns - of.server_first_ns)[rows])),
+        Item("first token handed over", _mean(of.server_first_ns[rows] - first_token_ns)),
+        Item("to the client", _mean((of.first_content_ns - of.server_first_ns)[rows])),
     )
-    return Account("TTFT", steps_ns, items, _middle((of.first_content_ns - of.planned_ns)[rows]))
+    return Account("TTFT", steps_ns, items, _mean((of.first_content_ns - of.planned_ns)[rows]))
 
 
 def _per_token(speeds: Speeds, rows: NDArray[np.intp]) -> Account:
     of, gaps = speeds.requests, max(speeds.new_tokens - 1, 1)
-    steps_ns = _median(speeds.steps, "tpot")
-    generate_ns = (_median(speeds.generate, "e2e") - _median(speeds.generate, "ttft")) / gaps
+    steps_ns = _in_process(speeds.steps, "tpot")
+    generate_ns = (_in_process(speeds.generate, "e2e") - _in_process(speeds.generate, "ttft")) / gaps
     served_ns, arrived_ns = of.decode_ns[rows] / gaps, (of.last_content_ns - of.first_content_ns)[rows] / gaps
     items = (
         Item(_GENERATE, generate_ns - steps_ns),
-        Item(_ON_SERVER, _middle(served_ns) - generate_ns),
-        Item("from the server to the client", _middle(arrived_ns - served_ns)),
+        Item(_ON_SERVER, _mean(served_ns) - generate_ns),
+        Item("from the server to the client", _mean(arrived_ns - served_ns)),
     )
-    return Account("later token", steps_ns, items, _middle(arrived_ns))
+    return Account("later token", steps_ns, items, _mean(arrived_ns))
 
 
 def _whole(speeds: Speeds, rows: NDArray[np.intp]) -> Account:
     of, stage = speeds.requests, _stages(speeds.requests, rows)
-    steps_ns, generate_ns = _median(speeds.steps, "e2e"), _median(speeds.generate, "e2e")
+    steps_ns, generate_ns = _in_process(speeds.steps, "e2e"), _in_process(speeds.generate, "e2e")
     items = (
         Item(_GENERATE, generate_ns - steps_ns),
-        Item(_ON_SERVER, _middle(stage["prefill"] + stage["decode"]) - generate_ns),
+        Item(_ON_SERVER, _mean(stage["prefill"] + stage["decode"]) - generate_ns),
         *_before(stage),
-        Item("last byte handed over", _middle(stage["hand over"])),
-        Item("to the client", _middle(stage["to client"])),
+        Item("last byte handed over", _mean(stage["hand over"])),
+        Item("to the client", _mean(stage["to client"])),
     )
-    return Account("whole request", steps_ns, items, _middle((of.ended_ns - of.planned_ns)[rows]))
+    return Account("whole request", steps_ns, items, _mean((of.ended_ns - of.planned_ns)[rows]))
 
 
 def _before(stage: dict[str, NDArray[np.int64]]) -> Iterator[Item]:
     """Yield what comes before the generation."""
-    yield Item(_SENT, _middle(stage["dispatch"] + stage["connect"]))
-    yield Item("to the server: network, HTTP parser", _middle(stage["to server"]))
-    yield Item("queue: JSON, chat template, tokenizing, a thread", _middle(stage["queue"]))
+    yield Item(_SENT, _mean(stage["dispatch"] + stage["connect"]))
+    yield Item("to the server: network, HTTP parser", _mean(stage["to server"]))
+    yield Item("queue: JSON, chat template, tokenizing, a thread", _mean(stage["queue"]))
 
 
 def _stages(requests: Requests, rows: NDArray[np.intp]) -> dict[str, NDArray[np.int64]]:
     return dict(zip(STAGES, stage_durations(requests, rows).stages_ns.T, strict=True))
 
 
-def _median(samples: Samples, metric: str) -> float:
-    found = samples.value[(samples.metric == metric) & (samples.stage == Stage.MEASURED.value)]
-    if not len(found):
+def _in_process(samples: Samples, metric: str) -> float:
+    rows = np.flatnonzero((samples.metric == metric) & (samples.stage == Stage.MEASURED.value))
+    if not len(rows):
         raise ValueError(f"no sample of {metric} was measured: expected one or more. Give a larger --budget")
-    return _middle(found)
+    return float(samples.value[_typical(rows, samples.value)].mean())
 
 
-def _middle(values: NDArray[np.int64] | NDArray[np.float64]) -> float:
-    return float(np.median(values))
+def _typical(rows: NDArray[np.intp], took_ns: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the rows without the fastest and the slowest quarter."""
+    cut = len(rows) // 4
+    return rows[np.argsort(took_ns[rows], kind="stable")][cut : len(rows) - cut]
+
+
+def _mean(values: NDArray[np.int64] | NDArray[np.float64]) -> float:
+    return float(values.mean())
