@@ -69,9 +69,6 @@ def test_a_prompt_is_one_wait_and_a_generation_is_one_wait_per_token(measured):
     assert calls[:3] == ["reset", prompts[0], "wait"]
     repetition = calls[begin : begin + 3 + 7]
     assert repetition[:3] == ["reset", prompts[0], "wait"]
-        "reset",
-        *[tuple, "wait"] * 3,
-    ]
     assert repetition[3] == "reset"
     assert [len(token) for token in repetition[4::2]] == [1, 1, 1]
     assert repetition[5::2] == ["wait"] * 3
