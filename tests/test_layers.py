@@ -14,7 +14,10 @@ import pytest
 
 from tests import layers
 
-FRAMEWORKS = {"accelerate", "gguf", "huggingface_hub", "lm_eval", "safetensors", "tokenizers", "torch", "transformers"}
+FRAMEWORKS = {
+    *("accelerate", "ctranslate2", "gguf", "huggingface_hub", "lm_eval", "onnxruntime_genai", "openvino"),
+    *("openvino_genai", "safetensors", "tokenizers", "torch", "transformers"),
+}
 """Imported inside functions only, so that neither the command line nor the orchestrator pays for them."""
 FRAMEWORK_FOLDERS = (
     "model.engine.",

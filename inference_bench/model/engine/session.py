@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from inference_bench.errors import NotApplicableError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,11 +39,16 @@ class EngineSession(ABC):
 
     def prefill(self, ids: Sequence[int]) -> int:
         """Start a new sequence: run the prompt and return the likeliest next token, on the host."""
-        raise NotImplementedError
+        (token,) = self.own_loop(ids, 1, lambda: None)
+        return token
 
     def decode(self) -> int:
-        """Run the last token and return the likeliest next one, on the host."""
-        raise NotImplementedError
+        """Run the last token and return the likeliest next one, on the host.
+
+        Raises:
+            NotApplicableError: only ``own_loop`` generates.
+        """
+        raise NotApplicableError("this engine generates in a loop of its own, which cannot be stopped between tokens")
 
     def own_loop(self, ids: Sequence[int], new_tokens: int, on_token: Callable[[], object]) -> list[int]:
         """Generate greedily in the engine's own loop, which calls ``on_token`` for each token as it comes."""
@@ -59,6 +66,14 @@ class EngineSession(ABC):
         yield self.prefill(ids)
         for _ in range(new_tokens - 1):
             yield self.decode()
+
+    def own_times(self) -> tuple[int, list[int]] | None:
+        """Return the last generation by the engine's own clock, or None if it has none.
+
+        Returns:
+            Nanoseconds of the prompt, and of each further token; where the engine only sums these, their mean.
+        """
+        return None
 
     @abstractmethod
     def describe(self) -> dict[str, object]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from inference_bench.errors import NotApplicableError, WeightsError
+from inference_bench.errors import WeightsError
 from inference_bench.extras import EXTRAS
 from inference_bench.model.engine.engine import Boundary, Engine
 from inference_bench.model.engine.model import EngineModel, class_in_engine
+from inference_bench.model.engine.requirements import require_kind
 from inference_bench.model.engines.llama_cpp.files import FTYPES, KINDS
 from inference_bench.model.weights.conversion import Conversion
 
@@ -45,14 +46,7 @@ class LlamaCpp(Engine):
         Raises:
             NotApplicableError: it does not generate text, or is of another architecture.
         """
-        model.require("generate")
-        kind = getattr(model, "architecture", {}).get("model_type", "")
-        if kind not in KINDS and not model.local.endswith(".gguf"):
-            known = ", ".join(KINDS)
-            raise NotApplicableError(
-                f"{cls.title}: {model.name} is a {kind or 'model without architecture'}, expected "
-                f"{known}, or a GGUF file"
-            )
+        require_kind(cls.title, model, KINDS, reads_gguf=True)
         return class_in_engine(_LlamaModel, cls, model)
 
     @classmethod
