@@ -66,15 +66,15 @@ MAIN = {
 """Modules of ``cli`` that every command imports."""
 LISTED = {
     "": {"_native", "errors", "extras", "facts", "metrics", "moved", "plugins", "slo", "spec", "text", "units"},
-    "model": {"discovery", "interfaces", "load_steps", "model", "places", "prompts"},
-    "model.weights": {"files", "identity", "references"},
+    "model": {"discovery", "interfaces", "load_steps", "model", "places", "prompts", "special_tokens", "text_tokens"},
+    "model.weights": {"conversion", "files", "identity", "references"},
     "reports": {"_report", "chrome_trace", "console", "csv", "github", "html", "json", "markdown"},
     "results": {"atomic_file", "sink", "tracker"},
     "results.sinks": {"csv", "json", "mlflow", "parquet", "wandb"},
     "cli": {*MAIN, "_outputs", "list"},
 }
 """Package → modules that ``list`` imports of it; of those that are not named it may import what it needs."""
-FREE = ("benchmark", "benchmarks", "machine", "model.engines")
+FREE = ("benchmark", "benchmarks", "machine", "model.engine")
 """Packages whose modules describe themselves: ``list`` imports what they import."""
 
 

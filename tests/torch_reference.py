@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.place_folders import LLAMA
 
-_SIZES = {"intermediate_size": 64}  # whole blocks of 32, which quantisers need
+_SIZES = {"hidden_size": 64, "intermediate_size": 128}  # whole blocks of 32, and heads of 16, which engines need
 CONFIGS: dict[str, dict[str, Any]] = {
     "llama": {**LLAMA, **_SIZES},
     "tied": {**LLAMA, **_SIZES, "tie_word_embeddings": True},

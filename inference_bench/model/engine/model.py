@@ -13,7 +13,6 @@ from inference_bench.model.engine.generator import SessionGenerator
 from inference_bench.model.engine.scorer import EngineScorer
 from inference_bench.model.model import Model
 from inference_bench.model.prompts import Prompts, random_ids
-from inference_bench.model.weights.conversion import converted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +72,8 @@ class EngineModel(Model):
         Raises:
             WeightsError: they cannot be converted.
         """
+        from inference_bench.model.weights.converted import converted
+
         conversion = cls.runs_on.conversion(weights, setup)
         return weights if conversion is None else converted(weights, conversion, progress)
 

@@ -8,7 +8,8 @@ import pytest
 
 from inference_bench.errors import WeightsError
 from inference_bench.model.weights.cache import cache_dir
-from inference_bench.model.weights.conversion import Conversion, converted
+from inference_bench.model.weights.conversion import Conversion
+from inference_bench.model.weights.converted import converted
 from inference_bench.model.weights.references import ResolvedWeights
 
 COPY = """
