@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from statistics import fmean
 from typing import TYPE_CHECKING
+
+from inference_bench.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +30,24 @@ def work_of(ids: Sequence[int]) -> dict[str, object]:
         return {}
     digest = sha256(" ".join(map(str, ids)).encode()).hexdigest()
     return {"prompt_tokens": len(ids), "prompt_ids": digest[:16]}
+
+
+def own_clock_note(generator: TextGenerator, prompt: Prompt, new_tokens: int, recorder: TickRecorder) -> str:
+    """Return how one more generation took by the engine's own clock and by ours; empty if it has none."""
+    if generator.own_times() is None:
+        return ""
+    time_steps(generator, prompt, new_tokens, recorder)
+    own_prompt_ns, own_tokens_ns = generator.own_times() or (0, ())
+    t = recorder.nanoseconds().tolist()
+    said = [_compared("prompt", own_prompt_ns, t[1] - t[0])]
+    if own_tokens_ns and len(t) > 2:
+        said.append(_compared("a further token", fmean(own_tokens_ns), (t[-1] - t[1]) / (len(t) - 2)))
+    return f"one generation by the engine's own clock: {', '.join(said)}; ours has what a step includes around it"
+
+
+def _compared(what: str, own_ns: float, ours_ns: float) -> str:
+    difference = f" ({ours_ns / own_ns - 1:+.1%})" if own_ns else ""
+    return f"{what} {own_ns / NS_PER_MS:.3f} ms, by ours {ours_ns / NS_PER_MS:.3f} ms{difference}"
 
 
 def record_steps(iteration: Iteration, recorder: TickRecorder, new_tokens: int) -> None:

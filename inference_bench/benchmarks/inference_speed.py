@@ -12,7 +12,7 @@ from inference_bench.benchmarks._call_checks import check_call
 from inference_bench.benchmarks._calls import inputs_of, items_of, time_model_calls, with_call_axes
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._llama_bench import PROMPT, TOKENS, check_llama_bench, measure_llama_bench
-from inference_bench.benchmarks._steps import record_steps, time_steps, work_of
+from inference_bench.benchmarks._steps import own_clock_note, record_steps, time_steps, work_of
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
 
@@ -108,6 +108,8 @@ def _measure_steps(model: Model, case: Case, measurement: Measurement) -> None:
         if whole:
             measurement.work["new_tokens"] = len(recorder.nanoseconds()) - 1
         record_steps(iteration, recorder, new_tokens)
+    if note := own_clock_note(generator, prompt, new_tokens, recorder):
+        measurement.notes.append(note)
 
 
 def _measure_generate(model: Model, case: Case, measurement: Measurement) -> None:

@@ -52,6 +52,10 @@ class TextGenerator(Steps):
     def prompt(self, length: int) -> Prompt:
         """Return real text as exactly ``length`` token ids, in the form for ``prefill``."""
 
+    def own_times(self) -> tuple[int, Sequence[int]] | None:
+        """Return the nanoseconds of the last generation by the engine's own clock, as ``EngineSession.own_times``."""
+        return None
+
     def prompt_ids(self, prompt: Prompt) -> Sequence[int]:
         """Return the token ids of a prompt, to compare with those of other engines; none if it has more than ids."""
         return ()

@@ -33,6 +33,10 @@ class SessionGenerator(TextGenerator):
         self._prompts.check(length)
         return self._prompts.ids(length)
 
+    def own_times(self) -> tuple[int, Sequence[int]] | None:
+        """Return the session's."""
+        return self._session.own_times()
+
     def prompt_ids(self, prompt: Prompt) -> Sequence[int]:
         """Return the ids themselves."""
         ids: Sequence[int] = prompt

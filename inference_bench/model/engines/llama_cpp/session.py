@@ -15,6 +15,7 @@ from inference_bench.model.engine.session import EngineSession
 from inference_bench.model.engines.llama_cpp.conversion import MODEL
 from inference_bench.model.engines.llama_cpp.cpu_flags import unused_flags
 from inference_bench.model.engines.llama_cpp.library import VARIABLE, load_library
+from inference_bench.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,6 +63,7 @@ class LlamaSession(EngineSession):
     def reset(self) -> None:
         """Forget the sequence."""
         self._lib.llama_memory_clear(self._memory, False)
+        self._lib.llama_perf_context_reset(self._context)
         self._place = 0
 
     def prefill(self, ids: Sequence[int]) -> int:
@@ -108,6 +110,13 @@ class LlamaSession(EngineSession):
             if wanted:
                 rows = self._floats(self._lib.llama_get_logits(self._context), len(wanted) * self.vocabulary)
                 yield rows.reshape(len(wanted), self.vocabulary).copy()
+
+    def own_times(self) -> tuple[int, list[int]] | None:
+        """Return llama.cpp's own times since the last prompt began; it sums those of the further tokens."""
+        found = self._lib.llama_perf_context(self._context)
+        count = int(found.n_eval)
+        each = round(found.t_eval_ms * NS_PER_MS / count) if count else 0
+        return round(found.t_p_eval_ms * NS_PER_MS), [each] * count
 
     def describe(self) -> dict[str, object]:
         """Return versions, the build and its use of this processor, and the types."""

@@ -81,6 +81,10 @@ def test_llama_cpp_gives_the_logits_of_torch(folder, tmp_path, dtype):
     assert np.concatenate(list(session.logit_rows(ids, 40))) == pytest.approx(found[40:])
     tokens = list(session.tokens(ids[:20], 5))
     assert tokens[0] == found[19].argmax()
+    prompt_ns, token_ns = session.own_times() or (0, [])
+    assert prompt_ns > 0
+    assert len(token_ns) == 4
+    assert min(token_ns) > 0
     session.close()
 
 
