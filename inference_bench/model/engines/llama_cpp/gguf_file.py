@@ -1,4 +1,4 @@
-"""Write a folder of safetensors as a GGUF file of float32, without a vocabulary: token ids go in and come out."""
+"""Write a folder of safetensors as a GGUF file without a real vocabulary: token ids go in and come out."""
 
 from __future__ import annotations
 
@@ -16,8 +16,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def write_gguf(folder: Path, target: Path) -> None:
+_NORMAL, _CONTROL = 1, 3
+"""``gguf.TokenType`` of words; a reader that looks for a special one finds the first."""
+
+
+def write_gguf(folder: Path, target: Path, form: str = "F32", *, numbered: bool = False) -> None:
     """Write the model of a folder.
+
+    Args:
+        folder: of ``config.json`` and safetensors.
+        target: the file.
+        form: of the matrices, by its name in ``gguf.GGMLQuantizationType`` and ``LlamaFileType``; vectors stay float32.
+        numbered: whether to write a vocabulary of numbered words, for readers that demand one.
 
     The names of tensors and keys are those of the package ``gguf``, which the makers of llama.cpp keep.
 
@@ -34,6 +44,9 @@ def write_gguf(folder: Path, target: Path) -> None:
         raise WeightsError(f"weights {folder}: scaled rotary positions are not written as GGUF here. Take a GGUF file.")
     writer = gguf.GGUFWriter(target, KINDS[kind])
     _write_sizes(writer, config)
+    writer.add_file_type(_file_type(gguf, form))
+    _write_words(writer, config["vocab_size"] if numbered else 0)
+    stored = gguf.GGMLQuantizationType[form]
     names = gguf.get_tensor_name_map(_architecture(gguf, KINDS[kind]), config["num_hidden_layers"])
     tied = config.get("tie_word_embeddings", False)
     for name, values in _tensors(folder):
@@ -42,7 +55,9 @@ def write_gguf(folder: Path, target: Path) -> None:
         place = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if place is None:
             raise WeightsError(f"weights {folder}: {name} has no place in a GGUF file of {KINDS[kind]}.")
-        writer.add_tensor(place, _turned(name, values, config) if KINDS[kind] == "llama" else values)
+        values = _turned(name, values, config) if KINDS[kind] == "llama" else values
+        as_stored = stored if values.ndim > 1 else gguf.GGMLQuantizationType.F32
+        writer.add_tensor(place, gguf.quantize(values, as_stored), raw_dtype=as_stored)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -57,7 +72,6 @@ def _write_sizes(writer: Any, config: Mapping[str, Any]) -> None:
     heads = config["num_attention_heads"]
     head = config.get("head_dim") or config["hidden_size"] // heads
     theta = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta") or 10_000.0
-    writer.add_file_type(0)
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
@@ -70,7 +84,25 @@ def _write_sizes(writer: Any, config: Mapping[str, Any]) -> None:
     writer.add_rope_freq_base(theta)
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_vocab_size(config["vocab_size"])
-    writer.add_tokenizer_model("no_vocab")
+
+
+def _file_type(gguf: Any, form: str) -> int:
+    names = gguf.LlamaFileType.__members__
+    return int(names.get(f"MOSTLY_{form}", gguf.LlamaFileType.ALL_F32))
+
+
+def _write_words(writer: Any, count: int) -> None:
+    """Write a vocabulary of numbered words, or say that there is none."""
+    if not count:
+        writer.add_tokenizer_model("no_vocab")
+        return
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list([f"t{number}" for number in range(count)])
+    writer.add_token_types([_CONTROL, *[_NORMAL] * (count - 1)])
+    writer.add_token_merges(["t 1"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(0)
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:

@@ -40,6 +40,23 @@ def test_transformers_reads_the_same_tensors(folder, tmp_path):
         assert np.array_equal(np.asarray(found[name]), values.numpy()), name
 
 
+@pytest.mark.parametrize(("form", "error"), [("F16", 1e-3), ("Q8_0", 0.01), ("Q4_0", 0.15), ("Q4_1", 0.15)])
+def test_matrices_of_fewer_bits_hold_nearly_the_same(folder, tmp_path, form, error):
+    import gguf
+    from safetensors.torch import load_file
+
+    write_gguf(folder, tmp_path / "model.gguf", form, numbered=True)
+    reader = gguf.GGUFReader(tmp_path / "model.gguf")
+    found = {tensor.name: tensor for tensor in reader.tensors}
+    expected = load_file(folder / "model.safetensors")["model.layers.1.mlp.down_proj.weight"].numpy()
+    down, norm = found["blk.1.ffn_down.weight"], found["blk.1.ffn_norm.weight"]
+    assert (down.tensor_type.name, norm.tensor_type.name) == (form, "F32")
+    values = gguf.dequantize(down.data, down.tensor_type)
+    assert np.abs(values - expected).max() <= error * np.abs(expected).max()
+    assert gguf.LlamaFileType(reader.fields["general.file_type"].contents()).name == f"MOSTLY_{form}"
+    assert len(reader.fields["tokenizer.ggml.tokens"].contents()) == 300
+
+
 def test_other_architectures_and_scaled_positions_are_refused(tmp_path):
     other = place(tmp_path / "other", {**LLAMA, "model_type": "mamba"})
     with pytest.raises(WeightsError, match="mamba, expected one of llama"):
