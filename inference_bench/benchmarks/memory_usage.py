@@ -138,6 +138,9 @@ def _phases(model: Model, case: Case) -> tuple[list[_Phase], Callable[[], None]]
     steps = case.integer("new_tokens") - 1
 
     def decode() -> None:
+        if not generator.decodes_alone:
+            generator.generate(prompt, steps + 1)
+            return
         for _ in range(steps):
             generator.decode()
 

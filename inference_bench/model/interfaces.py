@@ -46,7 +46,12 @@ class TextGenerator(Steps):
     """Greedy generation, one step at a time.
 
     Each step returns once the token is on the host, so that a clock reading after it includes all of its work.
+
+    Attributes:
+        decodes_alone: whether ``decode`` can be called; not where an engine generates in a loop of its own.
     """
+
+    decodes_alone = True
 
     @abstractmethod
     def prompt(self, length: int) -> Prompt:

@@ -103,6 +103,27 @@ def test_growth_of_a_phase_is_what_it_took():
     assert np.median(growth) == pytest.approx(64 * MIB, rel=0.05)
 
 
+class OwnLoop(Holding):
+    """Generates in a loop of its own, which cannot be stopped between tokens."""
+
+    decodes_alone = False
+
+    def decode(self):
+        raise AssertionError("there is no such step")
+
+    def generate(self, prompt, new_tokens):
+        self.held.append(touched(new_tokens * 4 * MIB))
+        return [0] * new_tokens
+
+
+def test_without_steps_the_decode_phase_is_a_whole_generation():
+    model = null()
+    model.generator = lambda: OwnLoop(8 * MIB)
+    growth = values(measured(model), "rss_growth", "decode")  # of four tokens
+    assert len(growth) > 1
+    assert all(size >= 16 * MIB for size in growth)
+
+
 def test_pss_and_uss_stand_at_the_edges():
     measurement = measured(null())
     pss, uss = values(measurement, "pss_end", "prefill"), values(measurement, "uss_end", "prefill")

@@ -23,6 +23,7 @@ class SessionGenerator(TextGenerator):
     def __init__(self, session: EngineSession, prompts: Prompts) -> None:
         self._prompts = prompts
         self._session = session
+        self.decodes_alone = not session.has_own_loop
 
     def prompt(self, length: int) -> Prompt:
         """Return the first ``length`` token ids as a list.

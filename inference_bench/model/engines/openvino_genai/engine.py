@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from inference_bench.spec import Setup
 
 _KINDS = ("llama", "qwen2", "qwen3")
-_FORMS = {"float16": "F16", "q8_0": "Q8_0", "q4_0": "Q4_0", "q4_1": "Q4_1"}
-"""dtype → the form of the matrices in the GGUF file."""
+_FORMS = {"float16": "F16", "q8_0": "Q8_0", "q4_0": "Q4_0"}
+"""dtype → the form of the matrices in the GGUF file. Not Q4_1: the reader changes its numbers (docs/engines.md)."""
 
 
 class OpenVINOGenAI(Engine):

@@ -36,7 +36,7 @@ def opened(tmp_path):
     return open_
 
 
-@pytest.mark.parametrize(("form", "error"), [("F16", 2e-3), ("Q8_0", 0.05), ("Q4_0", 0.4), ("Q4_1", 0.4)])
+@pytest.mark.parametrize(("form", "error"), [("F16", 2e-3), ("Q8_0", 0.05), ("Q4_0", 0.4)])
 def test_it_gives_the_logits_and_the_tokens_of_torch(folder, opened, form, error, monkeypatch):
     monkeypatch.setattr("inference_bench.model.engines.openvino_genai.session._PIECE", 30)
     session = opened(folder, form)
