@@ -29,7 +29,9 @@ def _forget_plugins():
 
 
 def refusal(tmp_path, text: str) -> str:
-    path = tmp_path / "plugin.py"
+    # In a folder of its own: Python takes the compiled file of a source of the same length and second for it.
+    path = tmp_path / str(len(list(tmp_path.iterdir()))) / "plugin.py"
+    path.parent.mkdir()
     path.write_text(text)
     with pytest.raises(PluginError) as caught:
         import_file("sink", "plugin", path)

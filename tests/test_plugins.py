@@ -87,7 +87,7 @@ def test_a_models_own_benchmark_takes_the_place_of_the_standard_one(tmp_path):
     found = find_benchmarks(toy)
     own = load_benchmark(found["inference_speed"])
 
-    assert [axis.default for axis in own.axes] == [(8,), (32,), ("steps",)]
+    assert [axis.default for axis in own.axes] == [(8,), (32,), ("steps",), ("chat",)]
     assert own.suites == ("performance", "full")
     assert load_benchmark(find_benchmarks()["inference_speed"]).axes[0].default == (128, 512)
     assert found["memory_usage"].path is None

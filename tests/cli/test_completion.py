@@ -15,6 +15,7 @@ from inference_bench.cli._command import command_names
 from inference_bench.cli._completion import SCRIPTS, candidates
 from inference_bench.metrics import QUANTILES
 from inference_bench.model.weights.references import SOURCES
+from inference_bench.spec import ALL_DTYPES
 from tests.null_runs import write_null_runs
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ ROOT = Path(__file__).parents[2]
         ("run --dtype float32,b", ["float32,bfloat16"]),
         ("run --dtype=float3", ["--dtype=float32"]),
         ("run --dtype = float3", ["float32"]),
-        ("run --dtype =", ["float32", "bfloat16", "float16", "int8_dynamic"]),
+        ("run --dtype =", list(ALL_DTYPES)),
         ("run --benchmark inference_", ["inference_speed"]),
         ("run -a batch_", ["batch_size="]),
         ("run --format m", ["markdown"]),

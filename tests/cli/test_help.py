@@ -60,7 +60,7 @@ def test_run_shows_its_defaults(capsys):
 
     for default in (
         "smollm2_135m_instruct",
-        "inference_speed, memory_usage",
+        "inference_speed, memory_usage; of several engines agreement as well",
         "cpu",
         "float32",
         "auto",
