@@ -9,6 +9,7 @@ from inference_bench._native import now_ns
 from inference_bench.metrics import METRICS, Statistic, get_metric, is_derived
 from inference_bench.orchestration.progress import Progress
 from inference_bench.result import BenchmarkResult, Status, Summary
+from inference_bench.spec import OWN_ENGINE
 from inference_bench.units import NS_PER_S, counted, format_value
 
 if TYPE_CHECKING:
@@ -183,7 +184,8 @@ def _clock(duration_ns: int) -> str:
 def case_label(case: Case) -> str:
     """Return a short name for a case: model, benchmark and parameters."""
     parameters = [f"{name.replace('_', ' ')} {value}" for name, value in case.parameters.items()]
-    return f"{case.model} {case.benchmark.replace('_', ' ')} ({', '.join([case.setup.dtype, *parameters])})"
+    engine = [] if case.setup.engine == OWN_ENGINE else [case.setup.engine]
+    return f"{case.model} {case.benchmark.replace('_', ' ')} ({', '.join([*engine, case.setup.dtype, *parameters])})"
 
 
 def running_medians(progress: CaseProgress) -> str:

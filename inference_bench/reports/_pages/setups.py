@@ -44,6 +44,7 @@ class Names:
 
     def __init__(self, keys: Sequence[Key], results: Sequence[BenchmarkResult]) -> None:
         facts = {key: _facts(key, [result for result in results if key_of(result) == key]) for key in keys}
+        _fill_in(facts)
         if all(setup.engine == OWN_ENGINE for _, setup in keys):
             for found in facts.values():
                 del found["engine"]
@@ -83,6 +84,21 @@ def _facts(key: Key, results: Sequence[BenchmarkResult]) -> dict[str, str]:
         "weights": "" if source in ("none", "auto") else f"weights: {source}",
         "label": str(weights.get("label") or setup.weights) if source != "none" else "",
     }
+
+
+def _fill_in(facts: Mapping[Key, dict[str, str]]) -> None:
+    """Give a set-up that never loaded what another set-up of its model says of the model and its weights.
+
+    Otherwise these would count as what distinguishes the set-ups.
+    """
+    loaded: dict[tuple[str, str, str], dict[str, str]] = {}
+    for (model, setup), found in facts.items():
+        if found["model"] != found["slug"]:
+            loaded.setdefault((model, setup.weights, setup.scale), found)
+    for (model, setup), found in facts.items():
+        known = loaded.get((model, setup.weights, setup.scale))
+        if found["model"] == found["slug"] and known is not None:
+            found |= {name: known[name] for name in ("model", "weights", "label")}
 
 
 def _tell_apart(facts: Mapping[Key, dict[str, str]]) -> None:

@@ -96,6 +96,13 @@ def test_models_of_one_title_and_weights_of_one_model_are_told_apart():
     assert headings(*half_random) == ["random weights", "weights: package"]
 
 
+def test_a_setup_that_never_loaded_is_of_the_same_model_and_weights():
+    loaded = [speed(), in_case(case(engine="fast"), model=TRAINED | {"engine": "fast"})]
+    absent = BenchmarkResult(case(engine="absent"), Status.NOT_APPLICABLE, failure=Failure("not installed"))
+
+    assert headings(*loaded, absent) == ["auto", "fast", "absent"]
+
+
 def test_a_figure_without_an_interval_has_a_mark_and_no_change():
     few = result("bfloat16", summary(median=10e6, n=2))
     runs = result("int8_dynamic", replace(summary(median=10e6, n=2), scope="runs", runs=1))
