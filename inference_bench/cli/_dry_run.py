@@ -14,6 +14,7 @@ from inference_bench.model.weights.resolution import no_weights
 from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.plan_time import goes_by_items, loads_s
 from inference_bench.slo import parse_slo
+from inference_bench.spec import OWN_ENGINE
 from inference_bench.units import NS_PER_S, counted
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def broken_plugins(prepared: Prepared) -> list[PluginError]:
 
 def _setup(group: Group) -> str:
     setup = group.setup
-    return f"{group.model}, {setup.device}, {setup.dtype}, {_count(setup.threads, 'thread')}"
+    engine = "" if setup.engine == OWN_ENGINE else f", in {setup.engine}"
+    return f"{group.model}, {setup.device}, {setup.dtype}, {_count(setup.threads, 'thread')}{engine}"
 
 
 def _case(case: Case, prepared: Prepared) -> tuple[str, ...]:

@@ -80,3 +80,10 @@ def test_a_model_that_imports_what_is_missing_does_not_stop_a_plan_of_others(tmp
     assert bad.code == 1
     assert bad.err.count("\n") == 1
     assert "broken/model.py:1" in bad.err
+
+
+def test_a_plan_names_engines(capsys):
+    words = ("run", "--engine", "transformers,llama_cpp", "--dry-run", "--benchmark", "inference_speed")
+    assert main(list(words)) == 0
+    heads = [line for line in capsys.readouterr().out.splitlines() if "thread" in line and "cpu" in line]
+    assert [head.endswith(", in llama_cpp") for head in heads] == [False, True]
