@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 
 from inference_bench.errors import NotApplicableError
@@ -59,3 +59,27 @@ class TextTokens:
         head = self.begun(shorter)
         tails = [self.begun(shorter + space + text)[len(head) :] for text in continuations]
         return head or [self.first], tails
+
+
+def text_until(
+    tokens: Iterable[int], ends: Collection[int], stop: Sequence[str], decode: Callable[[list[int]], str]
+) -> str:
+    """Return the text of tokens up to the first stop text or end token; takes no token after that.
+
+    Args:
+        tokens: as they are generated.
+        ends: tokens that end a text.
+        stop: texts that end it, each left out of it; empty ones count as none.
+        decode: returns the text of tokens.
+    """
+    taken: list[int] = []
+    text = ""
+    for token in tokens:
+        if token in ends:
+            break
+        taken.append(token)
+        text = decode(taken)
+        found = [place for place in map(text.find, filter(None, stop)) if place >= 0]
+        if found:
+            return text[: min(found)]
+    return text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError, NotApplicableError, UnscorableError
 from inference_bench.model.interfaces import Likelihood, TextScorer
+from inference_bench.model.text_tokens import text_until
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,17 +75,7 @@ class EngineScorer(TextScorer):
         if not 1 <= new_tokens < limit:
             raise UnscorableError("new tokens", new_tokens, f"1 to {limit - 1}")
         ids = self._words.begun(prompt)[-(limit - new_tokens) :] or [self._words.first]
-        tokens: list[int] = []
-        text = ""
-        for token in self._session.tokens(ids, new_tokens):
-            if token in self._words.ends:
-                break
-            tokens.append(token)
-            text = self._words.decode(tokens)
-            found = [place for place in map(text.find, filter(None, stop)) if place >= 0]
-            if found:
-                return text[: min(found)]
-        return text
+        return text_until(self._session.tokens(ids, new_tokens), self._words.ends, stop, self._words.decode)
 
     def passages(self, count: int, length: int) -> list[list[int]]:
         """Cut the prompt text, or random ids, into passages."""

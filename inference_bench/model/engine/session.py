@@ -51,12 +51,20 @@ class EngineSession(ABC):
         raise NotApplicableError("this engine generates in a loop of its own, which cannot be stopped between tokens")
 
     def own_loop(self, ids: Sequence[int], new_tokens: int, on_token: Callable[[], object]) -> list[int]:
-        """Generate greedily in the engine's own loop, which calls ``on_token`` for each token as it comes."""
-        raise NotImplementedError
+        """Generate greedily in the engine's own loop, which calls ``on_token`` for each token as it comes.
+
+        Raises:
+            NotApplicableError: it is driven token by token.
+        """
+        raise NotApplicableError("this engine has no loop of its own: it is driven token by token")
 
     def logit_rows(self, ids: Sequence[int], begin: int = 0) -> Iterator[NDArray[np.float32]]:
-        """Yield the logits after each token from position ``begin`` on, in pieces of shape (rows, vocabulary)."""
-        raise NotImplementedError
+        """Yield the logits after each token from position ``begin`` on, in pieces of shape (rows, vocabulary).
+
+        Raises:
+            NotApplicableError: it gives no logits.
+        """
+        raise NotApplicableError("this engine gives no logits")
 
     def tokens(self, ids: Sequence[int], new_tokens: int) -> Iterator[int]:
         """Yield the next tokens of greedy generation, ignoring end-of-sequence."""

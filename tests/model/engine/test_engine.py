@@ -56,7 +56,7 @@ def test_a_model_of_another_kind_is_refused_with_the_reason(models, name):
 
 
 class _Absent(Engine):
-    """Needs a module that nobody has."""
+    """Needs a module that is not installed."""
 
     title = "Absent"
     reads = "nothing"

@@ -10,7 +10,7 @@ from inference_bench.model.engines.transformers.greedy_steps import greedy_steps
 from inference_bench.model.engines.transformers.network_kinds import can_be_continued, reads_ahead
 from inference_bench.model.engines.transformers.rotary_state import RotaryState
 from inference_bench.model.interfaces import Likelihood, TextScorer
-from inference_bench.model.text_tokens import TextTokens
+from inference_bench.model.text_tokens import TextTokens, text_until
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,19 +115,13 @@ class CausalLMScorer(TextScorer):
         """
         if not 1 <= new_tokens < self._limit:
             raise UnscorableError("new tokens", new_tokens, f"1 to {self._limit - 1}")
-        ends = self._ends()
+        tokenizer = self._known_tokenizer
         ids = self._words.begun(prompt)[-(self._limit - new_tokens) :] or [self._words.first]
-        tokens: list[int] = []
-        text: str = ""
-        for token in self._steps(ids, new_tokens):
-            if token in ends:
-                break
-            tokens.append(token)
-            text = str(self._known_tokenizer.decode(tokens, skip_special_tokens=True))
-            found = [place for place in map(text.find, filter(None, stop)) if place >= 0]
-            if found:
-                return text[: min(found)]
-        return text
+
+        def decode(tokens: list[int]) -> str:
+            return str(tokenizer.decode(tokens, skip_special_tokens=True))
+
+        return text_until(self._steps(ids, new_tokens), self._ends(), stop, decode)
 
     def passages(self, count: int, length: int) -> list[list[int]]:
         """Cut the prompt text, or random ids, into passages."""
