@@ -20,7 +20,7 @@ ORDER = (
     "errors units text grade moved _native _native_types",
     "extras slo clock_scale server_stages",
     "plugins",
-    "spec metrics columns facts provenance",
+    "spec metrics columns facts ceilings demands provenance",
     "plan",
     "result",
     "analysis",

@@ -1,0 +1,92 @@
+"""The fastest that a machine was seen to do: what a model's speed is held against. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure between two bounds, all in one unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBandwidth:
+    """Bytes per second of threads that add up all numbers of a working set, each thread its own part.
+
+    Attributes:
+        threads: that read.
+        working_set_bytes: of all threads together.
+        bytes_per_s: median of the repetitions, with its 95 % interval.
+    """
+
+    threads: int
+    working_set_bytes: int
+    bytes_per_s: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class MatmulRate:
+    """Floating-point operations per second of a large product of two square matrices in the framework.
+
+    Attributes:
+        dtype: one of ``spec.DTYPES``.
+        threads: of the framework.
+        flops_per_s: two per multiply-add; median of the repetitions, with its 95 % interval.
+    """
+
+    dtype: str
+    threads: int
+    flops_per_s: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """The ceilings of one device of a machine.
+
+    Attributes:
+        fingerprint: of the machine, as in run records.
+        device: kind of device, or one of that kind, as in ``Setup``.
+        measured_utc: ISO 8601.
+        read: bandwidth by threads and working set.
+        matmul: rates by dtype and threads.
+        operation_ns: time of the smallest operation of the framework, called one after another.
+        launch_ns: time that the host takes to launch an empty kernel; None on a CPU.
+    """
+
+    fingerprint: str
+    device: str
+    measured_utc: str
+    read: tuple[ReadBandwidth, ...]
+    matmul: tuple[MatmulRate, ...]
+    operation_ns: Interval
+    launch_ns: Interval | None = None
+
+    def read_bandwidth(self, threads: int, working_set_bytes: int) -> Interval | None:
+        """Return the bandwidth at a working set, or None if it was not measured with this many threads.
+
+        Between two measured sizes it lies between their bandwidths, and the interval covers both; beyond the largest
+        size it is that one's.
+        """
+        sizes = sorted((each for each in self.read if each.threads == threads), key=lambda of: of.working_set_bytes)
+        if not sizes:
+            return None
+        below = [each for each in sizes if each.working_set_bytes <= working_set_bytes] or sizes[:1]
+        above = [each for each in sizes if each.working_set_bytes >= working_set_bytes] or sizes[-1:]
+        return _around([below[-1].bytes_per_s, above[0].bytes_per_s])
+
+    def matmul_rate(self, dtype: str, threads: int) -> Interval | None:
+        """Return the rate of a dtype with this many threads, or None if it was not measured."""
+        found = (each.flops_per_s for each in self.matmul if (each.dtype, each.threads) == (dtype, threads))
+        return next(found, None)
+
+
+def _around(intervals: Iterable[Interval]) -> Interval:
+    found = list(intervals)
+    middle = sum(each.value for each in found) / len(found)
+    return Interval(middle, min(each.low for each in found), max(each.high for each in found))
