@@ -11,13 +11,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from inference_bench.demands import Demands
     from inference_bench.model.offered_load import Floor, Load, ServedLoad
 
 Prompt: TypeAlias = Any
 """A prompt in its engine's own form; opaque to benchmarks."""
 
 
-class Steps(ABC):
+class Counted:
+    """Something that runs a loaded network whose demands may be known."""
+
+    def demands(self) -> Demands | None:
+        """Return what the network asks of a machine; None if it does not tell. Never called while anything is timed.
+
+        Raises:
+            NotApplicableError: it cannot be counted; says why.
+        """
+        return None
+
+
+class Steps(Counted, ABC):
     """Greedy generation, one step at a time, each of which returns once what it made is on the host."""
 
     @abstractmethod
@@ -149,7 +162,7 @@ class LoadServer(ABC):
         return
 
 
-class TextEncoder(ABC):
+class TextEncoder(Counted, ABC):
     """Turns a text into one vector in one forward pass: an embedding model."""
 
     @abstractmethod

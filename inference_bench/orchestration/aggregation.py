@@ -53,6 +53,7 @@ class Tally:
     _chunks: list[_Columns] = field(default_factory=list)
     _server_readings: list[_Columns] = field(default_factory=list)
     _floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    _demands: Mapping[str, object] = field(default_factory=dict)
     _summaries: tuple[Summary, ...] = ()
 
     @property
@@ -96,6 +97,7 @@ class Tally:
         self._chunks += (_with_run(run, part) for part in answer.chunks)
         self._server_readings += (_with_run(run, part) for part in answer.server_readings)
         self._floor = self._floor or answer.floor
+        self._demands = self._demands or answer.demands
         self._decisions.append(Decision(**answer.decision))
         rates = {"rates": dict(answer.rates)} if answer.rates else {}
         self.workers.append({"run": run, **answer.worker, "decision": answer.decision, **rates})
@@ -124,7 +126,7 @@ class Tally:
             requests=Requests.joined(self._requests) if self._requests else None,
             chunks=Chunks.joined(self._chunks) if self._chunks else None,
             server_readings=ServerReadings.joined(self._server_readings) if self._server_readings else None,
-            model=self.model,
+            model={**self.model, **self._demands},
             workers=tuple(self.workers),
             notes=(*self._notes_on_weights(), *self.notes),
             failure=self.failure,

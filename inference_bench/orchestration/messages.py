@@ -224,6 +224,7 @@ class Measured(Message):
         chunks: columns of ``result.Chunks`` without ``run``, in parts.
         server_readings: columns of ``result.ServerReadings`` without ``run``, in parts.
         interrupted: whether the user stopped the case half-way.
+        demands: of the loaded model, as ``model.demands.demands_facts``; empty in further runs, which have the same.
         floor: of this case, metric tag → quantiles, nanoseconds; empty where it was not measured.
     """
 
@@ -240,6 +241,7 @@ class Measured(Message):
     server_readings: Sequence[Columns] = field(default_factory=list)
     floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     interrupted: bool = False
+    demands: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from inference_bench._native import clock_describe, die_with_parent, now_ns
@@ -22,6 +22,7 @@ from inference_bench.benchmark.measurement import Measurement
 from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError, ProtocolError
 from inference_bench.extras import install_advice
 from inference_bench.machine.process_usage import Usage, WindowUsage
+from inference_bench.model.demands import demands_facts
 from inference_bench.model.discovery import load_model
 from inference_bench.model.engine.engine import in_engine
 from inference_bench.model.load_steps import LoadStep, LoadSteps
@@ -59,6 +60,7 @@ class Worker:
         self._prepared: Measurement | None = None
         self._measured_before = False
         self._windows = WindowUsage()
+        self._demands: dict[str, object] = {}
 
     def serve(self) -> None:
         """Answer messages until released or until the orchestrator has closed its end."""
@@ -129,7 +131,13 @@ class Worker:
         usage = self._windows.total or Usage.now().since(before)
         answer = self._measured(measurement, message.case, usage)
         self._measured_before = True
-        return answer
+        return answer if message.run else self._with_demands(answer)
+
+    def _with_demands(self, answer: Measured) -> Measured:
+        """Add the model's demands: counting them warms it up, so it comes after all that was measured cold."""
+        assert self._model is not None
+        self._demands = self._demands or demands_facts(self._model)
+        return replace(answer, demands=self._demands)
 
     def _measured(self, measurement: Measurement, case: Case, usage: Usage) -> Measured:
         samples, scores = measurement.columns(), measurement.scores()

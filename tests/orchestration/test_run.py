@@ -47,6 +47,7 @@ def test_the_line_from_spec_to_files(tmp_path, bad_models):
         ("rss_peak_sampled", phase) for phase in ("load", "prefill", "decode")
     }
     assert outcome.run.memory(memory).num_rows > 0
+    assert speed.model["demands_unknown"] == memory.model["demands_unknown"] == "good does not tell them"
 
 
 def test_steps_of_a_generation_add_up(tmp_path, bad_models):
