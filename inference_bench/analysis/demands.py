@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 
-from inference_bench.demands import Demands
+from inference_bench.demands import Demands, demands_from
 from inference_bench.result import BenchmarkResult
-
-_FIELDS = frozenset(field.name for field in fields(Demands))
 
 
 def demands_of(result: BenchmarkResult) -> Demands | None:
     """Return the demands of the model that a result is of; None if they are unknown, as in older runs."""
     stored = result.model.get("demands")
-    if not isinstance(stored, Mapping):
-        return None
-    return Demands(**{name: value for name, value in stored.items() if name in _FIELDS})
+    return demands_from(stored) if isinstance(stored, Mapping) else None
 
 
 def demands_unknown(result: BenchmarkResult) -> str:

@@ -9,6 +9,7 @@ from inference_bench.errors import NotApplicableError
 from inference_bench.model.engines.transformers.base import TransformersModel
 from inference_bench.model.engines.transformers.causal_lm_batch import CausalLMBatchGenerator
 from inference_bench.model.engines.transformers.causal_lm_scorer import CausalLMScorer
+from inference_bench.model.engines.transformers.demands import generation_demands
 from inference_bench.model.engines.transformers.greedy_steps import greedy_steps, takes
 from inference_bench.model.engines.transformers.library import import_transformers
 from inference_bench.model.engines.transformers.rotary_state import RotaryState
@@ -18,6 +19,8 @@ from inference_bench.model.prompts import Prompts
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedConfig, PreTrainedModel
+
+    from inference_bench.demands import Demands
 
 
 class CausalLM(TransformersModel):
@@ -107,6 +110,14 @@ class CausalLMGenerator(TextGenerator):
     def decode(self) -> int:
         """Run the last token, which is still on the device."""
         return self._on_host(self._steps.advance())
+
+    def demands(self) -> Demands:
+        """Count one prefill and one decode step.
+
+        Raises:
+            NotApplicableError: a cache or weights whose part in a step is unknown.
+        """
+        return generation_demands(self._network, self, self._prompts, lambda: self._steps.cache)
 
     def generate(self, prompt: Prompt, new_tokens: int) -> Sequence[int]:
         """Call transformers' ``generate`` with plain greedy settings and no end-of-sequence token."""

@@ -57,6 +57,11 @@ class GreedySteps:
         """Run the last tokens and return the next, shape (batch, 1)."""
         return self._run(use_cache=True, input_ids=self._tokens, **self._head, **self._cache, **inputs)
 
+    @property
+    def cache(self) -> object | None:
+        """The key-value cache of the sequences; None if there is none."""
+        return self._cache.get("past_key_values")
+
     def _run(self, **inputs: object) -> torch.Tensor:
         with self._torch.inference_mode():
             output = self._network(**inputs)
@@ -106,6 +111,11 @@ class PreparedSteps(GreedySteps):
     def advance(self, **inputs: torch.Tensor) -> torch.Tensor:
         """Run what the network wants of the sequences so far; it updates masks and positions itself."""
         return self._run(**self._prepared(next_sequence_length=1))
+
+    @property
+    def cache(self) -> object | None:
+        """The key-value cache of the sequences; None if there is none."""
+        return self._inputs.get("past_key_values")
 
     def _prepared(self, **options: object) -> dict[str, object]:
         found: dict[str, object] = self._generates.prepare_inputs_for_generation(self._ids, **options, **self._inputs)

@@ -39,9 +39,15 @@ def describe_int8(network: torch.nn.Module) -> str:
     return f"{weights:,} weights of {len(layers)} linear layers in int8, scaled per tensor; the rest float32"
 
 
-def _int8_layers(network: torch.nn.Module) -> list[list[torch.Tensor]]:
-    """Return the weight, and the bias if there is one, of each layer in int8."""
+def int8_tensors(module: torch.nn.Module) -> list[torch.Tensor]:
+    """Return the weight, and the bias if there is one, of a layer in int8; nothing of any other module."""
     import torch
 
-    layers: list[Any] = [of for of in network.modules() if isinstance(of, torch.ao.nn.quantized.dynamic.Linear)]
-    return [[tensor for tensor in (layer.weight(), layer.bias()) if tensor is not None] for layer in layers]
+    if not isinstance(module, torch.ao.nn.quantized.dynamic.Linear):
+        return []
+    layer: Any = module  # without annotations
+    return [tensor for tensor in (layer.weight(), layer.bias()) if tensor is not None]
+
+
+def _int8_layers(network: torch.nn.Module) -> list[list[torch.Tensor]]:
+    return [tensors for module in network.modules() if (tensors := int8_tensors(module))]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.model.engines.transformers.base import TransformersModel
+from inference_bench.model.engines.transformers.demands import generation_demands
 from inference_bench.model.engines.transformers.library import import_transformers
 from inference_bench.model.engines.transformers.token_rows import token_rows
 from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator
@@ -13,6 +14,8 @@ from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerat
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
+
+    from inference_bench.demands import Demands
 
 
 class Seq2SeqModel(TransformersModel):
@@ -76,6 +79,11 @@ class Seq2SeqSteps:
             raise RuntimeError("a decode before the prefill")
         return self._step(self._tokens)
 
+    @property
+    def cache(self) -> Any:
+        """The key-value caches of decoder and encoder; None before the first step."""
+        return self._cache
+
     def _step(self, tokens: torch.Tensor) -> torch.Tensor:
         import torch
 
@@ -118,6 +126,14 @@ class Seq2SeqGenerator(TextGenerator):
     def decode(self) -> int:
         """Return the decoder's next token."""
         return int(self._steps.advance().item())
+
+    def demands(self) -> Demands:
+        """Count one prefill and one decode step.
+
+        Raises:
+            NotApplicableError: a cache or weights whose part in a step is unknown.
+        """
+        return generation_demands(self._model.network, self, self._model.prompts, lambda: self._steps.cache)
 
     def generate(self, prompt: Prompt, new_tokens: int) -> Sequence[int]:
         """Call transformers' ``generate`` with plain greedy settings and no end-of-sequence token."""

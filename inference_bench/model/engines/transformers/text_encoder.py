@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.engines.transformers.base import TransformersModel
+from inference_bench.model.engines.transformers.demands import counted_length, encoding_demands
 from inference_bench.model.engines.transformers.token_rows import token_rows
 from inference_bench.model.interfaces import TextEncoder
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
+
+    from inference_bench.demands import Demands
 
 _TEXTS_AT_ONCE = 32
 
@@ -52,6 +55,16 @@ class MeanPoolingEncoder(TextEncoder):
             InvalidValueError: a length that the model does not accept, or no rows.
         """
         return token_rows(self._model, length, batch_size)
+
+    def demands(self) -> Demands:
+        """Count one pass.
+
+        Raises:
+            NotApplicableError: weights whose part in a pass is unknown.
+        """
+        length = counted_length(self._model.prompts)
+        prompt = self.prompt(length)
+        return encoding_demands(self._network, length, lambda: self.encode(prompt))
 
     def encode(self, prompt: torch.Tensor) -> torch.Tensor:
         """Return unit vectors of shape (batch, size) once the device has finished. Full rows need no mask."""
