@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict
@@ -22,6 +22,7 @@ from inference_bench.analysis.observations import Observations, Side
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.analysis.verdict import Terms, judge
 from inference_bench.metrics import MAIN_METRICS, Statistic, statistic_of
+from inference_bench.plan import Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Contest:
         in_rounds: as in ``Comparisons``.
         by: the only field in which their cases may differ, as ``matching.fields_of`` names it; None for all fields in
             which the sides differ as a whole.
+        unequal: returns why the work of A's case and of B's was not the same, a phrase each; nothing if it was.
     """
 
     before: Side
@@ -44,6 +46,7 @@ class Contest:
     paired: bool = False
     in_rounds: bool = False
     by: str | None = None
+    unequal: Callable[[Case, Case], Sequence[str]] = lambda before, after: ()
 
 
 def compare(
@@ -108,10 +111,12 @@ def _rows(
     in_turn = contest.paired or contest.in_rounds
     for before, after, of in found:
         if of is None:
-            yield _untested(before, after)
+            row = _untested(before, after)
         else:
             terms = Terms(level, strict[_is_main(before)], contest.paired)
-            yield _row(before, after, of, margin_of(before, after, asked, contest.floor, of, in_turn=in_turn), terms)
+            row = _row(before, after, of, margin_of(before, after, asked, contest.floor, of, in_turn=in_turn), terms)
+        reasons = contest.unequal(before.case, after.case)
+        yield _withheld(row, reasons) if reasons else row
 
 
 def _comparisons(contest: Contest, matched: Matched, rows: tuple[Comparison, ...], level: float) -> Comparisons:
@@ -125,6 +130,26 @@ def _comparisons(contest: Contest, matched: Matched, rows: tuple[Comparison, ...
         paired=contest.paired,
         level=level,
         in_rounds=contest.in_rounds,
+    )
+
+
+def _withheld(row: Comparison, reasons: Sequence[str]) -> Comparison:
+    """Return a row with both figures, and without anything that follows from their difference."""
+    return replace(
+        row,
+        verdict=Verdict.WITHHELD,
+        change=math.nan,
+        low=None,
+        high=None,
+        p=None,
+        p_adjusted=None,
+        p_sign=None,
+        p_sign_adjusted=None,
+        smallest_effect=None,
+        needed_runs=None,
+        method="",
+        reason="; ".join(reasons),
+        flipped=None,
     )
 
 

@@ -13,6 +13,7 @@ class Verdict(StrEnum):
     """What can be said of B against A.
 
     ``BETTER_OPEN`` and ``WORSE_OPEN``: the direction is certain, but the change may lie within the margin.
+    ``WITHHELD``: two engines did not do the same work, so that nothing can be said; no further run changes that.
     """
 
     BETTER = "better"
@@ -21,6 +22,7 @@ class Verdict(StrEnum):
     WORSE_OPEN = "worse_open"
     SAME = "same"
     INCONCLUSIVE = "inconclusive"
+    WITHHELD = "withheld"
 
     @property
     def is_settled(self) -> bool:
@@ -89,7 +91,7 @@ class Comparison:
         runs: processes (items, repetitions) of A and of B.
         replicate: what ``runs`` counts: ``run``, ``pair``, ``item`` or ``repetition``.
         relative: whether change, interval, margin and smallest effect are fractions of A, or in the metric's unit.
-        change: B less A.
+        change: B less A; NaN where the verdict is withheld.
         low: lower end of the change's interval, or None if the runs are too few.
         high: upper end.
         margin: changes up to this size count as none.
@@ -167,7 +169,12 @@ class Comparisons:
     def is_settled(self) -> bool:
         """Whether every comparison that further runs can settle is settled by the margin."""
         of_runs = [row for row in self.rows if row.replicate in ("run", "pair")]
-        return bool(self.rows) and all(row.verdict.is_settled for row in of_runs)
+        return bool(self.rows) and all(row.verdict.is_settled or row.verdict is Verdict.WITHHELD for row in of_runs)
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether a verdict is withheld, because the work of two engines was not equal."""
+        return any(row.verdict is Verdict.WITHHELD for row in self.rows)
 
     @property
     def is_worse(self) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from inference_bench.result import BenchmarkResult
+from inference_bench.spec import Setup
 
 FEWEST_ALIKE = {"float32": 0.98, "bfloat16": 0.9, "float16": 0.9}
 """dtype → least share of positions with the likeliest token of float32. Measured on SmolLM2-135M with transformers:
@@ -18,18 +19,56 @@ _AGREEMENT = "top1_agreement"
 
 
 def unequal_work(base: Sequence[BenchmarkResult], other: Sequence[BenchmarkResult]) -> tuple[str, ...]:
-    """Return why the work of two set-ups was not the same, a phrase each; nothing if it was, as far as is known.
+    """Return why the work of two engines was not the same, a phrase each; nothing if it was, as far as is known.
+
+    Every comparison asks this, and every pair of set-ups has an answer: that of two models, or of one engine, is that
+    there is nothing to say.
 
     Args:
         base: results of one model in one set-up.
-        other: of the same model in another engine.
+        other: of one model in another set-up.
     """
+    if not base or not other or not _are_engines_of_one_model(base[0], other[0]):
+        return ()
     return (*_garbage(base), *_garbage(other), *_other_inputs(base, other), *_more_threads(base), *_more_threads(other))
 
 
-def is_proven(results: Sequence[BenchmarkResult]) -> bool:
-    """Return whether what these results computed was compared with float32."""
-    return any(summary.metric == _AGREEMENT for result in results for summary in result.summaries)
+def unproven_work(results: Iterable[BenchmarkResult]) -> Iterator[str]:
+    """Yield a line that names the engines whose work was compared with nothing, if there are any.
+
+    Args:
+        results: those that were measured of several engines.
+    """
+    engines: dict[tuple[str, Setup], str] = {}
+    proven: set[tuple[str, Setup]] = set()
+    for result in results:
+        if result.summaries:
+            engines[key := (result.case.model, result.case.setup)] = engine_of(result)
+            if any(summary.metric == _AGREEMENT for summary in result.summaries):
+                proven.add(key)
+    names = sorted({name for key, name in engines.items() if key not in proven})
+    if names:
+        yield f"Equal work is not proven for {', '.join(names)}: add --benchmark agreement"
+
+
+def boundary_lines(results: Iterable[BenchmarkResult]) -> Iterator[str]:
+    """Yield what one step of each engine includes, as it was recorded."""
+    boundaries = {engine_of(result): result.model.get("boundary") for result in results if result.summaries}
+    for engine, boundary in boundaries.items():
+        if isinstance(boundary, dict):
+            yield f"One step of {engine}: {'; '.join(f'{name} {text}' for name, text in boundary.items())}"
+
+
+def lines_on_engines(results: Sequence[BenchmarkResult]) -> Iterator[str]:
+    """Yield what a comparison of several engines rests on: unproven work, and what a step of each includes."""
+    if len({result.case.setup.engine for result in results}) > 1:
+        yield from unproven_work(results)
+        yield from boundary_lines(results)
+
+
+def _are_engines_of_one_model(base: BenchmarkResult, other: BenchmarkResult) -> bool:
+    one, two = base.case, other.case
+    return one.model == two.model and one.setup.engine != two.setup.engine
 
 
 def _garbage(results: Sequence[BenchmarkResult]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from inference_bench.cli._comparison import (
 from inference_bench.cli._outputs import PAGE_FORMATS, outputs_of
 from inference_bench.cli._run_options import marks_of
 from inference_bench.errors import InvalidValueError
-from inference_bench.spec import SETUP_AXES
+from inference_bench.spec import DEFAULT_BENCHMARKS, ENGINE_BENCHMARKS, SETUP_AXES
 from inference_bench.text import one_line
 from inference_bench.units import NS_PER_S, counted
 
@@ -97,13 +97,14 @@ def compare_variants(changes: Sequence[str], args: argparse.Namespace) -> int:
     with Revisions() as revisions:
         variants = [variant(change, args, revisions) for change in changes]
         variants = [_restarted(of, args, place) for place, of in enumerate(variants)]
+        variants = variants if args.benchmark or args.suite else _with_agreement(variants)
         if args.dry_run:
             return _show_plan(variants, question, args)
         outcome = measure(variants, question, args)
     show(outcome, outputs)
     if outcome.interrupted:
         return INTERRUPTED
-    return 1 if outcome.comparison.is_worse else 0
+    return outcome.comparison.exit_code
 
 
 def add_restarts(parser: argparse._ActionsContainer) -> None:
@@ -125,6 +126,18 @@ def _restarted(of: Variant, args: argparse.Namespace, place: int) -> Variant:
     if command is None:
         return of
     return replace(of, restart=ServerRestart(command, args.load_limit))
+
+
+def _with_agreement(variants: Sequence[Variant]) -> list[Variant]:
+    """Return variants whose default benchmarks show whether several engines compute the same."""
+    if len({setup.engine for of in variants for setup in of.spec.setups}) == 1:
+        return list(variants)
+    return [
+        replace(of, spec=replace(of.spec, benchmarks=ENGINE_BENCHMARKS))
+        if of.spec.benchmarks == DEFAULT_BENCHMARKS
+        else of
+        for of in variants
+    ]
 
 
 def variant(change: str, args: argparse.Namespace, revisions: Revisions) -> Variant:

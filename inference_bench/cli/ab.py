@@ -29,7 +29,8 @@ class AbCommand(Command):
     a variable's value may have commas, and one that looks like a change is quoted: `env:NAME="a,b=c"`.
     The other options are those of `run` and hold for all sides; --runs is the maximum number of pairs. Measuring stops
     when the margin settles every comparison, or at the limit of pairs or time. Exits with 1 if a candidate is worse
-    than the baseline beyond the margin, or fails where the baseline did not.
+    than the baseline beyond the margin, or fails where the baseline did not; with 3 if two engines did not do the same
+    work, so that no verdict is given.
     """
 
     usage = ("[options] A B [C ...]",)

@@ -32,7 +32,8 @@ class CompareCommand(Command):
     The first argument is the baseline, unless --baseline names it. Each argument is one side: a run, a folder of runs,
     or a quoted pattern; the processes of all its runs count together. A folder that `ab` wrote holds all
     sides. With --by the sides are the values of an axis within the runs, such as their dtypes. Exits with 1 if a side
-    is worse than the baseline beyond the margin, or fails a case that the baseline passed.
+    is worse than the baseline beyond the margin, or fails a case that the baseline passed; with 3 if two engines did
+    not do the same work, so that no verdict is given.
 
     One run per commit: if the baseline is several old runs and the other side one new run, the new run is judged by
     what the spread of the old ones predicts: OK, SUSPECT or SLOWER (LARGER … by the unit). That takes 8 old runs of
@@ -121,7 +122,7 @@ class CompareCommand(Command):
         write_comparison(found, outputs)
         if len(unrelated) == len(found.compared):
             raise UsageError(f"nothing to compare: {unrelated[0]}.")
-        return 1 if found.is_worse else 0
+        return found.exit_code
 
 
 def _show(judged: RunJudgement, outputs: Outputs) -> int:

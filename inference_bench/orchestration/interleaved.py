@@ -266,13 +266,14 @@ class _Rounds:
                     return "interrupted"
             self._rounds = number + 1
             self._describe("not ended")
-            if self._question.may_stop and self._rounds in self._looks and self.compared().is_settled:
-                return "settled"
+            if self._question.may_stop and self._rounds in self._looks and (found := self.compared()).is_settled:
+                return _settled(found)
             if reason := self._detected((now_ns() - began_ns) / NS_PER_S / self._rounds):
                 return reason
             if now_ns() >= deadline_ns and self._rounds < self._most:
                 return "time spent"
-        return "settled" if self.compared().is_settled else f"limit of {self._noun}s reached"
+        found = self.compared()
+        return _settled(found) if found.is_settled else f"limit of {self._noun}s reached"
 
     def _detected(self, round_s: float) -> str:
         """Return why it makes no sense to measure further for what is to be detected; empty if it does."""
@@ -319,6 +320,10 @@ class _Rounds:
             stop_reason=reason,
             environments=[dict(turn.variant.environment) for turn in self._turns],
         )
+
+
+def _settled(found: RunComparison) -> str:
+    return "settled, but for work that was not equal" if found.is_withheld else "settled"
 
 
 @contextmanager

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from inference_bench.analysis.equal_work import unequal_work
 from inference_bench.analysis.matching import fields_of
 from inference_bench.errors import InvalidValueError, UnknownNameError, UsageError
 from inference_bench.plan import Case
 from inference_bench.results.engine_names import own_engines
 from inference_bench.results.run import Run
 from inference_bench.results.run_comparison import RunSide
-from inference_bench.spec import OWN_ENGINE, Setup
+from inference_bench.spec import OWN_ENGINE
 from inference_bench.units import counted
 
 _PARAMETER = "axis "
@@ -61,8 +60,6 @@ def split_by_axis(
     first = values[0] if baseline is None else _value_of(baseline, axis, values, shown)
     _tell_of_others(axis, [case for case in cases if field not in fields_of(case)], problem)
     ordered = [first, *(value for value in values if value != first)]
-    if field == "engine":
-        runs = _of_equal_work(runs, first, problem)
     sides = tuple(RunSide(f"{axis}={shown.name(value)}", tuple(_with_value(runs, field, value))) for value in ordered)
     folders = [[run.folder for run in side.runs] for side in sides]
     return AxisSides(field, sides, in_rounds=all(of == folders[0] for of in folders))
@@ -94,24 +91,6 @@ def _advice(varying: Mapping[str, list[object]]) -> str:
         return "No axis has several; `run --dtype float32,bfloat16` gives one two."
     listed = "; ".join(f"{name} ({', '.join(map(str, values))})" for name, values in varying.items())
     return f"With several values: {listed}."
-
-
-def _of_equal_work(runs: Sequence[Run], first: object, problem: Callable[[str], None]) -> list[Run]:
-    """Return the runs without the results of engines whose work was not that of the first one's."""
-    results = [result for run in runs for result in run.results]
-    base = [result for result in results if result.case.setup.engine == first]
-    left_out: set[tuple[str, Setup]] = set()
-    for key in {(result.case.model, result.case.setup) for result in results if result.case.setup.engine != first}:
-        own = [result for result in base if result.case.model == key[0]]
-        reasons = unequal_work(own, [result for result in results if (result.case.model, result.case.setup) == key])
-        if reasons:
-            left_out.add(key)
-            problem(f"not compared, as the work was not equal: {'; '.join(reasons)}")
-
-    def kept(run: Run) -> Run:
-        return replace(run, results=tuple(r for r in run.results if (r.case.model, r.case.setup) not in left_out))
-
-    return [kept(run) for run in runs]
 
 
 class _Shown:

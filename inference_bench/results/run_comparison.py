@@ -10,10 +10,12 @@ from pathlib import Path
 from inference_bench.analysis.comparison import Contest, compare_all
 from inference_bench.analysis.comparison_result import Comparison, Comparisons
 from inference_bench.analysis.environment_differences import Difference, environment_differences
+from inference_bench.analysis.equal_work import lines_on_engines
 from inference_bench.analysis.margin import MARGIN, no_aa_floor
 from inference_bench.analysis.observations import Side
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.errors import UsageError
+from inference_bench.result import BenchmarkResult
 from inference_bench.results.comparison_sides import observe
 from inference_bench.results.discovery import find_folders, open_runs
 from inference_bench.results.floor_sentence import floor_sentence
@@ -21,6 +23,7 @@ from inference_bench.results.noise_store import Noise
 from inference_bench.results.pairing import PairedRuns, pairing_of, read_pairing
 from inference_bench.results.run import Run
 from inference_bench.results.selectors import is_path
+from inference_bench.results.unequal_work import UnequalWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,14 @@ class RunComparison:
         observed: what was read of the baseline and of each candidate.
         differences: of each candidate's environment from the baseline's.
         noise: the A/A floors that were used, or None if unknown.
+        on_engines: what comparisons of engines rest on, one line each; empty with one engine.
     """
 
     compared: tuple[Comparisons, ...]
     observed: tuple[tuple[Side, Side], ...]
     differences: tuple[tuple[Difference, ...], ...]
     noise: Noise | None
+    on_engines: tuple[str, ...] = ()
 
     @property
     def rows(self) -> tuple[Comparison, ...]:
@@ -103,6 +108,16 @@ class RunComparison:
     def is_worse(self) -> bool:
         """Whether a candidate is worse than the baseline beyond the margin, or fails where the baseline did not."""
         return any(found.is_worse for found in self.compared)
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether a verdict is withheld, because the work of two engines was not equal."""
+        return any(found.is_withheld for found in self.compared)
+
+    @property
+    def exit_code(self) -> int:
+        """1 if a candidate is worse or fails, 3 if a verdict is withheld, else 0."""
+        return 1 if self.is_worse else 3 if self.is_withheld else 0
 
     @property
     def floor_sentence(self) -> str:
@@ -189,6 +204,7 @@ def compare_runs(sides: Sequence[RunSide], options: ComparisonOptions) -> RunCom
         observed=tuple((contest.before, contest.after) for contest in contests),
         differences=tuple(_differences(baseline, candidate) for candidate in candidates),
         noise=options.noise,
+        on_engines=tuple(lines_on_engines([result for side in sides for result in _results(side)])),
     )
 
 
@@ -200,7 +216,12 @@ def _contest(baseline: RunSide, candidate: RunSide, options: ComparisonOptions, 
     before, after = (_observe(side, options, paired=paired) for side in (baseline, candidate))
     in_turn = paired or options.in_rounds
     floor = no_aa_floor if options.noise is None else options.noise.floor(paired=in_turn)
-    return Contest(before, after, floor, paired, options.in_rounds, options.by)
+    unequal = UnequalWork(_results(baseline), _results(candidate)).reasons
+    return Contest(before, after, floor, paired, options.in_rounds, options.by, unequal)
+
+
+def _results(side: RunSide) -> list[BenchmarkResult]:
+    return [result for run in side.runs for result in run.results]
 
 
 def _observe(side: RunSide, options: ComparisonOptions, *, paired: bool) -> Side:
@@ -222,7 +243,7 @@ def _differences(before: RunSide, after: RunSide) -> tuple[Difference, ...]:
 def _weights(side: RunSide) -> dict[str, set[str]]:
     """Return model → the weights that its figures on this side come from: two models may have one name."""
     found: dict[str, set[str]] = {}
-    for result in (result for run in side.runs for result in run.results):
+    for result in _results(side):
         weights = result.model.get("weights")
         if isinstance(weights, Mapping) and weights.get("digest"):
             found.setdefault(result.case.model, set()).add(f"sha256 {str(weights['digest'])[:12]}")

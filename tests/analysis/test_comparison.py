@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_bench.analysis.comparison import compare
+from inference_bench.analysis.comparison import Contest, compare, compare_all
 from inference_bench.analysis.comparison_result import Verdict, word
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.plan import Case
+from inference_bench.reports._pages.verdict_sentence import sentence
 from inference_bench.spec import Setup
 
 
@@ -246,3 +247,20 @@ def test_few_separate_runs_show_their_spread_but_no_drift():
     row = only(seen(runs(1e6, 3, 0.01)), seen(runs(1.4e6, 3, 0.01, seed=1)))
 
     assert (row.verdict, row.low) == (Verdict.INCONCLUSIVE, None)
+
+
+def test_a_verdict_on_unequal_work_is_withheld_with_both_figures():
+    contest = Contest(
+        side(seen(runs(1.1e6)), seen(runs(1e6), of=case(64))),
+        side(seen(runs(1e6, seed=1)), seen(runs(2e6, seed=1), of=case(64)), name="B"),
+        unequal=lambda before, after: ["B computed garbage"] if before.parameters["input_length"] == 32 else (),
+    )
+    (found,) = compare_all([contest])
+    withheld, other = found.rows
+
+    assert (withheld.verdict, withheld.reason) == (Verdict.WITHHELD, "B computed garbage")
+    assert withheld.values == pytest.approx((1.1e6, 1e6), rel=0.02)
+    assert np.isnan(withheld.change)
+    assert (withheld.low, withheld.high, withheld.p, withheld.p_adjusted, withheld.needed_runs) == (None,) * 5
+    assert (other.verdict, found.is_worse, found.is_withheld) == (Verdict.WORSE, True, True)
+    assert sentence(found).endswith("in 1 of 2 cases, no verdict in 1 comparison, as the work was not equal")

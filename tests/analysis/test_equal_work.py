@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from inference_bench.analysis.equal_work import is_proven, unequal_work
+from inference_bench.analysis.equal_work import unequal_work, unproven_work
 from inference_bench.result import BenchmarkResult, Estimate, Status
 from inference_bench.spec import Setup
 from inference_bench.testing import make_case
@@ -62,6 +62,19 @@ def test_more_threads_than_asked_for_on_either_side():
 
 
 def test_without_agreement_nothing_is_proven():
-    assert not is_proven([_speed("fast")])
-    assert is_proven([_speed("fast"), _agreement(1, 1, 1)])
-    assert not is_proven([replace(_agreement(1, 1, 1), summaries=())])
+    speed = replace(_speed("fast"), summaries=(summary("ttft"),))
+    assert list(unproven_work([speed])) == ["Equal work is not proven for fast: add --benchmark agreement"]
+    assert list(unproven_work([_agreement(1, 1, 1)])) == []
+    of_one = replace(speed, case=make_case("tiny", "inference_speed", setup=Setup(engine="fast")))
+    assert list(unproven_work([of_one, _agreement(1, 1, 1)])) == []
+    failed = replace(_agreement(1, 1, 1), summaries=())
+    assert list(unproven_work([of_one, failed]))
+
+
+def test_two_models_and_one_engine_are_not_asked_for_equal_work():
+    garbage = _agreement(0.1, 0.05, 0.15)
+    other = replace(_speed(), case=make_case("other", "inference_speed"))
+    assert unequal_work([_speed()], [garbage])
+    assert unequal_work([_speed("fast")], [garbage]) == ()
+    assert unequal_work([other], [garbage]) == ()
+    assert unequal_work([], [garbage]) == ()

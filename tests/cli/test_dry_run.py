@@ -87,3 +87,20 @@ def test_a_plan_names_engines():
     assert ended.code == 0
     heads = [line for line in ended.out.splitlines() if "cpu, float32" in line]
     assert [head.rstrip().endswith(", in llama_cpp") for head in heads] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("options", "agreements"),
+    [
+        (["engine=transformers", "engine=llama_cpp"], 2),
+        (["dtype=float32,engine=transformers", "dtype=float32,engine=llama_cpp"], 2),
+        (["engine=transformers", "engine=llama_cpp", "--benchmark", "inference_speed"], 0),
+        (["dtype=float32", "dtype=bfloat16"], 0),
+    ],
+)
+def test_ab_of_two_engines_measures_whether_they_agree(options, agreements):
+    pytest.importorskip("llama_cpp_py_sync")
+    ended = call("ab", "--dry-run", *options)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.count("agreement  passages=") == agreements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict, spoken, word
@@ -26,7 +27,15 @@ TONES = {
     Verdict.WORSE_OPEN: Tone.WARNING,
     Verdict.SAME: Tone.PLAIN,
     Verdict.INCONCLUSIVE: Tone.WARNING,
+    Verdict.WITHHELD: Tone.ALARM,
 }
+
+_UNSETTLED = (
+    ("Verdict withheld: the work was not equal", Tone.ALARM, (Verdict.WITHHELD,)),
+    ("Inconclusive", Tone.WARNING, (Verdict.INCONCLUSIVE,)),
+    ("By how much is open", Tone.WARNING, (Verdict.BETTER_OPEN, Verdict.WORSE_OPEN)),
+)
+"""Headings of the reasons why these verdicts settle nothing."""
 
 _DAGGER = "†"
 _BY_CONCERN = (
@@ -36,6 +45,7 @@ _BY_CONCERN = (
     Verdict.INCONCLUSIVE,
     Verdict.WORSE_OPEN,
     Verdict.WORSE,
+    Verdict.WITHHELD,
 )
 
 _COLUMNS = (
@@ -174,7 +184,9 @@ def _grades(grades: tuple[str, str]) -> Cell:
 
 
 def change_text(row: Comparison, change: float) -> str:
-    """Return a change with its sign."""
+    """Return a change with its sign; a dash for one that is withheld."""
+    if math.isnan(change):
+        return "–"
     sign = "+" if change > 0 else "-" if change < 0 else ""
     return sign + size_text(row, abs(change))
 
@@ -198,8 +210,8 @@ def _remarks(
 ) -> Iterator[Remarks]:
     failed = (Cell(line, Tone.ALARM) for found in compared for line in found.regressions)
     yield Remarks("Fails in B but not in A", tuple(failed))
-    for heading, is_open in (("Inconclusive", False), ("By how much is open", True)):
-        yield Remarks(heading, tuple(Cell(line, Tone.WARNING) for line in _reasons(compared, is_open=is_open)))
+    for heading, tone, verdicts in _UNSETTLED:
+        yield Remarks(heading, tuple(Cell(line, tone) for line in _reasons(compared, verdicts)))
     told = {line for found in compared for line in found.regressions}
     rest = dict.fromkeys(line for found in compared for line in found.unmatched if line not in told)
     yield Remarks("Not compared", tuple(Cell(line, Tone.WARNING) for line in rest))
@@ -239,10 +251,10 @@ def _is_against_the_medians(row: Comparison) -> bool:
     return row.change * (row.values[1] - row.values[0]) < 0
 
 
-def _reasons(compared: Sequence[Comparisons], *, is_open: bool) -> Iterator[str]:
-    """Yield each reason once, with its metrics: of the rows without a verdict, or of those whose size is open."""
+def _reasons(compared: Sequence[Comparisons], verdicts: Container[Verdict]) -> Iterator[str]:
+    """Yield each reason of the rows with these verdicts once, with its metrics."""
     found: dict[str, dict[str, None]] = {}
-    for row in (row for one in compared for row in one.rows if row.reason and row.verdict.is_open == is_open):
+    for row in (row for one in compared for row in one.rows if row.reason and row.verdict in verdicts):
         title = title_of(row.metric)
         point = " × ".join(map(str, row.before.parameters.values()))
         found.setdefault(row.reason, {})[" ".join(filter(None, (title, point)))] = None

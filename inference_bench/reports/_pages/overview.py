@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.equal_work import engine_of, is_proven, unequal_work
+from inference_bench.analysis.equal_work import boundary_lines, unequal_work, unproven_work
 from inference_bench.analysis.margin import MARGIN
 from inference_bench.plan import NO_MODEL
 from inference_bench.reports._pages.case_names import first_few
@@ -73,14 +73,9 @@ def _comparable(results: Sequence[BenchmarkResult]) -> list[Key]:
 
 def _unequal(keys: Sequence[Key], results: Sequence[BenchmarkResult]) -> dict[Key, tuple[str, ...]]:
     """Return why the work of set-ups in another engine than the first one's was not the first one's."""
-    base, (model, setup) = [result for result in results if key_of(result) == keys[0]], keys[0]
-    found = {}
-    for key in keys[1:]:
-        if key[0] == model and key[1].engine != setup.engine:
-            reasons = unequal_work(base, [result for result in results if key_of(result) == key])
-            if reasons:
-                found[key] = reasons
-    return found
+    of_key = {key: [result for result in results if key_of(result) == key] for key in keys}
+    found = {key: unequal_work(of_key[keys[0]], of_key[key]) for key in keys[1:]}
+    return {key: reasons for key, reasons in found.items() if reasons}
 
 
 def _of_engines(
@@ -91,19 +86,8 @@ def _of_engines(
         return
     for reason in dict.fromkeys(reason for reasons in unequal.values() for reason in reasons):
         yield Cell(f"Work not equal, ratio withheld: {reason}", Tone.ALARM)
-    unproven = {engine_of(of[0]) for key in keys if (of := _measured(results, key)) and not is_proven(of)}
-    if unproven:
-        names = ", ".join(sorted(unproven))
-        yield Cell(f"Equal work is not proven for {names}: add --benchmark agreement", Tone.WARNING)
-    boundaries = {engine_of(of[0]): of[0].model.get("boundary") for key in keys if (of := _measured(results, key))}
-    for engine, boundary in boundaries.items():
-        if isinstance(boundary, dict):
-            words = "; ".join(f"{name} {text}" for name, text in boundary.items())
-            yield Cell(f"One step of {engine}: {words}", Tone.QUIET)
-
-
-def _measured(results: Sequence[BenchmarkResult], key: Key) -> list[BenchmarkResult]:
-    return [result for result in results if key_of(result) == key and result.summaries]
+    yield from (Cell(line, Tone.WARNING) for line in unproven_work(results))
+    yield from (Cell(line, Tone.QUIET) for line in boundary_lines(results))
 
 
 def _head(row: Row) -> Cell:

@@ -79,6 +79,8 @@ def _parts(found: Comparisons) -> Iterator[str]:
         yield "nothing is compared"
     elif all(row.verdict is Verdict.SAME for row in rows):
         yield f"the same within the margin in {_all(rows)}"
+    elif all(row.verdict is Verdict.WITHHELD for row in rows):
+        yield f"no verdict in {_all(rows)}, as the work was not equal"
     elif all(row.verdict is Verdict.INCONCLUSIVE for row in rows):
         yield f"open in {_all(rows)}{_what_settles(rows)}"
     else:
@@ -86,6 +88,7 @@ def _parts(found: Comparisons) -> Iterator[str]:
         yield from _claims(groups)
         yield from _others(rows, groups)
         yield from _listed([_with_flips(group) for group in groups if len(group.of(Verdict.SAME)) == len(group.rows)])
+        yield from _withheld(rows)
         yield from _open(groups)
 
 
@@ -123,6 +126,12 @@ def _others(rows: Rows, groups: Sequence[_Group]) -> Iterator[str]:
 def _listed(same: Sequence[str]) -> Iterator[str]:
     if same:
         yield f"{_joined(same)} the same"
+
+
+def _withheld(rows: Rows) -> Iterator[str]:
+    count = sum(row.verdict is Verdict.WITHHELD for row in rows)
+    if count:
+        yield f"no verdict in {counted(count, 'comparison')}, as the work was not equal"
 
 
 def _open(groups: Sequence[_Group]) -> Iterator[str]:
