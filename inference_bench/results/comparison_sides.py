@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _PAGE_BYTES = 4096
 """Page size of machines whose runs were stored before the environment named it."""
 
+_ROUNDING_NATS = 5e-6
+"""KL per token that the order of additions makes in float32. Measured on SmolLM2-135M, llama.cpp and torch: 9e-7."""
+
 Slot = tuple[str, str, str, str]
 """Case id, random weights (see ``BenchmarkResult``), metric and phase."""
 
@@ -149,8 +152,10 @@ def _cause(result: BenchmarkResult) -> str:
 
 
 def resolution_of(metric: str, run: Run) -> float:
-    """Return the smallest difference that the instrument can tell: a clock tick, or a page of resident memory."""
+    """Return the smallest difference that means anything: a clock tick, a page of memory, the rounding of float32."""
     unit = unit_of(metric)
+    if unit == "nats/token":
+        return _ROUNDING_NATS
     if unit == "bytes":
         memory = run.record.environment.get("memory") or {}
         return float(memory.get("page_bytes") or _PAGE_BYTES)
