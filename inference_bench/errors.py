@@ -9,6 +9,7 @@
     │   ├── EndpointError          a server that does not answer, or not as an OpenAI-compatible one
     │   └── MissingPackageError    a package that is not installed; an ImportError, too
     ├── WeightsError               weights refused, missing or corrupt
+    ├── EngineError                an engine that failed while it served requests
     ├── PluginError                a model or benchmark file that cannot be used
     ├── TaskError                  an accuracy task that cannot be read or fetched
     ├── SinkError                  a sink that cannot write a run that has been measured
@@ -97,6 +98,10 @@ class UnscorableError(InvalidValueError):
 
 class WeightsError(InferenceBenchError):
     """Weights refused, missing or corrupt."""
+
+
+class EngineError(InferenceBenchError):
+    """An engine that failed while it served requests."""
 
 
 class PluginError(InferenceBenchError):

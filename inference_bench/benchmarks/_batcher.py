@@ -33,6 +33,8 @@ class Batcher(TextServer):
     With ``max_batch_size`` 1, requests are computed one at a time in order of arrival.
     """
 
+    schedules = "dynamic batching of this project: those that wait join the next batch, which runs to its end"
+
     def __init__(self, generator: BatchGenerator, max_batch_size: int) -> None:
         self._generator = generator
         self._max_batch_size = max_batch_size

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,7 +39,9 @@ class InProcessLoadServer(LoadServer):
         Raises:
             Exception: the first exception of a request; the others are cancelled.
         """
-        return self._runner.run(send(self._server, load, on_answer))
+        served = self._runner.run(send(self._server, load, on_answer))
+        words = self._server.schedules
+        return replace(served, notes=(f"requests scheduled by {words}",)) if words else served
 
     def close(self) -> None:
         """Stop the server."""

@@ -21,8 +21,8 @@ class ServingLoadBenchmark(Benchmark):
     ``poisson``, ``constant`` and ``gamma:2`` (gaps with a coefficient of variation of 2) send at ``rate`` whether or
     not the model keeps up, and ``ramp:1`` from 1 to ``rate`` requests per second; ``auto`` is half of a single stream's
     rate. ``trace:FILE`` replays a recorded load, for ``auto`` at its own rate. ``single_stream`` and ``concurrent``
-    send the next request when the last one is answered, and ``offline`` sends all at once. A model without its own
-    server is served with dynamic batching; an endpoint is sent the requests over HTTP.
+    send the next request when the last one is answered, and ``offline`` sends all at once. A model is served
+    with dynamic batching, in an engine by the engine's own scheduler; an endpoint is sent the requests over HTTP.
     """
 
     title = "Serving load"
@@ -62,7 +62,7 @@ class ServingLoadBenchmark(Benchmark):
         """Refuse an unknown scenario, an invalid rate, and more tokens than the model supports."""
         from inference_bench.benchmarks._load_of_case import check_load
 
-        model.require("serve" if "serve" in model.abilities else "generate")
+        model.require_served()
         check_length(model, case)
         check_load(model, case)
         api_of(case)

@@ -174,7 +174,9 @@ def _describe_engine(engine: type[Engine]) -> Row:
         "reads": engine.reads,
         "devices": list(engine.devices),
         "dtypes": list(engine.dtypes),
+        "abilities": list(engine.abilities),
         "boundary": asdict(engine.boundary),
+        "serving": engine.serving,
         "install": f"pip install {shlex.join(engine.install)}" if missing else None,
         "description": summary_of(engine),
     }

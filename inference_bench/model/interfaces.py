@@ -119,7 +119,13 @@ class BatchGenerator(Steps):
 
 
 class TextServer(ABC):
-    """Serves concurrent requests, each as a stream of tokens, in one event loop."""
+    """Serves concurrent requests, each as a stream of tokens, in one event loop.
+
+    Attributes:
+        schedules: how it schedules them, in words, which are a note of each result.
+    """
+
+    schedules = ""
 
     @abstractmethod
     def prompt(self, length: int) -> Prompt:

@@ -271,6 +271,15 @@ class Model:
             raise NotApplicableError(f"{cls.name} cannot {ABILITIES[ability].words}; it can {able}")
 
     @classmethod
+    def require_served(cls) -> None:
+        """Refuse loads where nothing would serve them.
+
+        Raises:
+            NotApplicableError: it neither serves by itself nor generates.
+        """
+        cls.require("serve" if "serve" in cls.abilities else "generate")
+
+    @classmethod
     def reads_text(cls) -> bool:
         """Return whether its inputs are texts, which have a length."""
         return any(ABILITIES[name].reads_text for name in cls.abilities)

@@ -49,6 +49,8 @@ class Engine(ABC):
         devices: kinds of device that it runs on.
         dtypes: names of ``spec.DTYPES`` and ``spec.QUANTIZED`` that it has.
         boundary: what one timed step includes.
+        abilities: ``generate`` text, ``score`` it, generate in ``batches``, ``serve`` concurrent requests.
+        serving: how it schedules concurrent requests, or why it does not serve them.
     """
 
     name: ClassVar[str] = ""
@@ -59,6 +61,8 @@ class Engine(ABC):
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     dtypes: ClassVar[tuple[str, ...]]
     boundary: ClassVar[Boundary]
+    abilities: ClassVar[tuple[str, ...]] = ("generate", "score")
+    serving: ClassVar[str] = "it has no scheduler of its own"
 
     @classmethod
     @abstractmethod

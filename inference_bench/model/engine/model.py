@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inference_bench.model.engine.engine import Engine
     from inference_bench.model.engine.session import EngineSession
-    from inference_bench.model.interfaces import TextGenerator, TextScorer
+    from inference_bench.model.interfaces import TextGenerator, TextScorer, TextServer
     from inference_bench.model.load_steps import LoadSteps
     from inference_bench.model.weights.cache import Progress
     from inference_bench.model.weights.references import ResolvedWeights
@@ -133,6 +133,27 @@ class EngineModel(Model):
         """Return greedy generation of one sequence."""
         return SessionGenerator(self.session, self._prompts)
 
+    @classmethod
+    def require_served(cls) -> None:
+        """Refuse loads where the engine does not schedule concurrent requests.
+
+        Raises:
+            NotApplicableError: says why.
+        """
+        super().require_served()
+        if "serve" not in cls.runs_on.abilities:
+            raise NotApplicableError(f"{cls.engine} serves no concurrent requests: {cls.runs_on.serving}")
+
+    def server(self, max_batch_size: int) -> TextServer:
+        """Return the engine's own server.
+
+        Raises:
+            EngineError: its scheduler does not open these weights.
+        """
+        server = self.session.server(max_batch_size, self._prompts)
+        server.schedules = self.runs_on.serving
+        return server
+
     def scorer(self) -> TextScorer:
         """Return likelihoods and logits.
 
@@ -175,6 +196,7 @@ def class_in_engine(
         "dtypes": engine.dtypes,
         "requires": engine.requires,
         "install": engine.install,
+        "abilities": tuple(ability for ability in ("generate", "score") if ability in engine.abilities),
         "needs_weights": True,
         "takes_weights": True,
         "__doc__": f"{model.title} in {engine.title}.",

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from inference_bench.model.interfaces import TextServer
+    from inference_bench.model.prompts import Prompts
+
 
 class EngineSession(ABC):
     """Loaded weights, with one sequence at a time.
@@ -82,6 +85,19 @@ class EngineSession(ABC):
             Nanoseconds of the prompt, and of each further token; where the engine only sums these, their mean.
         """
         return None
+
+    def server(self, max_batch_size: int, prompts: Prompts) -> TextServer:
+        """Return a server of concurrent requests, which the engine schedules itself.
+
+        Args:
+            max_batch_size: most requests that it computes together.
+            prompts: what it accepts.
+
+        Raises:
+            NotApplicableError: the engine has no scheduler.
+            EngineError: its scheduler does not open these weights.
+        """
+        raise NotApplicableError("this engine has no scheduler of its own")
 
     @abstractmethod
     def describe(self) -> dict[str, object]:

@@ -28,6 +28,8 @@ def test_every_engine_says_what_it_is(name):
     assert set(engine.dtypes) <= set(ALL_DTYPES)
     assert engine.title and engine.reads and engine.requires and engine.install and engine.devices
     assert all(getattr(engine.boundary, part) for part in Boundary.__slots__)
+    assert {"generate"} <= set(engine.abilities) <= {"generate", "score", "batches", "serve"}
+    assert engine.serving
 
 
 def test_the_own_engine_gives_the_own_class(models):
@@ -102,6 +104,18 @@ def test_of_several_engines_the_others_are_measured(absent):
 def test_where_no_engine_can_measure_the_run_is_refused(absent):
     with pytest.raises(UsageError, match="no engine can measure anything"):
         prepare(_spec(Setup(dtype="int4"), Setup(engine="absent")))
+
+
+@pytest.mark.parametrize("benchmark", ["serving_load", "serving_capacity"])
+def test_an_engine_without_a_scheduler_serves_no_load_and_says_why(models, benchmark):
+    axes = {"slo": ("ttft.p99<=1s",)} if benchmark == "serving_capacity" else {}
+    setups = (Setup(), Setup(engine="llama_cpp"))
+    prepared = prepare(Spec((SMOL,), (benchmark,), setups, axes=axes))
+    refused = {case.setup.engine: prepared.not_applicable.get(case.id, "") for case in prepared.plan.cases}
+    assert refused == {
+        OWN_ENGINE: "",
+        "llama_cpp": f"llama_cpp serves no concurrent requests: {load_engine('llama_cpp').serving}",
+    }
 
 
 def test_an_unknown_engine_is_refused_before_anything():

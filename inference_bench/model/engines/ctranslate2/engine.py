@@ -37,6 +37,8 @@ class CTranslate2(Engine):
         copied="the token",
     )
 
+    serving = "a batch takes no further request once it has begun"
+
     @classmethod
     def model_class(cls, model: type[Model]) -> type[Model]:
         """Return the class of a generating model of one of the architectures that are tested.

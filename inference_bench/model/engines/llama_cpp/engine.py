@@ -39,6 +39,8 @@ class LlamaCpp(Engine):
         copied="the token",
     )
 
+    serving = "its C API computes several sequences at once, but leaves it to the caller which ones"
+
     @classmethod
     def model_class(cls, model: type[Model]) -> type[Model]:
         """Return the class of a generating model of one of the architectures that can be written as GGUF.

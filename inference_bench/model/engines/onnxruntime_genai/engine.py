@@ -39,6 +39,8 @@ class OnnxRuntimeGenAI(Engine):
         copied="the logits of one position",
     )
 
+    serving = "not tried yet"
+
     @classmethod
     def model_class(cls, model: type[Model]) -> type[Model]:
         """Return the class of a generating model of one of the architectures that are tested.

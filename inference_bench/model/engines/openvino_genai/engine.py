@@ -38,6 +38,8 @@ class OpenVINOGenAI(Engine):
         sampling="the likeliest token, by the engine",
         copied="the token",
     )
+    abilities = ("generate", "score", "serve")
+    serving = "continuous batching by its ContinuousBatchingPipeline, in a process of its own; tokens after each step"
 
     @classmethod
     def model_class(cls, model: type[Model]) -> type[Model]:

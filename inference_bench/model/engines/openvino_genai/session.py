@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference_bench.errors import WeightsError
+from inference_bench.model.engine.serving.server import ScheduledServer
 from inference_bench.model.engine.session import EngineSession
 from inference_bench.model.engine.source_config import source_sizes
 from inference_bench.model.engines.openvino_genai.conversion import NETWORK
+from inference_bench.model.engines.openvino_genai.generation import as_tensor, greedy
+from inference_bench.model.engines.openvino_genai.scheduler import OpenVINOScheduler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from inference_bench.model.interfaces import TextServer
+    from inference_bench.model.prompts import Prompts
     from inference_bench.spec import Setup
 
 _PIECE = 512
@@ -56,11 +61,7 @@ class OpenVINOSession(EngineSession):
 
     def own_loop(self, ids: Sequence[int], new_tokens: int, on_token: Callable[[], object]) -> list[int]:
         """Generate greedily; no token ends the text."""
-        wanted = self._library.GenerationConfig(
-            max_new_tokens=new_tokens, ignore_eos=True, eos_token_id=0, do_sample=False
-        )
-        prompt = self._openvino.Tensor(np.asarray([ids], np.int64))
-        found = self._pipeline.generate(prompt, wanted, self._streamer(on_token))
+        found = self._pipeline.generate(as_tensor(ids), greedy(new_tokens), self._streamer(on_token))
         self._metrics = found.perf_metrics.raw_metrics
         tokens: list[int] = found.tokens[0]
         return tokens
@@ -87,6 +88,12 @@ class OpenVINOSession(EngineSession):
             rows = self._request.infer(places)["logits"][0][max(0, begin - first) :]
             if len(rows):
                 yield np.array(rows, np.float32)
+
+    def server(self, max_batch_size: int, prompts: Prompts) -> TextServer:
+        """Return a server of its continuous batching, which loads the network again in a process of its own."""
+        return ScheduledServer(
+            "OpenVINO GenAI", partial(OpenVINOScheduler, self._path, self._options, max_batch_size), prompts
+        )
 
     def describe(self) -> dict[str, object]:
         """Return versions and the settings of the CPU plugin."""

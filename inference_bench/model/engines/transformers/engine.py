@@ -27,6 +27,8 @@ class Transformers(Engine):
         sampling="argmax over the vocabulary by torch",
         copied="the token",
     )
+    abilities = ("generate", "score", "batches", "serve")
+    serving = "dynamic batching of this project: those that wait join the next batch, which runs to its end"
 
     @classmethod
     def model_class(cls, model: type[Model]) -> type[Model]:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from inference_bench.errors import NotApplicableError, WeightsError
+from inference_bench.model.prompts import Prompts
 from inference_bench.spec import Setup
 from tests.place_folders import trained
+from tests.served_alone import together
 from tests.torch_reference import CONFIGS, IDS, end_at_once, torch_greedy, torch_logits
 
 pytest.importorskip("openvino_genai")
@@ -74,6 +76,21 @@ def test_its_own_clock_tells_the_last_generation_within_ours(tmp_path, opened):
     prefill_ns, decode_ns = session.own_times()
     assert len(decode_ns) == 5
     assert 0 < prefill_ns + sum(decode_ns) < ours_ns * 1.1
+
+
+def test_requests_served_together_get_the_tokens_of_torch(folder, opened):
+    session = opened(folder)
+    prompts = Prompts(1, session.limit, IDS.__getitem__)
+    asked = [(IDS[begin : begin + 30], new_tokens) for begin, new_tokens in ((0, 9), (5, 4), (20, 12), (0, 9), (40, 1))]
+    assert together(session.server(2, prompts), *asked) == [torch_greedy(folder, *one) for one in asked]
+
+
+def test_serving_ignores_the_end(tmp_path, opened):
+    folder = trained(tmp_path / "weights", CONFIGS["llama"])
+    end_at_once(folder, PROMPT)
+    (tokens,) = together(opened(folder).server(2, Prompts(1, 100, list)), (PROMPT, 6))
+    assert tokens == torch_greedy(folder, PROMPT, 6)
+    assert tokens[0] == 0
 
 
 def test_what_openvino_does_not_read_is_one_line(tmp_path):
