@@ -16,6 +16,7 @@ from inference_bench._native_types import (
     MemorySamplerStats,
     NvmlSamplerStats,
     PacerDescription,
+    ReadTimes,
     SmapsRollup,
     SpanCounts,
 )
@@ -460,6 +461,27 @@ def loop(
     Each time covers the call alone; with `each=False` it also covers releasing the result and checking for signals.
     An exception of the callable propagates with a note of how many calls had returned. Other threads get the GIL
     only when the callable releases it.
+    """
+
+# ---- read bandwidth (csrc/bindings/read_bandwidth.cpp)
+
+def read_bandwidth(
+    working_set_bytes: SupportsIndex, threads: SupportsIndex, *, repetitions: SupportsIndex, least_ns: SupportsIndex
+) -> ReadTimes:
+    """Time threads that add up all numbers of a working set, each thread its own part.
+
+    The threads begin each repetition together and inherit this one's affinity. Memory is anonymous and first touched
+    by the thread that reads it. Other Python threads run meanwhile, and Ctrl-C ends it.
+
+    Args:
+        working_set_bytes: Of all threads; each part is rounded down to a multiple of 512.
+        threads: At most 4096.
+        repetitions: At most 1,000,000.
+        least_ns: How long a repetition lasts at least; it reads a smaller working set several times.
+
+    Raises:
+        MemoryError: There is no address space for it. What is not free must not be asked for: the kernel may kill.
+        ValueError: A number outside of its limits.
     """
 
 # ---- thread and system counters

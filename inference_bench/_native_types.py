@@ -164,3 +164,12 @@ class HttpFraming(TypedDict):
     body: bytes  # without chunked coding
     reusable: bool  # whether the connection may carry another request
     rest: int  # bytes that were not taken
+
+
+class ReadTimes(TypedDict):
+    """Repetitions of reading a working set."""
+
+    working_set_bytes: int
+    passes: int  # of one repetition, over the whole working set
+    times_ns: list[int]  # of each repetition, from the first thread's begin to the last one's end
+    instructions: str  # "avx512f", "avx2", "sse2" or "neon"

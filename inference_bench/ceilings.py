@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+OLD_DAYS = 30
+"""Kernels, firmware and neighbours of a machine change: older ceilings are measured again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Ceilings:
         matmul: rates by dtype and threads.
         operation_ns: time of the smallest operation of the framework, called one after another.
         launch_ns: time that the host takes to launch an empty kernel; None on a CPU.
+        copy_bytes_per_s: bytes read and written per second by a copy within the device; None on a CPU.
+        drift: by how much a median of the last round differed from that of the first, as a fraction: the largest.
     """
 
     fingerprint: str
@@ -66,6 +72,16 @@ class Ceilings:
     matmul: tuple[MatmulRate, ...]
     operation_ns: Interval
     launch_ns: Interval | None = None
+    copy_bytes_per_s: Interval | None = None
+    drift: float = 0.0
+
+    def age_days(self, now: datetime | None = None) -> float:
+        """Return how long ago they were measured."""
+        return ((now or datetime.now(UTC)) - datetime.fromisoformat(self.measured_utc)).total_seconds() / 86_400
+
+    def is_old(self, now: datetime | None = None) -> bool:
+        """Whether they are to be measured again."""
+        return self.age_days(now) > OLD_DAYS
 
     def read_bandwidth(self, threads: int, working_set_bytes: int) -> Interval | None:
         """Return the bandwidth at a working set, or None if it was not measured with this many threads.

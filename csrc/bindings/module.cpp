@@ -19,6 +19,7 @@ PYBIND11_MODULE(_native_in_main_interpreter, m) {
     register_histogram(m);
     register_http_load(m);
     register_counter(m);
+    register_read_bandwidth(m);
     register_readings(m);
     register_loop(m);
     register_native_thread(m);

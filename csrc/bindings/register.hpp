@@ -19,6 +19,7 @@ void register_histogram_counts(pybind11::module_& m);
 void register_histogram(pybind11::module_& m);
 void register_http_load(pybind11::module_& m);
 void register_counter(pybind11::module_& m);
+void register_read_bandwidth(pybind11::module_& m);
 void register_readings(pybind11::module_& m);
 void register_loop(pybind11::module_& m);
 void register_native_thread(pybind11::module_& m);

@@ -45,11 +45,12 @@ class NoiseCommand(Command):
         from inference_bench.cli._request import check_output
         from inference_bench.cli._revisions import Revisions
         from inference_bench.orchestration.interleaved import Question
-        from inference_bench.results.noise_store import add_noise, check_state_folder, load_noise
+        from inference_bench.results.noise_store import KIND, add_noise, load_noise
+        from inference_bench.results.state_folder import check_state_folder
 
         outputs = outputs_of(args, PAGE_FORMATS)
         check_output(args.output)
-        check_state_folder()
+        check_state_folder(KIND)
         with Revisions() as revisions:
             same = _interleaved.variant("", args, revisions)
         halves = [replace(same, name=f"{letter}, {same.name}") for letter in "AB"]

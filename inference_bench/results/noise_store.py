@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,14 +14,14 @@ import numpy as np
 from inference_bench.analysis.margin import AAFloor
 from inference_bench.analysis.noise_floor import Pairs, drift_floor, pair_floor, pair_spread, run_spread
 from inference_bench.analysis.observations import Observations, Side
-from inference_bench.errors import InvalidValueError, RunFormatError
-from inference_bench.results.atomic_file import write_atomically
+from inference_bench.errors import RunFormatError
 from inference_bench.results.reading import read_as, read_json
+from inference_bench.results.state_folder import machine_file, write_machine_file
 
 SCHEMA_VERSION = 1
 
-_NAME = re.compile(r"[\w-]{1,64}")
-_NO_STATE = "Set XDG_STATE_HOME to a folder that can be written."
+KIND = "noise"
+"""Folder of these files in the state folder."""
 _LARGEST = 1e30
 """No figure of a metric is larger, and none is smaller than its inverse."""
 _ADVICE = "Delete it and measure the noise again."
@@ -129,41 +127,9 @@ class Noise:
         return max((run_spread(sessions, processes) for sessions in measured), default=None)
 
 
-def state_folder() -> Path | None:
-    """Return the user's state folder for this project, by the XDG base directory specification; None without a home."""
-    base = os.environ.get("XDG_STATE_HOME", "")
-    try:
-        return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "inference_bench"
-    except RuntimeError:  # a user without an entry in passwd, as containers have
-        return None
-
-
 def noise_file(fingerprint: str, folder: Path | None = None) -> Path | None:
-    """Return the noise file of a machine; None if there is no folder for it.
-
-    The name may come from a foreign run: one that is no plain word names no file.
-    """
-    found = folder or state_folder()
-    return None if found is None or not _NAME.fullmatch(fingerprint) else found / "noise" / f"{fingerprint}.json"
-
-
-def check_state_folder() -> None:
-    """Refuse a state folder that cannot be written, before anything is measured for it.
-
-    Raises:
-        InvalidValueError: there is none, or it may not be written.
-    """
-    found = state_folder()
-    if found is None:
-        raise InvalidValueError("state folder", "no home folder", "one that can be written", _NO_STATE)
-    try:
-        (found / "noise").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidValueError(
-            "state folder", str(found), f"one that can be written ({error.strerror})", _NO_STATE
-        ) from error
-    if not os.access(found / "noise", os.W_OK | os.X_OK):
-        raise InvalidValueError("state folder", str(found), "one that can be written", _NO_STATE)
+    """Return the noise file of a machine; None if there is no folder for it."""
+    return machine_file(KIND, fingerprint, folder)
 
 
 def load_noise(fingerprint: str, folder: Path | None = None) -> Noise | None:
@@ -227,8 +193,6 @@ def add_noise(
     import orjson
 
     path = noise_file(fingerprint, folder)
-    if path is None:
-        raise InvalidValueError("state folder", "none", "one that can be written", _NO_STATE)
     stamp = (now or datetime.now(UTC)).isoformat(timespec="seconds")
     session: SessionDocument = {
         "measured_utc": stamp,
@@ -237,14 +201,9 @@ def add_noise(
     document = {
         "schema_version": SCHEMA_VERSION,
         "fingerprint": fingerprint,
-        "sessions": [*_sessions(path), session],
+        "sessions": [*(_sessions(path) if path else []), session],
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidValueError("state folder", str(path.parent), "one that can be written", _NO_STATE) from error
-    write_atomically(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    return path
+    return write_machine_file(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def _entries(before: Iterable[Observations], after: Iterable[Observations]) -> Iterator[EntryDocument]:

@@ -17,7 +17,8 @@ from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.machine.environment import describe_environment
 from inference_bench.plan import Case
 from inference_bench.results.floor_sentence import floor_sentence
-from inference_bench.results.noise_store import add_noise, check_state_folder, load_noise, noise_file
+from inference_bench.results.noise_store import KIND, add_noise, load_noise, noise_file
+from inference_bench.results.state_folder import check_state_folder
 from inference_bench.spec import Setup
 
 NOW = datetime(2030, 1, 31, tzinfo=UTC)
@@ -122,7 +123,7 @@ def test_without_a_home_nothing_is_known_and_nothing_can_be_kept(monkeypatch, tm
 
     assert load_noise("machine") is None
     with pytest.raises(InvalidValueError, match="Set XDG_STATE_HOME"):
-        check_state_folder()
+        check_state_folder(KIND)
     with pytest.raises(InvalidValueError, match="Set XDG_STATE_HOME"):
         add_noise(side("A", 0.02, 1), side("B", 0.02, 2), "machine")
 
@@ -136,6 +137,6 @@ def test_a_state_folder_that_cannot_be_made_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
 
     with pytest.raises(InvalidValueError, match="Set XDG_STATE_HOME"):
-        check_state_folder()
+        check_state_folder(KIND)
     with pytest.raises(InvalidValueError, match="Set XDG_STATE_HOME"):
         add_noise(side("A", 0.02, 1), side("B", 0.02, 2), "machine")

@@ -1,0 +1,92 @@
+"""Stored ceilings: one file per machine, named by its fingerprint, in the user's state folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypedDict
+
+from inference_bench.ceilings import Ceilings
+from inference_bench.errors import RunFormatError
+from inference_bench.results.reading import read_as, read_json
+from inference_bench.results.serialization import plain, to_json
+from inference_bench.results.state_folder import machine_file, write_machine_file
+
+SCHEMA_VERSION = 1
+KIND = "ceilings"
+"""Folder of these files in the state folder."""
+
+_ADVICE = "Delete it and measure the ceilings again."
+
+
+class CeilingsDocument(TypedDict):
+    """The file of one machine: the ceilings of each device by its name."""
+
+    schema_version: int
+    devices: Mapping[str, Ceilings]
+
+
+def load_ceilings(fingerprint: str, device: str, folder: Path | None = None) -> Ceilings | None:
+    """Return the stored ceilings of a device, or None if they are unknown.
+
+    Args:
+        fingerprint: of the machine.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        folder: instead of the user's state folder.
+
+    Raises:
+        RunFormatError: the file is damaged or from a newer version.
+    """
+    return load_all_ceilings(fingerprint, folder).get(device)
+
+
+def load_all_ceilings(fingerprint: str, folder: Path | None = None) -> Mapping[str, Ceilings]:
+    """Return the stored ceilings of a machine by device; empty if none are known.
+
+    Args:
+        fingerprint: of the machine.
+        folder: instead of the user's state folder.
+
+    Raises:
+        RunFormatError: the file is damaged or from a newer version.
+    """
+    path = machine_file(KIND, fingerprint, folder)
+    return {} if path is None or not path.exists() else _read(path)
+
+
+def store_ceilings(ceilings: Ceilings, folder: Path | None = None) -> Path:
+    """Store the ceilings of a device in place of its former ones, and return the file.
+
+    Args:
+        ceilings: of one device.
+        folder: instead of the user's state folder.
+
+    Raises:
+        InvalidValueError: the folder cannot be written.
+        RunFormatError: the file that is there is damaged or from a newer version.
+    """
+    path = machine_file(KIND, ceilings.fingerprint, folder)
+    devices = {**load_all_ceilings(ceilings.fingerprint, folder), ceilings.device: ceilings}
+    document = CeilingsDocument(schema_version=SCHEMA_VERSION, devices=devices)
+    return write_machine_file(path, to_json(plain(document)))
+
+
+def _read(path: Path) -> Mapping[str, Ceilings]:
+    raw = read_json(path, _ADVICE)
+    given = raw.get("schema_version") if isinstance(raw, dict) else None
+    if isinstance(given, int) and given > SCHEMA_VERSION:
+        raise RunFormatError(f"{path}: version {given}, but this inference_bench reads up to {SCHEMA_VERSION}.")
+    devices = read_as(CeilingsDocument, raw, path, _ADVICE)["devices"]
+    for ceilings in devices.values():
+        _check_time(ceilings, path)
+    return devices
+
+
+def _check_time(ceilings: Ceilings, path: Path) -> None:
+    try:
+        ceilings.age_days()
+    except (ValueError, TypeError):  # no time, or one without a zone
+        given = ceilings.measured_utc[:60]
+        raise RunFormatError(
+            f"{path}: measured_utc is {given!r}, expected an ISO 8601 time with its zone. {_ADVICE}"
+        ) from None
