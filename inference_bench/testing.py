@@ -194,6 +194,7 @@ def _answer(measurement: Measurement) -> Measured:
             "usage": {},
             "clock": clock_describe(),
             "busy_threads": 2,
+            "waited_ns": 0,
             "work": {},
             "versions": {},
             "sampler": None,

@@ -26,6 +26,16 @@ def cpu_quota(root: Path) -> float | None:
     return min(quotas, default=None)
 
 
+def quota_use(root: Path) -> tuple[int | None, int | None]:
+    """Return the periods of the CPU quota that stopped this process most, and in how many of them it was used up.
+
+    Both are 0 without a quota, and None where the kernel does not count them.
+    """
+    counts = [_numbers(folder / "cpu.stat") for folder in _folders(root, "cpu")]
+    known = [(of.get("nr_periods", 0), of.get("nr_throttled", 0)) for of in counts if of]
+    return max(known, key=lambda found: found[1], default=(None, None))
+
+
 def memory_limit_bytes(root: Path) -> int | None:
     """Return the tightest group's limit, or None without a limit."""
     found = [
@@ -58,6 +68,12 @@ def oom_kills(root: Path) -> int | None:
 def _count(path: Path) -> int | None:
     words = dict(line.split(" ", 1) for line in _text(path).splitlines() if " " in line)
     return int(words["oom_kill"]) if words.get("oom_kill", "").isdecimal() else None
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """Return the counters of a file with a name and a number per line; empty if there is none."""
+    words = (line.split() for line in _text(path).splitlines())
+    return {word[0]: int(word[1]) for word in words if len(word) == 2 and word[1].isdecimal()}
 
 
 def _inactive_file_bytes(folder: Path) -> int:

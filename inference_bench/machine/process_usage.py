@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference_bench._native import now_ns
+from inference_bench.machine.cgroup import quota_use
 from inference_bench.units import NS_PER_S, NS_PER_US
 
 _CPUS = Path("/sys/devices/system/cpu")
@@ -46,7 +47,8 @@ def _throttles() -> int | None:
 class Usage:
     """Counters of this process, and of the machine where known; the difference of two describes a window.
 
-    ``busy_ns`` is the CPU time of all processes of the machine, this one included.
+    ``busy_ns`` is the CPU time of all processes of the machine, this one included; ``system_ns`` the part of ``cpu_ns``
+    in the kernel. A CPU quota is given anew in each of the ``quota_periods``, and was used up in ``quota_throttles``.
     """
 
     wall_ns: int
@@ -61,12 +63,16 @@ class Usage:
     throttles: int | None
     busy_ns: int | None
     memory_pressure_ns: int | None
+    system_ns: int | None = None
+    quota_periods: int | None = None
+    quota_throttles: int | None = None
 
     @staticmethod
     def now() -> Usage:
         """Read all counters; costs some tens of microseconds, so only at the edges of a case."""
         own = resource.getrusage(resource.RUSAGE_SELF)
         busy_ns, steal_ns = _cpu_times_ns()
+        periods, throttles = quota_use(Path("/"))
         return Usage(
             wall_ns=now_ns(),
             cpu_ns=round((own.ru_utime + own.ru_stime) * NS_PER_S),
@@ -80,6 +86,9 @@ class Usage:
             throttles=_throttles(),
             busy_ns=busy_ns,
             memory_pressure_ns=_pressure_ns("memory"),
+            system_ns=round(own.ru_stime * NS_PER_S),
+            quota_periods=periods,
+            quota_throttles=throttles,
         )
 
     def since(self, earlier: Usage) -> Usage:
@@ -106,16 +115,29 @@ Those of a pool share the work; those of samplers, allocators and event loops us
 """
 
 
-def thread_times_ns() -> dict[int, int]:
-    """Return the CPU time of each thread of this process by its id; empty where the kernel does not say.
+@dataclass(frozen=True, slots=True)
+class ThreadTimes:
+    """How long a thread ran on a CPU, and how long it waited for one while it could have run."""
 
-    The first number of ``schedstat`` is the time on a CPU (Documentation/scheduler/sched-stats.rst).
+    ran_ns: int = 0
+    waited_ns: int = 0
+
+    def plus(self, other: ThreadTimes, sign: int = 1) -> ThreadTimes:
+        """Return the sum, or with -1 the difference."""
+        return ThreadTimes(self.ran_ns + sign * other.ran_ns, self.waited_ns + sign * other.waited_ns)
+
+
+def thread_times() -> dict[int, ThreadTimes]:
+    """Return the times of each thread of this process by its id; empty where the kernel does not say.
+
+    They are the first two numbers of ``schedstat`` (Documentation/scheduler/sched-stats.rst).
     """
     found = {}
     for task in _TASKS.glob("[0-9]*"):
         try:
-            found[int(task.name)] = int((task / "schedstat").read_text().split()[0])
-        except (OSError, ValueError, IndexError):
+            ran, waited, _ = (task / "schedstat").read_text().split()
+            found[int(task.name)] = ThreadTimes(int(ran), int(waited))
+        except (OSError, ValueError):
             continue  # it has ended
     return found
 
@@ -130,18 +152,23 @@ class WindowUsage:
     def __init__(self) -> None:
         self.total: Usage | None = None
         self._opened: Usage | None = None
-        self._threads_before: dict[int, int] = {}
-        self._threads_ns: dict[int, int] = {}
+        self._before: dict[int, ThreadTimes] = {}
+        self._threads: dict[int, ThreadTimes] = {}
 
     @property
     def busy_threads(self) -> int:
         """How many threads computed during the windows; 0 if unknown."""
-        busiest = max(self._threads_ns.values(), default=0)
-        return sum(1 for time_ns in self._threads_ns.values() if time_ns > _BUSY_SHARE * busiest)
+        busiest = max((times.ran_ns for times in self._threads.values()), default=0)
+        return sum(1 for times in self._threads.values() if times.ran_ns > _BUSY_SHARE * busiest)
+
+    @property
+    def waited_ns(self) -> int | None:
+        """How long all threads together waited for a CPU during the windows; None if unknown."""
+        return sum(times.waited_ns for times in self._threads.values()) if self._threads else None
 
     def open(self) -> None:
         """Begin a window."""
-        self._threads_before = thread_times_ns()
+        self._before = thread_times()
         self._opened = Usage.now()
 
     def close(self) -> None:
@@ -150,6 +177,6 @@ class WindowUsage:
             window = Usage.now().since(self._opened)
             self.total = window if self.total is None else self.total.plus(window)
             self._opened = None
-            for thread, time_ns in thread_times_ns().items():
-                spent = time_ns - self._threads_before.get(thread, 0)
-                self._threads_ns[thread] = self._threads_ns.get(thread, 0) + spent
+            for thread, times in thread_times().items():
+                spent = times.plus(self._before.get(thread, ThreadTimes()), -1)
+                self._threads[thread] = self._threads.get(thread, ThreadTimes()).plus(spent)

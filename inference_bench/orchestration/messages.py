@@ -38,6 +38,7 @@ class WorkerFacts(TypedDict):
         load_steps: name, ``begin_ns`` and ``end_ns`` of each step of the load.
         usage: the counters of ``machine.process_usage.Usage`` over the timed windows, or over the case if it has none.
         busy_threads: threads that computed during the timed windows; 0 if it has none.
+        waited_ns: how long all threads together waited for a CPU during the windows; None if unknown.
         work: what was computed, to compare with other engines: ``Measurement.work``.
         clock: what the native clock says of itself.
         versions: of Python and the packages that matter.
@@ -49,6 +50,7 @@ class WorkerFacts(TypedDict):
     load_steps: Sequence[Mapping[str, str | int]]
     usage: Mapping[str, int | None]
     busy_threads: int
+    waited_ns: int | None
     work: Mapping[str, object]
     clock: Mapping[str, object]
     versions: Mapping[str, str]

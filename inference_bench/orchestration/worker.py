@@ -166,6 +166,7 @@ class Worker:
             "load_steps": [asdict(step) for step in self._steps.steps],
             "usage": asdict(usage),
             "busy_threads": self._windows.busy_threads,
+            "waited_ns": self._windows.waited_ns,
             "work": measurement.work,
             "clock": clock_describe(),
             "versions": _versions(),

@@ -43,6 +43,7 @@ MEASURED = Measured(
         "usage": {"steal_ns": None},
         "clock": {"source": "tsc"},
         "busy_threads": 2,
+        "waited_ns": 0,
         "work": {},
         "versions": {"python": "3.11"},
         "sampler": None,

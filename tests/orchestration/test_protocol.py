@@ -37,6 +37,7 @@ def measured(samples):
             "usage": {},
             "clock": {},
             "busy_threads": 2,
+            "waited_ns": 0,
             "work": {},
             "versions": {},
             "sampler": None,

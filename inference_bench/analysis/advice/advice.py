@@ -125,10 +125,12 @@ class Advice:
         run: its id.
         fingerprint: of the machine that it was measured on.
         ceilings_utc: when the ceilings were measured that it is held against; empty without ceilings.
+        rules: version of the rules that judged (``rules.RULES_VERSION``).
         cases: one per case that ended.
     """
 
     run: str
     fingerprint: str
     ceilings_utc: str
+    rules: int
     cases: tuple[CaseAdvice, ...]
