@@ -10,6 +10,7 @@ from inference_bench.facts import Environment
 from inference_bench.reports._pages.comparison_json import ComparisonDocument
 from inference_bench.reports._pages.findings_json import FindingsDocument
 from inference_bench.reports._pages.judgement_json import JudgementDocument
+from inference_bench.results.advice_file import AdviceDocument
 from inference_bench.results.json_schema import Also
 from inference_bench.scaffold.verification import Verification
 from inference_bench.timing.exports import TimesDocument
@@ -107,6 +108,7 @@ class VerifyAnswer(TypedDict):
 
 
 ANSWERS: Mapping[str, Any] = {
+    "advise": AdviceDocument,
     "ab": ComparisonDocument,
     "check": FindingsDocument,
     "compare": ComparisonDocument | JudgementDocument,

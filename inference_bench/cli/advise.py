@@ -47,7 +47,7 @@ class AdviseCommand(Command):
         parser.add_argument("word", metavar="RUN", nargs="?", help=ONE_RUN)
         add_results_option(parser)
         parser.add_argument(
-            "--case", metavar="TEXT", default="", help="only cases of this id, or with this in the name"
+            "--case", metavar="TEXT", default="", help="only the case of this id, or those with this in their name"
         )
         parser.add_argument(
             "--prove",
@@ -120,7 +120,7 @@ def _check_machine(run: Run) -> None:
     if theirs != ours:
         raise UsageError(
             f"--prove: run {run.record.id} was measured on another machine (fingerprint {theirs}, this one is {ours}), "
-            "expected one of this machine: a measurement here says nothing about its predictions. Measure it here first."
+            "expected one of this machine: what is measured here says nothing of that one. Measure it here first."
         )
 
 

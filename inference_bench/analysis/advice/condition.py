@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inference_bench.analysis.advice.advice import Outcome
 from inference_bench.analysis.advice.case_facts import CaseFacts
-from inference_bench.analysis.advice.intervals import as_percent
+from inference_bench.analysis.advice.intervals import as_percent, exactly
 from inference_bench.analysis.advice.missing import MissingFactError
 from inference_bench.ceilings import Interval
 
@@ -17,7 +17,8 @@ class Condition:
     """A figure that must lie above, or below, a threshold.
 
     Attributes:
-        what: the figure, in words.
+        what: the figure, as a sentence names it.
+        meaning: what the figure is, for the table of rules.
         figure: returns it; raises ``MissingFactError`` if it is unknown.
         threshold: that it is compared with.
         why: reason for this threshold.
@@ -26,6 +27,7 @@ class Condition:
     """
 
     what: str
+    meaning: str
     figure: Callable[[CaseFacts], Interval]
     threshold: float
     why: str
@@ -34,9 +36,13 @@ class Condition:
 
     @property
     def text(self) -> str:
-        """The condition in words: ``the share … > 60 %``."""
-        limit = self.written(Interval(self.threshold, self.threshold, self.threshold))
-        return f"{self.what} {'>' if self.above else '<'} {limit}"
+        """The condition in words: ``MBU > 60 %``."""
+        return f"{self.what} {'>' if self.above else '<'} {self.limit}"
+
+    @property
+    def limit(self) -> str:
+        """The threshold as it is shown."""
+        return self.written(exactly(self.threshold))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Checked:
             return ""
         if self.found is None:
             return f"{self.fact}: {self.tell}"
-        return f"a narrower interval, which does not contain the limit ({self.condition.text}): more --runs"
+        return f"more --runs, for {self.evidence}, in which {self.condition.limit} lies"
 
 
 def check(condition: Condition, facts: CaseFacts) -> Checked:

@@ -30,7 +30,7 @@ class Phase:
     Attributes:
         name: of the phase.
         metric: tag of its time; empty for ``PROCESS``.
-        time_ns: median of that time with its interval; the whole range of the samples where they are too few for one.
+        time_ns: median of that time with its interval; the range of the samples where that is narrower.
         fastest_ns: the shortest sample.
     """
 
@@ -60,12 +60,15 @@ def _phases(result: BenchmarkResult) -> Iterator[Phase]:
 
 
 def time_of(summary: Summary) -> Interval:
-    """Return the median with its interval, or with the range of all samples where they are too few for one."""
+    """Return the median with its interval, or with the range of all samples where that is narrower.
+
+    A few processes have an interval that is wider than all of their samples, or none.
+    """
     found = summary.headline
     value = (summary.minimum + summary.maximum) / 2 if found.value is None else found.value
-    low = summary.minimum if found.low is None else found.low
-    high = summary.maximum if found.high is None else found.high
-    return Interval(value, low, high)
+    low = summary.minimum if found.low is None else max(found.low, summary.minimum)
+    high = summary.maximum if found.high is None else min(found.high, summary.maximum)
+    return Interval(value, min(low, value), max(high, value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,43 +20,57 @@ _NEAR_CEILING = "real kernels reach 65 to 97 % of a measured ceiling when nothin
 _MOST = "more than half of the time is then explained by this alone"
 
 MEMORY_SHARE = Condition(
-    "MBU, the share of the step that reading its bytes takes at the measured bandwidth,",
+    "MBU",
+    "the time that a step's bytes take at the measured bandwidth, over the step's time",
     CaseFacts.memory_share,
     0.6,
     _NEAR_CEILING,
 )
 COMPUTE_SHARE = Condition(
-    "MFU, the share of the step that its arithmetic takes at the measured matmul rate,",
+    "MFU",
+    "the time that a step's arithmetic takes at the measured matmul rate, over the step's time",
     CaseFacts.compute_share,
     0.6,
     _NEAR_CEILING,
 )
-_MORE_MEMORY = Condition("MBU less MFU", CaseFacts.memory_over_compute, 0.0, "the larger of the two limits")
-_MORE_COMPUTE = Condition("MBU less MFU", CaseFacts.memory_over_compute, 0.0, "the larger of the two limits", False)
+_MORE_MEMORY = Condition(
+    "MBU less MFU", "the difference of both", CaseFacts.memory_over_compute, 0.0, "the larger of the two limits"
+)
+_MORE_COMPUTE = Condition(
+    "MBU less MFU", "the difference of both", CaseFacts.memory_over_compute, 0.0, "the larger of the two limits", False
+)
 _OVERHEAD = Condition(
-    "the share of the step that its operations take even with nothing to do",
+    "the operations' overhead",
+    "operations of a step x the time of the smallest operation, over the step's time",
     CaseFacts.overhead_share,
     0.5,
     _MOST,
 )
 _LAUNCHES = Condition(
-    "the share of the step that launching its operations takes the host", CaseFacts.launch_share, 0.5, _MOST
+    "the launches' share",
+    "operations of a step x the host's time for a launch, over the step's time",
+    CaseFacts.launch_share,
+    0.5,
+    _MOST,
 )
 _WAITED = Condition(
-    "the share of their time that its own runnable threads waited for a CPU",
+    "waiting for a CPU",
+    "the time that the process's own runnable threads waited, over that and their CPU time",
     lambda facts: facts.process.waited_for_cpu(),
     0.1,
     "a thread alone on its CPU waits 1 to 3 % of the time for the kernel's own work",
 )
 _TOO_MANY = Condition(
-    "the number of its busy threads over the CPUs that it may use",
+    "busy threads per usable CPU",
+    "threads that computed, over the CPUs that the process may use, a quota included",
     lambda facts: facts.process.threads_per_cpu(),
     1.0,
     "with more, some must wait",
     written=as_number,
 )
 _NOT_TOO_MANY = Condition(
-    "the number of its busy threads over the CPUs that it may use",
+    "busy threads per usable CPU",
+    "threads that computed, over the CPUs that the process may use, a quota included",
     lambda facts: facts.process.threads_per_cpu(),
     1.01,
     "with more, it waits for itself",
@@ -64,49 +78,61 @@ _NOT_TOO_MANY = Condition(
     written=as_number,
 )
 _OTHERS = Condition(
-    "the number of CPUs that other processes used",
+    "CPUs used by others",
+    "CPU time of all other processes of the machine, over wall time",
     lambda facts: facts.process.others_cpus(),
     0.1,
     "the harness itself and an idle system use a few hundredths",
     written=as_number,
 )
 _STOLEN = Condition(
-    "the share of the threads' time that the hypervisor took",
+    "steal",
+    "time that the hypervisor gave to other VMs, over threads x wall time",
     lambda facts: facts.process.stolen(),
     0.01,
     "an interval of a median resolves about 1 %",
 )
 _THROTTLED = Condition(
-    "the share of the quota's periods in which it was used up",
+    "periods with the quota used up",
+    "periods in which the control group's CPU quota stopped a thread, over all periods",
     lambda facts: facts.process.throttled(),
     0.05,
     "a pause in one period of twenty moves no median, but shows that the quota binds",
 )
 _NOT_THROTTLED = Condition(
-    "the share of the quota's periods in which it was used up",
+    "periods with the quota used up",
+    "periods in which the control group's CPU quota stopped a thread, over all periods",
     lambda facts: facts.process.throttled(),
     0.05,
     "a pause that the quota makes is no waiting of the model's own",
     above=False,
 )
 _HEAT = Condition(
-    "the slow-downs by heat per second",
+    "slow-downs by heat per second",
+    "the kernel's count of thermal throttling",
     lambda facts: facts.process.slowed_by_heat(),
     0.0,
     "a cool machine has none",
     written=as_number,
 )
 _IDLE = Condition(
-    "the share of threads x time in which a thread of the set-up had nothing to do",
+    "idle share of the threads",
+    "1 - (CPU time and waiting for a CPU) / (threads x wall time)",
     lambda facts: facts.process.idle_share(),
     0.2,
     "threads wait for each other at the end of each operation; that rarely takes a fifth of the time",
 )
 _COMPUTES = Condition(
-    "the number of CPUs that it wanted", lambda facts: facts.process.cpus_wanted(), 0.5, _MOST, written=as_number
+    "CPUs wanted",
+    "CPU time and waiting for a CPU, over wall time",
+    lambda facts: facts.process.cpus_wanted(),
+    0.5,
+    _MOST,
+    written=as_number,
 )
 _SLEEPS = Condition(
-    "the number of CPUs that it wanted",
+    "CPUs wanted",
+    "CPU time and waiting for a CPU, over wall time",
     lambda facts: facts.process.cpus_wanted(),
     0.5,
     "a step that computes keeps at least one CPU busy; with less than half of one, no thread ran most of the time",
@@ -114,7 +140,8 @@ _SLEEPS = Condition(
     written=as_number,
 )
 _NO_DISK = Condition(
-    "the page faults per second that waited for the disk",
+    "disk faults per second",
+    "major page faults over wall time",
     lambda facts: facts.process.disk_faults(),
     10.0,
     "each costs up to 10 ms on a disk: ten of them are a tenth of the time",
@@ -122,13 +149,15 @@ _NO_DISK = Condition(
     written=as_number,
 )
 _KERNEL = Condition(
-    "the share of its CPU time that the kernel took",
+    "kernel's share",
+    "CPU time in the kernel, over all CPU time of the process",
     lambda facts: facts.process.kernel_share(),
     0.1,
     "steps that allocate nothing new spend 1 to 2 % in the kernel",
 )
 _BY_FAULTS = Condition(
-    "the kernel's microseconds per page fault",
+    "kernel's µs per page fault",
+    "CPU time in the kernel over minor page faults",
     lambda facts: facts.process.kernel_per_fault_us(),
     20.0,
     "a fault costs 0.25 to 4 µs, with its share of unmapping; above 20 µs something else keeps the kernel busy",
@@ -136,13 +165,15 @@ _BY_FAULTS = Condition(
     written=as_number,
 )
 _FROM_DISK = Condition(
-    "the share of the cold load that the same load from the page cache does not take",
+    "the disk's share",
+    "1 - time of the load from the page cache / time of the cold load",
     CaseFacts.disk_share,
     0.3,
     "below that, a faster disk gains less than the spread of loads",
 )
 _QUEUED = Condition(
-    "the share of the median time to the first token beyond that of the quickest request",
+    "waiting in the queue",
+    "1 - shortest time to the first token / its median",
     CaseFacts.waiting_in_queue,
     0.5,
     _MOST,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from inference_bench.analysis.advice.advice import ClassFinding, Experiment, LeftOut, Outcome
 from inference_bench.analysis.advice.case_facts import CaseFacts
@@ -25,6 +25,7 @@ from inference_bench.analysis.advice.changes_of_steps import (
     threads_for_arithmetic,
     threads_for_bytes,
 )
+from inference_bench.analysis.advice.phase import STEPS
 from inference_bench.analysis.advice.possible import Possible
 
 SUGGESTIONS: Mapping[str, tuple[Changes, ...]] = {
@@ -42,11 +43,20 @@ SUGGESTIONS: Mapping[str, tuple[Changes, ...]] = {
 """Code of a class → the changes that it suggests; waiting and noisy neighbours are not the set-up's to change."""
 
 
+_PART = 0.15
+"""Least share of a step from which a change of what it is spent on can be told from the noise of a few pairs."""
+
+
 def suggestions(
-    findings: Iterable[ClassFinding], facts: CaseFacts, possible: Possible
+    findings: Sequence[ClassFinding], facts: CaseFacts, possible: Possible
 ) -> tuple[list[Experiment], list[LeftOut]]:
-    """Return what the classes that a phase belongs to suggest, and what was left out."""
+    """Return what the classes of a phase suggest, and what was left out.
+
+    Where no class of a step can be named, what it is partly spent on suggests the same changes, with smaller gains.
+    """
     named = [finding for finding in findings if finding.outcome is Outcome.HOLDS]
+    if not named and facts.phase.name in STEPS:
+        named = [finding for finding in findings if finding.share is not None and finding.share.low > _PART]
     found = [
         suggested_by(finding, change, facts, possible)
         for finding in named

@@ -61,20 +61,23 @@ def _block(case: CaseAdvice) -> Block:
 def _findings(case: CaseAdvice) -> Iterator[Cell]:
     """Yield the classes of a case with their figures, then those of which it cannot be told, then the others."""
     for finding in case.named:
-        yield Cell(f"{finding.phase}: {finding.title}. {_sentence(finding.evidence)}", Tone.WARNING)
-    for finding in case.open:
-        yield Cell(f"{finding.phase}: {finding.title}? Cannot tell. Needs {_sentence(finding.needs)}")
+        yield Cell(f"{_named(finding)}: {finding.evidence}.", Tone.WARNING)
+    for needs, findings in _by_needs(case.open).items():
+        yield Cell(f"cannot tell: {', '.join(map(_named, findings))}. What would tell: {needs}.")
     others = [finding for finding in case.findings if finding.outcome is Outcome.FAILS]
     if others:
-        yield Cell(f"not: {', '.join(map(_named, others))}", Tone.QUIET)
+        yield Cell(f"not: {', '.join(map(_named, others))}.", Tone.QUIET)
+
+
+def _by_needs(findings: Iterable[ClassFinding]) -> dict[str, list[ClassFinding]]:
+    found: dict[str, list[ClassFinding]] = {}
+    for finding in findings:
+        found.setdefault(finding.needs, []).append(finding)
+    return found
 
 
 def _named(finding: ClassFinding) -> str:
     return f"{finding.phase} {finding.title}"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _table(experiments: Sequence[Experiment]) -> Table:
