@@ -6,6 +6,7 @@
     │   ├── InvalidValueError      a value outside of what is allowed
     │   │   └── UnscorableError    a text that this model cannot score: the other items of a task can be
     │   ├── RunFormatError         a folder or file that is not a readable run
+    │   ├── StorageError           an address on object storage that cannot be reached, read or written
     │   ├── EndpointError          a server that does not answer, or not as an OpenAI-compatible one
     │   └── MissingPackageError    a package that is not installed; an ImportError, too
     ├── WeightsError               weights refused, missing or corrupt
@@ -126,6 +127,10 @@ class ProtocolError(InferenceBenchError):
 
 class RunFormatError(UsageError):
     """A folder or file that is not a readable run."""
+
+
+class StorageError(UsageError):
+    """An address on object storage that cannot be reached, read or written."""
 
 
 class EndpointError(UsageError):

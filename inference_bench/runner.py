@@ -14,6 +14,7 @@ from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, run_benchmarks
 from inference_bench.provenance.record import marked
 from inference_bench.results.run_folder import default_output
+from inference_bench.results.storage import place_of
 from inference_bench.spec import SURVEY_BUDGET_NS, Limits, Setup, Spec
 
 
@@ -48,8 +49,8 @@ class BenchmarkRunner:
         axes: values of benchmark parameters, by name.
         runs: fresh processes per case.
         limits: when to stop sampling a case. The default is 25 s per case, or 1 s with all models.
-        output: folder that each run's folder is created in; None for the one that ``INFERENCE_BENCH_OUTPUT`` names, or
-            ``benchmark_results``.
+        output: folder that each run's folder is created in, or an address on a store, ``s3://bucket/prefix``; None for
+            the one that ``INFERENCE_BENCH_OUTPUT`` names, or ``benchmark_results``.
         models_dirs: folders with further models, ``<name>/model.py``.
         benchmarks_dirs: folders with further benchmarks, ``benchmark_<name>.py``.
         isolation: one of ``spec.ISOLATIONS``; ``inline`` measures in this process, with its limits.
@@ -83,7 +84,7 @@ class BenchmarkRunner:
         sinks: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> None:
-        self._output = Path(output) if output is not None else default_output()
+        self._output = place_of(output) if output is not None else default_output()
         self._models_dirs = [Path(folder) for folder in models_dirs]
         self._benchmarks_dirs = [Path(folder) for folder in benchmarks_dirs]
         self._marks = marked(label, note, (tags or {}).items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._command import command_names, load_command
@@ -15,7 +16,6 @@ from inference_bench.errors import InferenceBenchError
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
 SCRIPTS = {
     "bash": """\
@@ -193,7 +193,9 @@ def _runs(parser: Parser) -> list[str]:
     from inference_bench.results.run_folder import RECORD, default_output
 
     args = vars(read_options(parser, parser.placeholders()))
-    folder: Path = args.get("results") or args.get("output") or default_output()
+    folder = args.get("results") or args.get("output") or default_output()
+    if not isinstance(folder, Path):  # a store is not asked while someone types
+        return ["latest", "latest~1"]
     records = sorted(folder.glob(f"*/{RECORD}"), reverse=True)[:_MOST_RUNS]
     found = ["latest", "latest~1"] if records else []
     for record in records:

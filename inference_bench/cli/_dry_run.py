@@ -19,15 +19,15 @@ from inference_bench.units import NS_PER_S, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from inference_bench.model.model import Model
     from inference_bench.orchestration.planning import Prepared
     from inference_bench.plan import Case, Group, Plan
+    from inference_bench.results.storage import Folder
     from inference_bench.spec import Setup
 
 
-def plan_lines(prepared: Prepared, output: Path, slos: Sequence[str] = ()) -> Iterator[str]:
+def plan_lines(prepared: Prepared, output: Folder, slos: Sequence[str] = ()) -> Iterator[str]:
     """Yield the plan: cases by worker process, weights, limits, what objectives need, and the output folder."""
     plan = prepared.plan
     fewest, most = len(_workers(plan, least=True)), len(_workers(plan))
@@ -39,7 +39,7 @@ def plan_lines(prepared: Prepared, output: Path, slos: Sequence[str] = ()) -> It
         yield from aligned([_case(case, prepared) for case in group.cases], indent="  ")
     yield ""
     limits = [("limits", _limits(plan)), ("time", _time(prepared)), *_slos(plan, slos)]
-    rows = [*limits, ("output", f"{output}/<UTC time>-<id>")]
+    rows = [*limits, ("output", str(output / "<UTC time>-<id>"))]
     yield from aligned([*_weights(prepared), *rows])
 
 

@@ -16,6 +16,8 @@ from inference_bench.machine.device import check_device
 from inference_bench.model.discovery import find_models
 from inference_bench.model.places import is_endpoint
 from inference_bench.model.weights.references import SOURCES, hub_reference, names_place
+from inference_bench.results.run_folder import LOCAL_OUTPUT
+from inference_bench.results.storage import Folder, StoredPath
 from inference_bench.spec import DEFAULT_BENCHMARKS, ENDPOINT_BENCHMARKS, ENGINE_BENCHMARKS, SETUP_AXES, Setup, Spec
 from inference_bench.units import NS_PER_S
 
@@ -52,12 +54,21 @@ def spec_of(args: argparse.Namespace) -> Spec:
     )
 
 
-def check_output(folder: Path) -> None:
+def check_output(folder: Folder, *, stores: bool = False) -> None:
     """Refuse an output folder that cannot be created, without creating it.
 
+    Args:
+        folder: of runs.
+        stores: whether the command writes to stores, too; that one is available is checked later.
+
     Raises:
-        InvalidValueError: it cannot be created.
+        InvalidValueError: it cannot be created, or is an address where none is allowed.
     """
+    if isinstance(folder, StoredPath):
+        if not stores:
+            advice = "Only `run` writes to a store: choose a folder with --output."
+            raise InvalidValueError("output folder", str(folder), "a folder of this machine", advice)
+        folder = LOCAL_OUTPUT
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         reason = "is not a folder" if not nearest.is_dir() else "may not be written"

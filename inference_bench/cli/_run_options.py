@@ -12,6 +12,7 @@ from inference_bench.cli._outputs import PAGE_FORMATS, REPORT_FORMATS, add_outpu
 from inference_bench.endpoint.key import VARIABLE
 from inference_bench.provenance.record import Provenance, marked
 from inference_bench.results.run_folder import default_output
+from inference_bench.results.storage import place_of
 from inference_bench.spec import (
     ATTENTIONS,
     COMPILE_MODES,
@@ -314,10 +315,11 @@ def _add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None
     group.add_argument(
         "-o",
         "--output",
-        metavar="DIR",
-        type=Path,
+        metavar="DIR|ADDRESS",
+        type=place_of,
         default=default_output(),
-        help="parent folder; each run writes a new folder in it; INFERENCE_BENCH_OUTPUT sets the default",
+        help="parent folder; each run writes a new folder in it; with `run` also an address on a store, such as "
+        "s3://bucket/prefix: each case is copied there when it has ended; INFERENCE_BENCH_OUTPUT sets the default",
     )
     add_output_options(group, formats)
     group.add_argument("--quiet", action="store_true", help="print warnings only, no progress")
@@ -327,11 +329,11 @@ def _add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None
 def _add_sinks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument_group("trackers").add_argument(
         "--sink",
-        metavar="NAME",
+        metavar="NAME|ADDRESS",
         action="append",
         default=[],
         help="also write the run into an experiment tracker, mlflow or wandb, when it ends: on this disk unless the "
-        "tracker's own variables say otherwise; may be repeated",
+        "tracker's own variables say otherwise; or copy it to an address such as s3://bucket/prefix; may be repeated",
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.provenance.record import LATEST
 from inference_bench.results.run_folder import default_output
 from inference_bench.results.selectors import SELECTORS, select_run
+from inference_bench.results.storage import place_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    from inference_bench.results.storage import Folder
 
 ONE_RUN = f"{SELECTORS}; of a folder of runs the newest (default: {LATEST})"
 """Help of an argument that is one run."""
@@ -21,15 +23,15 @@ def add_results_option(parser: argparse._ActionsContainer) -> None:
     """Declare the folder of runs."""
     parser.add_argument(
         "--results",
-        metavar="DIR",
-        type=Path,
+        metavar="DIR|ADDRESS",
+        type=place_of,
         default=default_output(),
-        help=f"folder of the runs that {LATEST}, labels, tags, commits and ids name; INFERENCE_BENCH_OUTPUT sets the "
-        "default",
+        help=f"folder of the runs that {LATEST}, labels, tags, commits and ids name, or an address such as "
+        "s3://bucket/prefix; INFERENCE_BENCH_OUTPUT sets the default",
     )
 
 
-def selected_runs(words: Sequence[str], args: argparse.Namespace) -> list[Path]:
+def selected_runs(words: Sequence[str], args: argparse.Namespace) -> list[Folder]:
     """Return the folder of the run that each word names, or of the newest run if there are no words.
 
     Raises:

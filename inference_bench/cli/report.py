@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from inference_bench.cli._watched_run import Display
     from inference_bench.results.run import Run
+    from inference_bench.results.storage import Folder
 
 _MANY = ("console", "markdown", "github")
 """Formats in which one report can follow another."""
@@ -141,15 +142,19 @@ def _display(outputs: Outputs) -> AbstractContextManager[Display]:
     return TerminalDisplay(sys.stdout).drawing() if sys.stdout.isatty() else nullcontext(LineDisplay(sys.stdout))
 
 
-def _watch(folders: Sequence[Path], outputs: Outputs) -> int:
+def _watch(folders: Sequence[Folder], outputs: Outputs) -> int:
     """Show a run until it has ended, or Ctrl-C ends the watching."""
     from inference_bench.cli._watched_run import how_it_ended, watch_run
 
     if len(folders) > 1:
         raise InvalidValueError("runs", len(folders), "one with --watch")
+    folder = folders[0]
+    if not isinstance(folder, Path):
+        advice = "`report` without --watch shows how far it is."
+        raise InvalidValueError("--watch", str(folder), "a run of this machine", advice)
     try:
         with _display(outputs) as display:
-            run = watch_run(folders[0], display)
+            run = watch_run(folder, display)
     except KeyboardInterrupt:
         print("no longer watching; the run goes on", file=sys.stderr)
         return 0
@@ -165,7 +170,11 @@ def _dossier(args: argparse.Namespace) -> int:
 
     check_target(args.dossier)
     folders = [folder for word in args.words or [LATEST] for folder in find_runs(word, args.results)]
-    digest = write_dossier(folders, args.dossier, with_host=args.with_host)
+    on_disk = [folder for folder in folders if isinstance(folder, Path)]
+    if len(on_disk) < len(folders):
+        advice = "Copy the run's folder to this machine first."
+        raise InvalidValueError("--dossier", ", ".join(args.words), "runs on this machine", advice)
+    digest = write_dossier(on_disk, args.dossier, with_host=args.with_host)
     print(f"written to {args.dossier}\nSHA-256 of MANIFEST.json: {digest}")
     return 0
 

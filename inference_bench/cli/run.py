@@ -69,6 +69,7 @@ class RunCommand(Command):
         ("--spec examples/specs/dtype.toml", "read the request from a file"),
         ("--export html=report.html --export json=run.json", "the report as files, too"),
         ("--json > results.json", "for another program"),
+        ("--output s3://bucket/prefix", "each case also into object storage, when it has ended"),
         ("--sink mlflow", "also into an experiment tracker; `list sinks` shows them"),
         ("--label nightly --tag pull=123", "name the run: `report nightly`, `compare tag:pull=122 nightly`"),
         ("--ab dtype=float32 dtype=bfloat16", "variants, interleaved: the same as the command `ab`"),
@@ -123,13 +124,14 @@ class RunCommand(Command):
             if args.find_capacity:
                 ask_for_capacity(args)
             spec = spec_of(args)
-            check_output(args.output)
+            check_output(args.output, stores=True)
             if args.dry_run:
                 return _show_plan(spec, args)
             outcome = _measure(spec, args)
         write_runs([outcome.run], outputs)
         if not (args.quiet or args.log_json):
             _name_files(outcome.folder)
+            _name_addresses(outcome)
         if outcome.interrupted:
             return INTERRUPTED
         code = 0 if gate is None else gate.judge(outcome.run)
@@ -228,6 +230,11 @@ def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
     for problem in broken:
         print(f"error: {one_line(str(problem))}", file=sys.stderr)
     return 1 if broken else 0
+
+
+def _name_addresses(outcome: RunOutcome) -> None:
+    for address in outcome.stored_at if not outcome.sink_failure else ():
+        print(f"stored at {address}", file=sys.stderr)
 
 
 def _name_files(folder: Path) -> None:

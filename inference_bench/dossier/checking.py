@@ -96,7 +96,7 @@ def _check_raw_files(folder: Path, manifest: Manifest, runs: Sequence[Run], plac
     """
     named = set()
     for run in runs:
-        assert run.folder is not None
+        assert isinstance(run.folder, Path)
         inside = run.folder.relative_to(folder).as_posix()
         named |= {f"{inside}/{file}" for files in run.files.values() for file in files.values() if file}
     raw = [file["path"] for file in manifest["files"] if file["path"].endswith(".parquet")]

@@ -35,7 +35,7 @@ def _files(folder: Path, runs: Sequence[Run], found: RunComparison | None) -> It
     yield README, readme(runs, found).encode()
     yield ENVIRONMENT, to_json({run.record.id: run.record.environment for run in runs})
     for run in runs:
-        assert run.folder is not None
+        assert isinstance(run.folder, Path)
         inside = run.folder.relative_to(folder).as_posix()
         yield f"{inside}/{SUMMARIES}", _table(run)
         yield REPORT if len(runs) == 1 else f"{inside}/{REPORT}", _run_page(run)

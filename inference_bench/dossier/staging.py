@@ -18,6 +18,7 @@ from inference_bench.results.reading import read_as, read_json
 from inference_bench.results.run import Run, load_run
 from inference_bench.results.run_folder import RECORD, RESULTS
 from inference_bench.results.serialization import to_json
+from inference_bench.results.storage import Folder
 from inference_bench.units import counted
 
 
@@ -65,7 +66,7 @@ def sources(folders: Sequence[Path]) -> list[Source]:
 
 def _in_order(folders: Sequence[Path]) -> list[Path]:
     """Return the folders with those of an interleaved measurement, if all are there, in its order."""
-    places = {folder: place for place, folder in enumerate(folders)}
+    places: dict[Folder, int] = {folder: place for place, folder in enumerate(folders)}
     for parent in {folder.parent for folder in folders}:
         pairing = read_pairing(parent)
         members = [path.resolve() for path in pairing.folders] if pairing else []
@@ -122,7 +123,7 @@ def _copy_case(run: Run, entry: dict[str, Any], target: Path, private: PrivateFa
 
     A case whose fields name a path, such as that of its weights, gets the id that its fields have without the path.
     """
-    assert run.folder is not None
+    assert isinstance(run.folder, Path)
     old_id = entry["case"]["id"]
     found: dict[str, Any] = private.plain(entry)
     if found["case"] != entry["case"]:

@@ -251,7 +251,7 @@ class _Rounds:
             await turn.begin()
         reason = await self._take_rounds(deadline_ns)
         for turn in self._turns:
-            turn.session.finish()
+            await turn.session.finish()
         return reason
 
     async def _take_rounds(self, deadline_ns: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inference_bench.orchestration.planning import prepare
@@ -18,9 +18,11 @@ from inference_bench.orchestration.signals import stopped_by_signals
 from inference_bench.provenance.reading import ProvenanceReading
 from inference_bench.provenance.record import Provenance
 from inference_bench.results.run import Run, load_run
-from inference_bench.results.run_folder import RECORD, create_run_folder, locked
+from inference_bench.results.run_folder import LOCAL_OUTPUT, RECORD, create_run_folder, locked
 from inference_bench.results.serialization import spec_from_plain
 from inference_bench.results.sink import check_sinks
+from inference_bench.results.storage import Folder, StoredPath, is_address, stored_place
+from inference_bench.results.upload import fetch_run, target_of
 from inference_bench.spec import Spec
 
 
@@ -33,12 +35,14 @@ class RunOutcome:
         run: the run, read back from that folder.
         interrupted: whether it was asked to stop before the plan's end.
         sink_failure: which of the sinks that were asked for could not write the run, and why; empty if none.
+        stored_at: addresses that the run was copied to.
     """
 
     folder: Path
     run: Run
     interrupted: bool
     sink_failure: str = ""
+    stored_at: tuple[str, ...] = ()
 
     @property
     def has_findings(self) -> bool:
@@ -49,7 +53,7 @@ class RunOutcome:
 async def run_benchmarks(
     spec: Spec,
     *,
-    output: Path,
+    output: Folder,
     models_dirs: Sequence[Path] = (),
     benchmarks_dirs: Sequence[Path] = (),
     force: bool = False,
@@ -62,7 +66,7 @@ async def run_benchmarks(
 
     Args:
         spec: what to measure.
-        output: where the run's folder is created.
+        output: where the run's folder is created; for an address on a store, in ``LOCAL_OUTPUT``, and copied to it.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
         force: load models although their weights seem not to fit into memory.
@@ -74,16 +78,17 @@ async def run_benchmarks(
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
+    root, sinks = _on_disk(output, sinks)
     check_sinks(sinks)
     reading = ProvenanceReading(marks or Provenance(), [*models_dirs, *benchmarks_dirs])
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
-    folder = create_run_folder(output)
+    folder = create_run_folder(root)
     session = Session(spec, prepared, folder, progress or Progress(), reading.result(), sinks=sinks, force=force)
-    return await _carry_out(session, handle_signals)
+    return _with_addresses(await _carry_out(session, handle_signals), sinks)
 
 
 async def resume_run(
-    folder: Path,
+    folder: Folder,
     *,
     models_dirs: Sequence[Path] = (),
     benchmarks_dirs: Sequence[Path] = (),
@@ -96,7 +101,7 @@ async def resume_run(
     """Continue an unfinished run: measure what is missing, into the same folder.
 
     Args:
-        folder: of the run.
+        folder: of the run; one on a store is copied to ``LOCAL_OUTPUT`` first, and what is measured to the store.
         models_dirs: as the run was given.
         benchmarks_dirs: as the run was given.
         retry_failed: also measure again what failed.
@@ -111,6 +116,10 @@ async def resume_run(
         UsageError: the run cannot be resumed; nothing was measured.
     """
     check_sinks(sinks)
+    if isinstance(folder, StoredPath):
+        sinks = [*sinks, str(folder)]
+        check_sinks(sinks)
+        folder = fetch_run(folder, LOCAL_OUTPUT)
     former = load_run(folder)
     reading = ProvenanceReading(Provenance(), [*models_dirs, *benchmarks_dirs])
     spec = spec_from_plain(former.record.spec, folder / RECORD)
@@ -118,7 +127,17 @@ async def resume_run(
     of = progress or Progress(), reading.result(), former
     session = Session(spec, prepared, folder, *of, sinks=sinks, retry_failed=retry_failed, force=force)
     session.check_environment(force=force)
-    return await _carry_out(session, handle_signals)
+    return _with_addresses(await _carry_out(session, handle_signals), sinks)
+
+
+def _on_disk(output: Folder, sinks: Sequence[str]) -> tuple[Path, Sequence[str]]:
+    """Return the folder on disk that runs are written to, and the sinks, with that of the store if it is one."""
+    return (output, sinks) if isinstance(output, Path) else (LOCAL_OUTPUT, [*sinks, str(output)])
+
+
+def _with_addresses(outcome: RunOutcome, sinks: Sequence[str]) -> RunOutcome:
+    addresses = (target_of(stored_place(name), outcome.folder.name) for name in sinks if is_address(name))
+    return replace(outcome, stored_at=tuple(map(str, addresses)))
 
 
 async def _carry_out(session: Session, handle_signals: bool) -> RunOutcome:
@@ -131,5 +150,5 @@ async def _carry_out(session: Session, handle_signals: bool) -> RunOutcome:
             async with aclosing(session.measure_plan()) as results:
                 async for result in results:
                     session.write(result)
-            session.finish()
+            await session.finish()
     return RunOutcome(session.folder, load_run(session.folder), session.stopping, session.sink_failure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from inference_bench.errors import InvalidValueError, SinkError
 from inference_bench.machine.environment import describe_environment, environment_changes
 from inference_bench.machine.interruption import Interruption
 from inference_bench.orchestration.aggregation import Tally
+from inference_bench.orchestration.catching_up import catch_up
 from inference_bench.orchestration.eligibility import Eligibility, Refusal
 from inference_bench.orchestration.fetched_weights import FetchedWeights
 from inference_bench.orchestration.further_runs import FurtherRuns
@@ -151,15 +152,23 @@ class Session:
         self._record = replace(self._record, cases=tuple(entries))
         self._sink.write(judged(with_slos(result, self._slos), self._record), self._record)
 
-    def finish(self) -> None:
-        """Write the end of the run."""
+    async def finish(self) -> None:
+        """Write the end of the run; a store that does not answer gets some minutes, unless Ctrl-C ends the wait."""
         overlap = {"policy": self._overlap.policy.value, "reason": self._overlap.reason, **self._ahead.account()}
         self._record = replace(self._record, finished=not self.stopping, overlap=overlap)
         try:
             self._sink.finish(self._record)
         except SinkError as error:
             self.sink_failure = str(error)
+        if missing := await catch_up(self._sink, self._is_stopped_again(), self._progress):
+            self.sink_failure = f"{self.sink_failure} {missing}".lstrip()
+        if self.sink_failure:
             self._progress.warn(self.sink_failure)
+
+    def _is_stopped_again(self) -> Callable[[], bool]:
+        """Return what tells whether another request to stop has come since now."""
+        before = self._stops.count
+        return lambda: self._stops.count > before
 
     def stop_after_case(self) -> None:
         """Stop when the present case has ended, and at a second call now; see ``StopRequests``."""

@@ -20,17 +20,22 @@ class StopRequests:
         warn: tells the user what happens, and what the next request does.
 
     Attributes:
-        any: whether there was one.
+        count: how many there were.
     """
 
     def __init__(self, stop_now: Callable[[], None], warn: Callable[[str], None]) -> None:
-        self.any = False
+        self.count = 0
         self._stop_now = stop_now
         self._warn = warn
         self._worker: WorkerProcess | None = None
         self._is_over_http = False
         self._hands_over = False
         self._last_wait: asyncio.TimerHandle | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there was one."""
+        return self.count > 0
 
     @contextmanager
     def measuring(self, worker: WorkerProcess, *, is_over_http: bool) -> Iterator[None]:
@@ -56,7 +61,7 @@ class StopRequests:
             self._warn("writing what had ended; press Ctrl-C again to lose it")
         else:
             self._stop_now()
-        self.any = True
+        self.count += 1
 
     def close(self) -> None:
         """End the wait for a worker: the run is over."""

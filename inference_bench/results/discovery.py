@@ -9,31 +9,34 @@ from pathlib import Path
 
 from inference_bench.errors import RunFormatError
 from inference_bench.results.run import Run, load_run
-from inference_bench.results.run_folder import RECORD, default_output
+from inference_bench.results.run_folder import RECORD, default_output, runs_in
 from inference_bench.results.selectors import RunArchive, is_path
+from inference_bench.results.storage import Folder, StoredPath, is_address, place_of
 
 Place = str | os.PathLike[str]
 
 
-def find_folders(place: Place, root: Path | None = None) -> list[Path]:
+def find_folders(place: Place, root: Folder | None = None) -> list[Folder]:
     """Return the folders that an argument names: of runs, or folders that contain runs.
 
     Args:
-        place: a run, a folder of runs, a pattern of either, or a selector such as ``latest``.
+        place: a run, a folder of runs, a pattern of either, an address on a store, or a selector such as ``latest``.
         root: folder of the runs that a selector names; None for that of ``run``.
 
     Raises:
         RunFormatError: a selector that names nothing, or not one thing.
     """
     text = os.fspath(place)
+    if is_address(text):
+        return [place_of(text)]
     if is_path(text) and Path(text).exists():
         return [Path(text)]
     if has_magic(text):
-        return sorted(map(Path, glob(text)))
+        return [Path(found) for found in sorted(glob(text))]
     return [Path(text)] if is_path(text) else RunArchive(root or default_output()).select(text)
 
 
-def find_runs(place: Place, root: Path | None = None) -> list[Path]:
+def find_runs(place: Place, root: Folder | None = None) -> list[Folder]:
     """Return the run folders of an argument, as of ``find_folders``.
 
     Raises:
@@ -50,11 +53,15 @@ def find_runs(place: Place, root: Path | None = None) -> list[Path]:
     return found
 
 
-def _runs_in(path: Path) -> list[Path]:
-    return [path] if (path / RECORD).is_file() else sorted(file.parent for file in path.rglob(RECORD))
+def _runs_in(path: Folder) -> list[Folder]:
+    if isinstance(path, StoredPath):
+        return runs_in(path)
+    if (path / RECORD).is_file():
+        return [path]
+    return [file.parent for file in sorted(path.rglob(RECORD))]
 
 
-def open_runs(place: Place, problem: Callable[[str], None], root: Path | None = None) -> list[Run]:
+def open_runs(place: Place, problem: Callable[[str], None], root: Folder | None = None) -> list[Run]:
     """Read all runs of an argument.
 
     Args:

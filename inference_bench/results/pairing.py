@@ -15,6 +15,7 @@ from inference_bench.results.serialization import to_json
 
 if TYPE_CHECKING:
     from inference_bench.results.run import Run
+    from inference_bench.results.storage import Folder
 
 PAIRING = "ab.json"
 _VERSION = 1
@@ -31,7 +32,7 @@ class PairedRuns:
         level: confidence level of each interval, so that 95 % hold over all looks taken while measuring.
     """
 
-    folders: tuple[Path, ...]
+    folders: tuple[Folder, ...]
     names: tuple[str, ...]
     level: float
 
@@ -51,7 +52,7 @@ def write_pairing(folder: Path, names: Sequence[str], runs: Sequence[str], level
     write_atomically(folder / PAIRING, to_json(document))
 
 
-def read_pairing(folder: Path) -> PairedRuns | None:
+def read_pairing(folder: Folder) -> PairedRuns | None:
     """Return the interleaved measurement in a folder, or None.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference_bench.columns import CASE_ID, RUN_COLUMNS, Column, Columns, Kind, columns_of, columns_of_file
@@ -11,11 +12,12 @@ from inference_bench.results.schema_version import check_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from inference_bench.results.storage import Folder
 
 C = TypeVar("C", bound=Columns)
 
@@ -69,7 +71,7 @@ def decode(data: bytes) -> pa.Table:
     return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
 
 
-def read_table(path: Path, columns: type[Columns]) -> pa.Table:
+def read_table(path: Folder, columns: type[Columns]) -> pa.Table:
     """Read a Parquet file; a column that was added after it was written reads as nulls.
 
     Raises:
@@ -78,7 +80,7 @@ def read_table(path: Path, columns: type[Columns]) -> pa.Table:
     """
     import pyarrow as pa
 
-    if path.exists() and not path.is_file():
+    if isinstance(path, Path) and path.exists() and not path.is_file():
         raise RunFormatError(f"{path}: not a file, expected Parquet. Restore it, or measure again.")
     try:
         table = decode(path.read_bytes())  # Arrow itself opens no path that is no UTF-8
@@ -110,7 +112,7 @@ def _values(cells: pa.ChunkedArray, column: Column) -> NDArray[np.generic]:
     return found
 
 
-def _with_declared(path: Path, table: pa.Table, column: Column) -> pa.Table:
+def _with_declared(path: Folder, table: pa.Table, column: Column) -> pa.Table:
     """Return a table that has a column of the declared type, or refuse it."""
     import pyarrow as pa
 

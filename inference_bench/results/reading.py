@@ -30,7 +30,8 @@ from inference_bench.errors import InferenceBenchError, RunFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
-    from pathlib import Path
+
+    from inference_bench.results.storage import Folder
 
 T = TypeVar("T")
 Reader = Callable[[object], Any]
@@ -53,7 +54,7 @@ class _WrongValueError(Exception):
         self.path: list[str] = []
 
 
-def read_json(path: Path, advice: str = ADVICE) -> object:
+def read_json(path: Folder, advice: str = ADVICE) -> object:
     """Return the content of a JSON file as plain data.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.analysis.trust.case import judged
@@ -13,9 +13,10 @@ from inference_bench.result import BenchmarkResult, RunRecord, Status
 from inference_bench.results.documents import ResultEntry, ResultsDocument
 from inference_bench.results.parquet_table import read_table
 from inference_bench.results.reading import ADVICE, read_as, read_json
-from inference_bench.results.run_folder import RECORD, RESULTS, is_in_progress
+from inference_bench.results.run_folder import RECORD, RESULTS, is_in_progress, run_name, runs_in
 from inference_bench.results.schema_version import check_version
 from inference_bench.results.serialization import record_from_plain, result_from_plain
+from inference_bench.results.storage import place_of
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow as pa
+
+    from inference_bench.results.storage import Folder
 
 _LISTED = 8
 """Runs that an error message names before it says how many more there are."""
@@ -42,7 +45,7 @@ class Run:
 
     record: RunRecord
     results: tuple[BenchmarkResult, ...]
-    folder: Path | None = None
+    folder: Folder | None = None
     files: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     is_in_progress: bool = False
 
@@ -106,14 +109,18 @@ class Run:
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """Read the folder of a run, or of a single run; its Parquet files are read on demand.
+    """Read a run, or the only run of a folder; its Parquet files are read on demand.
 
     A case that was stored without a grade is judged by the present rules.
 
+    Args:
+        path: a folder, or an address such as ``s3://bucket/prefix``.
+
     Raises:
         RunFormatError: the folder is not a run, damaged, or written by a newer version.
+        StorageError: a store that cannot be reached or refuses.
     """
-    folder = _only_run(Path(path))
+    folder = _only_run(place_of(path))
     if not (folder / RECORD).is_file():
         raise RunFormatError(_not_a_run(folder))
     in_progress = is_in_progress(folder)  # before the files: what has ended meanwhile is complete
@@ -128,7 +135,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     )
 
 
-def _files(entry: ResultEntry, where: Path) -> tuple[str, dict[str, str | None]]:
+def _files(entry: ResultEntry, where: Folder) -> tuple[str, dict[str, str | None]]:
     """Return the id of a case and the paths of its files, which must be inside of the folder."""
     stored: Mapping[str, Any] = entry
     files: dict[str, str | None] = {name: stored.get(name) for name in TABLES}
@@ -138,25 +145,25 @@ def _files(entry: ResultEntry, where: Path) -> tuple[str, dict[str, str | None]]
     return entry["case"].id, files
 
 
-def _only_run(folder: Path) -> Path:
+def _only_run(folder: Folder) -> Folder:
     """Return the folder, or the single run in it."""
     if (folder / RECORD).is_file() or not folder.is_dir():
         return folder
-    runs = [child for child in folder.iterdir() if (child / RECORD).is_file()]
+    runs = runs_in(folder)
     return runs[0] if len(runs) == 1 else folder
 
 
-def _read(path: Path) -> object:
+def _read(path: Folder) -> object:
     data = read_json(path)
     check_version(path, data.get("schema_version") if isinstance(data, dict) else None)
     return data
 
 
-def _not_a_run(folder: Path) -> str:
+def _not_a_run(folder: Folder) -> str:
     """Return why ``folder`` is not a run, and the runs that it contains."""
     if not folder.is_dir():
         return f"{folder}: no such folder; expected the folder of a run, with a {RECORD} in it."
-    runs = sorted((child.name for child in folder.iterdir() if (child / RECORD).is_file()), reverse=True)
+    runs = sorted(map(run_name, runs_in(folder)), reverse=True)
     if not runs:
         return f"{folder}: not a run, no {RECORD} in it; expected a folder that `python -m inference_bench run` wrote."
     more = f" and {len(runs) - _LISTED} older" if len(runs) > _LISTED else ""

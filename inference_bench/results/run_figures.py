@@ -13,10 +13,9 @@ from inference_bench.results.comparison_sides import Slot, resolution_of
 from inference_bench.spec import Setup
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inference_bench.result import BenchmarkResult, Summary
     from inference_bench.results.run import Run
+    from inference_bench.results.storage import Folder
     from inference_bench.results.timing_history import TimedRun
 
 _PYTEST, _CALL_TIME = "pytest", "call_time"
@@ -67,7 +66,7 @@ class RunFigures:
     run: Run | None = None
 
     @property
-    def folder(self) -> Path | None:
+    def folder(self) -> Folder | None:
         """Where the run was read from."""
         return None if self.run is None else self.run.folder
 

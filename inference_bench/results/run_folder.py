@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.columns import TABLES
 from inference_bench.errors import InvalidValueError
+from inference_bench.results.storage import RUN, Folder, StoredPath, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +45,13 @@ _STEM_LENGTH = 100
 """Characters of a file name that name the case for people; with the id and a suffix it stays far below 255 bytes."""
 
 
-def default_output() -> Path:
+LOCAL_OUTPUT = Path("benchmark_results")
+"""Where runs are written that go to a store as well."""
+
+
+def default_output() -> Folder:
     """Return the folder of all runs: the one that ``INFERENCE_BENCH_OUTPUT`` names, else ``benchmark_results``."""
-    return Path(os.environ.get("INFERENCE_BENCH_OUTPUT") or "benchmark_results")
+    return place_of(os.environ.get("INFERENCE_BENCH_OUTPUT") or LOCAL_OUTPUT)
 
 
 def create_run_folder(root: Path, now: datetime | None = None) -> Path:
@@ -106,8 +111,10 @@ def _takes_lock(descriptor: int) -> bool:
     return False
 
 
-def is_in_progress(folder: Path) -> bool:
-    """Return whether a process is writing into the folder of a run."""
+def is_in_progress(folder: Folder) -> bool:
+    """Return whether a process of this machine is writing into the folder of a run."""
+    if not isinstance(folder, Path):
+        return False
     try:
         descriptor = os.open(folder / _LOCK, os.O_RDONLY)
     except OSError:  # a run of live profiling, or a copy without hidden files
@@ -119,6 +126,21 @@ def is_in_progress(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def runs_in(folder: Folder) -> list[Folder]:
+    """Return the runs directly in a folder; of a store, whose runs lie in ``run=…/node=…``, at any depth."""
+    if isinstance(folder, StoredPath):
+        return list(folder.folders_with(RECORD))
+    return [child for child in folder.iterdir() if (child / RECORD).is_file()]
+
+
+def run_name(folder: Folder) -> str:
+    """Return what a run's folder is called: its id; in a store the path from its id on."""
+    if not isinstance(folder, StoredPath):
+        return folder.name
+    first = next((place for place, part in enumerate(folder.parts) if part.startswith(RUN)), -1)
+    return "/".join(folder.parts[first:])
 
 
 def table_file(table: str, case: Case) -> str:

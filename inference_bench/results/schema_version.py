@@ -8,14 +8,14 @@ from inference_bench.errors import RunFormatError
 from inference_bench.result import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from inference_bench.results.storage import Folder
 
 
 _LONGEST = 9
 """Digits of a version; Python refuses to read a number of more than 4,300."""
 
 
-def check_version(path: Path, version: object) -> None:
+def check_version(path: Folder, version: object) -> None:
     """Refuse a file that this code cannot read.
 
     Raises:

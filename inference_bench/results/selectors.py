@@ -17,7 +17,8 @@ from inference_bench.errors import RunFormatError
 from inference_bench.provenance.record import COMMIT_PREFIX, LATEST, TAG_PREFIX, Provenance
 from inference_bench.results.pairing import PAIRING
 from inference_bench.results.reading import read_as, read_json
-from inference_bench.results.run_folder import RECORD
+from inference_bench.results.run_folder import RECORD, run_name, runs_in
+from inference_bench.results.storage import RUN, Folder, StoredPath, place_of
 from inference_bench.units import counted
 
 SELECTORS = (
@@ -39,11 +40,11 @@ class Entry:
         is_group: whether it holds several runs.
     """
 
-    folder: Path
+    folder: Folder
     is_group: bool = False
 
     @property
-    def runs(self) -> list[Path]:
+    def runs(self) -> list[Folder]:
         """The folders of its runs, oldest first."""
         return _run_folders(self.folder) if self.is_group else [self.folder]
 
@@ -55,16 +56,16 @@ class RunArchive:
         root: the folder.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Folder) -> None:
         self._root = root
 
     @cached_property
     def entries(self) -> Sequence[Entry]:
         """All entries, newest first, by the time in their names, else by that in ``run.json``."""
         found = filter(None, map(_entry, self._root.iterdir())) if self._root.is_dir() else ()
-        return sorted(found, key=lambda entry: (_stamp(entry.folder), entry.folder.name), reverse=True)
+        return sorted(found, key=lambda entry: (_stamp(entry.folder), _id(entry.folder)), reverse=True)
 
-    def select(self, word: str) -> list[Path]:
+    def select(self, word: str) -> list[Folder]:
         """Return what a selector names, newest first: folders of runs, and of groups that it names as a whole.
 
         Raises:
@@ -78,14 +79,14 @@ class RunArchive:
             return self._tagged(word)
         if word.startswith(COMMIT_PREFIX):
             return self._of_commit(word)
-        by_id = [entry.folder for entry in self.entries if entry.folder.name.startswith(word)]
+        by_id = [entry.folder for entry in self.entries if _id(entry.folder).startswith(word)]
         if by_id and _ID_PREFIX.fullmatch(word):
             if len(by_id) > 1:
                 raise RunFormatError(f"{word}: {len(by_id)} ids begin so ({_names(by_id)}). Give more of it.")
             return by_id
         return self._labelled(word)
 
-    def _latest(self, word: str) -> Path:
+    def _latest(self, word: str) -> Folder:
         back = word.removeprefix(LATEST).removeprefix("~") if word != LATEST else "0"
         if not re.fullmatch("[0-9]{1,9}", back):
             raise RunFormatError(f"{word}: expected {LATEST}, or {LATEST}~1 for the run before the newest, and so on.")
@@ -95,18 +96,18 @@ class RunArchive:
             raise RunFormatError(f"{word}: {self._root} holds {counted(count, 'run')}; {oldest}.")
         return self.entries[int(back)].folder
 
-    def _labelled(self, word: str) -> list[Path]:
+    def _labelled(self, word: str) -> list[Folder]:
         found = self._where(lambda of: of.label == word)
         if not found:
             newest = self.entries[0].folder
-            advice = f"Expected {SELECTORS}. The newest is {newest.name}."
+            advice = f"Expected {SELECTORS}. The newest is {_id(newest)}."
             raise RunFormatError(f"{word}: no such folder, and no run in {self._root} has this label or id. {advice}")
         if len(found) > 1:
             advice = f"Name one by its id; {LATEST} is the newest run."
             raise RunFormatError(f"{word}: {len(found)} runs bear this label ({_names(found)}). {advice}")
         return found
 
-    def _tagged(self, word: str) -> list[Path]:
+    def _tagged(self, word: str) -> list[Folder]:
         key, equals, value = word.removeprefix(TAG_PREFIX).partition("=")
         if not key or not equals:
             raise RunFormatError(f"{word}: expected {TAG_PREFIX}KEY=VALUE, as `run --tag KEY=VALUE` gave it.")
@@ -117,7 +118,7 @@ class RunArchive:
             raise RunFormatError(f"{word}: no run in {self._root} has it; {known}.")
         return found
 
-    def _of_commit(self, word: str) -> list[Path]:
+    def _of_commit(self, word: str) -> list[Folder]:
         digits = word.removeprefix(COMMIT_PREFIX).lower()
         if not re.fullmatch("[0-9a-f]{4,64}", digits):
             raise RunFormatError(f"{word}: expected {COMMIT_PREFIX} and the first 4 digits of a hash or more.")
@@ -131,39 +132,49 @@ class RunArchive:
             raise RunFormatError(f"{word}: no run in {self._root} is of this commit.")
         return self._where(lambda of: of.code is not None and of.code.commit in commits)
 
-    def _where(self, holds: Callable[[Provenance], bool]) -> list[Path]:
+    def _where(self, holds: Callable[[Provenance], bool]) -> list[Folder]:
         """Return the runs for which something holds; instead of all runs of a group, the group."""
         chosen = {folder for folder, provenance in self._provenances if holds(provenance)}
-        found: list[Path] = []
+        found: list[Folder] = []
         for entry in self.entries:
             runs = entry.runs
             found += [entry.folder] if runs and chosen.issuperset(runs) else [run for run in runs if run in chosen]
         return found
 
     @cached_property
-    def _provenances(self) -> Sequence[tuple[Path, Provenance]]:
+    def _provenances(self) -> Sequence[tuple[Folder, Provenance]]:
         """The provenance of each run that can be read, newest first."""
         return [pair for entry in self.entries for run in entry.runs if (pair := _provenance(run))]
 
 
-def _entry(path: Path) -> Entry | None:
+def _entry(path: Folder) -> Entry | None:
+    if isinstance(path, StoredPath):
+        runs = runs_in(path)
+        return Entry(path if len(runs) > 1 else runs[0], is_group=len(runs) > 1) if runs else None
     if (path / RECORD).is_file():
         return Entry(path)
     return Entry(path, is_group=True) if _is_group(path) and _run_folders(path) else None
 
 
-def _is_group(folder: Path) -> bool:
+def _is_group(folder: Folder) -> bool:
+    if isinstance(folder, StoredPath):
+        return folder.name.startswith(RUN) and len(runs_in(folder)) > 1
     named = _ID.fullmatch(folder.name)
     return bool(named and named.group(2)) or (folder / PAIRING).is_file()
 
 
-def _run_folders(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if (child / RECORD).is_file()) if folder.is_dir() else []
+def _run_folders(folder: Folder) -> list[Folder]:
+    return sorted(runs_in(folder), key=run_name) if folder.is_dir() else []
 
 
-def _stamp(folder: Path) -> str:
+def _id(folder: Folder) -> str:
+    """Return the id of a run, as the name of its folder has it."""
+    return run_name(folder).removeprefix(RUN)
+
+
+def _stamp(folder: Folder) -> str:
     """Return the time of a run as its id begins with it; empty if it is unknown."""
-    named = _ID.fullmatch(folder.name)
+    named = _ID.fullmatch(_id(folder).partition("/")[0])
     if named:
         return named.group(1)
     try:
@@ -174,7 +185,7 @@ def _stamp(folder: Path) -> str:
         return ""
 
 
-def _provenance(folder: Path) -> tuple[Path, Provenance] | None:
+def _provenance(folder: Folder) -> tuple[Folder, Provenance] | None:
     try:
         data = read_json(folder / RECORD)
         found = data.get("provenance", {}) if isinstance(data, dict) else {}
@@ -183,8 +194,8 @@ def _provenance(folder: Path) -> tuple[Path, Provenance] | None:
         return None
 
 
-def _names(folders: Sequence[Path]) -> str:
-    return _first_few([folder.name for folder in folders])
+def _names(folders: Sequence[Folder]) -> str:
+    return _first_few([run_name(folder) for folder in folders])
 
 
 def _first_few(names: Sequence[str]) -> str:
@@ -199,7 +210,7 @@ def is_path(word: str) -> bool:
     return os.sep in word or Path(word).exists()
 
 
-def select_run(word: str, root: Path) -> Path:
+def select_run(word: str, root: Folder) -> Folder:
     """Return the folder of the one run that a word names; of a folder of runs, the newest.
 
     Args:
@@ -209,7 +220,7 @@ def select_run(word: str, root: Path) -> Path:
     Raises:
         RunFormatError: there is none, there are several, or they are those of one command such as ``ab``.
     """
-    found = [Path(word)] if is_path(word) else RunArchive(root).select(word)
+    found = [place_of(word)] if is_path(word) else RunArchive(root).select(word)
     if len(found) > 1:
         raise RunFormatError(f"{word}: {len(found)} runs, expected one ({_names(found)}). Name one by its id.")
     if (found[0] / RECORD).is_file() or not found[0].is_dir():
@@ -217,7 +228,7 @@ def select_run(word: str, root: Path) -> Path:
     return _newest_in(found[0], word)
 
 
-def _newest_in(folder: Path, word: str) -> Path:
+def _newest_in(folder: Folder, word: str) -> Folder:
     entries = RunArchive(folder).entries
     if _is_group(folder):
         group = folder

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from inference_bench.result import BenchmarkResult, RunRecord
 
 PACKAGE = "inference_bench.results.sinks"
+_OF_STORES = "storage"
+"""The sink that an address names."""
 
 
 class Sink(ABC):
@@ -61,6 +63,14 @@ class Sink(ABC):
             SinkError: it cannot be written; the folder of the run is whole nevertheless.
         """
 
+    def catch_up(self) -> str:
+        """Try again what could not be written yet; called at the end, and again for some minutes while it returns text.
+
+        Returns:
+            Why something is still missing; empty if all is written.
+        """
+        return ""
+
 
 class Sinks(Sink):  # not a plugin: it is outside the package ``sinks``
     """Several sinks as one."""
@@ -89,6 +99,10 @@ class Sinks(Sink):  # not a plugin: it is outside the package ``sinks``
                 failures.append(str(error))
         if failures:
             raise SinkError(" ".join(failures))
+
+    def catch_up(self) -> str:
+        """Let every member try again."""
+        return " ".join(filter(None, [sink.catch_up() for sink in self.members]))
 
 
 def open_sinks(folder: Path, names: Iterable[str] | None = None, *, also: Iterable[str] = ()) -> Sinks:
@@ -121,10 +135,15 @@ def check_sinks(names: Iterable[str]) -> None:
 
 
 def load_sink(name: str) -> type[Sink]:
-    """Return a sink.
+    """Return a sink; an address, such as ``s3://bucket/prefix``, names the sink of stores for it.
 
     Raises:
         UnknownNameError: there is no such sink.
         PluginError: its file cannot be used.
     """
+    from inference_bench.results.storage import is_address
+
+    if is_address(name):
+        of_stores = load_sink(_OF_STORES)
+        return type(of_stores.__name__, (of_stores,), {"address": name})
     return load_class("sink", PACKAGE, name, Sink)  # type: ignore[type-abstract]

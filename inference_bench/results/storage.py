@@ -1,0 +1,212 @@
+"""Runs on object storage: an address such as ``s3://bucket/prefix`` read and written like a folder.
+
+Only ``pyarrow.fs`` talks to a store. Credentials are those that it finds (variables, profiles, roles); an address has
+none, because addresses are stored with a run.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from inference_bench.errors import InvalidValueError
+from inference_bench.results.filesystems import SCHEMES, check_options, open_filesystem
+from inference_bench.results.storage_errors import told_by_store
+
+if TYPE_CHECKING:
+    import os
+
+    from pyarrow.fs import FileInfo, FileSystem
+
+RUN, NODE = "run=", "node="
+"""Beginnings of the names of folders in a store: ``run=20261123T201530Z-3fa9c1/node=host``."""
+_FILE = "file"
+_SEPARATOR = "://"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPath:
+    """A file or folder on object storage, with the part of ``pathlib.Path``'s interface that readers of runs use.
+
+    Every method that asks the store raises ``StorageError`` if the store cannot be reached or refuses.
+
+    Attributes:
+        scheme: of the address.
+        path: bucket and key, as the store names it.
+        query: how the store is reached, as the address has it: ``endpoint_override=localhost:9000``.
+    """
+
+    scheme: str
+    path: PurePosixPath
+    query: str = ""
+
+    @property
+    def filesystem(self) -> FileSystem:
+        """The store."""
+        return open_filesystem(self.scheme, self.path.parts[0], self.query)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}{_SEPARATOR}{self.path}" + (f"?{self.query}" if self.query else "")
+
+    def __fspath__(self) -> str:
+        return str(self)
+
+    def __truediv__(self, name: str) -> StoredPath:
+        return StoredPath(self.scheme, self.path / name, self.query)
+
+    @property
+    def name(self) -> str:
+        """Last part."""
+        return self.path.name
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Bucket and folders."""
+        return self.path.parts
+
+    @property
+    def parent(self) -> StoredPath:
+        """The folder that holds it."""
+        return StoredPath(self.scheme, self.path.parent, self.query)
+
+    def resolve(self) -> StoredPath:
+        """Return itself: a store has no links."""
+        return self
+
+    def exists(self) -> bool:
+        """Return whether it is an object, or the beginning of an object's name."""
+        return self.is_file() or self.is_dir()
+
+    def is_file(self) -> bool:
+        """Return whether it is an object."""
+        from pyarrow.fs import FileType
+
+        return bool(self._info().type == FileType.File)
+
+    def is_dir(self) -> bool:
+        """Return whether objects have a name that begins with it."""
+        from pyarrow.fs import FileType
+
+        return bool(self._info().type == FileType.Directory)
+
+    def iterdir(self) -> Iterator[StoredPath]:
+        """Yield what is directly in it, by name; nothing if it does not exist."""
+        for info in self._listed(recursive=False):
+            yield self / PurePosixPath(info.path).name
+
+    def folders_with(self, name: str) -> Iterator[StoredPath]:
+        """Yield the folders, itself included, that hold an object of this name; what is below one is not looked at."""
+        from pyarrow.fs import FileType
+
+        inside = self._listed(recursive=False)
+        if any(PurePosixPath(info.path).name == name for info in inside):
+            yield self
+            return
+        for info in inside:
+            if info.type == FileType.Directory:
+                yield from (self / PurePosixPath(info.path).name).folders_with(name)
+
+    def files(self) -> list[str]:
+        """Return the names of all objects in it, relative to it."""
+        from pyarrow.fs import FileType
+
+        found = [info for info in self._listed(recursive=True) if info.type == FileType.File]
+        return [PurePosixPath(info.path).relative_to(self.path).as_posix() for info in found]
+
+    def read_bytes(self) -> bytes:
+        """Return its content.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+        with told_by_store(self), self.filesystem.open_input_file(str(self.path)) as stream:
+            data: bytes = stream.read()
+        return data
+
+    def write_bytes(self, data: bytes | memoryview) -> None:
+        """Write or replace it: readers see the old object or the new one, never a part."""
+        with told_by_store(self), self.filesystem.open_output_stream(str(self.path), compression=None) as stream:
+            stream.write(data)
+
+    def unlink(self) -> None:
+        """Delete it; nothing happens if it does not exist."""
+        with suppress(FileNotFoundError), told_by_store(self):
+            self.filesystem.delete_file(str(self.path))
+
+    def check_writable(self) -> None:
+        """Write a small object into it and delete it again.
+
+        Raises:
+            StorageError: that is not possible.
+        """
+        probe = str(self.path / f".probe-{secrets.token_hex(4)}")
+        with told_by_store(self):
+            with self.filesystem.open_output_stream(probe, compression=None) as stream:
+                stream.write(b"may this be written?\n")
+            self.filesystem.delete_file(probe)
+
+    def _info(self) -> FileInfo:
+        with told_by_store(self):
+            return self.filesystem.get_file_info(str(self.path))
+
+    def _listed(self, *, recursive: bool) -> list[FileInfo]:
+        from pyarrow.fs import FileSelector
+
+        with told_by_store(self):
+            found = self.filesystem.get_file_info(
+                FileSelector(str(self.path), allow_not_found=True, recursive=recursive)
+            )
+        return sorted(found, key=lambda info: str(info.path))
+
+
+Folder = Path | StoredPath
+"""Where runs are: a folder of this machine, or of a store."""
+
+
+def is_address(text: str | os.PathLike[str]) -> bool:
+    """Return whether a word is an address of a store, ``s3://bucket/prefix``, or of a file, ``file:///folder``."""
+    if not isinstance(text, str):
+        return isinstance(text, StoredPath)
+    scheme, separator, _ = text.partition(_SEPARATOR)
+    return bool(separator) and scheme.isalnum() and "/" not in scheme
+
+
+def place_of(text: str | os.PathLike[str]) -> Folder:
+    """Return the folder that a path or an address names; nothing is asked of a store.
+
+    Raises:
+        InvalidValueError: an address of another kind, without a bucket, with credentials or with an unknown option.
+    """
+    if isinstance(text, StoredPath) or not is_address(text):
+        return text if isinstance(text, StoredPath) else Path(text)
+    address = str(text)
+    found = urlsplit(address)
+    if found.scheme == _FILE and not found.netloc:
+        return Path(unquote(found.path))
+    if found.scheme not in SCHEMES or not found.netloc:
+        expected = ", ".join(f"{scheme}://bucket/folder" for scheme in SCHEMES)
+        raise InvalidValueError("address", address, f"{expected}, file:///folder, or a path")
+    if "@" in found.netloc or found.fragment:
+        hidden = f"{found.scheme}://…@{found.netloc.rpartition('@')[2]}{found.path}"
+        advice = "Credentials come from variables such as AWS_ACCESS_KEY_ID, or from a profile."
+        raise InvalidValueError("address", hidden, "one without credentials and without #", advice)
+    path = PurePosixPath(found.netloc, *(part for part in found.path.split("/") if part))
+    check_options(found.query)
+    return StoredPath(found.scheme, path, found.query)
+
+
+def stored_place(address: str) -> StoredPath:
+    """Return the folder on a store that an address names.
+
+    Raises:
+        InvalidValueError: a path, or an address that is not allowed.
+    """
+    found = place_of(address)
+    if isinstance(found, Path):
+        raise InvalidValueError("address", address, ", ".join(f"{scheme}://bucket/folder" for scheme in SCHEMES))
+    return found

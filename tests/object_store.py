@@ -1,0 +1,97 @@
+"""An S3 server for tests: moto's, over HTTP, which can be told to refuse."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from inference_bench.results.storage import StoredPath, stored_place
+
+BUCKET = "runs"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+Start = Callable[[str, list[tuple[str, str]]], object]
+
+
+class ObjectStore:
+    """A server with one empty bucket.
+
+    Attributes:
+        refusal: HTTP status that every request gets; None if requests are answered.
+        writes: number of requests that wrote, or would have.
+        on_write: called before each of them.
+    """
+
+    def __init__(self) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import make_server
+
+        self.refusal: str | None = None
+        self.writes = 0
+        self.on_write: Callable[[], None] = lambda: None
+        self._answer = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._serve, threaded=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def _serve(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] in ("PUT", "POST"):
+            self.writes += 1
+            self.on_write()
+        if self.refusal is not None:
+            start(self.refusal, [("Content-Length", "0")])
+            return [b""]
+        answer: Iterable[bytes] = self._answer(environ, start)
+        return answer
+
+    @property
+    def query(self) -> str:
+        """What an address needs to name this server."""
+        return f"?endpoint_override=127.0.0.1:{self._server.server_port}&scheme=http"
+
+    def address(self, folder: str = "") -> str:
+        """Return the address of a folder in the bucket."""
+        return f"s3://{BUCKET}/{folder}{self.query}"
+
+    def place(self, folder: str = "") -> StoredPath:
+        """Return a folder in the bucket."""
+        return stored_place(self.address(folder))
+
+    def objects(self, folder: str = "") -> Mapping[str, bytes]:
+        """Return name → content of the objects in a folder of the bucket."""
+        place = self.place(folder)
+        return {name: (place / name).read_bytes() for name in place.files()}
+
+    def empty(self) -> None:
+        """Forget all objects, and answer again."""
+        import requests
+
+        self.refusal, self.on_write = None, lambda: None
+        base = f"http://127.0.0.1:{self._server.server_port}"
+        requests.post(f"{base}/moto-api/reset", timeout=10).raise_for_status()
+        requests.put(f"{base}/{BUCKET}", timeout=10).raise_for_status()
+
+    @contextmanager
+    def running(self) -> Iterator[ObjectStore]:
+        """Answer requests, with credentials in the environment, while the block runs."""
+        self._thread.start()
+        try:
+            with patch.dict(os.environ, CREDENTIALS):
+                self.empty()
+                yield self
+        finally:
+            self._server.shutdown()
+
+
+@contextmanager
+def object_store() -> Iterator[ObjectStore]:
+    """Run a server with an empty bucket; the test is skipped where moto is not installed."""
+    pytest.importorskip("moto")
+    pytest.importorskip("flask_cors")
+    with ObjectStore().running() as store:
+        yield store

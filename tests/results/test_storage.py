@@ -1,0 +1,142 @@
+"""Addresses, and folders on a store: a real S3 server over HTTP."""
+
+from pathlib import Path
+
+import pytest
+
+from inference_bench.errors import InvalidValueError, StorageError
+from inference_bench.results.storage import StoredPath, is_address, place_of, stored_place
+from tests.object_store import object_store
+
+
+@pytest.fixture(scope="module")
+def store():
+    with object_store() as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://bucket/a/b", True),
+        ("gs://bucket", True),
+        ("file:///tmp", True),
+        ("a/b", False),
+        ("./s3:/x", False),
+        ("tag:pull=http://x", False),
+        (Path("a"), False),
+    ],
+)
+def test_what_is_an_address(text, expected):
+    assert is_address(text) is expected
+
+
+def test_an_address_is_bucket_key_and_how_the_store_is_reached():
+    place = stored_place("s3://bucket/a//b/?region=eu-west-1")
+    assert (place.scheme, str(place.path), place.query) == ("s3", "bucket/a/b", "region=eu-west-1")
+    assert str(place / "run.json") == "s3://bucket/a/b/run.json?region=eu-west-1"
+    assert str((place / "c").parent) == str(place)
+    assert place_of(str(place)) == place
+
+
+def test_a_file_address_is_a_path():
+    assert place_of("file:///tmp/with%20blank") == Path("/tmp/with blank")
+
+
+@pytest.mark.parametrize(
+    ("address", "part"),
+    [
+        ("s4://bucket/a", "s3://bucket/folder, gs://bucket/folder"),
+        ("s3://", "s3://bucket/folder"),
+        ("s3://bucket?endpont=x", "got 'endpont', expected endpoint_override, scheme or region"),
+        ("file://host/a", "file:///folder"),
+    ],
+)
+def test_a_wrong_address_is_refused(address, part):
+    with pytest.raises(InvalidValueError, match="address") as refused:
+        place_of(address)
+    assert part in str(refused.value)
+
+
+def test_credentials_in_an_address_are_refused_and_not_repeated():
+    with pytest.raises(InvalidValueError) as refused:
+        place_of("s3://AKIA:very-secret@bucket/a")
+    assert "secret" not in str(refused.value)
+    assert "AWS_ACCESS_KEY_ID" in str(refused.value)
+
+
+def test_objects_are_written_replaced_listed_and_deleted(store):
+    folder = store.place("listed")
+    assert not folder.exists()
+    assert list(folder.iterdir()) == []
+    (folder / "a" / "x").write_bytes(b"old")
+    (folder / "a" / "x").write_bytes(b"new")
+    (folder / "b").write_bytes(b"")
+
+    assert (folder / "a" / "x").read_bytes() == b"new"
+    assert [path.name for path in folder.iterdir()] == ["a", "b"]
+    assert folder.files() == ["a/x", "b"]
+    assert (folder.is_dir(), folder.is_file()) == (True, False)
+    assert ((folder / "b").is_dir(), (folder / "b").is_file()) == (False, True)
+
+    (folder / "b").unlink()
+    (folder / "b").unlink()
+    assert folder.files() == ["a/x"]
+    with pytest.raises(FileNotFoundError):
+        (folder / "b").read_bytes()
+
+
+def test_folders_with_a_file_are_found_at_any_depth_but_not_below_one(store):
+    folder = store.place("found")
+    for name in ("run=1/node=a/run.json", "run=1/node=a/samples/run.json", "run=2/node=b/share=1/run.json", "x/y"):
+        (folder / name).write_bytes(b"")
+    names = [str(path.path.relative_to(folder.path)) for path in folder.folders_with("run.json")]
+    assert names == ["run=1/node=a", "run=2/node=b/share=1"]
+
+
+def test_a_probe_leaves_nothing(store):
+    folder = store.place("probed")
+    folder.check_writable()
+    assert folder.files() == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "part"),
+    [
+        ("403 Forbidden", "access is denied"),
+        ("301 Moved", "the bucket is in another region"),
+        ("503 Slow Down", "the store is unavailable"),
+    ],
+)
+def test_what_a_store_refuses_is_one_line_with_advice(store, refusal, part):
+    folder = store.place("refused")
+    store.refusal = refusal
+    try:
+        with pytest.raises(StorageError) as refused:
+            folder.check_writable()
+    finally:
+        store.refusal = None
+    message = str(refused.value)
+    assert message.startswith(f"{folder}: {part} (AWS Error")
+    assert "\n" not in message
+    assert message.endswith(".")
+
+
+def test_a_bucket_that_is_not_there(store):
+    with pytest.raises(StorageError, match=r"no such bucket .* Make it, or correct the address"):
+        stored_place(f"s3://absent/x{store.query}").check_writable()
+
+
+def test_an_endpoint_where_nobody_answers():
+    place = stored_place("s3://bucket/x?endpoint_override=127.0.0.1:9&scheme=http")
+    with pytest.raises(StorageError, match=r"no answer .*curlCode: 7.* Check the network and the endpoint"):
+        place.read_bytes()
+
+
+def test_the_endpoint_and_its_scheme_come_from_the_variable_of_other_tools(store, monkeypatch):
+    (store.place("seen") / "x").write_bytes(b"1")
+    host = dict(pair.split("=") for pair in store.query.removeprefix("?").split("&"))["endpoint_override"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}/")
+    place = place_of("s3://runs/seen")
+    assert isinstance(place, StoredPath)
+    assert (place / "x").read_bytes() == b"1"
