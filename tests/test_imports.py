@@ -65,12 +65,12 @@ MAIN = {
 }
 """Modules of ``cli`` that every command imports."""
 LISTED = {
-    "": {"_native", "errors", "extras", "facts", "metrics", "moved", "plugins", "slo", "spec", "text", "units"},
+    "": {"_native", "demands", "errors", "extras", "facts", "metrics", "moved", "plugins", "slo", "spec", "text", "units"},
     "model": {"discovery", "interfaces", "load_steps", "model", "places", "prompts", "special_tokens", "text_tokens"},
     "model.weights": {"conversion", "files", "identity", "references"},
     "reports": {"_report", "chrome_trace", "console", "csv", "github", "html", "json", "markdown"},
     "results": {"atomic_file", "sink", "tracker"},
-    "results.sinks": {"csv", "json", "mlflow", "parquet", "wandb"},
+    "results.sinks": {"csv", "json", "mlflow", "parquet", "storage", "wandb"},
     "cli": {*MAIN, "_outputs", "list"},
 }
 """Package → modules that ``list`` imports of it; of those that are not named it may import what it needs."""
