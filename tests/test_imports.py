@@ -65,7 +65,20 @@ MAIN = {
 }
 """Modules of ``cli`` that every command imports."""
 LISTED = {
-    "": {"_native", "demands", "errors", "extras", "facts", "metrics", "moved", "plugins", "slo", "spec", "text", "units"},
+    "": {
+        "_native",
+        "demands",
+        "errors",
+        "extras",
+        "facts",
+        "metrics",
+        "moved",
+        "plugins",
+        "slo",
+        "spec",
+        "text",
+        "units",
+    },
     "model": {"discovery", "interfaces", "load_steps", "model", "places", "prompts", "special_tokens", "text_tokens"},
     "model.weights": {"conversion", "files", "identity", "references"},
     "reports": {"_report", "chrome_trace", "console", "csv", "github", "html", "json", "markdown"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_bench.errors import InvalidValueError
 from inference_bench.provenance.record import LATEST
 from inference_bench.results.run_folder import default_output
 from inference_bench.results.selectors import SELECTORS, select_run
@@ -38,3 +40,17 @@ def selected_runs(words: Sequence[str], args: argparse.Namespace) -> list[Folder
         RunFormatError: a word names no run, or several.
     """
     return [select_run(word, args.results) for word in words or [LATEST]]
+
+
+def on_disk(folders: Sequence[Folder], what: str) -> list[Path]:
+    """Return folders of runs that must be on this machine.
+
+    Raises:
+        InvalidValueError: one is on a store; ``what`` needs them.
+    """
+    for folder in folders:
+        if not isinstance(folder, Path):
+            raise InvalidValueError(
+                what, str(folder), "a run on this machine", "Copy its folder to this machine first."
+            )
+    return [folder for folder in folders if isinstance(folder, Path)]

@@ -10,7 +10,7 @@ from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._messages import warn
 from inference_bench.cli._outputs import JSON, PAGE_FORMATS, add_output_options, outputs_of
-from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
+from inference_bench.cli._selected import ONE_RUN, add_results_option, on_disk, selected_runs
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class AdviseCommand(Command):
 
         outputs = outputs_of(args, PAGE_FORMATS)
         word = [args.word] if args.word else []
-        (folder,) = selected_runs(word, args)
+        (folder,) = on_disk(selected_runs(word, args), "advise")
         run = load_run(folder)
         if run.is_in_progress:
             warn(f"{folder} is in progress: {run.progress}.")

@@ -19,7 +19,7 @@ from inference_bench.cli._outputs import (
     outputs_of,
 )
 from inference_bench.cli._run_outputs import run_outputs, write_runs
-from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
+from inference_bench.cli._selected import ONE_RUN, add_results_option, on_disk, selected_runs
 from inference_bench.cli._slo import add_slo_option, slo_exit_code
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.provenance.record import LATEST
@@ -148,10 +148,7 @@ def _watch(folders: Sequence[Folder], outputs: Outputs) -> int:
 
     if len(folders) > 1:
         raise InvalidValueError("runs", len(folders), "one with --watch")
-    folder = folders[0]
-    if not isinstance(folder, Path):
-        advice = "`report` without --watch shows how far it is."
-        raise InvalidValueError("--watch", str(folder), "a run of this machine", advice)
+    (folder,) = on_disk(folders, "--watch")
     try:
         with _display(outputs) as display:
             run = watch_run(folder, display)
@@ -170,11 +167,7 @@ def _dossier(args: argparse.Namespace) -> int:
 
     check_target(args.dossier)
     folders = [folder for word in args.words or [LATEST] for folder in find_runs(word, args.results)]
-    on_disk = [folder for folder in folders if isinstance(folder, Path)]
-    if len(on_disk) < len(folders):
-        advice = "Copy the run's folder to this machine first."
-        raise InvalidValueError("--dossier", ", ".join(args.words), "runs on this machine", advice)
-    digest = write_dossier(on_disk, args.dossier, with_host=args.with_host)
+    digest = write_dossier(on_disk(folders, "--dossier"), args.dossier, with_host=args.with_host)
     print(f"written to {args.dossier}\nSHA-256 of MANIFEST.json: {digest}")
     return 0
 

@@ -64,8 +64,8 @@ def test_what_stays_on_this_machine_says_so(store):
     ab = ("ab", "dtype=float32", "dtype=bfloat16", "--model", "null", "--output", address)
     assert_refused(call(*ab), 2, "Only `run` writes to a store")
     call(*RUN, *QUICK, "--output", address)
-    assert_refused(call("report", address, "--watch"), 2, "--watch", "a run of this machine")
-    assert_refused(call("report", address, "--dossier", "d"), 2, "--dossier", "runs on this machine")
+    assert_refused(call("report", address, "--watch"), 2, "--watch", "a run on this machine")
+    assert_refused(call("report", address, "--dossier", "d"), 2, "--dossier", "a run on this machine")
 
 
 def test_an_old_run_is_stored_without_measuring(store):
