@@ -143,6 +143,26 @@ class Demands:
         return encoder + self.decode_flops(length + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """The passes of one iteration of a benchmark.
+
+    Attributes:
+        length: positions of a prompt, padding included.
+        new_tokens: generated; 0 if the prompt is only read.
+        rows: sequences that take each step together.
+    """
+
+    length: int
+    new_tokens: int = 0
+    rows: int = 1
+
+    @property
+    def mean_context(self) -> int:
+        """Positions that a decode step attends to, on average: token i, from the second on, ``length + i - 1``."""
+        return self.length + self.new_tokens // 2
+
+
 def demands_from(stored: Mapping[str, Any]) -> Demands:
     """Return demands from plain data; fields of later versions are left out."""
     parts = {"window": WindowDemands, "experts": ExpertDemands, "encoder": EncoderDemands}

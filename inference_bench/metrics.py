@@ -48,7 +48,7 @@ RATIO = "1"
 """The unit of a ratio that no whole bounds, such as a relative error; a ``fraction`` is a share, from 0 to 1."""
 
 _QUANTITIES = {
-    **dict.fromkeys(("ns", "tokens/s", "requests/s", "embeddings/s", "items/s"), Quantity.TIME),
+    **dict.fromkeys(("ns", "tokens/s", "requests/s", "embeddings/s", "items/s", "bytes/s", "FLOP/s"), Quantity.TIME),
     **dict.fromkeys(("bytes", "bytes/parameter"), Quantity.MEMORY),
     **dict.fromkeys(("fraction", RATIO, "bits/byte", "1/token", "nats/token", "logits", "tokens"), Quantity.OUTPUT),
 }
@@ -79,6 +79,7 @@ class Metric:
         replicate: what differs between two figures of one configuration: fresh processes, or the items of a data set.
         of_time: whether it is a figure of time although its unit does not say so.
         threaded: whether the threads of the set-up are meant to work for it.
+        of_machine: whether it says how far the machine is used: shown in a line of its own, not among the figures.
         of_client: whether it describes what sends the load and not what answers: no comparison judges it unasked.
         noun: what it is called in a sentence; empty for its title.
     """
@@ -96,6 +97,7 @@ class Metric:
     of_time: bool = False
     threaded: bool = True
     of_client: bool = False
+    of_machine: bool = False
     noun: str = ""
 
     @property
@@ -112,6 +114,8 @@ _SHAPES = "shapes of the cached keys and values"
 _HARNESS = "lm-evaluation-harness"
 _OWN = "this project"
 _LINUX = "Linux proc(5)"
+_BANDWIDTH = "Databricks 2023, LLM Inference Performance Engineering (MBU)"
+_OPERATIONS = "Chowdhery et al. 2022, PaLM (MFU); two operations per multiply-add"
 _NORMS = "Higham 2002, normwise relative error"
 _SERVING = "common usage of serving benchmarks (output, total and request throughput)"
 
@@ -358,6 +362,71 @@ _ALL = (
         "Theil-Sen slope of the memory held after each repetition (RSS; on a GPU, memory of tensors)",
         "Sen 1968",
         statistic=Statistic.SLOPE,
+    ),
+    # What the passes ask for, over their time: the model's demands (docs/methodology.md)
+    Metric(
+        "achieved_bandwidth",
+        "read bandwidth",
+        "bytes/s",
+        Better.HIGHER,
+        "bytes that a decode step must read (weights once, keys and values of each row at the mean context) / itl",
+        _BANDWIDTH,
+        derived_from="itl",
+        of_machine=True,
+    ),
+    Metric(
+        "decode_flop_rate",
+        "decode operations",
+        "FLOP/s",
+        Better.HIGHER,
+        "operations of a decode step at the mean context, all rows / itl",
+        _OPERATIONS,
+        derived_from="itl",
+        of_machine=True,
+    ),
+    Metric(
+        "prefill_flop_rate",
+        "prefill operations",
+        "FLOP/s",
+        Better.HIGHER,
+        "operations of the prompt, padding included, and of one position through the head / ttft",
+        _OPERATIONS,
+        derived_from="ttft",
+        of_machine=True,
+    ),
+    Metric(
+        "forward_flop_rate",
+        "operations",
+        "FLOP/s",
+        Better.HIGHER,
+        "operations of an encoder's pass / forward_time",
+        _OPERATIONS,
+        derived_from="forward_time",
+        of_machine=True,
+    ),
+    Metric(
+        "mbu",
+        "MBU",
+        RATIO,
+        Better.HIGHER,
+        "achieved_bandwidth / bandwidth that reading as many bytes with as many threads was measured to have; above 1 "
+        "if a part is read from a cache",
+        _BANDWIDTH,
+        derived_from="itl",
+        of_time=True,
+        of_machine=True,
+    ),
+    Metric(
+        "mfu",
+        "MFU",
+        RATIO,
+        Better.HIGHER,
+        "operations per second of prefill, decode or forward pass / rate of large products of matrices, measured in "
+        "the framework with the same dtype and threads",
+        _OPERATIONS,
+        derived_from="ttft",
+        of_time=True,
+        of_machine=True,
     ),
     # Serving: requests of a schedule
     Metric(
@@ -742,6 +811,11 @@ def title_of(metric: str) -> str:
 def is_of_client(metric: str) -> bool:
     """Return whether a metric describes what sends a load; False for a metric this version does not know."""
     return metric in METRICS and METRICS[metric].of_client
+
+
+def is_of_machine(metric: str) -> bool:
+    """Return whether a metric says how far the machine is used; False for a metric this version does not know."""
+    return metric in METRICS and METRICS[metric].of_machine
 
 
 def noun_of(metric: str) -> str:

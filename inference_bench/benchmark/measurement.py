@@ -16,6 +16,7 @@ from inference_bench._native import clock_describe, loop, now_ns
 from inference_bench.analysis.stopping import ONE_WINDOW, Decision, StoppingRule
 from inference_bench.benchmark.gpu_calls import GPU_NOTE, finishing
 from inference_bench.benchmark.lazy_results import refuse_lazy_result
+from inference_bench.demands import Passes
 from inference_bench.errors import InvalidValueError
 from inference_bench.machine.device_work import device_synchronisation
 from inference_bench.machine.interference import Interference
@@ -96,6 +97,7 @@ class Measurement:
         notes: sentences on what lowers the trust in this result.
         work: what is computed, to compare with other engines: ``prompt_ids`` (a digest), ``new_tokens``.
         rates: derived metric → tokens (or items) per measured duration.
+        passes: what a model with known demands runs per iteration; None if the benchmark does not say it.
         run: number of this process among those that measure the case, from 0; set before ``measure``.
         load_steps: the steps of the load; set before ``measure``.
         sampler: a running memory sampler, whose timeline becomes part of the result.
@@ -120,6 +122,7 @@ class Measurement:
         self.sampler: MemorySampler | None = None
         self.work: dict[str, object] = {}
         self.rates: dict[str, float] = {}
+        self.passes: Passes | None = None
         self.requests: list[Mapping[str, Sequence[object]]] = []
         self.chunks: list[Mapping[str, Sequence[object]]] = []
         self.server_readings: list[Mapping[str, Sequence[object]]] = []

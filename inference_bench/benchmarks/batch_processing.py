@@ -14,6 +14,7 @@ from inference_bench.benchmarks._described import whole_number
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._memory_guard import refuse_what_cannot_fit
 from inference_bench.benchmarks._steps import record_steps, time_steps
+from inference_bench.demands import Passes
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
 
@@ -96,6 +97,7 @@ class BatchProcessingBenchmark(Benchmark):
         if len(lengths) > 1:
             refuse_what_cannot_fit(generator, lengths, new_tokens, kv_bytes_per_token, case.setup.device)
         measurement.rates |= token_rates(lengths, new_tokens)
+        measurement.passes = Passes(max(lengths), new_tokens, len(lengths))
         batch = generator.prompts(lengths)
         recorder = TickRecorder(new_tokens + 1)
         for iteration in measurement.iterations(self.targets):

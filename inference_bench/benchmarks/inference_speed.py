@@ -13,6 +13,7 @@ from inference_bench.benchmarks._calls import inputs_of, items_of, time_model_ca
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._llama_bench import PROMPT, TOKENS, check_llama_bench, measure_llama_bench
 from inference_bench.benchmarks._steps import own_clock_note, record_steps, time_steps, work_of
+from inference_bench.demands import Passes
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
 
@@ -97,6 +98,7 @@ def _measure_steps(model: Model, case: Case, measurement: Measurement) -> None:
     prompt = generator.prompt(case.integer("input_length"))
     new_tokens = case.integer("new_tokens")
     measurement.rates |= {"prefill_rate": case.integer("input_length"), "decode_rate": 1}
+    measurement.passes = Passes(case.integer("input_length"), new_tokens)
     measurement.work |= work_of(generator.prompt_ids(prompt))
     recorder = TickRecorder(new_tokens + 1)
     first_measured = 1 + measurement.limits.warmup_iterations
@@ -136,6 +138,7 @@ def _measure_forward(model: Model, case: Case, measurement: Measurement) -> None
     encoder = model.encoder()
     prompt = encoder.prompt(case.integer("input_length"))
     measurement.rates |= {"embedding_rate": 1, "encode_rate": case.integer("input_length")}
+    measurement.passes = Passes(case.integer("input_length"))
     recorder = TickRecorder(2)
     for iteration in measurement.iterations(("forward_time",)):
         recorder.clear()

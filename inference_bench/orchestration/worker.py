@@ -16,9 +16,11 @@ from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from inference_bench._native import clock_describe, die_with_parent, now_ns
+from inference_bench.analysis.demand_rates import demand_rates
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, load_benchmark
 from inference_bench.benchmark.measurement import Measurement
+from inference_bench.demands import Passes, demands_from
 from inference_bench.errors import InferenceBenchError, NotApplicableError, PluginError, ProtocolError
 from inference_bench.extras import install_advice
 from inference_bench.machine.process_usage import Usage, WindowUsage
@@ -131,13 +133,15 @@ class Worker:
         usage = self._windows.total or Usage.now().since(before)
         answer = self._measured(measurement, message.case, usage)
         self._measured_before = True
-        return answer if message.run else self._with_demands(answer)
+        return answer if message.run else self._with_demands(answer, measurement.passes)
 
-    def _with_demands(self, answer: Measured) -> Measured:
+    def _with_demands(self, answer: Measured, passes: Passes | None) -> Measured:
         """Add the model's demands: counting them warms it up, so it comes after all that was measured cold."""
         assert self._model is not None
         self._demands = self._demands or demands_facts(self._model)
-        return replace(answer, demands=self._demands)
+        found = self._demands.get("demands")
+        rates = demand_rates(demands_from(found), passes) if isinstance(found, dict) and passes else {}
+        return replace(answer, demands=self._demands, rates={**answer.rates, **rates})
 
     def _measured(self, measurement: Measurement, case: Case, usage: Usage) -> Measured:
         samples, scores = measurement.columns(), measurement.scores()

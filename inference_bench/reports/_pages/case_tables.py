@@ -6,11 +6,12 @@ What all cases share stands in a line above the table, and a column that has not
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.stopping import ONE_WINDOW
-from inference_bench.metrics import METRICS, title_of, unit_of
+from inference_bench.metrics import METRICS, is_of_machine, title_of, unit_of
 from inference_bench.reports._pages.document import EMPTY, NO_FIGURE, Cell, Column, Table, Tone
 from inference_bench.reports._pages.findings import TONES
 from inference_bench.reports._pages.numbers import Numbers, figure_heading, level_of, numbers_of
@@ -40,6 +41,7 @@ def case_table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
         benchmark: its name.
         results: of cases of this benchmark in one set-up, at least one.
     """
+    results = [_of_model(result) for result in results]
     by_phase = any(len({s.phase for s in group}) > 1 for result in results for group in _by_metric(result).values())
     shared = constants([result.case for result in results])
     axes = [name for name in dict.fromkeys(n for r in results for n in r.case.parameters) if name not in shared]
@@ -60,6 +62,11 @@ def case_table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
     title, note = benchmark_words(benchmark), parameters_words(shared)
     table = Table(title, (*axis_columns, *columns, Column("grade")), tuple(sections), cases, note)
     return table.without(_silent(table, [summary for result in results for summary in result.summaries]))
+
+
+def _of_model(result: BenchmarkResult) -> BenchmarkResult:
+    """Return a result without the summaries that stand in a line of their own."""
+    return replace(result, summaries=tuple(each for each in result.summaries if not is_of_machine(each.metric)))
 
 
 def _silent(table: Table, summaries: Sequence[Summary]) -> Iterator[int]:

@@ -16,6 +16,8 @@ Step = tuple[int, str]
 _STEPS: dict[str, tuple[Step, ...]] = {
     "ns": ((NS_PER_S, "s"), (NS_PER_MS, "ms"), (NS_PER_US, "µs"), (1, "ns")),
     "bytes": ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B")),
+    "bytes/s": ((10**9, "GB/s"), (10**6, "MB/s"), (10**3, "kB/s"), (1, "B/s")),
+    "FLOP/s": ((10**12, "TFLOP/s"), (10**9, "GFLOP/s"), (10**6, "MFLOP/s"), (1, "FLOP/s")),
     "fraction": ((1, ""),),
     RATIO: ((1, ""),),
 }

@@ -16,6 +16,7 @@ from inference_bench.reports._pages.client_lines import client_lines, floor_line
 from inference_bench.reports._pages.document import Block, Cell, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.doubts import doubts
 from inference_bench.reports._pages.load_tables import brief_table
+from inference_bench.reports._pages.machine_lines import machine_lines
 from inference_bench.reports._pages.numbers import figure_heading, level_of
 from inference_bench.reports._pages.overview import overview
 from inference_bench.reports._pages.parameters import benchmark_words
@@ -91,7 +92,8 @@ def _blocks(results: Sequence[BenchmarkResult]) -> Iterator[Block]:
             benchmarks.setdefault(result.case.benchmark, []).append(result)
         lines = [*_weights_lines(members), *chain.from_iterable(map(_inapplicable, benchmarks.values()))]
         tables = (_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
-        yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables), tuple(slo_lines(members)))
+        remarks = (*slo_lines(members), *machine_lines(members))
+        yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables), remarks)
 
 
 def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from inference_bench.metrics import METRICS, title_of
+from inference_bench.reports._pages.case_tables import case_table
+from inference_bench.reports._pages.machine_lines import machine_lines
+from inference_bench.testing import make_result
+from inference_bench.units import NS_PER_MS
+from tests.analysis.test_machine_use import CEILINGS, _result
+
+
+def test_one_line_with_the_rates_and_their_shares():
+    (line,) = machine_lines([_result(100_000_000, 20 * NS_PER_MS)], CEILINGS)
+
+    assert "read bandwidth 5.0" in line.text
+    assert "GB/s, MBU 50 [4" in line.text
+    assert "GFLOP/s, MFU 5 [" in line.text
+
+
+def test_without_ceilings_there_are_the_rates_alone():
+    (line,) = machine_lines([_result(100_000_000, 20 * NS_PER_MS)])
+
+    assert "GB/s" in line.text
+    assert "MBU" not in line.text
+
+
+def test_a_cached_working_set_is_said():
+    first, second = machine_lines([_result(100_000_000, 9 * NS_PER_MS)], CEILINGS)
+
+    assert "MBU 111 [" in first.text
+    assert "cache" in second.text
+
+
+def test_nothing_is_said_without_demands():
+    assert list(machine_lines([make_result({"itl": [[1, 2, 3]]})])) == []
+
+
+def test_tables_leave_the_rates_out():
+    table = case_table("inference_speed", [_result(1_000_000, NS_PER_MS)])
+
+    shown = {cell.text for rows in table.sections for row in rows for cell in row}
+    assert title_of("itl") in shown
+    assert not shown & {metric.title for metric in METRICS.values() if metric.of_machine}
