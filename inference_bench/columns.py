@@ -271,6 +271,31 @@ class ServerColumns(Columns):
     value: NDArray[np.float64] = column(Kind.FLOAT64, "the reading")
 
 
+@table
+class OperationColumns(Columns):
+    """One row per span of a breakdown: a whole step, one forward of a module, or one operator of the framework."""
+
+    recorded_by: NDArray[np.str_] = column(
+        Kind.WORD,
+        "`clock` (the step alone), `hooks` (each module's forward) or `profiler` (operators of the framework, too)",
+    )
+    repetition: NDArray[np.int32] = column(Kind.INT32, "of all steps, from 0")
+    step: NDArray[np.str_] = column(Kind.WORD, "`prefill`, `decode`, `forward` or `call`")
+    module: NDArray[np.str_] = column(
+        Kind.WORD, "path of the module, or of the one that called the operator; null outside of all modules", missing=""
+    )
+    operator: NDArray[np.str_] = column(
+        Kind.WORD, "name of the operator; null for a module and for the whole step", missing=""
+    )
+    depth: NDArray[np.int32] = column(Kind.INT32, "spans that it lies in; 0 for the whole step")
+    parent: NDArray[np.int64] = column(
+        Kind.INT64, "place, from 0, of the row that it lies in, among the rows of its run", missing=-1
+    )
+    start_ns: NDArray[np.int64] = column(Kind.INT64, "begin, nanoseconds on the clock of the samples' `start_ns`")
+    duration_ns: NDArray[np.int64] = column(Kind.INT64, "duration, nanoseconds")
+    thread: NDArray[np.str_] = column(Kind.WORD, "`main`, which carries out the steps, or another thread by number")
+
+
 CASE_ID = Column("case_id", Kind.WORD, "id of the case, the same in every row, so that a folder reads as one table")
 """First column of every file; in memory a table belongs to one case."""
 
@@ -288,6 +313,7 @@ TABLES: Mapping[str, type[Columns]] = {
     "requests": RequestColumns,
     "chunks": ChunkColumns,
     "server_readings": ServerColumns,
+    "operations": OperationColumns,
 }
 """Attribute of ``BenchmarkResult``, and name of the folder of its files → the columns."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inference_bench.columns import (
     ChunkColumns,
     MemoryColumns,
+    OperationColumns,
     RequestColumns,
     SampleColumns,
     ScoreColumns,
@@ -92,6 +93,12 @@ class Chunks(ChunkColumns):
 
 class ServerReadings(ServerColumns):
     """Readings of a server's own metrics during the loads of one case."""
+
+    __slots__ = ()
+
+
+class Operations(OperationColumns):
+    """Steps, modules and operators of the breakdown of one case."""
 
     __slots__ = ()
 
@@ -281,6 +288,7 @@ class BenchmarkResult:
         requests: the requests to a server, or None.
         chunks: what arrived of the answers, or None.
         server_readings: the server's own metrics during the loads, or None.
+        operations: where the time of its steps goes, or None.
         model: what the model says of itself: title, parameters, ``weights`` (source, label, trained, digest).
         workers: one entry per run: process, versions, load steps, CPU time over wall time, faults, context switches.
         notes: remarks of the benchmark on this result, one sentence each.
@@ -301,6 +309,7 @@ class BenchmarkResult:
     requests: Requests | None = None
     chunks: Chunks | None = None
     server_readings: ServerReadings | None = None
+    operations: Operations | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     workers: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()

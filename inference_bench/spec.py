@@ -166,6 +166,7 @@ class Spec:
         isolation: one of ``ISOLATIONS``. ``inline`` measures in the calling process: it is not fresh, it cannot be
             killed, and benchmarks that need a process of their own do not apply.
         slos: objectives that each case with requests is judged by, as ``slo.parse_slo`` reads them.
+        breakdown: whether a pass of its own after each case sees where the time of its steps goes.
     """
 
     models: tuple[str, ...]
@@ -182,6 +183,7 @@ class Spec:
     least_runs: int | None = None
     time_ns: int | None = None
     slos: tuple[str, ...] = ()
+    breakdown: bool = False
 
     def __post_init__(self) -> None:
         if self.runs < 1:

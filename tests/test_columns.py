@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from inference_bench.columns import TABLES, Kind, columns_of
-from inference_bench.result import Chunks, MemoryTimeline, Requests, Samples, Scores, ServerReadings
+from inference_bench.result import Chunks, MemoryTimeline, Operations, Requests, Samples, Scores, ServerReadings
 
 ROOT = Path(__file__).parent.parent
 ROWS = {"metric": ["ttft", "itl"], "phase": ["", "decode"], "stage": ["cold", "measured"], "value": [1, 2]}
@@ -28,9 +28,9 @@ def test_the_type_of_a_field_is_the_type_of_its_column(table):
 
 
 def test_every_table_has_a_class_in_results():
-    assert {table.__base__ for table in (Samples, MemoryTimeline, Scores, Requests, Chunks, ServerReadings)} == set(
-        TABLES.values()
-    )
+    assert {
+        table.__base__ for table in (Samples, MemoryTimeline, Scores, Requests, Chunks, ServerReadings, Operations)
+    } == set(TABLES.values())
 
 
 def test_parts_are_joined_as_columns():

@@ -24,6 +24,7 @@ FRAMEWORK_FOLDERS = (
     "model.engines",
     "model.weights",
     "benchmark.accuracy",
+    "benchmark.breakdown",
     "machine.device_memory",
     "scaffold",
 )

@@ -14,6 +14,7 @@ from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
 
 if TYPE_CHECKING:
+    from inference_bench.benchmark.breakdown.step_sequence import StepSequence
     from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.model import Model
     from inference_bench.plan import Case
@@ -80,6 +81,10 @@ class Benchmark(ABC):
         self, case: Case, measurement: Measurement
     ) -> None:
         """Prepare in the worker before the model loads; only called if ``own_process``."""
+
+    def steps(self, model: Model, case: Case) -> StepSequence | None:
+        """Return the steps that a breakdown of the case looks into; None if it has none."""
+        return None
 
     @abstractmethod
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from inference_bench.benchmark.breakdown.step_sequence import StepSequence
 from inference_bench.benchmark.gpu_calls import finishing
 from inference_bench.benchmark.lazy_results import refuse_lazy_result
 from inference_bench.benchmark.named_arrays import digest
@@ -71,6 +73,11 @@ def call_of(model: Model, inputs: object) -> Callable[[], object]:
         return outputs
 
     return checked
+
+
+def call_steps(model: Model, case: Case) -> StepSequence:
+    """Return the one step of a model that is called."""
+    return StepSequence({"call": partial(finishing(model.call), inputs_of(model, case))})
 
 
 def time_model_calls(model: Model, inputs: object, items: int, measurement: Measurement) -> object:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import sha256
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from inference_bench.benchmark.breakdown.step_sequence import StepSequence
 from inference_bench.units import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -22,6 +24,11 @@ def time_steps(
     """Generate and record one tick between steps: t[0] … t[new_tokens] in ``recorder``."""
     recorder.clear()
     generator.timed(prompt, new_tokens, recorder.tick)
+
+
+def generation_steps(generator: TextGenerator | BatchGenerator, prompt: Prompt) -> StepSequence:
+    """Return a prefill and the decode step after it."""
+    return StepSequence({"prefill": partial(generator.prefill, prompt), "decode": generator.decode}, generator.reset)
 
 
 def work_of(ids: Sequence[int]) -> dict[str, object]:

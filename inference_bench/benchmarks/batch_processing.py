@@ -9,11 +9,11 @@ from inference_bench._native import TickRecorder
 from inference_bench.benchmark.accuracy.divergence import first_difference
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmarks._batched_calls import check_batches, checked_rows, measure_batch_of_calls
-from inference_bench.benchmarks._calls import BATCH, with_call_axes
+from inference_bench.benchmarks._calls import BATCH, call_steps, with_call_axes
 from inference_bench.benchmarks._described import whole_number
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._memory_guard import refuse_what_cannot_fit
-from inference_bench.benchmarks._steps import record_steps, time_steps
+from inference_bench.benchmarks._steps import generation_steps, record_steps, time_steps
 from inference_bench.demands import Passes
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
@@ -21,6 +21,7 @@ from inference_bench.spec import Axis
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inference_bench.benchmark.breakdown.step_sequence import StepSequence
     from inference_bench.benchmark.measurement import Measurement
     from inference_bench.model.interfaces import BatchGenerator, Prompt, TextGenerator
     from inference_bench.model.model import Model
@@ -85,13 +86,16 @@ class BatchProcessingBenchmark(Benchmark):
         else:
             self._measure_generation(model, case, measurement)
 
+    def steps(self, model: Model, case: Case) -> StepSequence:
+        """Return a prefill and a decode step of the whole batch, or its call."""
+        if _calls(type(model)):
+            return call_steps(model, case)
+        generator = model.batch_generator()
+        return generation_steps(generator, generator.prompts(_lengths_of(model, case)))
+
     def _measure_generation(self, model: Model, case: Case, measurement: Measurement) -> None:
         new_tokens = case.integer("new_tokens")
-        lengths = row_lengths(
-            case.integer("batch_size"),
-            case.integer("input_length"),
-            model.min_input_length if case.parameters["lengths"] == "mixed" else case.integer("input_length"),
-        )
+        lengths = _lengths_of(model, case)
         generator = model.batch_generator()
         kv_bytes_per_token = whole_number(model.describe(), "kv_bytes_per_token") or 0
         if len(lengths) > 1:
@@ -110,6 +114,14 @@ class BatchProcessingBenchmark(Benchmark):
 def _calls(model: type[Model]) -> bool:
     """Return whether batches of this model are calls: it can be called, and cannot generate."""
     return "call" in model.abilities and "generate" not in model.abilities
+
+
+def _lengths_of(model: Model, case: Case) -> list[int]:
+    """Return the prompt length of each row of a case."""
+    length = case.integer("input_length")
+    return row_lengths(
+        case.integer("batch_size"), length, model.min_input_length if case.parameters["lengths"] == "mixed" else length
+    )
 
 
 def row_lengths(batch_size: int, input_length: int, minimum: int) -> list[int]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from inference_bench._native import TickRecorder
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.breakdown.step_sequence import StepSequence
 from inference_bench.benchmarks._api import API, api_of
 from inference_bench.benchmarks._call_checks import check_call
-from inference_bench.benchmarks._calls import inputs_of, items_of, time_model_calls, with_call_axes
+from inference_bench.benchmarks._calls import call_steps, inputs_of, items_of, time_model_calls, with_call_axes
 from inference_bench.benchmarks._lengths import check_length, fitting
 from inference_bench.benchmarks._llama_bench import PROMPT, TOKENS, check_llama_bench, measure_llama_bench
-from inference_bench.benchmarks._steps import own_clock_note, record_steps, time_steps, work_of
+from inference_bench.benchmarks._steps import generation_steps, own_clock_note, record_steps, time_steps, work_of
 from inference_bench.demands import Passes
 from inference_bench.errors import UnknownNameError
 from inference_bench.spec import Axis
@@ -90,6 +92,17 @@ class InferenceSpeedBenchmark(Benchmark):
     def measure(self, model: Model, case: Case, measurement: Measurement) -> None:
         """Repeat the calls of this view until their times are precise."""
         _VIEWS[str(case.parameters["view"])](model, case, measurement)
+
+    def steps(self, model: Model, case: Case) -> StepSequence | None:
+        """Return a prefill and a decode step, or one pass of a model that does not generate."""
+        view = str(case.parameters["view"])
+        if view in ("steps", "generate"):
+            generator = model.generator()
+            return generation_steps(generator, generator.prompt(case.integer("input_length")))
+        if view == "forward":
+            encoder = model.encoder()
+            return StepSequence({"forward": partial(encoder.encode, encoder.prompt(case.integer("input_length")))})
+        return call_steps(model, case) if view == "call" else None
 
 
 def _measure_steps(model: Model, case: Case, measurement: Measurement) -> None:

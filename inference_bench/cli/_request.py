@@ -50,6 +50,7 @@ def spec_of(args: argparse.Namespace) -> Spec:
         lookahead=args.lookahead,
         park=args.park,
         isolation=args.isolation,
+        breakdown=getattr(args, "breakdown", False),
         slos=tuple(getattr(args, "slo", ())),  # `ab`, `noise` and `overlap` compare, and judge no case
     )
 

@@ -31,6 +31,7 @@ _ONLY_WITH_AB = ("detect",)
 _ONLY_WITH_AB_OR_GATE = ("margin", "metric")
 _NOT_WITH_AB = (
     "resume",
+    "breakdown",
     "slo",
     "find_capacity",
     "sink",
@@ -77,6 +78,7 @@ class RunCommand(Command):
         ("--gate main_runs --confirm --models-dir m --model mine", "measure old and new code in turn if suspect"),
         ("--benchmark serving_load -a rate=2,4 -a requests=300 --slo 'ttft.p99<=300ms'", "does it meet an objective?"),
         ("--find-capacity --slo 'ttft.p99<=300ms'", "the highest rate that meets it"),
+        ("--breakdown --benchmark inference_speed", "where does the time of a step go?"),
         ("--resume latest", "continue an interrupted run"),
     )
 
@@ -156,6 +158,12 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
         type=values.seconds("time"),
         help="start no further process after this time, once each case has its least number; with --ab, no further "
         f"pair (default: {STANDARD.time_s:g} for each model and set-up; with --ab: {AB_TIME_S:g})",
+    )
+    group.add_argument(
+        "--breakdown",
+        action="store_true",
+        help="after each case of inference_speed or batch_processing, see in a pass of its own where the time of its "
+        "steps goes, by module and by operator (torch only)",
     )
     group.add_argument("--retry-failed", action="store_true", help="with --resume: measure failed cases again")
     group.add_argument(

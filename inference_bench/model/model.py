@@ -7,8 +7,9 @@ standard library only; its framework is imported inside ``load``.
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from inference_bench.errors import NotApplicableError, UnknownNameError
 from inference_bench.model.weights.references import names_place
@@ -291,6 +292,14 @@ class Model:
             NotApplicableError: this model does not score text.
         """
         raise NotApplicableError(f"{self.name} does not score text")
+
+    def torch_network(self) -> Any | None:
+        """Return the loaded ``torch.nn.Module`` whose parts a breakdown tells apart; None if there is none.
+
+        Unless a model says otherwise, it is the first of its attributes that is one. Never imports torch.
+        """
+        torch = sys.modules.get("torch")
+        return next((each for each in vars(self).values() if torch and isinstance(each, torch.nn.Module)), None)
 
     def describe(self) -> dict[str, object]:
         """Return facts known only after loading: exact parameter count, bytes of weights, framework settings."""

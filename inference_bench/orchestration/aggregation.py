@@ -19,6 +19,7 @@ from inference_bench.result import (
     Chunks,
     Failure,
     MemoryTimeline,
+    Operations,
     Requests,
     Samples,
     Scores,
@@ -52,6 +53,7 @@ class Tally:
     _requests: list[_Columns] = field(default_factory=list)
     _chunks: list[_Columns] = field(default_factory=list)
     _server_readings: list[_Columns] = field(default_factory=list)
+    _operations: list[_Columns] = field(default_factory=list)
     _floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     _demands: Mapping[str, object] = field(default_factory=dict)
     _summaries: tuple[Summary, ...] = ()
@@ -96,6 +98,8 @@ class Tally:
         self._requests += (_with_run(run, part) for part in answer.requests)
         self._chunks += (_with_run(run, part) for part in answer.chunks)
         self._server_readings += (_with_run(run, part) for part in answer.server_readings)
+        if answer.operations:
+            self._operations.append(_with_run(run, answer.operations))
         self._floor = self._floor or answer.floor
         self._demands = self._demands or answer.demands
         self._decisions.append(Decision(**answer.decision))
@@ -126,6 +130,7 @@ class Tally:
             requests=Requests.joined(self._requests) if self._requests else None,
             chunks=Chunks.joined(self._chunks) if self._chunks else None,
             server_readings=ServerReadings.joined(self._server_readings) if self._server_readings else None,
+            operations=Operations.joined(self._operations) if self._operations else None,
             model={**self.model, **self._demands},
             workers=tuple(self.workers),
             notes=(*self._notes_on_weights(), *self.notes),

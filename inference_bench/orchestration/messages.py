@@ -157,6 +157,7 @@ class Measure(Message):
     Attributes:
         benchmark_file: the file that measures it, or None for an installed benchmark.
         run: number of the fresh process for this case, from 0.
+        breakdown: whether the worker sees afterwards where the time of the case's steps goes.
     """
 
     kind = "measure"
@@ -164,11 +165,18 @@ class Measure(Message):
     benchmark_file: Path | None
     limits: Limits
     run: int = 0
+    breakdown: bool = False
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Measure:
         """Return the message with these fields."""
-        return cls(_case(plain["case"]), _path(plain["benchmark_file"]), Limits(**plain["limits"]), plain["run"])
+        return cls(
+            case=_case(plain["case"]),
+            benchmark_file=_path(plain["benchmark_file"]),
+            limits=Limits(**plain["limits"]),
+            run=plain["run"],
+            breakdown=plain["breakdown"],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +233,7 @@ class Measured(Message):
         requests: columns of ``result.Requests`` without ``run``, in parts; none where nothing was sent to a server.
         chunks: columns of ``result.Chunks`` without ``run``, in parts.
         server_readings: columns of ``result.ServerReadings`` without ``run``, in parts.
+        operations: columns of ``result.Operations`` without ``run``; none where no breakdown was asked for.
         interrupted: whether the user stopped the case half-way.
         demands: of the loaded model, as ``model.demands.demands_facts``; empty in further runs, which have the same.
         floor: of this case, metric tag → quantiles, nanoseconds; empty where it was not measured.
@@ -241,6 +250,7 @@ class Measured(Message):
     requests: Sequence[Columns] = field(default_factory=list)
     chunks: Sequence[Columns] = field(default_factory=list)
     server_readings: Sequence[Columns] = field(default_factory=list)
+    operations: Columns = field(default_factory=dict)
     floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     interrupted: bool = False
     demands: Mapping[str, object] = field(default_factory=dict)

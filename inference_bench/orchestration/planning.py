@@ -114,6 +114,7 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
     )
     plugins = _for_plan(plugins, plan)
     _check_slos(spec, plan, plugins)
+    _check_breakdown(spec, plugins)
     return Prepared(
         plugins.files, plugins.models, plugins.benchmarks, plugins.benchmark_files, plan, _refused(spec, plan, plugins)
     )
@@ -128,6 +129,19 @@ def _check_slos(spec: Spec, plan: Plan, plugins: Plugins) -> None:
     if spec.slos and not any(LATENCY in plugins.headline(case) for case in plan.cases):
         advice = "Add --benchmark serving_load."
         raise InvalidValueError("--slo", spec.slos[0], "a benchmark that sends requests", advice)
+
+
+def _check_breakdown(spec: Spec, plugins: Plugins) -> None:
+    """Refuse a breakdown where no case of the plan has steps to look into.
+
+    Raises:
+        InvalidValueError: no benchmark of the plan has steps.
+    """
+    used = {name: plugin for of_model in plugins.benchmarks.values() for name, plugin in of_model.items()}
+    has_steps = any(isinstance(of, type) and of.steps is not Benchmark.steps for of in used.values())
+    if spec.breakdown and not has_steps:
+        advice = "Add --benchmark inference_speed."
+        raise InvalidValueError("--breakdown", f"with {', '.join(used)}", "a benchmark that has steps", advice)
 
 
 def _for_plan(plugins: Plugins, plan: Plan) -> Plugins:

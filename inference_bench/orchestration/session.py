@@ -84,6 +84,7 @@ class Session:
         self.sink_failure = ""
         self._prepared = prepared
         self._slos = spec.slos
+        self._breakdown = spec.breakdown
         self._progress = progress = Harmless(progress)
         self._stops = StopRequests(self._stop_now, progress.warn)
         self._former = former
@@ -280,7 +281,8 @@ class Session:
                     yield result
 
     def _request(self, case: Case, run: int) -> Measure:
-        return Measure(case, self._prepared.benchmark_path(case), self._prepared.plan.limits, run)
+        is_first = self._breakdown and run == 0
+        return Measure(case, self._prepared.benchmark_path(case), self._prepared.plan.limits, run, breakdown=is_first)
 
     async def _measure(self, worker: WorkerProcess, request: Measure) -> Measured | Failed:
         with self._stops.measuring(worker, is_over_http=request.case.setup.device == ENDPOINT):

@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from inference_bench._native import clock_describe, die_with_parent, now_ns
 from inference_bench.analysis.demand_rates import demand_rates
 from inference_bench.benchmark.benchmark import Benchmark
+from inference_bench.benchmark.breakdown.of_case import Breakdown, breakdown_of
 from inference_bench.benchmark.discovery import BenchmarkFile, load_benchmark
 from inference_bench.benchmark.measurement import Measurement
 from inference_bench.demands import Passes, demands_from
@@ -129,10 +130,13 @@ class Worker:
         gc.collect()
         gc.freeze()
         self._windows, before = WindowUsage(), Usage.now()
-        _benchmark(message).measure(self._model, message.case, measurement)
+        benchmark = _benchmark(message)
+        benchmark.measure(self._model, message.case, measurement)
         usage = self._windows.total or Usage.now().since(before)
         answer = self._measured(measurement, message.case, usage)
         self._measured_before = True
+        if message.breakdown:
+            answer = _with_breakdown(answer, breakdown_of(benchmark, self._model, message.case))
         return answer if message.run else self._with_demands(answer, measurement.passes)
 
     def _with_demands(self, answer: Measured, passes: Passes | None) -> Measured:
@@ -176,6 +180,11 @@ class Worker:
             "versions": _versions(),
             "sampler": measurement.sampler.stats() if measurement.sampler else None,
         }
+
+
+def _with_breakdown(answer: Measured, seen: Breakdown) -> Measured:
+    """Add what the pass saw that came after all that was measured."""
+    return replace(answer, operations=seen.columns, notes=[*answer.notes, *seen.notes])
 
 
 def _benchmark(message: Load | Measure) -> Benchmark:

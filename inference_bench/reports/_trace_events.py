@@ -12,7 +12,7 @@ import numpy as np
 
 from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._figures.request_parts import stretches
-from inference_bench.result import Chunks, Requests, Samples
+from inference_bench.result import Chunks, Operations, Requests, Samples
 from inference_bench.results.parquet_table import from_arrow
 from inference_bench.units import NS_PER_US
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from inference_bench.results.run import Run
 
 _CATEGORY = "request"
+_FIRST_BREAKDOWN_LINE = 1_000
+"""Number of a line that is below those of all metrics."""
 
 
 class TraceEvent(TypedDict, total=False):
@@ -48,6 +50,8 @@ def trace_events(run: Run) -> Iterator[TraceEvent]:
             yield from _requests(run, result, pid)
         elif files.get("samples"):
             yield from _samples(from_arrow(run.table(result, "samples"), Samples), pid)
+        if files.get("operations"):
+            yield from _operations(from_arrow(run.table(result, "operations"), Operations), pid)
 
 
 def _requests(run: Run, result: BenchmarkResult, pid: int) -> Iterator[TraceEvent]:
@@ -118,6 +122,20 @@ def _samples(table: Samples, pid: int) -> Iterator[TraceEvent]:
             event["ts"], event["dur"] = int(table.start_ns[row]) / NS_PER_US, int(table.value[row]) / NS_PER_US
             event["args"] = {"stage": str(table.stage[row]), "iteration": int(table.iteration[row])}
             yield event
+
+
+def _operations(table: Operations, pid: int) -> Iterator[TraceEvent]:
+    """Yield the steps, modules and operators of the breakdown, one line per way of recording and thread."""
+    keys = list(zip(table.run.tolist(), table.recorded_by.tolist(), table.thread.tolist(), strict=True))
+    lines = {key: tid for tid, key in enumerate(dict.fromkeys(keys), start=_FIRST_BREAKDOWN_LINE)}
+    for (run, recorded_by, thread), tid in lines.items():
+        yield _name("thread_name", f"breakdown by {recorded_by}, {thread}, process {run}", pid, tid)
+    for row, key in enumerate(keys):
+        step, module, operator = str(table.step[row]), str(table.module[row]), str(table.operator[row])
+        event: TraceEvent = {"name": operator or module or step, "ph": "X", "pid": pid, "tid": lines[key]}
+        event["ts"], event["dur"] = int(table.start_ns[row]) / NS_PER_US, int(table.duration_ns[row]) / NS_PER_US
+        event["args"] = {"step": step, "module": module, "repetition": int(table.repetition[row])}
+        yield event
 
 
 def _name(kind: str, name: str, pid: int, tid: int = 0) -> TraceEvent:

@@ -114,7 +114,7 @@ class StoredCase:
 
 
 class ResultEntry(TypedDict):
-    """One case in ``results.json``; the last five are paths relative to the folder, or None."""
+    """One case in ``results.json``; the last seven are paths relative to the folder, or None."""
 
     case: StoredCase
     status: Status
@@ -133,6 +133,7 @@ class ResultEntry(TypedDict):
     requests: NotRequired[str | None]
     chunks: NotRequired[str | None]
     server_readings: NotRequired[str | None]
+    operations: NotRequired[str | None]
 
 
 class ResultsDocument(TypedDict):

@@ -10,6 +10,7 @@
         requests/<case>.parquet  requests to a server
         chunks/<case>.parquet    what arrived of the answers
         server_readings/<case>.parquet  the server's own metrics during the loads
+        operations/<case>.parquet  steps, modules and operators: where the time goes
 
 docs/results.md describes every field.
 """

@@ -81,6 +81,11 @@ class RunTables:
         """One row per reading of a series of a server's own metrics."""
         return self._joined("server_readings")
 
+    @cached_property
+    def operations(self) -> pa.Table:
+        """One row per step, module and operator of a breakdown."""
+        return self._joined("operations")
+
     def _joined(self, name: str) -> pa.Table:
         import pyarrow as pa
 

@@ -9,6 +9,7 @@ import pytest
 from inference_bench.endpoint.failure import Failure, FailureKind
 from inference_bench.testing import make_result, write_run
 from inference_bench.units import NS_PER_MS, NS_PER_S, NS_PER_US
+from tests.breakdowns import operations, result_with_breakdown
 from tests.loads import load_result
 from tests.report_parts import render, speed
 from tests.served import served_request, with_both_sides
@@ -96,3 +97,15 @@ def test_a_case_without_requests_shows_its_timed_samples(tmp_path):
 
 def test_a_run_in_memory_has_names_only():
     assert [event["ph"] for event in json.loads(render("chrome_trace", speed()))["traceEvents"]] == ["M"]
+
+
+def test_a_breakdown_stands_below_the_samples_on_their_clock(tmp_path):
+    events = events_of(write_run(tmp_path, result_with_breakdown(operations((1.0,)))))
+    lines = {each["tid"]: each["args"]["name"] for each in events if each["name"] == "thread_name"}
+    of_hooks = [each for each in events if lines.get(each["tid"], "").startswith("breakdown by hooks") and "ts" in each]
+
+    assert [each["name"] for each in of_hooks] == [
+        *("decode", "Net", "layers.0", "layers.0.mlp", "layers.1", "layers.1.mlp")
+    ]
+    assert (of_hooks[0]["ts"], of_hooks[0]["dur"]) == (NS_PER_S / NS_PER_US, 100 * MS / NS_PER_US)
+    assert of_hooks[3]["args"] == {"step": "decode", "module": "layers.0.mlp", "repetition": 0}

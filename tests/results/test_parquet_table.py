@@ -11,6 +11,7 @@ from inference_bench.columns import TABLES, MemoryColumns, SampleColumns
 from inference_bench.errors import RunFormatError
 from inference_bench.result import SCHEMA_VERSION, Chunks, Requests, ServerReadings
 from inference_bench.results.parquet_table import VERSION, encode, read_table, to_arrow
+from tests.breakdowns import operations
 from tests.stored_run import CASE, MEMORY, SAMPLES, SCORES
 
 METADATA = {VERSION: str(SCHEMA_VERSION)}
@@ -42,6 +43,7 @@ IN_MEMORY = {
     "requests": REQUESTS,
     "chunks": CHUNKS,
     "server_readings": READINGS,
+    "operations": operations(),
 }
 
 

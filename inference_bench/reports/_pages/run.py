@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.analysis.stopping import ONE_WINDOW
+from inference_bench.reports._pages.breakdown import breakdown_blocks
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.case_tables import case_table
 from inference_bench.reports._pages.client_lines import client_lines, floor_lines
@@ -40,7 +41,7 @@ def page(run: Run) -> Page:
     """Return the page of a run."""
     return Page(
         lines=tuple(_run_lines(run)),
-        blocks=tuple(_blocks(run.results)),
+        blocks=(*_blocks(run.results), *breakdown_blocks(run)),
         remarks=tuple(remarks for remarks in (_failures(run), _unmeasured(run), doubts(run)) if remarks.lines),
         legend=_legend(run.results),
         verdict=verdict(run.results),

@@ -1,0 +1,1 @@
+"""Where the time of a step goes, by module and by operator, seen in passes of their own."""
