@@ -84,7 +84,7 @@ def test_a_path_travels_as_text_and_a_kind_beside_the_fields():
 
     plain = orjson.loads(frame[protocol.HEADER_BYTES :])
     assert (plain["kind"], plain["benchmark_file"]) == ("measure", "/b/benchmark_own.py")
-    assert set(plain) == {"kind", "case", "benchmark_file", "limits", "run"}
+    assert set(plain) == {"kind", "case", "benchmark_file", "limits", "run", "breakdown"}
 
 
 @pytest.mark.parametrize(
