@@ -45,13 +45,13 @@ def summary(**changes):
 
 
 def result(*summaries, usage=QUIET, workers=None, **changes):
-    case = Case("tiny", "inference_speed", Setup(threads=2), {"input_length": 32})
     fields = {
+        "case": Case("tiny", "inference_speed", Setup(threads=2), {"input_length": 32}),
         "summaries": summaries or (summary(),),
         "model": {"weights": {"source": "hub", "trained": True}},
         "workers": workers if workers is not None else ({"usage": usage, "decision": {"targets": {"ttft": True}}},),
     }
-    return BenchmarkResult(case, **{"status": Status.OK, **fields, **changes})
+    return BenchmarkResult(**{"status": Status.OK, **fields, **changes})
 
 
 def codes(of, record=RECORD):

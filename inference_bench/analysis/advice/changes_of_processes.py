@@ -11,8 +11,6 @@ from inference_bench.analysis.advice.intervals import as_number, as_percent, bet
 from inference_bench.analysis.advice.possible import Possible
 from inference_bench.analysis.advice.prediction import time_after
 
-_SYNCHRONISATION = 0.05
-"""Share of the time by which waiting for each other at the end of operations moves a prediction from CPU time."""
 _KEPT_MEMORY = "env:MALLOC_TRIM_THRESHOLD_=4294967296,env:MALLOC_MMAP_THRESHOLD_=33554432"
 """Variables of glibc that keep freed memory in the process: never trim the heap, and take blocks up to 32 MiB, the
 most that is allowed, from it (mallopt(3))."""
@@ -42,7 +40,7 @@ def fewer_threads_than_quota(facts: CaseFacts, possible: Possible) -> Iterator[C
 
     def predict() -> Prediction:
         how = f"{quota:.3g} CPUs are allowed to {count} threads; the CPU time stays"
-        return Prediction(hull([quota / count, 1 + _SYNCHRONISATION]), how)
+        return Prediction(hull([quota / count, 1.0]), how)
 
     problem = f"the set-up has {count} already, and the quota is not ours to change" if count <= fewer else ""
     yield Change(f"threads={count}", f"threads={fewer}", predict, problem, is_counterfactual=True)
@@ -60,7 +58,7 @@ def without_idle_threads(facts: CaseFacts, possible: Possible) -> Iterator[Chang
     def predict() -> Prediction:
         ends = [_amdahl(each, count, fewer) for each in (used.low, used.high)]
         how = f"{as_number(used)} CPUs were wanted by {count} threads; the idle ones bring nothing"
-        return Prediction(hull([min(ends) * (1 - _SYNCHRONISATION), max(ends) * (1 + _SYNCHRONISATION)]), how)
+        return Prediction(hull(ends), how)
 
     yield Change(f"threads={count}", f"threads={fewer}", predict, is_counterfactual=True)
 

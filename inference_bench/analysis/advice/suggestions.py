@@ -69,7 +69,7 @@ def suggestions(
 
 def best_first(experiments: Iterable[Experiment]) -> tuple[Experiment, ...]:
     """Return each experiment once, the largest certain gain first, counterfactual ones last."""
-    first: dict[tuple[str, ...], Experiment] = {}
+    first: dict[object, Experiment] = {}
     for experiment in experiments:
-        first.setdefault((*experiment.command, experiment.metric), experiment)
+        first.setdefault((experiment.command, experiment.metric, experiment.predicted), experiment)
     return tuple(sorted(first.values(), key=lambda each: (each.is_counterfactual, -each.predicted.low)))
