@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,12 +9,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from inference_bench.errors import InferenceBenchError, InvalidValueError, UnknownNameError, UsageError
+from inference_bench.errors import InferenceBenchError, InvalidValueError, UnknownNameError
 from inference_bench.extras import missing_modules
 from inference_bench.model.discovery import find_models, load_model, resolve_models
 from inference_bench.model.engine.engine import Engine, engine_names, in_engine, load_engine
 from inference_bench.model.model import Model
-from inference_bench.orchestration.planning import prepare
 from inference_bench.spec import DTYPES, OWN_ENGINE, SETUP_AXES, Setup, Spec
 
 _TORCH = "transformers"
@@ -79,27 +77,6 @@ def named(setups: Sequence[Setup]) -> dict[str, Setup]:
     return {",".join(f"{name}={getattr(setup, name)}" for name in shown): setup for setup in setups}
 
 
-def refusals(
-    spec: Spec, setups: Mapping[str, Setup], models_dirs: Sequence[Path], benchmarks_dirs: Sequence[Path]
-) -> dict[str, str]:
-    """Return the names of the set-ups that cannot be measured, and why, without loading anything."""
-    found = {}
-    for name, setup in setups.items():
-        try:
-            ready = prepare(replace(spec, setups=(setup,)), models_dirs, benchmarks_dirs)
-        except UsageError as error:
-            found[name] = str(error).rstrip(".")
-            continue
-        if why := next(iter(ready.not_applicable.values()), ""):
-            found[name] = why
-    return found
-
-
-def usable_cpus() -> int:
-    """Return how many CPUs this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def _changed(base: Setup, values: dict[str, Any]) -> Setup:
     return replace(base, **values)
 
@@ -119,7 +96,7 @@ def _own_setups(base: Setup, model: type[Model]) -> Iterable[Setup]:
 
 
 def _is_torch(model: type[Model], setup: Setup) -> bool:
-    return _TORCH in (model.engine if setup.engine == OWN_ENGINE else setup.engine,)
+    return (model.engine if setup.engine == OWN_ENGINE else setup.engine) == _TORCH
 
 
 def _installed(model: type[Model]) -> Iterator[type[Engine]]:

@@ -90,6 +90,7 @@ class Work(ABC):
 
     def close(self) -> None:
         """Release what the work holds besides memory."""
+        return
 
 
 class Reads(Work):
@@ -158,14 +159,14 @@ class Sleeps(Work):
 class Oversubscribes(Work):
     """Computes sines in ``size`` times as many threads as the process may use CPUs."""
 
-    _TURNS = 8
+    _TURNS = 64
 
     def __init__(self, size: int) -> None:
         import torch
 
         self._threads = size * len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self._threads)
-        self._numbers = [torch.ones(1 << 14) for _ in range(self._threads)]
+        self._numbers = [torch.ones(1 << 16) for _ in range(self._threads)]
 
     def step(self) -> None:
         list(self._pool.map(self._compute, range(self._threads)))

@@ -1,0 +1,202 @@
+"""``advise --search``: the fastest set-up of a run's model, as a file that ``run --spec`` reads."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from inference_bench.cli import _values as values
+from inference_bench.cli._command import INTERRUPTED
+from inference_bench.cli._spec_writer import spec_text
+from inference_bench.errors import InvalidValueError, RunFormatError, UsageError
+from inference_bench.spec import SETUP_AXES
+from inference_bench.units import NS_PER_S, counted
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from inference_bench.analysis.elimination import Chance, Departure
+    from inference_bench.ceilings import Interval
+    from inference_bench.orchestration.search import SearchOutcome, SearchTerms
+    from inference_bench.results.run import Run
+    from inference_bench.spec import Setup, Spec
+
+_FILE = "fastest.toml"
+_KNOWN_FREEDOM = 4.0
+"""Degrees of freedom that the noise measured earlier counts for: rounds of a search are shorter, and scatter more."""
+_LEAST_SPREAD = 0.01
+
+
+def add_search_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what a search goes through."""
+    group = parser.add_argument_group("search for the fastest set-up")
+    group.add_argument(
+        "--search",
+        action="store_true",
+        help="measure set-ups in turn, let the slower ones leave round after round, and write the fastest into a file "
+        "for `run --spec`",
+    )
+    group.add_argument(
+        "-a",
+        "--axis",
+        metavar="NAME=VALUE[,VALUE]",
+        action="append",
+        type=values.axis,
+        default=[],
+        help=f"search the product of these values only: {', '.join(SETUP_AXES)}; may be repeated (default: threads, "
+        "and what the model has of dtypes, kinds of attention, installed engines and compilation)",
+    )
+    group.add_argument(
+        "--least-agreement",
+        metavar="FRACTION",
+        type=values.fraction("least agreement", or_zero=True),
+        default=0.98,
+        help="a set-up whose likeliest token is that of float32 less often than this cannot win; 0: do not measure it",
+    )
+
+
+def search_run(run: Run, args: argparse.Namespace) -> int:
+    """Search for the fastest set-up of a run's model, show what was tried, and return the exit code.
+
+    Args:
+        run: whose model, weights and parameters are taken; results go beside its folder.
+        args: the options of ``add_search_options``, ``models_dir``, ``time`` and ``quiet``.
+
+    Raises:
+        UsageError: the run cannot be searched, or there is nothing to choose from; nothing was measured.
+    """
+    from inference_bench.machine.cpus import available_cpus
+    from inference_bench.orchestration.search_space import compiled, given_space, likely_space, model_of
+
+    spec, terms, given = _spec_of(run), _terms(args), _given(args)
+    model, base = model_of(spec, terms.models_dirs), spec.setups[0]
+    setups = given_space(base, given) if given else likely_space(base, model, available_cpus())
+    outcome = _search(spec, setups, terms, run, args)
+    if not given and outcome.stop_reason == "decided" and outcome.winner is not None:
+        fastest = outcome.setups[outcome.winner]
+        if (faster := compiled(fastest, model)) is not None:
+            outcome = _search(spec, [fastest, faster], terms, run, args)
+    return _end(spec, outcome, terms)
+
+
+def _spec_of(run: Run) -> Spec:
+    """Return what the run asked for.
+
+    Raises:
+        UsageError: it asked for nothing that set-ups can be compared by.
+    """
+    from inference_bench.orchestration.search import BENCHMARK
+    from inference_bench.results.serialization import spec_from_plain
+    from inference_bench.spec import ENDPOINT
+
+    spec = spec_from_plain(run.record.spec, run.folder)
+    cases = [result.case for result in run.results]
+    if any(case.setup.device == ENDPOINT for case in cases):
+        raise UsageError(
+            f"--search: run {run.record.id} is of an endpoint, whose set-up is not ours; search its server."
+        )
+    if not any(case.benchmark == BENCHMARK for case in cases):
+        found = ", ".join(dict.fromkeys(case.benchmark for case in cases)) or "nothing"
+        raise UsageError(
+            f"--search: run {run.record.id} measured {found}, expected {BENCHMARK}: run that benchmark first."
+        )
+    return spec
+
+
+def _given(args: argparse.Namespace) -> dict[str, tuple[int | str, ...]]:
+    names = [name for name, _ in args.axis]
+    if len(set(names)) < len(names):
+        raise InvalidValueError("axes", ", ".join(names), "each axis once", "Join its values: --axis NAME=V,V.")
+    return {name: tuple(dict.fromkeys(of)) for name, of in args.axis}
+
+
+def _terms(args: argparse.Namespace) -> SearchTerms:
+    from inference_bench.orchestration.search import SearchTerms
+
+    time_ns = round(args.time * NS_PER_S) or 1
+    return SearchTerms(time_ns, args.least_agreement, _chance(), tuple(args.models_dir))
+
+
+def _chance() -> Chance:
+    """Return the chance of a round, by the noise of this machine if it was measured."""
+    from inference_bench.analysis.elimination import Chance
+    from inference_bench.cli._comparison import known_noise
+    from inference_bench.orchestration.search import BENCHMARK
+
+    slot = BENCHMARK, "itl", "decode"
+    try:
+        noise = known_noise()
+    except RunFormatError:
+        noise = None
+    if noise is None or slot not in noise.cases:
+        return Chance()
+    of_pair, _ = noise.spread_of(slot)
+    return Chance(max(of_pair / 2**0.5, _LEAST_SPREAD), _KNOWN_FREEDOM, noise.floor_of(slot, paired=True))
+
+
+def _search(
+    spec: Spec, setups: Sequence[Setup], terms: SearchTerms, run: Run, args: argparse.Namespace
+) -> SearchOutcome:
+    """Search among set-ups, and print what was tried."""
+    from inference_bench.cli._progress import make_progress
+    from inference_bench.orchestration.search import refused_setups, search
+    from inference_bench.orchestration.search_space import named
+
+    assert run.folder is not None
+    by_name = named(setups)
+    outcome = asyncio.run(
+        search(
+            spec,
+            by_name,
+            refused_setups(spec, by_name, terms),
+            terms,
+            output=run.folder.absolute().parent,
+            progress=make_progress(quiet=args.quiet, log_json=False, stream=sys.stderr),
+            handle_signals=True,
+        )
+    )
+    print("\n".join(outcome_lines(outcome)))
+    return outcome
+
+
+def outcome_lines(outcome: SearchOutcome) -> Iterator[str]:
+    """Yield the table of what was tried, the fastest first, then those that left, the last first."""
+    from inference_bench.cli._columns import aligned
+
+    rows = [("set-up", "time", "95 % interval", "rounds", "agreement", "what became of it")]
+    for name, ratio in outcome.ratios.items():
+        became = "the fastest" if name == outcome.winner else "not told apart from the fastest"
+        rows.append((name, *_figures(ratio), f"{outcome.rounds}", _agreement(outcome, name), became))
+    for gone in reversed(outcome.departures):
+        rows.append((gone.name, *_of_departure(gone), _agreement(outcome, gone.name), f"left: {gone.reason}"))
+    yield f"Search of {counted(len(outcome.setups), 'set-up')} ({outcome.stop_reason})"
+    yield from aligned(rows)
+    yield "time: over that of the fastest at that moment; agreement: share of likeliest tokens that are float32's"
+
+
+def _of_departure(gone: Departure) -> tuple[str, str, str]:
+    return (*(("", "") if gone.ratio is None else _figures(gone.ratio)), f"{gone.rounds}")
+
+
+def _figures(ratio: Interval) -> tuple[str, str]:
+    is_unit = ratio.low == ratio.high
+    return f"×{ratio.value:.3f}", "" if is_unit else f"[{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def _agreement(outcome: SearchOutcome, name: str) -> str:
+    return f"{outcome.agreements[name]:.3f}" if name in outcome.agreements else ""
+
+
+def _end(spec: Spec, outcome: SearchOutcome, terms: SearchTerms) -> int:
+    """Write the winner's file, and return the exit code."""
+    from inference_bench.results.atomic_file import write_atomically
+
+    if outcome.winner is None:
+        print("no set-up could be measured, so none is the fastest", file=sys.stderr)
+        return INTERRUPTED if outcome.interrupted else 1
+    path = outcome.folder / _FILE
+    write_atomically(path, spec_text(spec, outcome.setups[outcome.winner], terms.models_dirs).encode())
+    print(f"\nfastest: {outcome.winner}\npython -m inference_bench run --spec {path}")
+    return INTERRUPTED if outcome.interrupted else 0

@@ -1,0 +1,333 @@
+"""The fastest set-up of many: all take turns in short rounds, those that are slower leave, the others get longer ones.
+
+Each stage is an interleaved measurement of the set-ups that are left, as ``ab`` makes it, with about twice the sampling
+of the stage before. ``analysis.elimination`` decides who leaves. A set-up that changes what the model computes may be
+the best only once its agreement with float32 was measured, so that no wrong one pushes out a right one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from inference_bench._native import now_ns
+from inference_bench.analysis.elimination import Chance, Departure, Elimination
+from inference_bench.analysis.whole_times import TIMES, whole_times
+from inference_bench.ceilings import Interval
+from inference_bench.errors import UsageError
+from inference_bench.orchestration.interleaved import AbOutcome, Question, Variant, measure_interleaved
+from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.progress import Harmless, Progress
+from inference_bench.orchestration.run import run_benchmarks
+from inference_bench.result import BenchmarkResult, Status
+from inference_bench.results.comparison_sides import observe
+from inference_bench.spec import Limits, Setup, Spec
+from inference_bench.units import NS_PER_S, counted
+
+BENCHMARK = "inference_speed"
+"""What set-ups are compared by."""
+_GUARD, _AGREEMENT = "agreement", "top1_agreement"
+LEAST_AGREEMENT = 0.98
+"""Share of positions at which the likeliest token must be that of float32."""
+_REFERENCE = "float32"
+_MOST_STAGES = 7
+_FIRST_BUDGET_NS = NS_PER_S // 2
+_LONGEST_BUDGET_NS = 2 * NS_PER_S
+"""A process costs seconds to start: once a case is measured this long, further rounds tell more than longer ones."""
+_LIMITS = Limits(min_samples=3, warmup_iterations=1, relative_width=0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTerms:
+    """What a search may do.
+
+    Attributes:
+        time_ns: no further round begins after this long.
+        least_agreement: as ``LEAST_AGREEMENT``; 0 to measure none.
+        chance: of a round, as far as this machine's is known.
+        models_dirs: folders with further models.
+        benchmarks_dirs: folders with further benchmarks.
+    """
+
+    time_ns: int
+    least_agreement: float = LEAST_AGREEMENT
+    chance: Chance = Chance()
+    models_dirs: tuple[Path, ...] = ()
+    benchmarks_dirs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """A search that has ended.
+
+    Attributes:
+        folder: that holds all runs.
+        setups: name → set-up.
+        ratios: name → time over the winner's, of those that were left at the end: the winner first. Empty without one.
+        departures: those that left, in this order.
+        agreements: name → share of equal likeliest tokens, of those whose agreement was measured.
+        rounds: in which those that were left were measured.
+        stop_reason: why no further round was measured.
+        interrupted: whether it was asked to stop.
+    """
+
+    folder: Path
+    setups: Mapping[str, Setup]
+    ratios: Mapping[str, Interval]
+    departures: tuple[Departure, ...]
+    agreements: Mapping[str, float]
+    rounds: int
+    stop_reason: str
+    interrupted: bool
+
+    @property
+    def winner(self) -> str | None:
+        """The name of the fastest set-up; None if none could be measured."""
+        return next(iter(self.ratios), None)
+
+
+async def search(
+    spec: Spec,
+    setups: Mapping[str, Setup],
+    refused: Mapping[str, str],
+    terms: SearchTerms,
+    *,
+    output: Path,
+    progress: Progress | None = None,
+    handle_signals: bool = False,
+) -> SearchOutcome:
+    """Measure set-ups in turn until those that are left are equally fast, or the time is spent.
+
+    Args:
+        spec: the model, its weights, and the parameters of ``BENCHMARK``.
+        setups: name → set-up, two or more that are not refused.
+        refused: name → why that set-up cannot be measured.
+        terms: what the search may do.
+        output: where the folder of all runs is created.
+        progress: is told what happens.
+        handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
+
+    Raises:
+        UsageError: fewer than two set-ups can be measured; nothing was measured.
+    """
+    possible = [name for name in setups if name not in refused]
+    if len(possible) < 2:
+        found = f"{counted(len(setups), 'set-up')} ({'; '.join(setups) or 'none'})"
+        why = "".join(f"; {name}: {reason}" for name, reason in refused.items())
+        raise UsageError(f"search space: {found}{why}: expected two or more that can be measured; add --axis NAME=V,V.")
+    folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-search"
+    shown = _Ongoing(progress or Progress())
+    searching = _Search(spec, setups, terms, folder, shown, handle_signals)
+    for name, reason in refused.items():
+        searching.elimination.dismiss(name, reason)
+    outcome = await searching.carry_out(now_ns() + terms.time_ns)
+    shown.close_at_last()
+    return outcome
+
+
+def refused_setups(spec: Spec, setups: Mapping[str, Setup], terms: SearchTerms) -> dict[str, str]:
+    """Return the names of the set-ups that cannot be measured, and why; loads nothing."""
+    found = {}
+    for name, setup in setups.items():
+        try:
+            ready = prepare(_one_setup(spec, setup), terms.models_dirs, terms.benchmarks_dirs)
+        except UsageError as error:
+            found[name] = str(error).rstrip(".")
+            continue
+        if why := next(iter(ready.not_applicable.values()), ""):
+            found[name] = why
+    return found
+
+
+class _Ongoing(Harmless):
+    """Passes on what happens in each of many runs; that one of them has ended is not the end."""
+
+    def close(self) -> None:
+        """Ignore the end of a stage."""
+
+    def close_at_last(self) -> None:
+        """Pass on the end of the search."""
+        super().close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """How long the set-ups that are left are measured: in so many rounds, for so long per case and round."""
+
+    rounds: int
+    budget_ns: int
+
+
+def _stages() -> Iterator[_Stage]:
+    """Yield stages of which each samples about twice as long as the one before."""
+    rounds, budget_ns = 1, _FIRST_BUDGET_NS
+    for _ in range(_MOST_STAGES):
+        yield _Stage(rounds, budget_ns)
+        if budget_ns < _LONGEST_BUDGET_NS:
+            budget_ns *= 2
+        else:
+            rounds *= 2
+
+
+@dataclass(slots=True)
+class _Search:
+    """A search while it is carried out."""
+
+    spec: Spec
+    setups: Mapping[str, Setup]
+    terms: SearchTerms
+    folder: Path
+    progress: Progress
+    handle_signals: bool
+    elimination: Elimination = field(init=False)
+    _agreements: dict[Setup, float | None] = field(default_factory=dict)
+    _interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        self.elimination = Elimination(list(self.setups), self.terms.chance)
+
+    async def carry_out(self, deadline_ns: int) -> SearchOutcome:
+        """Carry out stage after stage."""
+        reason = "limit of stages reached"
+        for number, stage in enumerate(_stages(), 1):
+            if now_ns() >= deadline_ns:
+                reason = "time spent"
+                break
+            left = self.elimination.left
+            self.progress.message(f"stage {number}: {counted(len(left), 'set-up')}, {counted(stage.rounds, 'round')}")
+            await self._measure(left, stage, deadline_ns)
+            if not self._interrupted:
+                await self._guard()
+            if self._interrupted:
+                reason = "interrupted"
+                break
+            self.elimination.end_stage()
+            if self.elimination.is_decided or not self.elimination.left:
+                reason = "decided"
+                break
+        return self._outcome(reason)
+
+    async def _measure(self, names: Sequence[str], stage: _Stage, deadline_ns: int) -> None:
+        """Measure a stage and add its rounds; one that was interrupted counts only if there is no other."""
+        outcome = await measure_interleaved(
+            [self._variant(name, stage) for name in names],
+            Question(metrics=TIMES, may_stop=False),
+            output=self.folder,
+            time_ns=max(1, deadline_ns - now_ns()),
+            progress=self.progress,
+            handle_signals=self.handle_signals,
+        )
+        self._interrupted = outcome.interrupted
+        sides = _sides(names, outcome)
+        whole = min((len(times) for times, _ in sides.values() if times), default=0)
+        failures = {name: why for name, (_, why) in sides.items() if why}
+        if outcome.interrupted and self.elimination.rounds:
+            failures = {}
+            whole = whole if all(times for times, _ in sides.values()) else 0
+        for number in range(whole):
+            of_round = {name: times[number] for name, (times, _) in sides.items() if number < len(times)}
+            self.elimination.add_round(of_round, failures)
+        if not whole and not outcome.interrupted:
+            for name in names:
+                self.elimination.dismiss(name, failures.get(name, "it was not measured"))
+
+    def _variant(self, name: str, stage: _Stage) -> Variant:
+        limits = replace(_LIMITS, budget_ns=stage.budget_ns, load_ns=self.spec.limits.load_ns)
+        spec = replace(_one_setup(self.spec, self.setups[name]), runs=stage.rounds, limits=limits)
+        return Variant(name, spec, models_dirs=self.terms.models_dirs, benchmarks_dirs=self.terms.benchmarks_dirs)
+
+    async def _guard(self) -> None:
+        """Dismiss the best as long as it does not compute the same as float32."""
+        while not self._interrupted and (left := self.elimination.left):
+            setup = _without_threads(self.setups[left[0]])
+            if not self._needs_guard(setup):
+                return
+            if setup not in self._agreements:
+                self.progress.message(f"agreement of {left[0]} with {_REFERENCE}")
+                self._agreements[setup] = await self._agreement(self.setups[left[0]])
+            if self._interrupted or self._agrees(setup):
+                return
+            self._dismiss_all(setup, self._disagreement(self._agreements[setup]))
+
+    def _needs_guard(self, setup: Setup) -> bool:
+        return bool(self.terms.least_agreement) and _changes_numbers(setup)
+
+    def _agrees(self, setup: Setup) -> bool:
+        agreement = self._agreements.get(setup)
+        return agreement is not None and agreement >= self.terms.least_agreement
+
+    def _dismiss_all(self, setup: Setup, reason: str) -> None:
+        """Dismiss a set-up with any number of threads: they compute the same."""
+        for name in self.elimination.left:
+            if _without_threads(self.setups[name]) == setup:
+                self.elimination.dismiss(name, reason)
+
+    def _disagreement(self, agreement: float | None) -> str:
+        if agreement is None:
+            return f"its agreement with {_REFERENCE} could not be measured"
+        return f"agreement {agreement:.3f}, less than {self.terms.least_agreement:g}"
+
+    async def _agreement(self, setup: Setup) -> float | None:
+        """Return how often the likeliest token is that of float32, or None if that cannot be measured."""
+        spec = replace(_one_setup(self.spec, setup), benchmarks=(_GUARD,), axes={}, limits=self.spec.limits)
+        try:
+            outcome = await run_benchmarks(
+                spec,
+                output=self.folder,
+                models_dirs=self.terms.models_dirs,
+                benchmarks_dirs=self.terms.benchmarks_dirs,
+                progress=self.progress,
+                handle_signals=self.handle_signals,
+            )
+        except UsageError as error:
+            self.progress.warn(str(error))
+            return None
+        self._interrupted = outcome.interrupted
+        return next((found for result in outcome.run.results if (found := _score(result)) is not None), None)
+
+    def _outcome(self, reason: str) -> SearchOutcome:
+        of = self.elimination
+        while (
+            of.left and self._needs_guard(best := _without_threads(self.setups[of.left[0]])) and not self._agrees(best)
+        ):
+            self._dismiss_all(best, f"its agreement with {_REFERENCE} was not measured before the search ended")
+        measured = {
+            name: found
+            for name, setup in self.setups.items()
+            if (found := self._agreements.get(_without_threads(setup))) is not None
+        }
+        ended = self.folder, self.setups, of.ratios(), tuple(of.departures), measured, of.rounds
+        return SearchOutcome(*ended, reason, self._interrupted)
+
+
+def _one_setup(spec: Spec, setup: Setup) -> Spec:
+    """Return the request for the speed of one set-up, by one process that nothing loads beside."""
+    what = replace(spec, benchmarks=(BENCHMARK,), suite=None, setups=(setup,), runs=1, least_runs=None)
+    return replace(what, time_ns=None, slos=(), isolation="process", overlap="off", lookahead=0)
+
+
+def _sides(names: Sequence[str], outcome: AbOutcome) -> dict[str, tuple[list[float], str]]:
+    """Return for each set-up the whole times of its rounds, and why it has none."""
+    found = {}
+    for name, run in zip(names, outcome.runs, strict=True):
+        side = observe(name, [run], metrics=TIMES, paired=True)
+        found[name] = whole_times(side), next((why for _, why in side.failures), "")
+    return found
+
+
+def _changes_numbers(setup: Setup) -> bool:
+    """Return whether a set-up may compute other numbers than float32 in the model's own engine, not compiled."""
+    return (setup.dtype, setup.compile, setup.engine) != (_REFERENCE, "none", Setup().engine)
+
+
+def _without_threads(setup: Setup) -> Setup:
+    return replace(setup, threads=1)
+
+
+def _score(result: BenchmarkResult) -> float | None:
+    if result.status is not Status.OK:
+        return None
+    return next((of.headline.value for of in result.summaries if of.metric == _AGREEMENT), None)
