@@ -16,6 +16,7 @@ from inference_bench.units import NS_PER_S, counted
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from inference_bench.analysis.elimination import Chance, Departure
     from inference_bench.ceilings import Interval
@@ -57,11 +58,12 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def search_run(run: Run, args: argparse.Namespace) -> int:
+def search_run(run: Run, folder: Path, args: argparse.Namespace) -> int:
     """Search for the fastest set-up of a run's model, show what was tried, and return the exit code.
 
     Args:
-        run: whose model, weights and parameters are taken; results go beside its folder.
+        run: whose model, weights and parameters are taken.
+        folder: of the run; results go beside it.
         args: the options of ``add_search_options``, ``models_dir``, ``time`` and ``quiet``.
 
     Raises:
@@ -73,11 +75,11 @@ def search_run(run: Run, args: argparse.Namespace) -> int:
     spec, terms, given = _spec_of(run), _terms(args), _given(args)
     model, base = model_of(spec, terms.models_dirs), spec.setups[0]
     setups = given_space(base, given) if given else likely_space(base, model, available_cpus())
-    outcome = _search(spec, setups, terms, run, args)
+    outcome = _search(spec, setups, terms, folder, args)
     if not given and outcome.stop_reason == "decided" and outcome.winner is not None:
         fastest = outcome.setups[outcome.winner]
         if (faster := compiled(fastest, model)) is not None:
-            outcome = _search(spec, [fastest, faster], terms, run, args)
+            outcome = _search(spec, [fastest, faster], terms, folder, args)
     return _end(spec, outcome, terms)
 
 
@@ -137,14 +139,13 @@ def _chance() -> Chance:
 
 
 def _search(
-    spec: Spec, setups: Sequence[Setup], terms: SearchTerms, run: Run, args: argparse.Namespace
+    spec: Spec, setups: Sequence[Setup], terms: SearchTerms, folder: Path, args: argparse.Namespace
 ) -> SearchOutcome:
     """Search among set-ups, and print what was tried."""
     from inference_bench.cli._progress import make_progress
     from inference_bench.orchestration.search import refused_setups, search
     from inference_bench.orchestration.search_space import named
 
-    assert run.folder is not None
     by_name = named(setups)
     outcome = asyncio.run(
         search(
@@ -152,7 +153,7 @@ def _search(
             by_name,
             refused_setups(spec, by_name, terms),
             terms,
-            output=run.folder.absolute().parent,
+            output=folder.absolute().parent,
             progress=make_progress(quiet=args.quiet, log_json=False, stream=sys.stderr),
             handle_signals=True,
         )

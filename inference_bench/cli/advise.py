@@ -10,6 +10,7 @@ from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._messages import warn
 from inference_bench.cli._outputs import JSON, PAGE_FORMATS, add_output_options, outputs_of
+from inference_bench.cli._search import add_search_options, search_run
 from inference_bench.cli._selected import ONE_RUN, add_results_option, on_disk, selected_runs
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UsageError
 
@@ -39,6 +40,7 @@ class AdviseCommand(Command):
         ("", "what limits the newest run, and what would help"),
         ("--prove", "carry out the three best experiments: predicted against measured"),
         ("nightly --case decode --prove 10 --time 60", "ten experiments on some cases, a minute of pairs each"),
+        ("--search --time 900", "the fastest set-up of the run's model, as a file for `run --spec`"),
         ("latest --json", "for another program"),
     )
 
@@ -72,6 +74,7 @@ class AdviseCommand(Command):
             default=[],
             help="the folder of models that the run was given; may be repeated",
         )
+        add_search_options(parser)
         parser.add_argument("--quiet", action="store_true", help="print no progress of experiments")
         add_output_options(parser, PAGE_FORMATS)
 
@@ -86,6 +89,8 @@ class AdviseCommand(Command):
         if run.is_in_progress:
             warn(f"{folder} is in progress: {run.progress}.")
         run = _with_cases(run, args.case)
+        if args.search:
+            return search_run(run, folder, args)
         if args.prove:
             _check_machine(run)
         stored, remarks = _advice_on(run, folder, args)

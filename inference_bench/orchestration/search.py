@@ -54,7 +54,7 @@ class SearchTerms:
 
     time_ns: int
     least_agreement: float = LEAST_AGREEMENT
-    chance: Chance = Chance()
+    chance: Chance = field(default_factory=Chance)
     models_dirs: tuple[Path, ...] = ()
     benchmarks_dirs: tuple[Path, ...] = ()
 
@@ -241,23 +241,22 @@ class _Search:
 
     async def _guard(self) -> None:
         """Dismiss the best as long as it does not compute the same as float32."""
-        while not self._interrupted and (left := self.elimination.left):
+        while left := self.elimination.left:
             setup = _without_threads(self.setups[left[0]])
-            if not self._needs_guard(setup):
-                return
-            if setup not in self._agreements:
+            if self._needs_guard(setup) and setup not in self._agreements:
                 self.progress.message(f"agreement of {left[0]} with {_REFERENCE}")
                 self._agreements[setup] = await self._agreement(self.setups[left[0]])
-            if self._interrupted or self._agrees(setup):
+            if self._interrupted or self._may_win(setup):
                 return
             self._dismiss_all(setup, self._disagreement(self._agreements[setup]))
 
     def _needs_guard(self, setup: Setup) -> bool:
         return bool(self.terms.least_agreement) and _changes_numbers(setup)
 
-    def _agrees(self, setup: Setup) -> bool:
+    def _may_win(self, setup: Setup) -> bool:
         agreement = self._agreements.get(setup)
-        return agreement is not None and agreement >= self.terms.least_agreement
+        agrees = agreement is not None and agreement >= self.terms.least_agreement
+        return agrees or not self._needs_guard(setup)
 
     def _dismiss_all(self, setup: Setup, reason: str) -> None:
         """Dismiss a set-up with any number of threads: they compute the same."""
@@ -290,9 +289,7 @@ class _Search:
 
     def _outcome(self, reason: str) -> SearchOutcome:
         of = self.elimination
-        while (
-            of.left and self._needs_guard(best := _without_threads(self.setups[of.left[0]])) and not self._agrees(best)
-        ):
+        while of.left and not self._may_win(best := _without_threads(self.setups[of.left[0]])):
             self._dismiss_all(best, f"its agreement with {_REFERENCE} was not measured before the search ended")
         measured = {
             name: found
