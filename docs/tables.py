@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from inference_bench.analysis.advice.rules import CLASS_RULES
 from inference_bench.cli._foreign_names import FOREIGN_NAMES
 from inference_bench.columns import TABLES, Column, columns_of_file
 from inference_bench.metrics import METRICS
@@ -24,6 +25,9 @@ def pages() -> Iterator[tuple[Path, str]]:
     for name, columns in TABLES.items():
         text = with_table(text, f"columns of {name}", _columns(columns_of_file(columns)))
     yield results, text
+    advice = DOCS / "advice.md"
+    text = with_table(advice.read_text(encoding="utf-8"), "classes", _classes())
+    yield advice, with_table(text, "figures", _figures())
     coming_from = DOCS / "coming-from.md"
     text = coming_from.read_text(encoding="utf-8")
     for tool in ("lm-eval", "vllm bench", "llama-bench", "optimum-benchmark", "pyperf", "other tools"):
@@ -54,6 +58,22 @@ def _columns(columns: tuple[Column, ...]) -> Iterator[str]:
     for column in columns:
         null = "" if column.missing is None else "yes"
         yield f"| `{column.name}` | {column.kind.stored} | {null} | {_plain(column.help)} |"
+
+
+def _classes() -> Iterator[str]:
+    yield "| class | of | holds if | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for rule in CLASS_RULES:
+        conditions = " and ".join(condition.text for condition in rule.conditions)
+        yield f"| {rule.title} | {', '.join(rule.phases)} | {_plain(conditions)} | {_plain(rule.meaning)} |"
+
+
+def _figures() -> Iterator[str]:
+    yield "| figure | threshold | what it is | why this threshold |"
+    yield "| --- | --- | --- | --- |"
+    for condition in dict.fromkeys(condition for rule in CLASS_RULES for condition in rule.conditions):
+        cells = (condition.what, condition.text.removeprefix(condition.what).strip(), condition.meaning, condition.why)
+        yield f"| {' | '.join(map(_plain, cells))} |"
 
 
 def _foreign_names(tool: str) -> Iterator[str]:
