@@ -45,6 +45,8 @@ class Shape(StrEnum):
     """A curve that keeps its value until the next point."""
     BARS = "bars"
     """Horizontal bars from ``start`` to ``x``."""
+    FRAMES = "frames"
+    """Bars that fill their rows; the label of each stands inside, where it fits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from inference_bench.reports._figures.figure import Axis, Figure
+from inference_bench.reports._figures.figure import Axis, Figure, Shape
 
 WIDTH = 360
 """Width of a drawing without scripts: that of a phone, so that its letters are as large as they say."""
@@ -15,12 +15,14 @@ FONT = 12
 _LETTER = 6.6
 """Mean width of a letter."""
 
+_LEAST_LETTERS = 4
 _NEAR = 5
 """Half the size of a point, with some room."""
 
 _LINE = 15
 _PLOT_HEIGHT = 190
 _ROW, _TALL_ROW = 21, 38
+_FRAME = 17
 _LONGEST_BESIDE = 20
 """Letters of a row's name above which names stand above their rows."""
 
@@ -76,7 +78,8 @@ def layout(figure: Figure) -> Layout:
         plot = (_TALL_ROW if names_above else _ROW) * len(figure.y.names)
     else:
         left = 10 + round(_LETTER * max((len(text) for _, text in figure.y.ticks), default=1))
-        plot = _PLOT_HEIGHT
+        has_frames = any(series.shape is Shape.FRAMES for series in figure.series)
+        plot = round(_FRAME * abs(figure.y.high - figure.y.low)) if has_frames else _PLOT_HEIGHT
     right = 14
     levels = tuple(_levels(figure, WIDTH - left - right))
     top = 6 + (_LINE + 4 if figure.y.label else 0) + _LINE * (max(levels, default=-1) + 1)
@@ -96,7 +99,8 @@ def share(axis: Axis, value: float) -> float:
 
 def _labels(figure: Figure, across: tuple[float, float], down: tuple[float, float]) -> Iterator[Label]:
     """Yield each point's label beside it, where no other label and no other point is, if there is such a place."""
-    points = [point for series in figure.series for point in series.points if point.label]
+    beside = (series for series in figure.series if series.shape is not Shape.FRAMES)
+    points = [point for series in beside for point in series.points if point.label]
     at = [
         (
             across[0] + share(figure.x, point.x) * (across[1] - across[0]),
@@ -128,6 +132,11 @@ def _box(x: float, y: float, width: float, is_left: bool) -> _Box:
 
 def _meet(one: Sequence[float], other: Sequence[float]) -> bool:
     return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
+
+
+def inside(text: str, width: float) -> str:
+    """Return what of a text fits into a frame of a width in pixels; empty if that is too little to tell anything."""
+    return shortened(text, width - 4) if width >= _LEAST_LETTERS * _LETTER else ""
 
 
 def shortened(text: str, width: float) -> str:

@@ -10,6 +10,7 @@ from inference_bench.reports._figures import (
     capacity,
     choosing,
     distributions,
+    flame,
     loading,
     memory,
     objectives,
@@ -43,6 +44,7 @@ _MAKERS: tuple[Callable[[Run, Setups], Iterator[Figure]], ...] = (
     distributions.figures,
     loading.figures,
     memory.over_time,
+    flame.figures,
 )
 
 

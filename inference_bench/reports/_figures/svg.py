@@ -7,7 +7,7 @@ from html import escape
 from itertools import pairwise
 
 from inference_bench.reports._figures.figure import Figure, Point, Series, Shape
-from inference_bench.reports._figures.layout import WIDTH, Label, Layout, layout, share, shortened
+from inference_bench.reports._figures.layout import WIDTH, Label, Layout, inside, layout, share, shortened
 
 _RADIUS = 4.0
 _MARKERS = (
@@ -109,6 +109,9 @@ def _series(series: Series, at: _Places) -> Iterator[str]:
     kind = f"{series.colour} pale" if series.is_pale else series.colour
     if series.shape is Shape.BARS:
         yield from (_bar(point, series, kind, at) for point in series.points)
+    elif series.shape is Shape.FRAMES:
+        yield from (part for point in series.points for part in _frame(point, series, kind, at))
+        return
     elif series.shape in (Shape.CURVE, Shape.STEPS):
         yield f'<path class="line {kind}" d="{_path(series, at)}"/>'
         return
@@ -132,6 +135,12 @@ def _bar(point: Point, series: Series, kind: str, at: _Places) -> str:
         f'<rect class="bar{hollow} {kind}" x="{_n(left)}" y="{_n(at.y(point.y) - height / 2)}" '
         f'width="{_n(max(0.5, right - left))}" height="{_n(height)}"/>'
     )
+
+
+def _frame(point: Point, series: Series, kind: str, at: _Places) -> Iterator[str]:
+    yield _bar(point, series, kind, at)
+    left, right = at.x(point.start), at.x(point.x)
+    yield _text(left + 2, at.y(point.y) + 4, inside(point.label, right - left))
 
 
 def _path(series: Series, at: _Places) -> str:

@@ -8,6 +8,8 @@
   const symbol = (name) => SYMBOLS[(/^[cs]\d$/.test(name) ? Number(name[1]) : 0) % SYMBOLS.length];
   const digits = (value) => Number(value.toPrecision(3)).toLocaleString("en");
 
+  const cutTo = (text, room) => (text.length <= room / 6.6 ? text : `${text.slice(0, Math.max(1, Math.floor(room / 6.6) - 1))}…`);
+
   // One list of points, each with what its series says of it.
   function pointsOf(figure) {
     const below = figure.above ? 0.25 : 0;
@@ -24,7 +26,7 @@
     );
   }
 
-  function marksOf(figure, points) {
+  function marksOf(figure, points, width) {
     const of = (...shapes) => points.filter((point) => shapes.includes(point.series.shape));
     const fixed = (channel) => ({ value: channel, scale: null });
     const strength = (point) => (point.series.pale ? 0.45 : 1);
@@ -43,7 +45,8 @@
     ].map((end) => ({ ...end, colour: end.series.shape === "bars" ? COLOUR("neutral") : end.colour }));
     const half = (point) => (point.series.thickness * (figure.above ? 0.5 : 1)) / 2;
     const dots = of("points", "line");
-    const bars = of("bars");
+    const bars = of("bars", "frames");
+    const inside = of("frames").map((point) => ({ ...point, room: (width - figure.left - figure.right) * (point.x - point.start) / Math.abs(figure.x.domain[1] - figure.x.domain[0]) }));
     const labels = points.filter((point) => point.labelled).map((point, place) => Plot.text([point], {
       x: "x", y: "y", text: () => figure.labels[place].text, dx: figure.labels[place].dx, dy: figure.labels[place].dy,
       textAnchor: figure.labels[place].left ? "end" : "start", lineAnchor: "bottom", ...HALO,
@@ -61,6 +64,9 @@
         x1: "start", x2: "x", y1: (point) => point.y - half(point), y2: (point) => point.y + half(point),
         fill: fixed((point) => (point.unsure ? "transparent" : point.colour)), fillOpacity: strength,
         stroke: fixed((point) => (point.unsure ? point.colour : COLOUR("paper"))), strokeWidth: 1,
+      }),
+      Plot.text(inside.filter((point) => point.room >= 28), {
+        x: "start", y: "y", text: (point) => cutTo(point.label, point.room - 4), dx: 2, textAnchor: "start", ...HALO,
       }),
       Plot.line(of("curve"), joined),
       Plot.line(of("steps"), { ...joined, curve: "step-after" }),
@@ -94,6 +100,7 @@
   function plotOf(figure, width) {
     const points = pointsOf(figure);
     const told = points.filter((point) => point.text);
+    const isFramed = figure.series.some((series) => series.shape === "frames");
     const nearest = figure.y.names.length ? Plot.pointerY : Plot.pointer;
     const svg = Plot.plot({
       width,
@@ -107,13 +114,13 @@
       y: { type: figure.y.log ? "log" : "linear", domain: figure.y.domain, clamp: true, axis: null },
       symbol: { domain: SYMBOLS, range: SYMBOLS },
       marks: [
-        marksOf(figure, points),
+        marksOf(figure, points, width),
         textsOf(figure, width),
-        Plot.dot(told, nearest({ x: "x", y: "y", r: 8, stroke: "currentColor", strokeWidth: 1.5 })),
+        isFramed ? null : Plot.dot(told, nearest({ x: "x", y: "y", r: 8, stroke: "currentColor", strokeWidth: 1.5 })),
       ],
     });
     svg.setAttribute("aria-hidden", "true");
-    return { svg, told };
+    return { svg, told, isFramed };
   }
 
   // Selecting: only the rows of the chosen cases stay, until they are cleared.
@@ -159,11 +166,22 @@
   const short = (text) => text.split(" · ")[0];
 
   function show(drawing, figure, width) {
-    const { svg, told } = plotOf(figure, width);
+    const { svg, told, isFramed } = plotOf(figure, width);
     let at = -1;
     svg.addEventListener("click", () => svg.value && select(svg.value.cases, short(svg.value.text)));
     const tip = Object.assign(document.createElement("div"), { className: "tip", hidden: true });
-    svg.addEventListener("input", () => tell(drawing, tip, svg, svg.value));
+    if (isFramed) {
+      // What is under the pointer is told, not the nearest mark: a frame is as wide as it lasted.
+      svg.addEventListener("pointermove", (event) => {
+        const box = svg.getBoundingClientRect();
+        const x = svg.scale("x").invert(event.clientX - box.left);
+        const y = svg.scale("y").invert(event.clientY - box.top);
+        const under = told.find((point) => point.start <= x && x <= point.x && Math.abs(point.y - y) <= 0.5);
+        tell(drawing, tip, svg, under && { ...under, x });
+      });
+      svg.addEventListener("pointerleave", () => tell(drawing, tip, svg, null));
+    }
+    svg.addEventListener("input", () => !isFramed && tell(drawing, tip, svg, svg.value));
     drawing.replaceChildren(svg, tip);
     drawing.onkeydown = (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];

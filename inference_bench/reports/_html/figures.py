@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from inference_bench.reports._figures.figure import Axis, Figure, Point, Series
+from inference_bench.reports._figures.figure import Axis, Figure, Point, Series, Shape
 from inference_bench.reports._figures.layout import WIDTH, layout
 from inference_bench.reports._figures.svg import draw, marker
 from inference_bench.reports._html.tables import Cases, table_of
@@ -93,11 +93,11 @@ def _series(series: Series, cases: Cases) -> dict[str, Any]:
         "pale": series.is_pale,
         "thickness": _short(series.thickness),
         "says": series.says,
-        "points": [_point(point, cases) for point in series.points],
+        "points": [_point(point, cases, is_framed=series.shape is Shape.FRAMES) for point in series.points],
     }
 
 
-def _point(point: Point, cases: Cases) -> dict[str, Any]:
+def _point(point: Point, cases: Cases, *, is_framed: bool) -> dict[str, Any]:
     """Return a point without what is usual, so that curves stay small."""
     found = {
         "x": _short(point.x),
@@ -107,7 +107,8 @@ def _point(point: Point, cases: Cases) -> dict[str, Any]:
         "start": _short(point.start),
         "unsure": not point.is_sure,
         "text": point.text,
-        "labelled": bool(point.label),
+        "labelled": bool(point.label) and not is_framed,
+        "label": point.label if is_framed else "",
         "cases": [cases.number(case) for case in point.cases],
     }
     return {name: value for name, value in found.items() if name in ("x", "y") or value}
