@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from inference_bench.model.interfaces import Prompt, TextGenerator
 
 if TYPE_CHECKING:
+    from inference_bench.demands import Demands
     from inference_bench.model.engine.session import EngineSession
     from inference_bench.model.prompts import Prompts
 
@@ -18,9 +19,13 @@ class SessionGenerator(TextGenerator):
     Args:
         session: loaded.
         prompts: what it accepts.
+        config: returns the ``config.json`` of the weights; empty if they have none.
     """
 
-    def __init__(self, session: EngineSession, prompts: Prompts) -> None:
+    def __init__(
+        self, session: EngineSession, prompts: Prompts, config: Callable[[], Mapping[str, Any]] = dict
+    ) -> None:
+        self._config = config
         self._prompts = prompts
         self._session = session
         self.decodes_alone = not session.has_own_loop
@@ -37,6 +42,10 @@ class SessionGenerator(TextGenerator):
     def own_times(self) -> tuple[int, Sequence[int]] | None:
         """Return the session's."""
         return self._session.own_times()
+
+    def demands(self) -> Demands | None:
+        """Return the session's."""
+        return self._session.demands(self._config())
 
     def prompt_ids(self, prompt: Prompt) -> Sequence[int]:
         """Return the ids themselves."""

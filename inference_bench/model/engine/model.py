@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from abc import abstractmethod
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -49,6 +50,7 @@ class EngineModel(Model):
         self._session: EngineSession | None = None
         self._tokenizer: FolderTokenizer | None = None
         self._setup: Setup | None = None
+        self._folder: Path | None = None
 
     @abstractmethod
     def open(self, path: Path, setup: Setup, steps: LoadSteps) -> EngineSession:
@@ -88,7 +90,7 @@ class EngineModel(Model):
         Raises:
             WeightsError: the engine does not load these files.
         """
-        self._setup = setup
+        self._setup, self._folder = setup, weights.path
         with steps.step("tokenizer"):
             if weights.path is not None:
                 self._tokenizer = folder_tokenizer(weights.path)
@@ -131,7 +133,7 @@ class EngineModel(Model):
 
     def generator(self) -> TextGenerator:
         """Return greedy generation of one sequence."""
-        return SessionGenerator(self.session, self._prompts)
+        return SessionGenerator(self.session, self._prompts, self._config)
 
     @classmethod
     def require_served(cls) -> None:
@@ -163,6 +165,11 @@ class EngineModel(Model):
         if not self.session.gives_logits:
             raise NotApplicableError(f"{self.runs_on.name} gives no logits")
         return EngineScorer(self.session, self._tokenizer, self._ids)
+
+    def _config(self) -> dict[str, Any]:
+        """Return the ``config.json`` of the weights; empty if they have none."""
+        file = None if self._folder is None else self._folder / "config.json"
+        return json.loads(file.read_bytes()) if file is not None and file.is_file() else {}
 
     @property
     def _prompts(self) -> Prompts:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from inference_bench.errors import NotApplicableError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from inference_bench.demands import Demands
     from inference_bench.model.interfaces import TextServer
     from inference_bench.model.prompts import Prompts
 
@@ -98,6 +99,17 @@ class EngineSession(ABC):
             EngineError: its scheduler does not open these weights.
         """
         raise NotApplicableError("this engine has no scheduler of its own")
+
+    def demands(self, config: Mapping[str, Any]) -> Demands | None:
+        """Return what the network asks of a machine; None if it is unknown.
+
+        Args:
+            config: the ``config.json`` of the weights; empty if they have none.
+
+        Raises:
+            NotApplicableError: it cannot be told; says why.
+        """
+        return None
 
     @abstractmethod
     def describe(self) -> dict[str, object]:

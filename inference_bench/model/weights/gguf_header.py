@@ -26,11 +26,13 @@ class GgufHeader:
         values: key → number or text; of an array its length.
         parameters: numbers in all tensors, whatever their quantisation.
         tensors: their names.
+        tensor_bytes: that follow the header: all tensors as they are stored.
     """
 
     values: Mapping[str, int | float | str]
     parameters: int
     tensors: frozenset[str]
+    tensor_bytes: int
 
     def text(self, key: str) -> str:
         """Return a text; empty if there is none."""
@@ -87,7 +89,7 @@ class _Reader:
         sizes = dict(self._tensor() for _ in range(self._plausible(tensors)))
         if self._file.tell() > self._size or (sizes and self._file.tell() == self._size):
             raise ValueError("it ends before its tensors")
-        return GgufHeader(values, sum(sizes.values()), frozenset(sizes))
+        return GgufHeader(values, sum(sizes.values()), frozenset(sizes), self._size - self._file.tell())
 
     def _entry(self) -> tuple[str, int | float | str]:
         key = self._text()

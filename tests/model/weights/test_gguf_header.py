@@ -42,7 +42,7 @@ def test_a_header_is_a_configuration(tiny_gguf: Path) -> None:
 
 def test_an_unknown_architecture_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidValueError, match=r"architecture of x\.gguf: got 'clip', expected .* qwen3moe"):
-        config_of(GgufHeader({"general.architecture": "clip"}, 0, frozenset()), Path("x.gguf"))
+        config_of(GgufHeader({"general.architecture": "clip"}, 0, frozenset(), 0), Path("x.gguf"))
 
 
 def test_the_known_architectures_are_those_that_transformers_reads() -> None:

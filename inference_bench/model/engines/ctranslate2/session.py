@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference_bench.errors import WeightsError
+from inference_bench.model.engine.decoder_demands import decoder_demands, sizes_of_config, stored_bytes
 from inference_bench.model.engine.session import EngineSession
 from inference_bench.model.engine.source_config import source_sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from inference_bench.demands import Demands
     from inference_bench.spec import Setup
 
 
@@ -36,6 +38,7 @@ class CTranslate2Session(EngineSession):
 
     def __init__(self, path: Path, setup: Setup, most: int) -> None:
         library: Any = import_module("ctranslate2")
+        self._path = path
         stated, self.vocabulary = source_sizes(path)
         self.limit = min(stated, most or stated)
         try:
@@ -65,6 +68,10 @@ class CTranslate2Session(EngineSession):
     def logit_rows(self, ids: Sequence[int], begin: int = 0) -> Iterator[NDArray[np.float32]]:
         """Yield the logits after each token from ``begin`` on."""
         yield np.array(self._generator.forward_batch([list(ids)]))[0, begin:]
+
+    def demands(self, config: Mapping[str, Any]) -> Demands:
+        """Return those of a decoder of these sizes; the key-value cache is float32."""
+        return decoder_demands(sizes_of_config(config), stored_bytes(self._path, "model.bin"), 4)
 
     def describe(self) -> dict[str, object]:
         """Return the version and the type that it computes in."""

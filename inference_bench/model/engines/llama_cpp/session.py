@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,14 @@ from inference_bench.errors import WeightsError
 from inference_bench.model.engine.session import EngineSession
 from inference_bench.model.engines.llama_cpp.conversion import MODEL
 from inference_bench.model.engines.llama_cpp.cpu_flags import unused_flags
+from inference_bench.model.engines.llama_cpp.demands import gguf_demands
 from inference_bench.model.engines.llama_cpp.library import VARIABLE, load_library
 from inference_bench.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from inference_bench.demands import Demands
     from inference_bench.spec import Setup
 
 _BATCH = 2048
@@ -47,7 +49,7 @@ class LlamaSession(EngineSession):
         self._library = load_library()
         self._ffi, self._lib = self._library.ffi, self._library.lib
         self._setup = setup
-        file = path / MODEL if path.is_dir() else path
+        self._file = file = path / MODEL if path.is_dir() else path
         self._model = self._load(file)
         stated = int(self._lib.llama_model_n_ctx_train(self._model))
         self.limit = min(stated, most or stated)
@@ -117,6 +119,10 @@ class LlamaSession(EngineSession):
         count = int(found.n_eval)
         each = round(found.t_eval_ms * NS_PER_MS / count) if count else 0
         return round(found.t_p_eval_ms * NS_PER_MS), [each] * count
+
+    def demands(self, config: Mapping[str, Any]) -> Demands:
+        """Return those of the file, whatever configuration it was converted from."""
+        return gguf_demands(self._file, self.vocabulary, 4 if self._setup.dtype == "float32" else 2)
 
     def describe(self) -> dict[str, object]:
         """Return versions, the build and its use of this processor, and the types."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference_bench.errors import WeightsError
+from inference_bench.model.engine.decoder_demands import decoder_demands, sizes_of_config, stored_bytes
 from inference_bench.model.engine.session import EngineSession
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from inference_bench.demands import Demands
     from inference_bench.spec import Setup
 
 _PIECE = 512
@@ -45,6 +47,7 @@ class OnnxSession(EngineSession):
         self.limit = min(stated["context_length"], most or stated["context_length"])
         self.vocabulary = stated["vocab_size"]
         self._token = 0
+        self._path, self._dtype = path, setup.dtype
         try:
             self._generator = self._open(library, path, setup.threads)
         except (RuntimeError, ValueError) as error:
@@ -72,6 +75,12 @@ class OnnxSession(EngineSession):
             rows = self._generator.get_output("logits")[0][max(0, begin - first) :]
             if len(rows):
                 yield np.array(rows, np.float32)
+
+    def demands(self, config: Mapping[str, Any]) -> Demands:
+        """Return those of a decoder of these sizes; the key-value cache is float32, with int8 the table as well."""
+        sizes = sizes_of_config(config)
+        table_bytes = 4 * sizes.table if self._dtype == "int8" else None
+        return decoder_demands(sizes, stored_bytes(self._path, "model.onnx", "model.onnx.data"), 4, table_bytes)
 
     def describe(self) -> dict[str, object]:
         """Return versions, and how the key-value cache is kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from importlib import import_module
 from importlib.metadata import version
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference_bench.errors import WeightsError
+from inference_bench.model.engine.decoder_demands import decoder_demands, sizes_of_config, stored_bytes
 from inference_bench.model.engine.serving.server import ScheduledServer
 from inference_bench.model.engine.session import EngineSession
 from inference_bench.model.engine.source_config import source_sizes
@@ -22,6 +23,7 @@ from inference_bench.model.engines.openvino_genai.scheduler import OpenVINOSched
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from inference_bench.demands import Demands
     from inference_bench.model.interfaces import TextServer
     from inference_bench.model.prompts import Prompts
     from inference_bench.spec import Setup
@@ -94,6 +96,12 @@ class OpenVINOSession(EngineSession):
         return ScheduledServer(
             "OpenVINO GenAI", partial(OpenVINOScheduler, self._path, self._options, max_batch_size), prompts
         )
+
+    def demands(self, config: Mapping[str, Any]) -> Demands:
+        """Return those of a decoder of these sizes; the key-value cache has the CPU plugin's own precision."""
+        element: Any = self._openvino.Core().get_property("CPU", "KV_CACHE_PRECISION")
+        files = stored_bytes(self._path, "openvino_model.bin")
+        return decoder_demands(sizes_of_config(config), files, int(element.get_size()))
 
     def describe(self) -> dict[str, object]:
         """Return versions and the settings of the CPU plugin."""
