@@ -31,7 +31,8 @@ def machine_lines(results: Sequence[BenchmarkResult], ceilings: Ceilings | None 
         return
     places = Places(results)
     parts = [_words(use) + (f" ({places.point(result.case)})" if len(results) > 1 else "") for result, use in highest]
-    yield Cell(f"use of the machine, at most: {' · '.join(parts)}", Tone.QUIET)
+    of_cases = ", where it is highest" if len(results) > 1 else ""
+    yield Cell(f"use of the machine{of_cases}: {' · '.join(parts)}", Tone.QUIET)
     if any(use.is_cached for _, use in highest):
         yield Cell("MBU above 1: a part of what a step reads lies in a cache, not in memory", Tone.QUIET)
 
@@ -49,7 +50,8 @@ def _highest(results: Sequence[BenchmarkResult], ceilings: Ceilings | None) -> l
 
 def _words(use: MachineUse) -> str:
     numbers, rate = numbers_of(use.rate, unit_of(use.rate.metric)), use.rate.headline
-    figure = f"{title_of(use.rate.metric)} {numbers.text(rate.value)} {numbers.interval(rate)} {numbers.unit}"
+    interval = "" if rate.low is None else f"{numbers.interval(rate)} "
+    figure = f"{title_of(use.rate.metric)} {numbers.text(rate.value)} {interval}{numbers.unit}"
     return figure if use.share is None else f"{figure}, {title_of(use.metric)} {_percent(use.share)}"
 
 
