@@ -13,7 +13,7 @@ from inference_bench.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from inference_bench.analysis.advice.advice import Advice, Experiment
@@ -26,11 +26,14 @@ Experiments = list[tuple[str, "Experiment"]]
 """Id of a case and an experiment on it."""
 
 
-def carry_out(stored: StoredAdvice, folder: Path, args: argparse.Namespace) -> tuple[StoredAdvice, bool]:
+def carry_out(
+    stored: StoredAdvice, cases: Collection[str], folder: Path, args: argparse.Namespace
+) -> tuple[StoredAdvice, bool]:
     """Carry out the first experiments; each proof is stored as soon as it is known.
 
     Args:
         stored: the advice on the run.
+        cases: ids of the cases whose experiments are meant.
         folder: of the run.
         args: how many, for how long, and with what further folders of models.
 
@@ -42,7 +45,7 @@ def carry_out(stored: StoredAdvice, folder: Path, args: argparse.Namespace) -> t
     """
     from inference_bench.results.advice_file import write_advice
 
-    chosen = first_commands(stored, args.prove)
+    chosen = first_commands(stored.of_cases(cases), args.prove)
     if not chosen:
         raise UsageError("--prove: no experiment follows from this run, so there is nothing to prove. See `advise`.")
     for place, (command, experiments) in enumerate(chosen.items(), 1):

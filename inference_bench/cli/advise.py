@@ -88,18 +88,19 @@ class AdviseCommand(Command):
         run = load_run(folder)
         if run.is_in_progress:
             warn(f"{folder} is in progress: {run.progress}.")
-        run = _with_cases(run, args.case)
+        chosen = _with_cases(run, args.case)
         if args.search:
-            return search_run(run, folder, args)
+            return search_run(chosen, folder, args)
         if args.prove:
             _check_machine(run)
         stored, remarks = _advice_on(run, folder, args)
+        cases = frozenset(result.case.id for result in chosen.results)
         interrupted = False
         if args.prove:
             from inference_bench.cli._proofs import carry_out
 
-            stored, interrupted = carry_out(stored, folder, args)
-        _write(stored, remarks, outputs)
+            stored, interrupted = carry_out(stored, cases, folder, args)
+        _write(stored.of_cases(cases), remarks, outputs)
         return INTERRUPTED if interrupted else 0
 
 

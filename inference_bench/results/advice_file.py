@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -41,6 +42,11 @@ class StoredAdvice:
     advice: Advice
     ceilings: tuple[Ceilings, ...] = ()
     proofs: tuple[Proof, ...] = field(default=())
+
+    def of_cases(self, ids: Collection[str]) -> StoredAdvice:
+        """Return the part that concerns some cases, given their ids."""
+        advice = replace(self.advice, cases=tuple(of for of in self.advice.cases if of.case.id in ids))
+        return StoredAdvice(advice, self.ceilings, tuple(proof for proof in self.proofs if proof.case in ids))
 
     @property
     def document(self) -> AdviceDocument:

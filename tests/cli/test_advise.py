@@ -133,6 +133,19 @@ def test_advice_predicts_and_proofs_are_kept(measured, models, held, capsys):
     assert read_advice(measured).proofs == (refuted,)
 
 
+def test_a_proof_of_one_case_keeps_what_is_known_of_the_others(measured, held, capsys):
+    held()
+    assert main(["advise", str(measured)]) == 0
+    stored = read_advice(measured)
+    assert stored is not None
+    (known,) = stored.advice.cases
+    other = replace(known, case=replace(known.case, benchmark="another"))
+    both = replace(stored, advice=replace(stored.advice, cases=(known, other)))
+
+    assert both.of_cases({other.case.id}).advice.cases == (other,)
+    assert both.of_cases({known.case.id}) == stored
+
+
 def test_a_run_of_another_machine_has_advice_and_no_proof(measured, held, capsys):
     held()
     record = json.loads((measured / "run.json").read_text())
