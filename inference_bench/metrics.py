@@ -363,7 +363,7 @@ _ALL = (
         "Sen 1968",
         statistic=Statistic.SLOPE,
     ),
-    # What the passes ask for, over their time: the model's demands (docs/methodology.md)
+    # What the passes ask for, over their time: the model's demands (decision 67)
     Metric(
         "achieved_bandwidth",
         "read bandwidth",

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from inference_bench.metrics import METRICS, title_of
 from inference_bench.reports._pages.case_tables import case_table
 from inference_bench.reports._pages.machine_lines import machine_lines
-from inference_bench.testing import make_result
+from inference_bench.reports._pages.run import page
+from inference_bench.results.ceilings_store import store_ceilings
+from inference_bench.testing import make_record, make_result, write_run
 from inference_bench.units import NS_PER_MS
 from tests.analysis.test_machine_use import CEILINGS, _result
 
@@ -40,3 +44,19 @@ def test_tables_leave_the_rates_out():
     shown = {cell.text for rows in table.sections for row in rows for cell in row}
     assert title_of("itl") in shown
     assert not shown & {metric.title for metric in METRICS.values() if metric.of_machine}
+
+
+def test_a_report_takes_the_ceilings_that_are_stored_of_the_same_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    store_ceilings(replace(CEILINGS, fingerprint="this-machine"))
+    result = _result(100_000_000, 20 * NS_PER_MS)
+
+    def said(fingerprint: str) -> str:
+        record = make_record(result)
+        record = replace(record, environment={**record.environment, "fingerprint": fingerprint})
+        blocks = page(write_run(tmp_path, result, record=record)).blocks
+        return " ".join(line.text for block in blocks for line in block.remarks)
+
+    assert "MBU 50 [" in said("this-machine")
+    assert "GB/s" in said("another-machine")
+    assert "MBU" not in said("another-machine")
