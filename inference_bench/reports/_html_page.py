@@ -15,6 +15,7 @@ from inference_bench.reports._pages import findings
 from inference_bench.reports._pages.document import Cell, Page, Tone
 from inference_bench.reports._pages.environment import tables
 from inference_bench.reports._pages.run import page
+from inference_bench.reports._pages.run_advice import advice_page
 from inference_bench.text import one_line
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inl
 def write_run(run: Run, stream: TextIO) -> None:
     """Write the report of a run."""
     title = one_line(f"Run {run.record.id}")
-    content = Content(title, page(run), "Cases", figures(run), findings.page(run), tables(run.record))
+    about = findings.page(run), tables(run.record), advice_page(run)
+    content = Content(title, page(run), "Cases", figures(run), *about)
     stream.writelines(f"{line}\n" for line in _lines(content))
 
 

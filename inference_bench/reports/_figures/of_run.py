@@ -14,10 +14,12 @@ from inference_bench.reports._figures import (
     loading,
     memory,
     objectives,
+    predictions,
     rates,
     request_failures,
     request_stages,
     request_strip,
+    roofline,
     schedule,
     scores,
     server_load,
@@ -45,6 +47,8 @@ _MAKERS: tuple[Callable[[Run, Setups], Iterator[Figure]], ...] = (
     loading.figures,
     memory.over_time,
     flame.figures,
+    roofline.figures,
+    predictions.figures,
 )
 
 

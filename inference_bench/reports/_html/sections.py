@@ -36,6 +36,7 @@ class Content:
         charts: of the page.
         trust: grades and findings, or None.
         facts: tables of the environment.
+        advice: what limits each case and what would help, or None.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Content:
     charts: Sequence[Figure] = ()
     trust: Page | None = None
     facts: Sequence[Table] = ()
+    advice: Page | None = None
 
 
 def sections(content: Content, cases: Cases) -> Iterator[Section]:
@@ -56,6 +58,8 @@ def sections(content: Content, cases: Cases) -> Iterator[Section]:
     if page.blocks:
         legend = f'<p class="quiet">{escape(page.legend)}</p>' if page.legend else ""
         yield Section("cases", content.tables, "".join(_blocks(page.blocks, cases)) + legend)
+    if content.advice:
+        yield Section("advice", "Advice", "".join(_advice(content.advice, cases)))
     if content.trust or page.remarks:
         yield Section("trust", "Trust and findings", "".join(_trust(content, cases)))
     if content.facts:
@@ -91,6 +95,14 @@ def _blocks(blocks: Sequence[Block], cases: Cases) -> Iterator[str]:
             written = table_of(table, cases, is_titled=False)
             yield f"<details{is_open}><summary>{escape(table.title)}</summary>{written}</details>"
         yield f"{paragraphs(block.remarks)}</div>"
+
+
+def _advice(advice: Page, cases: Cases) -> Iterator[str]:
+    yield paragraphs(advice.lines)
+    yield from _blocks(advice.blocks, cases)
+    yield from (f"<h3>{escape(remarks.heading)}</h3>{listed(remarks)}" for remarks in advice.remarks)
+    if advice.legend:
+        yield f'<p class="quiet">{escape(advice.legend)}</p>'
 
 
 def _trust(content: Content, cases: Cases) -> Iterator[str]:
