@@ -12,28 +12,35 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inference_bench import BenchmarkRunner, Limits, Setup
 from inference_bench._native import now_ns
 from inference_bench.analysis.advice import advise
+from inference_bench.analysis.whole_times import TIMES, whole_times
 from inference_bench.ceilings import Ceilings
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.environment import describe_environment
 from inference_bench.results.ceilings_store import load_ceilings
+from inference_bench.results.comparison_sides import observe
+from inference_bench.results.run import load_run
 from inference_bench.units import NS_PER_S
 
 ROOT = Path(__file__).parent
 CANNOT_TELL, WRONG = "cannot tell", "wrong"
 LIMITS = Limits(min_samples=20, warmup_iterations=1, relative_width=0.002, budget_ns=2 * NS_PER_S)
 GRID = {"threads": "1,2", "dtype": "float32,bfloat16,float16,int8_dynamic", "attention": "auto,eager,sdpa"}
+Chosen = tuple[str, ...]
+"""A set-up by its values of the axes of ``GRID``."""
 _GROUPS = (Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup"))
 _BEGIN, _END = "<!-- advice: begin -->", "<!-- advice: end -->"
 
@@ -222,14 +229,38 @@ def compare_with_grid(folder: Path) -> int:
     axes = [word for name, values in GRID.items() for word in ("-a", f"{name}={values}")]
     run = _measured(folder)
     searched_s = _timed("advise", str(run), "--search", "--time", "900", *axes)
-    (spec,) = folder.glob("*-search/fastest.toml")
+    (winner,) = folder.glob("*-search/fastest.toml")
     grid = [f"--{name}={values}" for name, values in GRID.items()]
     grid_folder = folder / "grid"
     grid_s = _timed("run", *_CASE, *grid, "--output", str(grid_folder), "--quiet")
-    _command("report", str(next(grid_folder.iterdir())))
-    print(spec.read_text())
-    print(f"search {searched_s:.0f} s, grid {grid_s:.0f} s: ratio {searched_s / grid_s:.2f} (target 0.25)")
-    return int(searched_s > grid_s / 4)
+    times = grid_times(next(grid_folder.iterdir()))
+    best = min(times, key=lambda setup: times[setup])
+    found = _setup_of(winner)
+    print(
+        f"search: {_named(found)}; grid: {_named(best)}; the found one takes {times[found] / times[best]:.3f} of its time"
+    )
+    print(f"search {searched_s:.0f} s, grid of {len(times)} {grid_s:.0f} s: {searched_s / grid_s:.2f} (target 0.25)")
+    return int(searched_s > grid_s / 4 or times[found] > 1.02 * times[best])
+
+
+def grid_times(folder: Path) -> dict[Chosen, float]:
+    """Return for each set-up of a run the median over its processes of the time of a whole generation, nanoseconds."""
+    run = load_run(folder)
+    found = {}
+    for result in run.results:
+        times = whole_times(observe("", [replace(run, results=(result,))], metrics=TIMES))
+        if times:
+            found[tuple(str(getattr(result.case.setup, name)) for name in GRID)] = statistics.median(times)
+    return found
+
+
+def _setup_of(spec: Path) -> Chosen:
+    axes = tomllib.loads(spec.read_text())["axes"]
+    return tuple(str(axes[name][0]) for name in GRID)
+
+
+def _named(setup: Chosen) -> str:
+    return ", ".join(f"{name}={value}" for name, value in zip(GRID, setup, strict=True))
 
 
 _CASE = ("--benchmark", "inference_speed", "--input-lengths", "128", "--new-tokens", "32")

@@ -17,6 +17,8 @@ from inference_bench.units import NS_PER_S
 
 MEASURE_CEILINGS = "run `ceilings`"
 """What tells a ceiling."""
+_PARTITION = "partition"
+"""The policy of loading ahead by which one CPU is for loaders, and the measured process has the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,10 @@ class CaseFacts:
 
     @property
     def usable_cpus(self) -> float | None:
-        """CPUs that the process may use, a quota included; None if unknown."""
+        """CPUs that the process may use: of its quota, and without one that was left to loaders; None if unknown."""
         usable = number(section(self.record.environment, "cpu"), "usable")
+        if usable is not None and self.record.overlap.get("policy") == _PARTITION:
+            usable -= 1
         quota = number(section(self.record.environment, "cgroup"), "cpu_quota")
         known = [each for each in (usable, quota) if each]
         return min(known, default=None)

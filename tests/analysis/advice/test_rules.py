@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from inference_bench.analysis.advice import advise
 from inference_bench.analysis.advice.advice import Outcome
 from inference_bench.analysis.advice.rules import CLASS_RULES
 from inference_bench.result import Failure, Status
 from inference_bench.spec import Setup
-from tests.advised import CALM, DEMANDS, MS, SECOND, advised, case, ceilings, finding, timed
+from tests.advised import CALM, DEMANDS, MS, SECOND, Only, advised, case, ceilings, finding, timed
 
 HOLDS, FAILS, OPEN = Outcome.HOLDS, Outcome.FAILS, Outcome.OPEN
 
@@ -178,3 +179,11 @@ def test_an_endpoint_is_judged_by_its_queue_only():
     assert "serving_load" in advised(decode(6, setup=remote)).problem
     loaded = case(timed("request_ttft", "", 100 * MS, minimum=10 * MS), setup=remote, benchmark="serving_load")
     assert [each.code for each in advised(loaded).findings] == ["queue_bound"]
+
+
+def test_the_cpu_that_was_left_to_loaders_is_none_that_the_process_may_use():
+    crowded = Only((process(worker={"busy_threads": 2, "waited_ns": 20 * SECOND}),))
+
+    for policy, outcome in (("freeze", FAILS), ("partition", HOLDS)):
+        of = replace(crowded, record=replace(crowded.record, overlap={"policy": policy}))
+        assert finding(advise(of, ceilings()).cases[0], "oversubscribed", "process").outcome is outcome
