@@ -83,6 +83,11 @@ class Ceilings:
         """Whether they are to be measured again."""
         return self.age_days(now) > OLD_DAYS
 
+    def has(self, threads: Iterable[int], dtypes: Iterable[str]) -> bool:
+        """Whether these threads and these dtypes were measured."""
+        pairs = {(each.threads, each.dtype) for each in self.matmul}
+        return {*threads} <= {count for count, _ in pairs} and {*dtypes} <= {dtype for _, dtype in pairs}
+
     def read_bandwidth(self, threads: int, working_set_bytes: int) -> Interval | None:
         """Return the bandwidth at a working set, or None if it was not measured with this many threads.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from inference_bench.ceilings import Ceilings
 from inference_bench.columns import (
     ChunkColumns,
     MemoryColumns,
@@ -347,6 +348,7 @@ class RunRecord:
         cases: one entry per planned case: id, slug, status (``pending`` until it has ended).
         finished: whether the whole plan was carried out.
         provenance: where the run comes from: commit, command line, host, and the user's marks.
+        ceilings: of the machine's devices, those that were known when the run began; none in old runs.
     """
 
     id: str
@@ -359,3 +361,4 @@ class RunRecord:
     cases: tuple[Mapping[str, Any], ...] = ()
     finished: bool = False
     provenance: Provenance = field(default_factory=Provenance)
+    ceilings: tuple[Ceilings, ...] = ()

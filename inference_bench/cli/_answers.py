@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from inference_bench._native_types import ClockDescription
+from inference_bench.ceilings import Ceilings
 from inference_bench.facts import Environment
 from inference_bench.reports._pages.comparison_json import ComparisonDocument
 from inference_bench.reports._pages.findings_json import FindingsDocument
@@ -97,6 +98,7 @@ class EnvironmentAnswer(TypedDict):
     """What ``env`` prints besides the facts of the machine that every run stores."""
 
     clock: ClockDescription | MissingClock
+    ceilings: Mapping[str, str]
     settings: Sequence[Mapping[str, str]]
     warnings: Sequence[str]
 
@@ -110,6 +112,7 @@ class VerifyAnswer(TypedDict):
 ANSWERS: Mapping[str, Any] = {
     "advise": AdviceDocument,
     "ab": ComparisonDocument,
+    "ceilings": Ceilings,
     "check": FindingsDocument,
     "compare": ComparisonDocument | JudgementDocument,
     "env": Annotated[EnvironmentAnswer, Also(Environment)],

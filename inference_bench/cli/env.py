@@ -9,6 +9,7 @@ from inference_bench.cli._all_settings import all_settings, unread_variables
 from inference_bench.cli._columns import aligned
 from inference_bench.cli._command import Command
 from inference_bench.cli._outputs import PLAIN_FORMATS, add_output_options, outputs_of, write_plain
+from inference_bench.errors import RunFormatError
 from inference_bench.machine.environment import describe_environment
 from inference_bench.units import format_bytes, format_ns
 
@@ -46,7 +47,13 @@ class EnvCommand(Command):
         """Print the description."""
         outputs = outputs_of(args, PLAIN_FORMATS)
         environment = describe_environment()
-        found = {**environment, "clock": _clock(), "settings": all_settings(), "warnings": _warnings(environment)}
+        found = {
+            **environment,
+            "clock": _clock(),
+            "ceilings": _ceilings(environment),
+            "settings": all_settings(),
+            "warnings": _warnings(environment),
+        }
         write_plain(found, lambda: _lines(found), outputs)
         return 0
 
@@ -54,6 +61,18 @@ class EnvCommand(Command):
 def _warnings(environment: Mapping[str, Any]) -> list[str]:
     unread = [f"the variable {name} is not read: no command has such an option" for name in unread_variables()]
     return [*environment_warnings(environment), *unread]
+
+
+def _ceilings(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Return for each device whether its ceilings are known."""
+    from inference_bench.results.ceilings_store import load_all_ceilings
+
+    try:
+        known = load_all_ceilings(str(environment.get("fingerprint")))
+    except RunFormatError as error:
+        return {"unreadable": str(error)}
+    found = {name: f"measured {of.measured_utc}{', old' if of.is_old() else ''}" for name, of in known.items()}
+    return {"cpu": "not measured: see the command ceilings", **found}
 
 
 def _clock() -> dict[str, object]:

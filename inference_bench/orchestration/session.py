@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -13,7 +13,9 @@ from pathlib import Path
 from inference_bench.analysis.serving.of_result import with_slos
 from inference_bench.analysis.trust.case import judged
 from inference_bench.analysis.trust.environment_warnings import environment_warnings
-from inference_bench.errors import InvalidValueError, SinkError
+from inference_bench.ceilings import Ceilings
+from inference_bench.errors import InvalidValueError, RunFormatError, SinkError
+from inference_bench.facts import Environment
 from inference_bench.machine.environment import describe_environment, environment_changes
 from inference_bench.machine.interruption import Interruption
 from inference_bench.orchestration.aggregation import Tally
@@ -36,6 +38,7 @@ from inference_bench.orchestration.workers import Workers
 from inference_bench.plan import Case
 from inference_bench.provenance.record import Provenance, code_change
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
+from inference_bench.results.ceilings_store import load_all_ceilings
 from inference_bench.results.run import Run
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import ENDPOINT, Spec
@@ -322,6 +325,7 @@ def _record_of(
     environment["warnings"] = environment_warnings(environment, max(setup.threads for setup in spec.setups))
     if former and (changed := code_change(former.record.provenance, provenance)):
         environment["warnings"].append(f"resumed although the code has changed: {changed}")
+    ceilings = _known_ceilings(environment, {setup.device for setup in spec.setups})
     return RunRecord(
         id=folder.name,
         created_utc=former.record.created_utc if former else datetime.now(UTC).isoformat(timespec="seconds"),
@@ -329,4 +333,15 @@ def _record_of(
         environment=environment,
         cases=tuple({"id": c.id, "slug": c.slug, "status": done.get(c.id, "pending")} for c in prepared.plan.cases),
         provenance=former.record.provenance if former else provenance,
+        ceilings=former.record.ceilings if former else ceilings,
     )
+
+
+def _known_ceilings(environment: Environment, devices: Collection[str]) -> tuple[Ceilings, ...]:
+    """Return the stored ceilings of these devices; a file that cannot be read becomes a warning."""
+    try:
+        known = load_all_ceilings(str(environment.get("fingerprint")))
+    except RunFormatError as error:
+        environment["warnings"].append(str(error))
+        return ()
+    return tuple(of for name, of in known.items() if name in devices)

@@ -1,0 +1,111 @@
+"""The process that measures what torch reaches on this machine: one JSON request in, one JSON reply out.
+
+Its threads are set as a worker sets them. On a GPU it also measures how fast the memory is read and copied, and what
+launching costs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from inference_bench._native import loop, now_ns
+from inference_bench.machine.device_work import device_synchronisation
+from inference_bench.model.engines.transformers.quantization import quantize_int8
+from inference_bench.units import GIB, MIB, NS_PER_MS, NS_PER_S
+
+_LEAST_NS = 10 * NS_PER_MS
+_SMALLEST, _LARGEST = 512, 8192
+"""Sides of the square matrices: the smallest whose product lasts ``_LEAST_NS`` is measured."""
+_MOST_GROWTH = 1000
+_LAUNCHES = 500
+"""A driver's queue holds 1024 launches: so many never wait for the GPU."""
+
+Row = list[object]
+"""What was measured, its key, and the value of each repetition."""
+
+
+def main() -> None:
+    """Reply with the rows."""
+    import torch
+
+    request = json.load(sys.stdin)
+    torch.set_num_threads(request["threads"])
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        print(json.dumps(list(_rows(torch, request))))
+
+
+def _rows(torch: Any, request: dict[str, Any]) -> Iterator[Row]:
+    device, repetitions = request["device"], request["repetitions"]
+    for dtype in request["dtypes"]:
+        if (rates := _matmul_rates(torch, device, dtype, repetitions)) is not None:
+            yield ["matmul", dtype, rates]
+    one = torch.ones(1, device=device)
+    yield ["operation", "", _times_ns(lambda: torch.add(one, one), repetitions)]
+    if device != "cpu":
+        yield from _gpu_rows(torch, device, repetitions)
+
+
+def _matmul_rates(torch: Any, device: str, dtype: str, repetitions: int) -> Sequence[float] | None:
+    """Return floating-point operations per second; None where torch cannot multiply this dtype."""
+    side = _SMALLEST
+    try:
+        while _times_ns(product := _product(torch, device, dtype, side), 1)[0] < _LEAST_NS and side < _LARGEST:
+            side *= 2
+    except (RuntimeError, NotImplementedError):
+        return None
+    return [2 * side**3 * NS_PER_S / ns for ns in _times_ns(product, repetitions)]
+
+
+def _product(torch: Any, device: str, dtype: str, side: int) -> Callable[[], object]:
+    """Return what multiplies two square matrices as a linear layer does."""
+    layer, rows = torch.nn.Linear(side, side, bias=False), torch.rand(side, side)
+    if dtype == "int8_dynamic":
+        quantized: Any = quantize_int8(torch.nn.Sequential(layer)).to(device)
+        rows = rows.to(device)
+        return lambda: quantized(rows)
+    weight, rows = layer.weight.to(device, getattr(torch, dtype)), rows.to(device, getattr(torch, dtype))
+    return lambda: torch.nn.functional.linear(rows, weight)
+
+
+def _gpu_rows(torch: Any, device: str, repetitions: int) -> Iterator[Row]:
+    for size in (64 * MIB, 256 * MIB, GIB):
+        numbers = torch.ones(size // 4, dtype=torch.float32, device=device)
+        yield ["read", size, [size * NS_PER_S / ns for ns in _times_ns(numbers.sum, repetitions)]]
+    copy = torch.empty_like(numbers)
+    yield ["copy", "", [2 * GIB * NS_PER_S / ns for ns in _times_ns(lambda: copy.copy_(numbers), repetitions)]]
+    yield ["launch", "", [_launch_ns(torch) for _ in range(repetitions)]]
+
+
+def _launch_ns(torch: Any) -> float:
+    """Return the host's time per launch of a kernel that ends at once."""
+    torch.cuda.synchronize()
+    launched = loop(torch.cuda._sleep, _LAUNCHES, each=False, args=(0,))
+    torch.cuda.synchronize()
+    return launched.duration_ns[0] / _LAUNCHES
+
+
+def _times_ns(call: Callable[[], object], repetitions: int) -> Sequence[float]:
+    """Return the time per call of each repetition, which calls as often as it takes to last ``_LEAST_NS``."""
+    calls = 1
+    _time_ns(call, calls)
+    while (ns := _time_ns(call, calls)) < _LEAST_NS:
+        calls *= max(2, min(_MOST_GROWTH, _LEAST_NS // max(1, ns) + 1))
+    return [_time_ns(call, calls) / calls for _ in range(repetitions)]
+
+
+def _time_ns(call: Callable[[], object], calls: int) -> int:
+    """Time this many calls, one after another, until the device has finished."""
+    synchronise = device_synchronisation()
+    begin = now_ns()
+    loop(call, calls, each=False)
+    if synchronise is not None:
+        synchronise()
+    return now_ns() - begin
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""The machine's ceilings, measured in fresh processes: read bandwidth, matrix products, the smallest operation.
+
+All processes run once per round, so that the last round tells whether the machine drifted since the first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+
+import numpy as np
+
+from inference_bench.analysis.estimates import median_estimate
+from inference_bench.ceilings import Ceilings, Interval, MatmulRate, ReadBandwidth
+from inference_bench.errors import InferenceBenchError, InvalidValueError, UnknownNameError
+from inference_bench.machine.available_memory import headroom_bytes
+from inference_bench.machine.cpus import available_cpus
+from inference_bench.machine.device import check_device
+from inference_bench.machine.environment import describe_environment
+from inference_bench.machine.subprocesses import last_line, run_python
+from inference_bench.spec import DTYPES
+from inference_bench.units import MIB
+
+_READING = "inference_bench.machine.reading_process"
+_RATES = "inference_bench.model.engines.transformers.rates_process"
+_ROUNDS = 2
+_REPETITIONS = 15
+"""In each round: 30 together, whose median has an interval of order statistics."""
+_MOST_THREADS = 4096
+_LEAST_PART_BYTES = 512
+_LARGEST_BYTES = 512 * MIB
+_SHARE_OF_MEMORY = 4
+"""At most one part in four of what is available is read."""
+
+Key = tuple[str, int, int | str]
+"""What was measured, threads, and working set or dtype."""
+Rounds = dict[Key, list[list[float]]]
+"""The values of each round."""
+Note = Callable[[int, int, str], None]
+"""Is told the number of the next process, of how many, and what it measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One process.
+
+    Attributes:
+        title: what it measures.
+        module: that it runs.
+        threads: of the framework, or that read.
+        request: the rest of what it is asked.
+    """
+
+    title: str
+    module: str
+    threads: int
+    request: Mapping[str, object]
+
+
+def measure_ceilings(
+    device: str = "cpu",
+    *,
+    threads: Sequence[int] = (),
+    dtypes: Sequence[str] = (),
+    sizes: Sequence[int] = (),
+    note: Note | None = None,
+) -> Ceilings:
+    """Measure the ceilings of a device; half a minute where two CPUs are usable. Stores nothing.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: empty for 1, 2, 4 … up to the usable CPUs, of a GPU for one.
+        dtypes: some of ``spec.DTYPES``; empty for all. One that torch cannot multiply is left out.
+        sizes: bytes of the working sets; empty for those from the second cache to 512 MiB or four times the last cache.
+        note: is told the progress.
+
+    Raises:
+        UsageError: the device cannot be used, or a value is not allowed; nothing was measured.
+        InferenceBenchError: a process failed.
+        InterruptedWorkError: it was interrupted.
+    """
+    check_device(device)
+    _check(threads, dtypes)
+    environment = describe_environment()
+    jobs = _jobs(device, threads or default_threads(device), dtypes or DTYPES, sizes or default_sizes())
+    return _ceilings(str(environment.get("fingerprint")), device, _measured(jobs, note))
+
+
+def default_threads(device: str = "cpu") -> tuple[int, ...]:
+    """Return the thread counts that are measured: powers of two, and all usable CPUs."""
+    most = available_cpus() if device == "cpu" else 1
+    return tuple(sorted({*(1 << power for power in range(most.bit_length())), most}))
+
+
+def default_sizes() -> tuple[int, ...]:
+    """Return the working sets that are measured, in bytes: each twice as large as the one before."""
+    caches = describe_environment().get("cpu", {}).get("caches", {})
+    smallest = caches.get("L2", MIB)
+    largest = max(_LARGEST_BYTES, 4 * max(caches.values(), default=0))
+    available = headroom_bytes()
+    most = largest if available is None else min(largest, available // _SHARE_OF_MEMORY)
+    powers = range(max(1, (most // smallest).bit_length()))
+    return tuple(smallest << power for power in powers)
+
+
+def _check(threads: Sequence[int], dtypes: Sequence[str]) -> None:
+    for count in threads:
+        if not 1 <= count <= _MOST_THREADS:
+            raise InvalidValueError("threads", str(count), f"1 to {_MOST_THREADS}")
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise UnknownNameError("dtype", dtype, DTYPES)
+
+
+def _jobs(device: str, threads: Sequence[int], dtypes: Sequence[str], sizes: Sequence[int]) -> list[_Job]:
+    def of(count: int) -> Iterator[_Job]:
+        words = f"{count} thread" if count == 1 else f"{count} threads"
+        if device == "cpu":
+            read = [size for size in sizes if size >= count * _LEAST_PART_BYTES]
+            yield _Job(f"read bandwidth, {words}", _READING, count, {"sizes": read})
+        yield _Job(f"matrix products, {words}", _RATES, count, {"device": device, "dtypes": list(dtypes)})
+
+    return [job for _ in range(_ROUNDS) for count in threads for job in of(count)]
+
+
+def _measured(jobs: Sequence[_Job], note: Note | None) -> Rounds:
+    found: Rounds = {}
+    for number, job in enumerate(jobs, 1):
+        if note is not None:
+            note(number, len(jobs), job.title)
+        for what, key, values in _reply(job):
+            found.setdefault((what, job.threads, key), []).append(values)
+    return found
+
+
+def _reply(job: _Job) -> list[tuple[str, int | str, list[float]]]:
+    request = {**job.request, "threads": job.threads, "repetitions": _REPETITIONS}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads)}
+    done = run_python("-m", job.module, text=json.dumps(request), environment=environment)
+    if done.returncode:
+        raise InferenceBenchError(f"ceilings: the process for {job.title} failed ({last_line(done)}).")
+    return [(what, key, values) for what, key, values in json.loads(done.stdout)]
+
+
+def _ceilings(fingerprint: str, device: str, rounds: Rounds) -> Ceilings:
+    intervals = {key: _interval(values) for key, values in rounds.items()}
+
+    def first(what: str) -> Interval | None:
+        """Return the one with the fewest threads."""
+        return next((found for (of, _, _), found in sorted(intervals.items(), key=_order) if of == what), None)
+
+    operation_ns = first("operation")
+    assert operation_ns is not None
+    return Ceilings(
+        fingerprint=fingerprint,
+        device=device,
+        measured_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        read=tuple(
+            ReadBandwidth(threads, int(size), found)
+            for (what, threads, size), found in intervals.items()
+            if what == "read"
+        ),
+        matmul=tuple(
+            MatmulRate(str(dtype), threads, found)
+            for (what, threads, dtype), found in intervals.items()
+            if what == "matmul"
+        ),
+        operation_ns=operation_ns,
+        launch_ns=first("launch"),
+        copy_bytes_per_s=first("copy"),
+        drift=max(_drift(values) for values in rounds.values()),
+    )
+
+
+def _order(item: tuple[Key, Interval]) -> tuple[str, int]:
+    return item[0][:2]
+
+
+def _interval(rounds: Sequence[Sequence[float]]) -> Interval:
+    """Return the median of all repetitions; an end that they are too few or too dependent for is the extreme one."""
+    values = np.array([value for each in rounds for value in each], np.float64)
+    estimate = median_estimate(values)
+    middle = float(np.median(values)) if estimate.value is None else estimate.value
+    low = float(values.min()) if estimate.low is None else estimate.low
+    high = float(values.max()) if estimate.high is None else estimate.high
+    return Interval(middle, low, high)
+
+
+def _drift(rounds: Sequence[Sequence[float]]) -> float:
+    return abs(median(rounds[-1]) / median(rounds[0]) - 1)
