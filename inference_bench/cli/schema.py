@@ -31,8 +31,8 @@ class SchemaCommand(Command):
         parser.add_argument(
             "file",
             metavar="FILE|COMMAND",
-            help="run.json, results.json, spec.toml; or ab, advise, ceilings, check, compare, env, list, noise, overlap, "
-            "time, verify",
+            help="run.json, results.json, spec.toml; or ab, advise, ceilings, check, compare, env, list, noise, "
+            "overlap, time, verify",
         )
 
     def run(self, args: argparse.Namespace) -> int:
