@@ -64,9 +64,10 @@ def _product(torch: Any, device: str, dtype: str, side: int) -> Callable[[], obj
     """Return what multiplies two square matrices as a linear layer does."""
     layer, rows = torch.nn.Linear(side, side, bias=False), torch.rand(side, side)
     if dtype == "int8_dynamic":
-        quantized: Any = quantize_int8(torch.nn.Sequential(layer)).to(device)
-        rows = rows.to(device)
-        return lambda: quantized(rows)
+        network: Any = torch.nn.Sequential(layer)
+        quantize_int8(network)
+        network, rows = network.to(device), rows.to(device)
+        return lambda: network(rows)
     weight, rows = layer.weight.to(device, getattr(torch, dtype)), rows.to(device, getattr(torch, dtype))
     return lambda: torch.nn.functional.linear(rows, weight)
 
