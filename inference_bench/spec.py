@@ -23,6 +23,8 @@ ATTENTIONS = ("auto", "eager", "sdpa", "flash_attention_2")
 COMPILE_MODES = ("none", "default", "reduce-overhead", "max-autotune")
 OWN_ENGINE = "auto"
 """The engine that a model's own class loads it in."""
+ALL_ENGINES = "all"
+"""On the command line: every engine, in those of the dtypes asked for that it has, else in its first."""
 SETUP_AXES = ("device", "dtype", "threads", "attention", "compile", "engine")
 """The fields of a set-up that accept several values; each value makes one set-up."""
 OVERLAPS = ("auto", "freeze", "partition", "off")

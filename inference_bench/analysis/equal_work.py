@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from inference_bench.result import BenchmarkResult
 from inference_bench.spec import Setup
+from inference_bench.units import counted
 
 FEWEST_ALIKE = {"float32": 0.98, "bfloat16": 0.9, "float16": 0.9}
 """dtype → least share of positions with the likeliest token of float32. Measured on SmolLM2-135M with transformers:
@@ -14,6 +16,10 @@ bfloat16 0.97."""
 FEWEST_QUANTIZED = 0.3
 """The same of every other dtype: what few bits lose is a figure of the table, what damaged weights give is below this.
 Measured on SmolLM2-135M with transformers: int8_dynamic 0.41."""
+
+_MOST_CPUS = 1.1
+"""Processor time per thread and wall time from which more than the threads asked for must have run at once: the
+process has others that use a few per cent."""
 
 _AGREEMENT = "top1_agreement"
 
@@ -59,10 +65,18 @@ def boundary_lines(results: Iterable[BenchmarkResult]) -> Iterator[str]:
             yield f"One step of {engine}: {'; '.join(f'{name} {text}' for name, text in boundary.items())}"
 
 
+def other_threads(results: Iterable[BenchmarkResult]) -> Iterator[str]:
+    """Yield the line on engines of which another number of threads computed than was asked for, if there are any."""
+    others = [threads.words for threads in threads_of(results) if threads.seen != threads.asked]
+    if others:
+        yield f"Threads: {'; '.join(others)}"
+
+
 def lines_on_engines(results: Sequence[BenchmarkResult]) -> Iterator[str]:
     """Yield what a comparison of several engines rests on: unproven work, and what a step of each includes."""
     if len({result.case.setup.engine for result in results}) > 1:
         yield from unproven_work(results)
+        yield from other_threads(results)
         yield from boundary_lines(results)
 
 
@@ -98,16 +112,56 @@ def _other_inputs(base: Sequence[BenchmarkResult], other: Sequence[BenchmarkResu
 
 
 def _more_threads(results: Sequence[BenchmarkResult]) -> Iterator[str]:
-    asked_and_seen = {
-        (engine_of(result), result.case.setup.threads, seen)
-        for result in results
-        if result.case.setup.device == "cpu" and (seen := _busy_threads(result)) > result.case.setup.threads
-    }
-    yield from (f"{engine}: {seen} threads computed, asked for {asked}" for engine, asked, seen in asked_and_seen)
+    """Yield that more threads computed than were asked for, with more processor time than these could take."""
+    for threads in threads_of(results):
+        if threads.seen > threads.asked and (threads.cpus is None or threads.cpus > _MOST_CPUS * threads.asked):
+            yield threads.words
 
 
-def _busy_threads(result: BenchmarkResult) -> int:
-    return max((int(worker.get("busy_threads") or 0) for worker in result.workers), default=0)
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """The threads of an engine: those that were asked for, and what was seen in the timed windows.
+
+    Attributes:
+        engine: as tables name it.
+        asked: by ``--threads``.
+        seen: threads that computed; a pool may hand the work of two to three in turn.
+        cpus: processor time over wall time; None if unknown.
+    """
+
+    engine: str
+    asked: int
+    seen: int
+    cpus: float | None
+
+    @property
+    def words(self) -> str:
+        """Both, in a phrase."""
+        time = "" if self.cpus is None else f" with the time of {self.cpus:.1f} CPUs"
+        return f"{self.engine}: {counted(self.seen, 'thread')} computed{time}, asked for {self.asked}"
+
+
+def threads_of(results: Iterable[BenchmarkResult]) -> list[Threads]:
+    """Return the largest number of threads of each engine and number that was asked for, where it is known."""
+    found: dict[tuple[str, int], Threads] = {}
+    for result in results:
+        if result.case.setup.device != "cpu":
+            continue
+        place = engine_of(result), result.case.setup.threads
+        for worker in result.workers:
+            seen = Threads(*place, int(worker.get("busy_threads") or 0), _cpus(worker.get("usage") or {}))
+            if seen.seen and (place not in found or _size(seen) > _size(found[place])):
+                found[place] = seen
+    return list(found.values())
+
+
+def _size(threads: Threads) -> tuple[int, float]:
+    return threads.seen, threads.cpus or 0.0
+
+
+def _cpus(usage: Mapping[str, Any]) -> float | None:
+    cpu_ns, wall_ns = usage.get("cpu_ns"), usage.get("wall_ns")
+    return cpu_ns / wall_ns if cpu_ns is not None and wall_ns else None
 
 
 def _work(result: BenchmarkResult) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,16 +15,25 @@ from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.device import check_device
 from inference_bench.model.discovery import find_models
+from inference_bench.model.engine.engine import engine_names, load_engine
 from inference_bench.model.places import is_endpoint
 from inference_bench.model.weights.references import SOURCES, hub_reference, names_place
 from inference_bench.results.run_folder import LOCAL_OUTPUT
 from inference_bench.results.storage import Folder, StoredPath
-from inference_bench.spec import DEFAULT_BENCHMARKS, ENDPOINT_BENCHMARKS, ENGINE_BENCHMARKS, SETUP_AXES, Setup, Spec
+from inference_bench.spec import (
+    ALL_ENGINES,
+    DEFAULT_BENCHMARKS,
+    ENDPOINT_BENCHMARKS,
+    ENGINE_BENCHMARKS,
+    SETUP_AXES,
+    Setup,
+    Spec,
+)
 from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 
 def spec_of(args: argparse.Namespace) -> Spec:
@@ -156,7 +166,20 @@ def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:
     )
     for setup in setups:
         check_device(setup.device)
-    return setups
+    return tuple(dict.fromkeys(of for setup in setups for of in _in_engines(setup, lists["dtype"])))
+
+
+def _in_engines(setup: Setup, dtypes: Collection[str]) -> Iterator[Setup]:
+    """Yield a set-up in each engine that it asks for: in one that has none of the dtypes, with its first."""
+    if setup.engine != ALL_ENGINES:
+        yield setup
+        return
+    for name in engine_names():
+        own = load_engine(name).dtypes
+        if setup.dtype in own:
+            yield replace(setup, engine=name)
+        elif not set(own) & set(dtypes):
+            yield replace(setup, engine=name, dtype=own[0])
 
 
 def _value_of(name: str) -> Callable[[int | str], int | str]:

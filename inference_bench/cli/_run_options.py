@@ -14,6 +14,7 @@ from inference_bench.provenance.record import Provenance, marked
 from inference_bench.results.run_folder import default_output
 from inference_bench.results.storage import place_of
 from inference_bench.spec import (
+    ALL_ENGINES,
     ATTENTIONS,
     COMPILE_MODES,
     DEFAULT_BENCHMARKS,
@@ -206,7 +207,8 @@ def _add_setup(parser: argparse.ArgumentParser, *, inline: bool) -> None:
         metavar="NAME[,NAME]",
         type=values.names("engine"),
         default=OWN_ENGINE,
-        help="what runs the weights: transformers, llama_cpp …, see `list engines` (default: the model's own)",
+        help=f"what runs the weights: transformers, llama_cpp …, see `list engines` (default: the model's own); "
+        f"{ALL_ENGINES}: every one, in those of the dtypes that it has, else in its first",
     )
     if inline:
         group.add_argument(

@@ -317,16 +317,13 @@ def _check(benchmark: type[Benchmark], model: type[Model], case: Case, *, is_inl
         UsageError: a package is not installed, or a value is outside of what the model or benchmark allows.
         NotApplicableError: the benchmark does not apply to this model, or not in this process.
     """
-    require(
-        f"{model.name} in {case.setup.engine}" if case.setup.engine != OWN_ENGINE else f"model {model.name}",
-        model.requires,
-        model.install,
-    )
     setup = case.setup
+    where = "" if setup.engine == OWN_ENGINE else f" in {setup.engine}"
+    require(f"{model.name}{where}" if where else f"model {model.name}", model.requires, model.install)
     if setup.device.split(":")[0] not in model.devices:
-        raise InvalidValueError(f"device of {model.name}", setup.device, "one of " + ", ".join(model.devices))
+        raise InvalidValueError(f"device of {model.name}{where}", setup.device, "one of " + ", ".join(model.devices))
     if setup.dtype not in model.dtypes:
-        raise InvalidValueError(f"dtype of {model.name}", setup.dtype, "one of " + ", ".join(model.dtypes))
+        raise InvalidValueError(f"dtype of {model.name}{where}", setup.dtype, "one of " + ", ".join(model.dtypes))
     benchmark().check(model, case)
     if is_inline and benchmark.own_process:
         raise NotApplicableError(f"{benchmark.name} needs a process of its own, and isolation is inline")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from inference_bench.analysis.equal_work import unequal_work, unproven_work
+from inference_bench.analysis.equal_work import other_threads, unequal_work, unproven_work
 from inference_bench.result import BenchmarkResult, Estimate, Status
 from inference_bench.spec import Setup
 from inference_bench.testing import make_case
@@ -57,8 +57,18 @@ def test_other_prompts_and_other_numbers_of_tokens():
 
 def test_more_threads_than_asked_for_on_either_side():
     assert unequal_work([_speed(busy_threads=4)], [_speed("fast")]) == ("auto: 4 threads computed, asked for 2",)
+    ignoring = _speed("fast", busy_threads=4, usage={"cpu_ns": 39, "wall_ns": 10})
+    assert unequal_work([_speed()], [ignoring]) == ("fast: 4 threads computed with the time of 3.9 CPUs, asked for 2",)
     assert unequal_work([_speed()], [_speed("fast", busy_threads=3)]) == ("fast: 3 threads computed, asked for 2",)
     assert unequal_work([_speed()], [_speed("fast", busy_threads=1)]) == ()  # an idle thread makes nothing faster
+
+
+def test_threads_that_take_turns_are_shown_but_are_not_more_work():
+    in_turn = _speed("fast", busy_threads=3, usage={"cpu_ns": 20, "wall_ns": 10})
+    assert unequal_work([_speed()], [in_turn]) == ()
+    (line,) = other_threads([_speed(), in_turn])
+    assert line == "Threads: fast: 3 threads computed with the time of 2.0 CPUs, asked for 2"
+    assert list(other_threads([_speed(), _speed("fast")])) == []
 
 
 def test_without_agreement_nothing_is_proven():

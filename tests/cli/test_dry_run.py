@@ -104,3 +104,21 @@ def test_ab_of_two_engines_measures_whether_they_agree(options, agreements):
 
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.count("agreement  passages=") == agreements
+
+
+@pytest.mark.parametrize(
+    ("dtype", "setups"),
+    [
+        (
+            "float32",
+            ["float32", "float32, in ctranslate2", "float32, in llama_cpp", "float16, in openvino_genai"],
+        ),
+        ("int8,int4", ["float32", "int8, in ctranslate2", "int4, in onnxruntime_genai", "float32, in llama_cpp"]),
+    ],
+)
+def test_every_engine_is_measured_in_a_dtype_that_it_has(dtype, setups):
+    ended = call("run", "--dry-run", "--engine", "all", "--dtype", dtype, "--threads", "2")
+    planned = {line.replace(", 2 threads", "") for line in ended.out.splitlines()}
+
+    assert ended.code == 0
+    assert {f"smollm2_135m_instruct, cpu, {setup}" for setup in setups} <= planned

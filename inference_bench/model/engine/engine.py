@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from inference_bench.spec import Setup
 
 _PACKAGE = "inference_bench.model.engines"
+_REFERENCE = "transformers"
+"""The engine whose float32 ``agreement`` compares the others with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,11 @@ class Engine(ABC):
 
 
 def engine_names() -> list[str]:
-    """Return the names of all engines, installed or not: files of this project, and entry points."""
-    return plugin_names(_PACKAGE)
+    """Return the names of all engines, installed or not: files of this project, and entry points.
+
+    The reference comes first: of several engines in one table the others are held against the first.
+    """
+    return sorted(plugin_names(_PACKAGE), key=lambda name: (name != _REFERENCE, name))
 
 
 def load_engine(name: str) -> type[Engine]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.equal_work import boundary_lines, unequal_work, unproven_work
+from inference_bench.analysis.equal_work import boundary_lines, other_threads, unequal_work, unproven_work
 from inference_bench.analysis.margin import MARGIN
 from inference_bench.plan import NO_MODEL
 from inference_bench.reports._pages.case_names import first_few
@@ -17,7 +17,7 @@ from inference_bench.reports._pages.setups import Key, Names, key_of, setups_of
 from inference_bench.result import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from inference_bench.reports._pages.setup_rows import Row
     from inference_bench.result import BenchmarkResult, Summary
@@ -56,13 +56,36 @@ def overview(results: Sequence[BenchmarkResult]) -> Block | None:
         Cell("Side by side", Tone.STRONG),
         (caption,) if names.shared else (),
         (layout([names.of(key) for key in keys], lines),),
-        (*_of_engines(keys, shown, unequal), *_failures(names, keys, shown), *_legend(names.of(keys[0]), rows, shown)),
+        (
+            *_inapplicable(results),
+            *_of_engines(keys, shown, unequal),
+            *_failures(names, keys, shown),
+            *_legend(names.of(keys[0]), rows, shown),
+        ),
     )
 
 
-def _comparable(results: Sequence[BenchmarkResult]) -> list[Key]:
-    """Return the set-ups without the null model of the functions that need none: they are measured once."""
+def _inapplicable(results: Sequence[BenchmarkResult]) -> Iterator[Cell]:
+    """Yield a line for each set-up of which nothing can be measured, such as of an engine that is not installed."""
     keys = setups_of(results)
+    names = Names(keys, results) if keys else None
+    for key in keys:
+        own = [result for result in results if key_of(result) == key]
+        if names is not None and not _applies(own):
+            causes = dict.fromkeys(result.failure.cause for result in own if result.failure)
+            yield Cell(f"{names.of(key)}: not applicable: {'; '.join(causes)}", Tone.QUIET)
+
+
+def _applies(results: Iterable[BenchmarkResult]) -> bool:
+    return any(result.status is not Status.NOT_APPLICABLE for result in results)
+
+
+def _comparable(results: Sequence[BenchmarkResult]) -> list[Key]:
+    """Return the set-ups of which something can be measured.
+
+    The null model of the functions that need none is left out, too: they are measured once.
+    """
+    keys = [key for key in setups_of(results) if _applies(result for result in results if key_of(result) == key)]
     benchmarks = {key: {r.case.benchmark for r in results if key_of(r) == key} for key in keys}
     return [
         key
@@ -87,6 +110,7 @@ def _of_engines(
     for reason in dict.fromkeys(reason for reasons in unequal.values() for reason in reasons):
         yield Cell(f"Work not equal, ratio withheld: {reason}", Tone.ALARM)
     yield from (Cell(line, Tone.WARNING) for line in unproven_work(results))
+    yield from (Cell(line, Tone.WARNING) for line in other_threads(results))
     yield from (Cell(line, Tone.QUIET) for line in boundary_lines(results))
 
 

@@ -95,7 +95,10 @@ def _blocks(run: Run) -> Iterator[Block]:
         benchmarks: dict[str, list[BenchmarkResult]] = {}
         for result in members:
             benchmarks.setdefault(result.case.benchmark, []).append(result)
-        lines = [*_weights_lines(members), *chain.from_iterable(map(_inapplicable, benchmarks.values()))]
+        lines = _without_anything(members) or [
+            *_weights_lines(members),
+            *chain.from_iterable(map(_inapplicable, benchmarks.values())),
+        ]
         tables = (_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
         remarks = (*slo_lines(members), *machine_lines(members, _ceilings(run, key[1].device)))
         yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables), remarks)
@@ -113,6 +116,15 @@ def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
     table = case_table(benchmark, results)
     below = (*client_lines(results), *floor_lines(results))
     return replace(table, brief=brief_table(table, results), below=below)
+
+
+def _without_anything(results: Sequence[BenchmarkResult]) -> list[Cell]:
+    """Return one line for a set-up in which none of several benchmarks applies, for one cause."""
+    causes = {result.failure.cause if result.failure else "" for result in results}
+    is_single = len({result.case.benchmark for result in results}) == 1
+    if is_single or len(causes) > 1 or any(result.status is not Status.NOT_APPLICABLE for result in results):
+        return []
+    return [Cell(f"not applicable: {causes.pop()}", Tone.QUIET)]
 
 
 def _inapplicable(results: Sequence[BenchmarkResult]) -> list[Cell]:

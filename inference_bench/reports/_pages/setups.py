@@ -70,7 +70,7 @@ def _facts(key: Key, results: Sequence[BenchmarkResult]) -> dict[str, str]:
     model, setup = key
     about: Mapping[str, Any] = next((result.model for result in results if result.model), {})
     weights: Mapping[str, Any] = about.get("weights") or {}
-    found = {"model": str(about.get("title") or model), "slug": model}
+    found = {"model": str(about.get("title") or model), "slug": model, "engine": ""}
     found |= {each.name: str(getattr(setup, each.name)) for each in fields(Setup) if each.name not in _BY_WEIGHTS}
     if setup.engine == OWN_ENGINE:
         found["engine"] = str(about.get("engine") or OWN_ENGINE)

@@ -98,9 +98,18 @@ def test_models_of_one_title_and_weights_of_one_model_are_told_apart():
 
 def test_a_setup_that_never_loaded_is_of_the_same_model_and_weights():
     loaded = [speed(), in_case(case(engine="fast"), model=TRAINED | {"engine": "fast"})]
-    absent = BenchmarkResult(case(engine="absent"), Status.NOT_APPLICABLE, failure=Failure("not installed"))
+    failed = BenchmarkResult(case(engine="broken"), Status.CRASHED, failure=Failure("killed"))
 
-    assert headings(*loaded, absent) == ["auto", "fast", "absent"]
+    assert headings(*loaded, failed) == ["auto", "fast", "broken"]
+
+
+def test_a_setup_of_which_nothing_can_be_measured_is_a_line_and_no_column():
+    loaded = [speed(), in_case(case(engine="fast"), model=TRAINED | {"engine": "fast"})]
+    cases = [case(engine="absent", dtype="float16"), case(engine="absent", dtype="float16", benchmark="agreement")]
+    absent = [BenchmarkResult(of, Status.NOT_APPLICABLE, failure=Failure("pip install it")) for of in cases]
+
+    assert headings(*loaded, *absent) == ["auto", "fast"]
+    assert remarks(*loaded, *absent).count("absent · float16: not applicable: pip install it") == 1
 
 
 def test_a_figure_without_an_interval_has_a_mark_and_no_change():
