@@ -10,7 +10,7 @@ import pytest
 from inference_bench.model.engine import engine as engines
 from inference_bench.model.engine.engine import Boundary, Engine, engine_names, load_engine
 from inference_bench.model.engine.model import EngineModel, class_in_engine
-from inference_bench.model.engine.serving.server import ScheduledServer
+from inference_bench.model.engine.serving.scheduled_server import ScheduledServer
 from inference_bench.model.engine.session import EngineSession
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import Status

@@ -1,43 +1,41 @@
-"""A server of concurrent requests whose engine schedules them in a process of its own."""
+"""A server of concurrent requests whose engine schedules them elsewhere, and gives the tokens of each as they come."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from inference_bench.errors import EngineError
-from inference_bench.model.engine.serving.child import Child
-from inference_bench.model.engine.serving.scheduler import Add, Cancel
 from inference_bench.model.interfaces import TextServer
 
 if TYPE_CHECKING:
-    from inference_bench.model.engine.serving.scheduler import Recipe
     from inference_bench.model.prompts import Prompts
 
-    Arrived: TypeAlias = asyncio.Queue[Sequence[int] | EngineError]
+Found: TypeAlias = Sequence[int] | EngineError
+"""Tokens of a request, or why there will be none."""
 
 
-class ScheduledServer(TextServer):
-    """Passes requests to an engine's scheduler as they come, and its tokens back after each step.
+class EngineServer(TextServer):
+    """Waits for what the engine finds, and gives it one token after the other.
 
     Args:
-        title: of the engine, for errors.
-        recipe: opens the scheduler.
-        prompts: what it accepts.
-
-    Raises:
-        EngineError: the scheduler cannot be opened.
+        prompts: what the model accepts.
     """
 
-    def __init__(self, title: str, recipe: Recipe, prompts: Prompts) -> None:
+    def __init__(self, prompts: Prompts) -> None:
         self._prompts = prompts
         self._numbers = count()
-        self._waiting: dict[int, Arrived] = {}
-        self._failed: EngineError | None = None
-        self._reading: asyncio.AbstractEventLoop | None = None
-        self._child = Child(title, recipe)
+
+    @abstractmethod
+    def begin(self, request: int, ids: Sequence[int], new_tokens: int, hand_over: Callable[[Found], None]) -> None:
+        """Send a request to the engine; ``hand_over`` is called in the event loop with what it finds."""
+
+    @abstractmethod
+    def end(self, request: int, *, cancelled: bool) -> None:
+        """Forget a request; one that is cancelled has not got all of its tokens."""
 
     def prompt(self, length: int) -> list[int]:
         """Return the first ``length`` token ids.
@@ -54,11 +52,9 @@ class ScheduledServer(TextServer):
         Raises:
             EngineError: the engine failed, with this or with another request.
         """
-        self._read_in_loop()
+        arrived: asyncio.Queue[Found] = asyncio.Queue()
         request, left = next(self._numbers), new_tokens
-        arrived: Arrived = asyncio.Queue()
-        self._waiting[request] = arrived
-        self._tell(Add(request, prompt, new_tokens))
+        self.begin(request, prompt, new_tokens, arrived.put_nowait)
         try:
             while left:
                 found = await arrived.get()
@@ -68,52 +64,4 @@ class ScheduledServer(TextServer):
                     left -= 1
                     yield token
         finally:
-            del self._waiting[request]
-            if left:
-                self._tell(Cancel(request))
-
-    async def close(self) -> None:
-        """End the engine's process."""
-        self._stop_reading()
-        await asyncio.to_thread(self._child.close)
-
-    def _tell(self, order: Add | Cancel) -> None:
-        if self._failed is None:
-            try:
-                self._child.channel.send(order)
-            except OSError:
-                self._fail(self._child.ended())
-        elif isinstance(order, Add):
-            self._waiting[order.request].put_nowait(self._failed)
-
-    def _read_in_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._reading is not loop and self._failed is None:
-            self._stop_reading()
-            loop.add_reader(self._child.channel.fileno(), self._read)
-            self._reading = loop
-
-    def _stop_reading(self) -> None:
-        if self._reading is not None and not self._reading.is_closed():
-            self._reading.remove_reader(self._child.channel.fileno())
-        self._reading = None
-
-    def _read(self) -> None:
-        """Hand out what has come."""
-        try:
-            while self._child.channel.poll():
-                found = self._child.channel.recv()
-                if isinstance(found, EngineError):
-                    return self._fail(self._child.named(found))
-                for request, tokens in found:
-                    if request in self._waiting:  # else it was cancelled
-                        self._waiting[request].put_nowait(tokens)
-        except (EOFError, OSError):
-            self._fail(self._child.ended())
-
-    def _fail(self, error: EngineError) -> None:
-        """Tell every waiting request, and those to come."""
-        self._failed = error
-        self._stop_reading()
-        for arrived in self._waiting.values():
-            arrived.put_nowait(error)
+            self.end(request, cancelled=left > 0)

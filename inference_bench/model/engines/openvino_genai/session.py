@@ -13,7 +13,7 @@ import numpy as np
 
 from inference_bench.errors import WeightsError
 from inference_bench.model.engine.decoder_demands import decoder_demands, sizes_of_config, stored_bytes
-from inference_bench.model.engine.serving.server import ScheduledServer
+from inference_bench.model.engine.serving.scheduled_server import ScheduledServer
 from inference_bench.model.engine.session import EngineSession
 from inference_bench.model.engine.source_config import source_sizes
 from inference_bench.model.engines.openvino_genai.conversion import NETWORK

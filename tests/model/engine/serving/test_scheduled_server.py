@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from inference_bench.errors import EngineError, InvalidValueError
-from inference_bench.model.engine.serving.server import ScheduledServer
+from inference_bench.model.engine.serving.scheduled_server import ScheduledServer
 from inference_bench.model.prompts import Prompts
 from tests.schedulers import Counting, unopened
 
