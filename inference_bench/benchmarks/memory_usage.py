@@ -13,6 +13,7 @@ from inference_bench.benchmarks._call_checks import check_runs
 from inference_bench.benchmarks._calls import call_of, inputs_of, with_call_axes
 from inference_bench.benchmarks._described import whole_number
 from inference_bench.benchmarks._lengths import fitting
+from inference_bench.errors import NotApplicableError
 from inference_bench.machine.device_memory import DeviceMemory, read_device_memory, reset_device_peak
 from inference_bench.spec import Axis
 from inference_bench.units import NS_PER_MS, format_bytes
@@ -77,7 +78,9 @@ class MemoryUsageBenchmark(Benchmark):
         return with_call_axes(fitting(cls.axes, model), model)
 
     def check(self, model: type[Model], case: Case) -> None:
-        """Refuse a model that can neither generate, encode nor be called, and more tokens than it supports."""
+        """Refuse a model that can do nothing or is in other processes, and more tokens than it supports."""
+        if not model.in_process:
+            raise NotApplicableError(f"{model.engine} keeps its weights in processes of its own: not measured")
         check_runs(model, case)
 
     def before_load(self, case: Case, measurement: Measurement) -> None:

@@ -107,7 +107,7 @@ class Usage:
         return Usage(**{name: combined(name) for name in self.__slots__})  # type: ignore[arg-type]
 
 
-_TASKS = Path("/proc/self/task")
+_PROC = Path("/proc")
 _BUSY_SHARE = 0.25
 """Share of the busiest thread's CPU time from which a thread counts as one that computes.
 
@@ -128,17 +128,21 @@ class ThreadTimes:
 
 
 def thread_times() -> dict[int, ThreadTimes]:
-    """Return the times of each thread of this process by its id; empty where the kernel does not say.
+    """Return the times of each thread of this process, and of those that it has started, by its id.
 
-    They are the first two numbers of ``schedstat`` (Documentation/scheduler/sched-stats.rst).
+    Some engines compute in processes of their own. Empty where the kernel does not say. The times are the first two
+    numbers of ``schedstat`` (Documentation/scheduler/sched-stats.rst).
     """
-    found = {}
-    for task in _TASKS.glob("[0-9]*"):
-        try:
-            ran, waited, _ = (task / "schedstat").read_text().split()
-            found[int(task.name)] = ThreadTimes(int(ran), int(waited))
-        except (OSError, ValueError):
-            continue  # it has ended
+    found: dict[int, ThreadTimes] = {}
+    processes = [os.getpid()]
+    while processes:
+        for task in (_PROC / str(processes.pop()) / "task").glob("[0-9]*"):
+            try:
+                ran, waited, _ = (task / "schedstat").read_text().split()
+                found[int(task.name)] = ThreadTimes(int(ran), int(waited))
+                processes += map(int, (task / "children").read_text().split())
+            except (OSError, ValueError):
+                continue  # it has ended
     return found
 
 

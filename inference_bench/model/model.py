@@ -107,6 +107,7 @@ class Model:
         install: the requirements that bring them, if they are none that this project uses.
         abilities: names of ``ABILITIES``; unless stated, those whose method it has. A benchmark that needs another one
             does not apply.
+        in_process: False if it computes in processes that it starts, whose memory is not measured.
         runs_here: False if a server elsewhere runs it: then no set-up concerns it but the seed, and it never loads
             while something is measured.
         engine: the engine that its own class runs on, a name of ``list engines``; ``auto`` for none of them.
@@ -136,6 +137,7 @@ class Model:
     call_axes: ClassVar[tuple[Axis, ...]] = ()
     runs_here: ClassVar[bool] = True
     parks: ClassVar[bool] = False
+    in_process: ClassVar[bool] = True
     engine: ClassVar[str] = OWN_ENGINE
 
     def __init_subclass__(cls) -> None:

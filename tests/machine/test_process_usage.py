@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 
-from inference_bench.machine.process_usage import Usage, WindowUsage
+from inference_bench.machine.process_usage import Usage, WindowUsage, thread_times
 
 
 def test_windows_leave_out_what_happens_between_them():
@@ -31,3 +33,13 @@ def test_counters_that_the_kernel_keeps_are_known_and_grow():
         value = getattr(window, name)
         assert value is None or value >= 0
     assert window.plus(window).cpu_ns == 2 * window.cpu_ns
+
+
+def test_threads_of_processes_that_this_one_has_started_are_counted():
+    code = "import sys\nfor _ in range(10**7): pass\nprint('done', flush=True)\nsys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert thread_times()[process.pid].ran_ns > 0
+        process.communicate()
+    assert process.pid not in thread_times()

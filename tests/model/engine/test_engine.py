@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from inference_bench.benchmarks.memory_usage import MemoryUsageBenchmark
 from inference_bench.errors import MissingPackageError, NotApplicableError, UnknownNameError, UsageError
 from inference_bench.model.discovery import find_models, load_model
 from inference_bench.model.engine import engine as engines
@@ -116,6 +117,15 @@ def test_an_engine_without_a_scheduler_serves_no_load_and_says_why(models, bench
         OWN_ENGINE: "",
         "llama_cpp": f"llama_cpp serves no concurrent requests: {load_engine('llama_cpp').serving}",
     }
+
+
+def test_the_memory_of_an_engine_that_is_in_other_processes_is_not_measured(models):
+    vllm = in_engine(models[SMOL], "vllm")
+    assert vllm.abilities == ("generate",)
+    (case,) = prepare(_spec(Setup(), benchmarks=("memory_usage",))).plan.cases
+    MemoryUsageBenchmark().check(models[SMOL], case)
+    with pytest.raises(NotApplicableError, match="vllm keeps its weights in processes of its own"):
+        MemoryUsageBenchmark().check(vllm, case)
 
 
 def test_an_unknown_engine_is_refused_before_anything():

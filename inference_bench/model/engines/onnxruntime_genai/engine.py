@@ -39,7 +39,7 @@ class OnnxRuntimeGenAI(Engine):
         copied="the logits of one position",
     )
 
-    serving = "not tried yet"
+    serving = "its Engine cannot ignore the end of sequence, only exclude it, which changes the tokens"
 
     @classmethod
     def model_class(cls, model: type[Model]) -> type[Model]:

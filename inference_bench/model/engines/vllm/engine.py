@@ -47,7 +47,7 @@ class VLLM(Engine):
             NotApplicableError: it does not generate text, or is of another architecture.
         """
         require_kind(cls.title, model, _KINDS)
-        return class_in_engine(_VLLMModel, cls, model)
+        return class_in_engine(_VLLMModel, cls, model, in_process=False)
 
     @classmethod
     def conversion(cls, weights: ResolvedWeights, setup: Setup) -> Conversion | None:
