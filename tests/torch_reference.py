@@ -16,6 +16,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "llama": {**LLAMA, **_SIZES},
     "tied": {**LLAMA, **_SIZES, "tie_word_embeddings": True},
     "qwen2": {**LLAMA, **_SIZES, "model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]},
+    "mistral": {**LLAMA, **_SIZES, "model_type": "mistral", "architectures": ["MistralForCausalLM"]},
     "qwen3": {**LLAMA, **_SIZES, "model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "head_dim": 16},
 }
 IDS = [(7 * number) % LLAMA["vocab_size"] for number in range(100)]

@@ -133,6 +133,7 @@ class LlamaSession(EngineSession):
             "architecture": self._ffi.string(text).decode(errors="replace"),
             "parameters": int(self._lib.llama_model_n_params(self._model)),
             "parameter_bytes": int(self._lib.llama_model_size(self._model)),
+            "parameters_mapped_from_file": self._is_mapped,
             "kv_type": "float32" if self._kv_type == _F32 else "float16",
             "llama_cpp_py_sync": version("llama-cpp-py-sync"),
             "library": os.path.basename(os.environ.get(VARIABLE, "")) or "in the wheel",
@@ -153,6 +154,7 @@ class LlamaSession(EngineSession):
 
     def _load(self, file: Path) -> Any:
         options = self._lib.llama_model_default_params()
+        self._is_mapped = _maps_file(self._lib, options)
         model = self._lib.llama_model_load_from_file(os.fsencode(file), options)
         if model == self._ffi.NULL:
             raise WeightsError(f"weights {file}: llama.cpp does not load it: {self._library.said()}")
@@ -195,3 +197,9 @@ class LlamaSession(EngineSession):
     def _view(self, pointer: Any, count: int, dtype: type[np.generic]) -> NDArray[Any]:
         """Return memory of the library as an array, without a copy."""
         return np.frombuffer(self._ffi.buffer(pointer, count * np.dtype(dtype).itemsize), dtype)
+
+
+def _maps_file(lib: Any, options: Any) -> bool:
+    """Return whether weights are mapped from their file, which llama.cpp does by itself where the system can."""
+    modes = (lib.LLAMA_LOAD_MODE_AUTO, lib.LLAMA_LOAD_MODE_MMAP)
+    return bool(lib.llama_supports_mmap()) and options.load_mode in modes

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from inference_bench.errors import WeightsError
 from inference_bench.extras import EXTRAS
 from inference_bench.model.engine.engine import Boundary, Engine
 from inference_bench.model.engine.model import EngineModel, class_in_engine
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 _KINDS = ("llama", "mistral", "qwen2", "qwen3")
 _PRECISIONS = {"float32": "fp32", "int8": "int8", "int4": "int4"}
 """dtype → what the builder calls it; its 16-bit types are for GPUs."""
+
+
+_HEAD = 16
+"""Elements of which a head has a multiple: its rotary positions are computed in such blocks."""
 
 
 class OnnxRuntimeGenAI(Engine):
@@ -56,9 +62,10 @@ class OnnxRuntimeGenAI(Engine):
         """Return how a folder becomes an ONNX model.
 
         Raises:
-            WeightsError: the weights are a GGUF file.
+            WeightsError: the weights are a GGUF file, or have heads that its attention does not run.
         """
         require_folder(cls.title, weights)
+        _require_heads(weights)
         precision = _PRECISIONS[setup.dtype]
         return Conversion(
             form=f"onnx-{setup.dtype}",
@@ -67,6 +74,23 @@ class OnnxRuntimeGenAI(Engine):
             module="inference_bench.model.engines.onnxruntime_genai.conversion",
             arguments=(precision,),
             options={"precision": precision, "execution_provider": "cpu"},
+        )
+
+
+def _require_heads(weights: ResolvedWeights) -> None:
+    """Refuse heads of a size that fails at the first prompt only.
+
+    Raises:
+        WeightsError: says the size.
+    """
+    if weights.path is None:
+        return
+    config = json.loads((weights.path / "config.json").read_bytes())
+    size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    if size % _HEAD:
+        raise WeightsError(
+            f"{weights.label}: heads of {size} elements, expected a multiple of {_HEAD}, which the attention of "
+            "onnxruntime-genai needs. Take another engine."
         )
 
 

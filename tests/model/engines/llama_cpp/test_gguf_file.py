@@ -102,6 +102,7 @@ def test_llama_cpp_gives_the_logits_of_torch(folder, tmp_path, dtype):
     assert prompt_ns > 0
     assert len(token_ns) == 4
     assert min(token_ns) > 0
+    assert session.describe()["parameters_mapped_from_file"] is True
     session.close()
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from inference_bench.errors import WeightsError
+from inference_bench.model.engines.onnxruntime_genai.engine import OnnxRuntimeGenAI
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.spec import Setup
-from tests.place_folders import add_tokenizer, trained
+from tests.place_folders import add_tokenizer, place, trained
 from tests.torch_reference import CONFIGS, IDS, end_at_once, torch_greedy, torch_logits
 
 pytest.importorskip("onnxruntime_genai")
@@ -66,3 +68,10 @@ def test_a_folder_without_a_tokenizer_and_a_damaged_file_are_one_line(tmp_path):
     (target / "model.onnx").write_bytes(b"no model")
     with pytest.raises(WeightsError, match="onnxruntime-genai does not load them"):
         OnnxSession(target, Setup(), 0)
+
+
+def test_heads_of_other_sizes_are_refused_before_they_are_converted(tmp_path):
+    folder = place(tmp_path / "weights", {**CONFIGS["llama"], "hidden_size": 32})
+    weights = ResolvedWeights(source="path", label="tiny", trained=True, path=folder)
+    with pytest.raises(WeightsError, match="heads of 8 elements, expected a multiple of 16"):
+        OnnxRuntimeGenAI.conversion(weights, Setup())
