@@ -1,9 +1,12 @@
-"""The ceilings that advice on a run is held against: those stored of its machine, or with an earlier advice."""
+"""The ceilings that advice on a run is held against: stored ones, or measured now on the machine of the run."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
+from inference_bench.cli._messages import warn
+from inference_bench.errors import InferenceBenchError
 from inference_bench.spec import ENDPOINT
 
 if TYPE_CHECKING:
@@ -20,7 +23,8 @@ OLD_DAYS = 30
 def ceilings_of_run(run: Run, former: StoredAdvice | None) -> tuple[Ceilings | None, Sequence[str]]:
     """Return the ceilings of a run's machine and device, and remarks on them.
 
-    A run of several devices is held against those of its first one: name the others' cases with ``--case``.
+    Unknown or old ones are measured now, if this is the machine and a model was counted that they are needed for. A run
+    of several devices is held against those of its first one: name the others' cases with ``--case``.
     """
     from inference_bench.results.ceilings_store import load_ceilings
 
@@ -30,7 +34,37 @@ def ceilings_of_run(run: Run, former: StoredAdvice | None) -> tuple[Ceilings | N
     fingerprint = str(run.record.environment.get("fingerprint", ""))
     stored = {ceilings.device: ceilings for ceilings in (former.ceilings if former else ())}
     found = load_ceilings(fingerprint, device) or stored.get(device)
+    if _needs_measuring(run, found) and _is_here(fingerprint):
+        found = _measured_now(device) or found
     return found, _remarks(found, device)
+
+
+def _needs_measuring(run: Run, found: Ceilings | None) -> bool:
+    is_counted = any("demands" in result.model for result in run.results)
+    return is_counted and (found is None or found.age_days() > OLD_DAYS)
+
+
+def _is_here(fingerprint: str) -> bool:
+    from inference_bench.machine.environment import describe_environment
+
+    return str(describe_environment().get("fingerprint")) == fingerprint
+
+
+def _measured_now(device: str) -> Ceilings | None:
+    """Measure and store the ceilings of a device; None, with a warning, where that fails."""
+    from inference_bench.orchestration.ceilings import measure_ceilings
+    from inference_bench.results.ceilings_store import store_ceilings
+
+    def note(number: int, of: int, title: str) -> None:
+        print(f"measuring the ceilings of {device} [{number}/{of}] {title}", file=sys.stderr)
+
+    try:
+        found = measure_ceilings(device, note=note)
+        store_ceilings(found)
+    except InferenceBenchError as error:
+        warn(f"the ceilings of {device} cannot be measured: {error}")
+        return None
+    return found
 
 
 def _remarks(found: Ceilings | None, device: str) -> Sequence[str]:

@@ -158,7 +158,9 @@ def test_a_run_of_another_machine_has_advice_and_no_proof(measured, held, capsys
     assert "was measured on another machine (fingerprint 0123456789ab" in capsys.readouterr().err
 
 
-def test_nothing_to_prove_is_refused_in_one_line(measured, capsys):
+def test_nothing_to_prove_is_refused_in_one_line(measured, held, capsys):
+    held()
+
     assert main(["advise", str(measured), "--prove"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
