@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inference_bench.analysis.advice.intervals import exactly, minus, over, times
+from inference_bench.analysis.advice.intervals import as_percent, exactly, minus, over, times
 from inference_bench.analysis.advice.missing import MissingFactError
 from inference_bench.analysis.advice.phase import LOAD, Phase, Work, time_of, work_of
 from inference_bench.analysis.advice.process_facts import ProcessFacts
@@ -19,6 +19,10 @@ MEASURE_CEILINGS = "run `ceilings`"
 """What tells a ceiling."""
 _PARTITION = "partition"
 """The policy of loading ahead by which one CPU is for loaders, and the measured process has the others."""
+
+
+_EXCEEDED = 1.2
+"""A share above this, with its whole interval, says that the ceiling was measured while something else ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,4 +183,8 @@ class CaseFacts:
         return over(times(operations, each_ns), self.phase.time_ns)
 
     def _share(self, seconds: Interval) -> Interval:
-        return over(times(seconds, exactly(NS_PER_S)), self.phase.time_ns)
+        share = over(times(seconds, exactly(NS_PER_S)), self.phase.time_ns)
+        if share.low > _EXCEEDED:
+            fact = f"a ceiling that the case does not exceed (it reaches {as_percent(share)} of it)"
+            raise MissingFactError(fact, f"{MEASURE_CEILINGS} again while the machine is quiet")
+        return share

@@ -152,6 +152,14 @@ def test_a_model_that_cannot_be_counted_is_judged_by_its_processes_only():
     assert finding(found, "waiting", "process").outcome is HOLDS
 
 
+def test_a_ceiling_that_the_case_exceeds_is_none():
+    found = finding(advised(decode(3)), "memory_bound", "decode")  # 100 MB in 3 ms, where 20 GB/s were measured
+
+    assert found.outcome is OPEN
+    assert "a ceiling that the case does not exceed" in found.needs
+    assert "run `ceilings` again while the machine is quiet" in found.needs
+
+
 def test_all_processes_must_be_on_one_side():
     calm = decode(6)
     slept = {**calm.workers[0], "usage": CALM | {"cpu_ns": SECOND}}
