@@ -102,7 +102,12 @@ class Elimination:
 
     def dismiss(self, name: str, reason: str) -> None:
         """Let a set-up leave for a reason of its own."""
-        self.departures.append(Departure(name, reason, self.ratios().get(name), self.rounds))
+        self.dismiss_all([name], reason)
+
+    def dismiss_all(self, names: Sequence[str], reason: str) -> None:
+        """Let set-ups leave together: the time of each is held against the best of before."""
+        ratios = self.ratios()
+        self.departures += [Departure(name, reason, ratios.get(name), self.rounds) for name in names]
 
     def end_stage(self) -> None:
         """Let those leave that are certainly slower than the best, and of the others those of the worse half.

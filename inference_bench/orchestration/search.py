@@ -260,9 +260,8 @@ class _Search:
 
     def _dismiss_all(self, setup: Setup, reason: str) -> None:
         """Dismiss a set-up with any number of threads: they compute the same."""
-        for name in self.elimination.left:
-            if _without_threads(self.setups[name]) == setup:
-                self.elimination.dismiss(name, reason)
+        names = [name for name in self.elimination.left if _without_threads(self.setups[name]) == setup]
+        self.elimination.dismiss_all(names, reason)
 
     def _disagreement(self, agreement: float | None) -> str:
         if agreement is None:
@@ -290,7 +289,9 @@ class _Search:
     def _outcome(self, reason: str) -> SearchOutcome:
         of = self.elimination
         while of.left and not self._may_win(best := _without_threads(self.setups[of.left[0]])):
-            self._dismiss_all(best, f"its agreement with {_REFERENCE} was not measured before the search ended")
+            unknown = f"its agreement with {_REFERENCE} was not measured before the search ended"
+            known = self._agreements.get(best)
+            self._dismiss_all(best, unknown if known is None else self._disagreement(known))
         measured = {
             name: found
             for name, setup in self.setups.items()
