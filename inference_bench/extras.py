@@ -38,6 +38,7 @@ EXTRAS = {
     "otlp": ("opentelemetry-sdk>=1.27", "opentelemetry-exporter-otlp-proto-http>=1.27"),
     "mlflow": ("mlflow-skinny>=3", "sqlalchemy>=2", "alembic>=1.10"),
     "wandb": ("wandb>=0.19",),
+    "ray": ("ray>=2.40",),
 }
 """Extra → what it brings, as in ``pyproject.toml``."""
 
@@ -54,6 +55,7 @@ _MODULES = {
     "otlp": "opentelemetry requests urllib3",
     "mlflow": "mlflow sqlalchemy alembic",
     "wandb": "wandb",
+    "ray": "ray",
 }
 _EXTRA_OF = {module: extra for extra, modules in _MODULES.items() for module in modules.split()}
 _CORE_OF = {

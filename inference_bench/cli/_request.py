@@ -93,6 +93,7 @@ def check_output(folder: Folder, *, stores: bool = False) -> None:
 
 _WITH_RESUME = {
     *("resume", "retry_failed", "force", "models_dir", "benchmarks_dir"),
+    *("on", "nodes"),
     *("output", "sink", "endpoint_key_variable", "quiet", "log_json", "format", "verbose"),
 }
 

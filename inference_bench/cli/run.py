@@ -16,6 +16,7 @@ from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question
 from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of
 from inference_bench.cli._run_outputs import run_outputs, write_runs
 from inference_bench.cli._slo import add_capacity_option, add_slo_option, ask_for_capacity, slo_exit_code
+from inference_bench.cli._sweep import add_sweep_options, measure_sweep, resume_sweep, sweep_to_resume
 from inference_bench.errors import InvalidValueError
 from inference_bench.text import one_line
 
@@ -104,6 +105,7 @@ class RunCommand(Command):
         )
         add_question(parser, "what to settle, with --ab or --gate")
         add_loading_ahead(parser)
+        add_sweep_options(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Check the whole request, then measure and report."""
@@ -120,6 +122,8 @@ class RunCommand(Command):
         outputs = run_outputs(args)
         if args.resume is not None:
             check_resumed(args)
+            if (swept := sweep_to_resume(args)) is not None:
+                return resume_sweep(swept, args)
             take_key(args)
             outcome = _resume(args)
         else:
@@ -129,6 +133,8 @@ class RunCommand(Command):
             check_output(args.output, stores=True)
             if args.dry_run:
                 return _show_plan(spec, args)
+            if args.on is not None:
+                return measure_sweep(spec, args)
             outcome = _measure(spec, args)
         write_runs([outcome.run], outputs)
         if not (args.quiet or args.log_json):

@@ -26,7 +26,7 @@ SELECTORS = (
 )
 """For help texts and messages."""
 
-_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]+(-ab|-overlap)?")
+_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]+(-ab|-overlap|-sweep)?")
 _ID_PREFIX = re.compile(r"\d[\dTZ]{3,15}(-[0-9a-f]*(-[a-z]*)?)?")
 _LISTED = 8
 

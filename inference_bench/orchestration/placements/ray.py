@@ -1,0 +1,180 @@
+"""A Ray cluster: each node is held by an actor that takes all its CPUs, and starts shares in fresh processes there.
+
+Start nodes with ``--resources '{"inference_bench": 1}'`` so that only sweeps of this package get them as a whole; nodes
+without it are held by their CPUs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
+
+from inference_bench.errors import InvalidValueError, UsageError
+from inference_bench.extras import needed_by
+from inference_bench.orchestration.placement.placement import NodeLostError, Placement
+from inference_bench.orchestration.placement.share_process import EXIT
+from inference_bench.orchestration.placements import _node_runner
+from inference_bench.orchestration.placements._node_runner import NodeRunner, versions_here
+from inference_bench.units import counted
+
+RESOURCE = "inference_bench"
+_CONNECT_S, _HOLD_S = 5.0, 60.0
+_ID_DIGITS = 6
+
+
+class RayPlacement(Placement):
+    """Nodes of a Ray cluster."""
+
+    def __init__(self, address: str = "") -> None:
+        super().__init__(address)
+        self._nodes: dict[str, Mapping[str, Any]] = {}
+        self._runners: dict[str, Any] = {}
+
+    async def open(self, count: int | None) -> Sequence[str]:
+        """Connect, and hold the nodes: all CPUs of each, and its resource ``inference_bench`` if it has one."""
+        with needed_by("--on ray"):
+            import ray
+        self._connect(ray)
+        found = _named([node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")])
+        if not found or (count or 0) > len(found):
+            given, expected = count or "all", f"at most the {counted(len(found), 'node')} of the cluster"
+            raise InvalidValueError("--nodes", given, expected, f"Its nodes: {', '.join(found) or 'none'}.")
+        self._nodes = dict(list(found.items())[:count])
+        ray.cloudpickle.register_pickle_by_value(_node_runner)
+        self._runners = {name: _runner(ray, node) for name, node in self._nodes.items()}
+        await asyncio.gather(*(self._check(name) for name in self._nodes))
+        return list(self._nodes)
+
+    def _connect(self, ray: Any) -> None:
+        """Connect to the cluster.
+
+        Raises:
+            UsageError: nobody answers.
+        """
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        address = f"ray://{self.address}" if self.address else os.environ.get("RAY_ADDRESS") or "auto"
+        _check_answers(address)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise UsageError(f"{_cluster(address)} does not answer ({said}). {_ADVICE}") from error
+
+    async def _check(self, name: str) -> None:
+        """Wait until a node is held, and refuse one with other versions than this process.
+
+        Raises:
+            UsageError: it is busy, lost, or differs.
+        """
+        import ray
+
+        try:
+            theirs = await asyncio.wait_for(_answer(self._runners[name].describe.remote()), _HOLD_S)
+        except TimeoutError:
+            raise UsageError(
+                f"node {name} is busy: after {_HOLD_S:g} s other work still holds its CPUs; expected a node of its own "
+                "for each share. Wait for that work, or name fewer --nodes."
+            ) from None
+        except ray.exceptions.RayError as error:
+            raise UsageError(f"node {name} is lost: {_first_line(error)}") from error
+        ours = versions_here()
+        different = [f"{what} {theirs[what]} (here {ours[what]})" for what in ours if theirs[what] != ours[what]]
+        if different:
+            raise UsageError(f"node {name} has {', '.join(different)}, expected the same everywhere: install it there.")
+
+    async def carry_out(self, request: str, node: str) -> AsyncGenerator[str, None]:
+        """Carry out a share on a node."""
+        import ray
+
+        runner = self._runners[node]
+        try:
+            await _answer(runner.start.remote(request))
+            while (line := await _answer(runner.next_line.remote())) is not None:
+                yield line
+        except ray.exceptions.RayActorError as error:
+            if not self._is_alive(node):
+                raise NodeLostError(_first_line(error)) from error
+            self._runners[node] = _runner(ray, self._nodes[node])
+            yield json.dumps(
+                {"event": EXIT, "code": None, "said": f"Ray's process on the node died: {_first_line(error)}"}
+            )
+        finally:
+            runner.end.remote()
+
+    def _is_alive(self, name: str) -> bool:
+        import ray
+
+        identity = self._nodes[name]["NodeID"]
+        return any(node["Alive"] and node["NodeID"] == identity for node in ray.nodes())
+
+    async def close(self) -> None:
+        """Give the nodes back, and end what runs there."""
+        if self._nodes:
+            import ray
+
+            for runner in self._runners.values():
+                ray.kill(runner)
+            ray.shutdown()
+
+
+_ADVICE = "Start one (`ray start --head`), or name it: --on ray://HOST:10001, or RAY_ADDRESS."
+
+
+def _cluster(address: str) -> str:
+    return "no Ray cluster is running here, or it" if address == "auto" else f"the Ray cluster at {address}"
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address with a port at which nobody listens: Ray itself tries for a minute, and may end the process.
+
+    Raises:
+        UsageError: nobody does.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_S).close()
+    except OSError as error:
+        raise UsageError(f"{_cluster(address)} does not answer ({error.strerror or error}). {_ADVICE}") from error
+
+
+def _named(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return name → node, by name: the host's, with the beginning of the node's id where several are on one host."""
+    hosts = Counter(node["NodeManagerHostname"] for node in nodes)
+
+    def name(node: Mapping[str, Any]) -> str:
+        host = str(node["NodeManagerHostname"])
+        return host if hosts[host] == 1 else f"{host}-{node['NodeID'][:_ID_DIGITS]}"
+
+    return {name(node): node for node in sorted(nodes, key=name)}
+
+
+def _runner(ray: Any, node: Mapping[str, Any]) -> Any:
+    """Return an actor that holds a node."""
+    resources = node["Resources"]
+    where = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+    return (
+        ray.remote(NodeRunner)
+        .options(
+            num_cpus=resources["CPU"],
+            resources={RESOURCE: 1} if resources.get(RESOURCE) else {},
+            scheduling_strategy=where,
+            max_restarts=0,
+        )
+        .remote()
+    )
+
+
+async def _answer(reference: Any) -> Any:
+    """Wait for an object of Ray."""
+    return await reference
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

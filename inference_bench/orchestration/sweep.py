@@ -1,0 +1,205 @@
+"""A sweep: shares handed to nodes until each has ended, whichever nodes die meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from inference_bench.errors import StorageError
+from inference_bench.orchestration.placement.placement import NodeLostError, Placement
+from inference_bench.orchestration.placement.share import Share, ShareRequest
+from inference_bench.orchestration.placement.share_process import EXIT
+from inference_bench.orchestration.progress import Progress
+from inference_bench.provenance.record import Provenance
+from inference_bench.results.run_folder import RECORD
+from inference_bench.results.serialization import plain
+from inference_bench.results.storage import NODE, Folder, StoredPath
+from inference_bench.results.sweep_file import Attempt, ShareRecord, ShareStatus, SweepRecord, write_sweep
+
+MOST_ATTEMPTS = 3
+"""A share whose process was killed this often is given up: it is the share that kills it."""
+_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRequest:
+    """What all shares of a sweep have in common, as for ``run_benchmarks``."""
+
+    models_dirs: Sequence[Path] = ()
+    benchmarks_dirs: Sequence[Path] = ()
+    force: bool = False
+    marks: Provenance = field(default_factory=Provenance)
+    argv: Sequence[str] = ()
+
+
+class Sweep:
+    """Hands the shares of a sweep to nodes.
+
+    Args:
+        folder: of the sweep, on disk or on a store.
+        record: what is to be done, and what has been done.
+        request: what the shares have in common.
+        placement: carries shares out.
+        progress: is told what happens.
+    """
+
+    def __init__(
+        self, folder: Folder, record: SweepRecord, request: SweepRequest, placement: Placement, progress: Progress
+    ) -> None:
+        self.folder = folder
+        self.record = record
+        self._request = request
+        self._placement = placement
+        self._progress = progress
+        self._changed = asyncio.Condition()
+        self._busy: set[int] = set()
+
+    async def carry_out(self, nodes: Sequence[str]) -> SweepRecord:
+        """Carry out what is pending, one share at a time on each node; return what became of all."""
+        self._write()
+        async with asyncio.TaskGroup() as group:
+            for node in nodes:
+                group.create_task(self._serve(node))
+        await self._write_end()
+        return self.record
+
+    async def _serve(self, node: str) -> None:
+        """Take shares for a node until none is left, or the node is."""
+        while (number := await self._next(node)) is not None:
+            share = self.record.shares[number]
+            self._progress.message(f"{node}: {share.block} ({number + 1} of {len(self.record.shares)} shares)")
+            try:
+                ended = await self._on(node, number)
+            except NodeLostError as error:
+                await self._end(number, Attempt(node, ShareStatus.NODE_LOST, str(error)), share)
+                self._progress.warn(f"{node} is lost, its share goes to another node: {error}")
+                return
+            await self._end(number, ended.attempts[-1], ended)
+            if ended.attempts[-1].cause:
+                self._progress.warn(f"{node}: {share.block}: {ended.attempts[-1].cause}")
+
+    async def _next(self, node: str) -> int | None:
+        """Wait for a share that this node may take; None if all have ended."""
+        async with self._changed:
+            while True:
+                waiting = [
+                    number
+                    for number, share in enumerate(self.record.shares)
+                    if number not in self._busy and not _is_over(share)
+                ]
+                if waiting:
+                    # Rather a block that this node has not measured: copies are there to see how nodes differ.
+                    done = {share.block for share in self.record.shares if share.node == node and _is_over(share)}
+                    number = min(waiting, key=lambda number: (self.record.shares[number].block in done, number))
+                    self._busy.add(number)
+                    return number
+                if not self._busy:
+                    return None
+                await self._changed.wait()
+
+    async def _end(self, number: int, attempt: Attempt, share: ShareRecord) -> None:
+        """Record how a share ended on a node."""
+        async with self._changed:
+            attempts = (*self.record.shares[number].attempts, attempt)
+            share = replace(share, status=attempt.status, node=attempt.node, attempts=attempts)
+            shares = tuple(share if place == number else old for place, old in enumerate(self.record.shares))
+            self.record = replace(self.record, shares=shares)
+            self._busy.discard(number)
+            self._write()
+            self._changed.notify_all()
+
+    async def _on(self, node: str, number: int) -> ShareRecord:
+        """Carry out a share on a node and return it, with this attempt as its only one.
+
+        Raises:
+            NodeLostError: the node has died.
+        """
+        share = self.record.shares[number]
+        request = self._request_for(share, node, number)
+        found: dict[str, Any] = {}
+        async with aclosing(self._placement.carry_out(json.dumps(plain(request)), node)) as lines:
+            async for line in lines:
+                event = json.loads(line)
+                found[event["event"]] = event
+                self._tell(node, event)
+        attempt = _attempt(node, found)
+        ended = found.get("ended", {})
+        return replace(
+            share, run=ended.get("run", share.run), cases=ended.get("cases", share.cases), attempts=(attempt,)
+        )
+
+    def _request_for(self, share: ShareRecord, node: str, number: int) -> ShareRequest:
+        common = self._request
+        output, resume = self.folder, None
+        if isinstance(output, StoredPath):
+            output = output / f"{NODE}{node}" / f"share={number:03}"
+            resume = str(output) if (output / RECORD).is_file() else None
+        elif share.node == node and share.run:
+            resume = share.run
+        return ShareRequest(
+            spec=share.spec,
+            output=str(output),
+            resume=resume,
+            scratch=f"{self.record.id}/{number:03}-{node}",
+            models_dirs=[str(path.absolute()) for path in common.models_dirs],
+            benchmarks_dirs=[str(path.absolute()) for path in common.benchmarks_dirs],
+            force=common.force,
+            marks=replace(common.marks, tags={**common.marks.tags, "sweep": self.record.id}),
+            argv=common.argv,
+        )
+
+    def _tell(self, node: str, event: dict[str, Any]) -> None:
+        if event["event"] == "case_ended":
+            self._progress.message(f"{node}: {event['slug']}: {event['status']}")
+        elif event["event"] == "warning":
+            self._progress.warn(f"{node}: {event['text']}")
+
+    def _write(self) -> bool:
+        """Write what is known; a store that does not answer gets it later."""
+        try:
+            write_sweep(self.folder, self.record)
+        except StorageError as error:
+            self._progress.warn(f"{error} The state of the sweep is stored later.")
+            return False
+        return True
+
+    async def _write_end(self) -> None:
+        for pause_s in (*_PAUSES_S, 0.0):
+            if self._write():
+                return
+            await asyncio.sleep(pause_s)
+
+
+def new_sweep(identity: str, on: str, shares: Sequence[ShareRecord], *, seed: int, copies: int) -> SweepRecord:
+    """Return a sweep that begins now."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return SweepRecord(identity, now, on, seed, copies, tuple(shares))
+
+
+def _is_over(share: ShareRecord) -> bool:
+    """Return whether a share needs no further node: it has ended, was refused, or has killed too many processes."""
+    failures = sum(attempt.status is ShareStatus.FAILED for attempt in share.attempts)
+    return share.status in (ShareStatus.ENDED, ShareStatus.REFUSED) or failures >= MOST_ATTEMPTS
+
+
+def _attempt(node: str, found: dict[str, Any]) -> Attempt:
+    """Return how a share ended, by the last events of its process."""
+    end = found.get(EXIT, {"code": None, "said": ""})
+    if "refused" in found:
+        return Attempt(node, ShareStatus.REFUSED, found["refused"]["text"])
+    if "ended" in found and found["ended"]["finished"]:
+        return Attempt(node, ShareStatus.ENDED, found["ended"]["sink_failure"])
+    code, said = end["code"], " ".join(end["said"].split())[-200:]
+    how = f"its process ended with signal {-code}" if code is not None and code < 0 else f"its process ended ({code})"
+    return Attempt(node, ShareStatus.FAILED, f"{how}{f': {said}' if said else ''}")
+
+
+def share_records(shares: Sequence[Share]) -> list[ShareRecord]:
+    """Return the records of shares that have not begun."""
+    return [ShareRecord(share.block, share.copy, asdict(share.spec)) for share in shares]

@@ -1,0 +1,109 @@
+"""``sweep.json``: the shares of a sweep, what became of each, and where its run is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from inference_bench.results.atomic_file import write_atomically
+from inference_bench.results.reading import read_as, read_json
+from inference_bench.results.serialization import plain, to_json
+from inference_bench.results.storage import Folder, StoredPath
+
+SWEEP = "sweep.json"
+SCHEMA_VERSION = 1
+
+
+class ShareStatus(Enum):
+    """What became of a share."""
+
+    PENDING = "pending"
+    ENDED = "ended"
+    REFUSED = "refused"
+    FAILED = "failed"
+    NODE_LOST = "node_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A share on a node.
+
+    Attributes:
+        node: its name.
+        status: how that ended.
+        cause: why, in words; empty if it ended.
+    """
+
+    node: str
+    status: ShareStatus
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRecord:
+    """One share.
+
+    Attributes:
+        block: the model.
+        copy: which of the measurements of this block, from 0.
+        spec: what is measured.
+        status: what became of it; of the last attempt.
+        node: that carried it out last.
+        run: folder or address of its run; empty if unknown.
+        cases: name of each case → its status.
+        attempts: all nodes that it was on, in order.
+    """
+
+    block: str
+    copy: int
+    spec: Mapping[str, Any]
+    status: ShareStatus = ShareStatus.PENDING
+    node: str = ""
+    run: str = ""
+    cases: Mapping[str, str] = field(default_factory=dict)
+    attempts: Sequence[Attempt] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """A sweep.
+
+    Attributes:
+        id: name of its folder.
+        created_utc: when it began.
+        on: the placement.
+        seed: of the orders of blocks and set-ups.
+        copies: on how many nodes each block is measured.
+        shares: in their order.
+    """
+
+    id: str
+    created_utc: str
+    on: str
+    seed: int
+    copies: int
+    shares: tuple[ShareRecord, ...]
+
+
+def write_sweep(folder: Folder, record: SweepRecord) -> None:
+    """Write or replace the file.
+
+    Raises:
+        InferenceBenchError: the folder or the store refuses.
+    """
+    data = to_json({"schema_version": SCHEMA_VERSION, **plain(record)})
+    if isinstance(folder, StoredPath):
+        (folder / SWEEP).write_bytes(data)
+    else:
+        write_atomically(folder / SWEEP, data)
+
+
+def read_sweep(folder: Folder) -> SweepRecord:
+    """Read the file.
+
+    Raises:
+        RunFormatError: it is missing or damaged.
+    """
+    return read_as(SweepRecord, read_json(folder / SWEEP), folder / SWEEP)
