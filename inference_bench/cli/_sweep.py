@@ -53,6 +53,17 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def refuse_without_on(args: argparse.Namespace) -> None:
+    """Refuse what has a meaning in a sweep only.
+
+    Raises:
+        InvalidValueError: it was given.
+    """
+    for name in ("nodes", "copies"):
+        if getattr(args, name) is not None:
+            raise InvalidValueError(f"--{name}", getattr(args, name), f"no --{name} without --on", "Such as --on ray.")
+
+
 def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
     """Measure what a spec asks for on nodes, and return the exit code."""
     from inference_bench.orchestration.placement.placement import open_placement

@@ -16,7 +16,13 @@ from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question
 from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of
 from inference_bench.cli._run_outputs import run_outputs, write_runs
 from inference_bench.cli._slo import add_capacity_option, add_slo_option, ask_for_capacity, slo_exit_code
-from inference_bench.cli._sweep import add_sweep_options, measure_sweep, resume_sweep, sweep_to_resume
+from inference_bench.cli._sweep import (
+    add_sweep_options,
+    measure_sweep,
+    refuse_without_on,
+    resume_sweep,
+    sweep_to_resume,
+)
 from inference_bench.errors import InvalidValueError
 from inference_bench.text import one_line
 
@@ -135,6 +141,7 @@ class RunCommand(Command):
                 return _show_plan(spec, args)
             if args.on is not None:
                 return measure_sweep(spec, args)
+            refuse_without_on(args)
             outcome = _measure(spec, args)
         write_runs([outcome.run], outputs)
         if not (args.quiet or args.log_json):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from inference_bench.errors import StorageError
+from inference_bench.errors import RunFormatError, StorageError
 from inference_bench.orchestration.placement.placement import NodeLostError, Placement
 from inference_bench.orchestration.placement.share import Share, ShareRequest
 from inference_bench.orchestration.placement.share_process import EXIT
 from inference_bench.orchestration.progress import Progress
 from inference_bench.provenance.record import Provenance
-from inference_bench.results.run_folder import RECORD
+from inference_bench.results.run import load_run
+from inference_bench.results.run_folder import RECORD, runs_in
 from inference_bench.results.serialization import plain
 from inference_bench.results.storage import NODE, Folder, StoredPath
 from inference_bench.results.sweep_file import Attempt, ShareRecord, ShareStatus, SweepRecord, write_sweep
@@ -136,12 +137,13 @@ class Sweep:
 
     def _request_for(self, share: ShareRecord, node: str, number: int) -> ShareRequest:
         common = self._request
-        output, resume = self.folder, None
+        tags = {"sweep": self.record.id, "share": f"{number:03}", "node": node}
+        output = self.folder
         if isinstance(output, StoredPath):
             output = output / f"{NODE}{node}" / f"share={number:03}"
             resume = str(output) if (output / RECORD).is_file() else None
-        elif share.node == node and share.run:
-            resume = share.run
+        else:
+            resume = _begun(output, tags)
         return ShareRequest(
             spec=share.spec,
             output=str(output),
@@ -150,7 +152,7 @@ class Sweep:
             models_dirs=[str(path.absolute()) for path in common.models_dirs],
             benchmarks_dirs=[str(path.absolute()) for path in common.benchmarks_dirs],
             force=common.force,
-            marks=replace(common.marks, tags={**common.marks.tags, "sweep": self.record.id}),
+            marks=replace(common.marks, tags={**common.marks.tags, **tags}),
             argv=common.argv,
         )
 
@@ -174,6 +176,15 @@ class Sweep:
             if self._write():
                 return
             await asyncio.sleep(pause_s)
+
+
+def _begun(folder: Path, tags: Mapping[str, str]) -> str | None:
+    """Return the run of a share that a process on the same node began."""
+    for found in runs_in(folder):
+        with suppress(RunFormatError):
+            if tags.items() <= load_run(found).record.provenance.tags.items():
+                return str(found)
+    return None
 
 
 def new_sweep(identity: str, on: str, shares: Sequence[ShareRecord], *, seed: int, copies: int) -> SweepRecord:
@@ -202,4 +213,4 @@ def _attempt(node: str, found: dict[str, Any]) -> Attempt:
 
 def share_records(shares: Sequence[Share]) -> list[ShareRecord]:
     """Return the records of shares that have not begun."""
-    return [ShareRecord(share.block, share.copy, asdict(share.spec)) for share in shares]
+    return [ShareRecord(share.block, share.copy, plain(share.spec)) for share in shares]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -63,7 +63,7 @@ class ShareRecord:
     node: str = ""
     run: str = ""
     cases: Mapping[str, str] = field(default_factory=dict)
-    attempts: Sequence[Attempt] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

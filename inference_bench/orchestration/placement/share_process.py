@@ -82,3 +82,5 @@ class ShareProcess:
         """Kill what is left of it."""
         self._tree.end(self._process.pid)
         self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()

@@ -7,6 +7,8 @@ so. It therefore imports only the standard library before a share starts.
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
+from importlib.metadata import version
 from typing import Any
 
 
@@ -35,11 +37,11 @@ class NodeRunner:
 
 def versions_here() -> dict[str, str]:
     """Return the version of Python, and the version and the commit of this package, as far as known."""
-    python = platform.python_version()
-    try:
-        from inference_bench import __version__
+    found = {"python": platform.python_version(), "inference_bench": "not installed", "commit": ""}
+    with suppress(ModuleNotFoundError):
         from inference_bench.provenance.reading import describe_tool
-    except ImportError:
-        return {"python": python, "inference_bench": "not installed", "commit": ""}
-    tool = describe_tool()
-    return {"python": python, "inference_bench": __version__, "commit": "" if tool is None else tool.commit}
+
+        found["inference_bench"] = "unknown version"
+        found["commit"] = "" if (tool := describe_tool()) is None else tool.commit
+        found["inference_bench"] = version("inference-bench")
+    return found

@@ -1,0 +1,141 @@
+"""Sweeps on a real Ray cluster of three raylets on this machine: placement and faults, not speed.
+
+Needs the extra ``ray``; the raylets share the machine, so that nothing here says how fast a node is.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from inference_bench.results.discovery import open_runs
+from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
+from tests.command_line import assert_refused, run
+from tests.object_store import object_store
+from tests.processes import assert_no_worker_is_left
+
+pytest.importorskip("ray")
+
+NODES = 3
+REQUEST = ("--benchmark", "inference_speed", "--threads", "1,2", "--input-lengths", "8,16", "--new-tokens", "4")
+EFFORT = ("--runs", "1", "--budget", "0.1", "--on", "ray")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with object_store() as running:
+        yield running
+
+
+@pytest.fixture
+def store(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    server.empty()
+    return server
+
+
+@pytest.fixture
+def cluster(monkeypatch, tmp_path):
+    """Three nodes of one CPU each; shares on them write where the test looks, and have its credentials."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_DASHBOARD_ENABLED", "0")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster()
+    for _ in range(NODES):
+        nodes.add_node(num_cpus=1, resources={"inference_bench": 1}, object_store_memory=80_000_000)
+    monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+    yield nodes
+    nodes.shutdown()
+
+
+def words(store, models, *more):
+    return ("run", "--models-dir", str(models), *REQUEST, *EFFORT, "--output", store.address("team"), *more)
+
+
+def start(*words):
+    command = [sys.executable, "-m", "inference_bench", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def sweep_in(store):
+    (folder,) = [place for place in store.place("team").iterdir() if (place / SWEEP).is_file()]
+    return folder
+
+
+def has_run(store):
+    return any(name.endswith("/run.json") for name in store.place("team").files())
+
+
+def wait_until(condition, within_s=60):
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def assert_whole(store, shares):
+    """Every share has ended, and has its run with each case once, read as any run is."""
+    record = read_sweep(sweep_in(store))
+    assert [share.status for share in record.shares] == [ShareStatus.ENDED] * shares
+    runs = {run.record.id: run for share in record.shares for run in open_runs(share.run, pytest.fail)}
+    assert len(runs) == shares
+    for each in runs.values():
+        assert each.record.finished
+        assert len({result.case.id for result in each.results}) == len(each.results) == 4
+        for result in each.results:
+            assert each.samples(result).num_rows > 0
+    return record
+
+
+def test_every_node_measures_every_model_and_a_node_that_dies_is_replaced(store, cluster, bad_models):
+    """Three nodes × one model of four cases; a raylet is killed while its share is measured."""
+    began = start(*words(store, bad_models, "--model", "good"))
+    wait_until(
+        lambda: any(name.endswith("/run.json") for name in store.place("team").files()) or began.poll() is not None
+    )
+    victim = cluster.list_all_nodes()[-1]
+    victim.kill_raylet()
+    out, errors = began.communicate(timeout=120)
+    assert began.returncode == 0, errors + out
+    record = assert_whole(store, NODES)
+    attempts = [attempt for share in record.shares for attempt in share.attempts]
+    assert [attempt.status for attempt in attempts].count(ShareStatus.NODE_LOST) == 1
+    assert len({share.node for share in record.shares}) == NODES - 1
+    assert_no_worker_is_left()
+
+
+def test_a_driver_that_is_killed_leaves_nothing_running_and_is_resumed(store, cluster, bad_models):
+    began = start(*words(store, bad_models, "--model", "good", "--nodes", "2", "--copies", "1"))
+    wait_until(lambda: has_run(store))
+    began.send_signal(signal.SIGKILL)
+    began.communicate()
+    assert_no_worker_is_left(within_s=30)
+    done = run("run", "--resume", str(sweep_in(store)), "--models-dir", str(bad_models), "--nodes", "2")
+    assert done.code == 0, done.err + done.out
+    assert_whole(store, 1)
+
+
+def test_nothing_that_ray_sets_reaches_a_measurement(store, cluster, bad_models):
+    done = run(*words(store, bad_models, "--model", "good", "--nodes", "1"))
+    assert done.code == 0, done.err + done.out
+    (measured,) = open_runs(str(sweep_in(store)), pytest.fail)
+    variables = measured.record.environment.get("variables", {})
+    assert not [name for name in variables if name.startswith(("OMP_", "RAY_"))]
+
+
+def test_what_a_cluster_cannot_give_is_refused_before_anything_is_measured(store, cluster, bad_models):
+    refused = run(*words(store, bad_models, "--model", "good", "--nodes", "4"))
+    assert_refused(refused, 2, "--nodes", "got 4", "at most the 3 nodes of the cluster")
+    assert not store.objects("team")
+
+
+def test_where_no_cluster_answers(store, bad_models, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    request = words(store, bad_models, "--model", "good")
+    assert_refused(run(*request), 2, "127.0.0.1:9", "does not answer", "ray start")
+    assert_refused(run(*request, "--on", "ray://127.0.0.1:9"), 2, "ray://127.0.0.1:9", "does not answer")

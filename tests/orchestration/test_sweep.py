@@ -1,0 +1,256 @@
+"""Sweeps: how a plan is shared out, and what becomes of shares whose process or node dies."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import aclosing
+
+import pytest
+
+from inference_bench.columns import TABLES
+from inference_bench.errors import PluginError, UnknownNameError
+from inference_bench.orchestration.placement.placement import NodeLostError, open_placement, placement_names
+from inference_bench.orchestration.placement.share import shares_of
+from inference_bench.orchestration.placement.share_process import MODULE, clean_environment
+from inference_bench.orchestration.placements.local import LocalPlacement
+from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.sweep import Sweep, SweepRequest, new_sweep, share_records
+from inference_bench.results.discovery import find_runs, open_runs
+from inference_bench.results.run import load_run
+from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
+from inference_bench.spec import Limits, Setup, Spec
+from tests.command_line import assert_refused, call
+from tests.object_store import object_store
+from tests.processes import assert_no_worker_is_left
+
+SPEC = Spec(
+    ("good", "slow"),
+    ("inference_speed",),
+    setups=tuple(Setup(threads=threads) for threads in (1, 2, 3)),
+    axes={"input_length": (8,), "new_tokens": (4,)},
+    limits=Limits(min_samples=5, budget_ns=20_000_000),
+    time_ns=10_000_000_000,
+)
+
+
+# ---- how a plan is shared out
+
+
+def test_each_node_measures_whole_blocks_in_orders_of_its_own():
+    shares = shares_of(SPEC, 4, seed=1)
+    assert Counter(share.block for share in shares) == {"good": 4, "slow": 4}
+    assert [share.copy for share in shares] == [0, 0, 1, 1, 2, 2, 3, 3]
+    for share in shares:
+        assert share.spec.models == (share.block,)
+        assert sorted(share.spec.setups, key=lambda setup: setup.threads) == list(SPEC.setups)
+        assert share.spec.time_ns == SPEC.time_ns // 2
+    assert len({share.spec.setups for share in shares}) > 1
+    assert len({tuple(share.block for share in shares[at : at + 2]) for at in range(0, 8, 2)}) > 1
+
+
+def test_the_seed_gives_the_order():
+    assert shares_of(SPEC, 3, seed=5) == shares_of(SPEC, 3, seed=5)
+    assert shares_of(SPEC, 3, seed=5) != shares_of(SPEC, 3, seed=6)
+
+
+def test_nothing_that_a_launcher_sets_reaches_a_share():
+    set_by_ray = {"OMP_NUM_THREADS": "1", "RAY_JOB_ID": "1", "CUDA_VISIBLE_DEVICES": "", "MKL_NUM_THREADS": "1"}
+    mine = {"PATH": "/bin", "HOME": "/root", "AWS_REGION": "x", "HF_HOME": "/models"}
+    assert clean_environment({**set_by_ray, **mine}) == mine
+
+
+def test_placements_are_found_by_name():
+    assert placement_names()[:2] == ["local", "ray"]
+    assert open_placement("local").address == ""
+    assert open_placement("ray://head:10001").address == "head:10001"
+    with pytest.raises(UnknownNameError, match="Known: local, ray"):
+        open_placement("slurm")
+    assert not issubclass(UnknownNameError, PluginError)
+
+
+# ---- what becomes of shares
+
+
+class Nodes(LocalPlacement):
+    """A double of a cluster: real processes of shares, but nodes by name only, one of which dies."""
+
+    def __init__(self, dies="", after=2, kills=0):
+        super().__init__()
+        self.dies, self.after, self.kills = dies, after, kills
+
+    async def carry_out(self, request, node):
+        seen = 0
+        async with aclosing(super().carry_out(request, node)) as lines:
+            async for line in lines:
+                if node == self.dies and seen == self.after:
+                    raise NodeLostError("no heartbeat")
+                if self.kills and seen == self.after:
+                    self.kills -= 1
+                    os.kill(share_pid(), signal.SIGKILL)
+                seen += 1
+                yield line
+
+
+def share_pid():
+    return int(
+        subprocess.run(
+            ["pgrep", "-P", str(os.getpid()), "-f", MODULE], capture_output=True, text=True, check=True
+        ).stdout
+    )
+
+
+class Lines(Progress):
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with object_store() as running:
+        yield running
+
+
+@pytest.fixture
+def store(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    server.empty()
+    return server
+
+
+def sweep(folder, placement, nodes, models, copies=1, spec=SPEC):
+    record = new_sweep("x-sweep", "test", share_records(shares_of(spec, copies)), seed=0, copies=copies)
+    progress = Lines()
+    ended = asyncio.run(Sweep(folder, record, SweepRequest([models]), placement, progress).carry_out(nodes))
+    assert read_sweep(folder) == ended
+    return ended, progress.warnings
+
+
+def assert_whole(folder, record):
+    """Every share has its run with every case once, and all of its tables can be read."""
+    for share in record.shares:
+        assert share.status is ShareStatus.ENDED
+        run = load_run(share.run)
+        assert run.record.finished
+        assert run.record.spec["models"] == [share.block]
+        assert len({result.case.id for result in run.results}) == len(run.results) == 3
+        for case, files in run.files.items():
+            for table in (name for name in TABLES if files[name] is not None):
+                assert run.table(case, table).num_rows > 0
+    assert len({share.run for share in record.shares}) == len(record.shares)
+
+
+def test_a_sweep_on_a_store_is_the_plan_and_its_runs_are_read_as_any(store, tmp_path, bad_models):
+    folder = store.place("team") / "run=x-sweep"
+    record, _ = sweep(folder, LocalPlacement(), ["n1"], bad_models)
+    assert_whole(folder, record)
+    assert {share.run for share in record.shares} == {str(place) for place in find_runs(store.address("team"))}
+    runs = open_runs(store.address("team"), pytest.fail)
+    assert sum(len(run.results) for run in runs) == 6
+    assert {run.record.provenance.tags["sweep"] for run in runs} == {"x-sweep"}
+    assert {run.record.provenance.tags["node"] for run in runs} == {"n1"}
+    assert not (tmp_path / "state" / "inference_bench" / "shares" / "x-sweep" / "000-n1").exists()  # all is stored
+
+
+def test_the_share_of_a_node_that_dies_goes_whole_to_another(tmp_path, bad_models):
+    record, warnings = sweep(tmp_path, Nodes(dies="n1"), ["n1", "n2"], bad_models)
+    assert_whole(tmp_path, record)
+    assert {share.node for share in record.shares} == {"n2"}
+    lost = [attempt for share in record.shares for attempt in share.attempts if attempt.node == "n1"]
+    assert [(attempt.status, attempt.cause) for attempt in lost] == [(ShareStatus.NODE_LOST, "no heartbeat")]
+    assert any("goes to another node" in warning for warning in warnings)
+    assert_no_worker_is_left()
+
+
+def test_when_the_last_node_dies_what_has_not_ended_says_so_and_can_be_resumed(store, tmp_path, bad_models):
+    folder = store.place() / "run=x-sweep"
+    record, _ = sweep(folder, Nodes(dies="n1", after=6), ["n1"], bad_models)
+    assert ShareStatus.NODE_LOST in {share.status for share in record.shares}
+    resumed = Sweep(folder, record, SweepRequest([bad_models]), LocalPlacement(), Progress())
+    ended = asyncio.run(resumed.carry_out(["n1"]))
+    assert_whole(folder, ended)
+
+
+def test_a_share_whose_process_is_killed_is_carried_out_again(tmp_path, bad_models):
+    record, _ = sweep(tmp_path, Nodes(kills=1), ["n1"], bad_models)
+    assert_whole(tmp_path, record)
+    causes = [attempt.cause for share in record.shares for attempt in share.attempts if attempt.cause]
+    assert len(causes) == 1
+    assert "signal 9" in causes[0]
+    assert len(find_runs(tmp_path)) == 2  # it went on where it was
+    assert_no_worker_is_left()
+
+
+def test_a_share_that_is_always_killed_is_given_up(tmp_path, bad_models):
+    spec = Spec(("good",), SPEC.benchmarks, axes=SPEC.axes, limits=SPEC.limits)
+    record, _ = sweep(tmp_path, Nodes(kills=9), ["n1"], bad_models, spec=spec)
+    (share,) = record.shares
+    assert share.status is ShareStatus.FAILED
+    assert len(share.attempts) == 3
+
+
+def test_a_share_that_is_refused_is_not_tried_elsewhere(tmp_path):
+    record, warnings = sweep(tmp_path, LocalPlacement(), ["n1", "n2"], tmp_path / "not_there")
+    assert {share.status for share in record.shares} == {ShareStatus.REFUSED}
+    assert all(len(share.attempts) == 1 for share in record.shares)
+    assert any("not_there" in warning for warning in warnings)
+
+
+def test_copies_go_to_different_nodes(tmp_path, bad_models):
+    spec = Spec(("good",), SPEC.benchmarks, setups=SPEC.setups, axes=SPEC.axes, limits=SPEC.limits)
+    record, _ = sweep(tmp_path, LocalPlacement(), ["n1", "n2"], bad_models, copies=2, spec=spec)
+    assert_whole(tmp_path, record)
+    assert {share.node for share in record.shares} == {"n1", "n2"}
+
+
+def test_the_driver_killed_leaves_nothing_running_and_is_resumed(store, tmp_path, bad_models):
+    words = (
+        "--models-dir",
+        str(bad_models),
+        "--model",
+        "good,slow",
+        "--benchmark",
+        "inference_speed",
+        "--threads",
+        "1,2",
+    )
+    effort = ("--input-lengths", "8", "--new-tokens", "4", "--runs", "1", "--budget", "0.2")
+    command = [sys.executable, "-m", "inference_bench", "run", *words, *effort, "--on", "local"]
+    began = subprocess.Popen([*command, "-o", store.address("team")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 30
+    while (
+        not any(name.endswith("results.json") for name in store.place("team").files()) and time.monotonic() < deadline
+    ):
+        time.sleep(0.1)
+    began.kill()
+    began.communicate()
+    assert_no_worker_is_left()
+    (folder,) = [place for place in store.place("team").iterdir() if (place / SWEEP).is_file()]
+    done = call("run", "--resume", str(folder), "--models-dir", str(bad_models))
+    assert done.code == 0, done.err + done.out
+    record = read_sweep(folder)
+    assert {share.status for share in record.shares} == {ShareStatus.ENDED}
+    runs = open_runs(str(folder), pytest.fail)
+    assert sorted(len(run.results) for run in runs) == [2, 2]
+
+
+# ---- bad input
+
+RUN = ("run", "--model", "null", "--on")
+
+
+def test_what_does_not_go_together_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(call(*RUN, "local", "--nodes", "2"), 2, "--nodes", "1 with --on local", "--on ray")
+    assert_refused(call(*RUN, "local", "--copies", "2"), 2, "--copies", "at most the 1 node")
+    assert_refused(call(*RUN, "local", "--sink", "mlflow"), 2, "--sink", "a run of its own")
+    assert_refused(call(*RUN, "nowhere"), 2, "unknown placement 'nowhere'")
+    assert_refused(call("run", "--model", "null", "--nodes", "2"), 2, "--nodes", "--on")
+    assert not list(tmp_path.iterdir())
