@@ -1,6 +1,7 @@
 #include "read_bandwidth.hpp"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -32,6 +33,25 @@ std::size_t part_of(std::int64_t working_set_bytes, std::int64_t threads) {
     return static_cast<std::size_t>(working_set_bytes / threads / kBlock) * kReadSumBytes;
 }
 
+// The CPUs that this thread may run on, in order; none where the kernel does not tell.
+std::vector<std::size_t> allowed_cpus() {
+    std::vector<std::size_t> found;
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return found;
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (CPU_ISSET(cpu, &allowed)) found.push_back(cpu);
+    }
+    return found;
+}
+
+// Binds this thread to a CPU; one that may not be used any more leaves it as it is.
+void bind_to(std::size_t cpu) noexcept {
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(cpu, &only);
+    sched_setaffinity(0, sizeof only, &only);
+}
+
 }  // namespace
 
 FreshPages::FreshPages(std::size_t bytes)
@@ -59,8 +79,11 @@ ReadBandwidth::~ReadBandwidth() { stop(); }
 
 void ReadBandwidth::start() {
     std::uint64_t* part = pages_.numbers();
-    for (Reader& reader : readers_) {
+    const std::vector<std::size_t> cpus = allowed_cpus();
+    for (std::size_t place = 0; place < readers_.size(); ++place) {
+        Reader& reader = readers_[place];
         reader.of = this;
+        if (readers_.size() <= cpus.size()) reader.cpu = cpus[place];
         reader.part = part;
         part += part_bytes_ / sizeof *part;
     }
@@ -93,6 +116,7 @@ std::uint64_t ReadBandwidth::sum() const noexcept {
 void ReadBandwidth::run(void* argument) noexcept {
     Reader& reader = *static_cast<Reader*>(argument);
     ReadBandwidth& of = *reader.of;
+    if (reader.cpu.has_value()) bind_to(*reader.cpu);
     of.touch(reader);
     of.read(reader);  // brings into the caches what they hold
     const bool first = &reader == &of.readers_.front();

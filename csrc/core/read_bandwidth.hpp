@@ -2,13 +2,14 @@
 //
 // Reads only, where a copy or a triad also writes: a model reads its weights. The memory is what a framework's tensors
 // get: anonymous pages, which the kernel makes huge only if it does so for everyone (transparent_hugepage "always").
-// Each thread touches its part first, so that the pages lie on the node where it runs. The threads inherit the affinity
-// of their maker and are not bound further, like those of a framework.
+// Each thread touches its part first, so that the pages lie on the node where it runs. Each is bound to a CPU of its
+// own within the affinity of its maker, where there are as many: two that share one would read half as fast.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "native_thread.hpp"
@@ -66,6 +67,7 @@ class ReadBandwidth {
         ReadBandwidth* of = nullptr;
         std::uint64_t* part = nullptr;
         NativeThread thread;
+        std::optional<std::size_t> cpu;    // that it is bound to
         std::uint64_t begin = 0, end = 0;  // ticks of the last repetition
         std::uint64_t sum = 0;             // over all its passes
     };

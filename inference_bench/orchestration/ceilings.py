@@ -139,11 +139,16 @@ def _measured(jobs: Sequence[_Job], note: Note | None) -> Rounds:
 
 def _reply(job: _Job) -> list[tuple[str, int | str, list[float]]]:
     request = {**job.request, "threads": job.threads, "repetitions": _REPETITIONS}
-    environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads)}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads), **_bound(job)}
     done = run_python("-m", job.module, text=json.dumps(request), environment=environment)
     if done.returncode:
         raise InferenceBenchError(f"ceilings: the process for {job.title} failed ({last_line(done)}).")
     return [(what, key, values) for what, key, values in json.loads(done.stdout)]
+
+
+def _bound(job: _Job) -> Mapping[str, str]:
+    """Return what binds the threads of OpenMP to a CPU each, where there are as many (OpenMP 5.2, section 21.2)."""
+    return {"OMP_PROC_BIND": "true", "OMP_PLACES": "threads"} if job.threads <= available_cpus() else {}
 
 
 def _ceilings(fingerprint: str, device: str, rounds: Rounds) -> Ceilings:

@@ -143,19 +143,23 @@ def _in_a_batch(facts: CaseFacts) -> Prediction:
     return Prediction(not_below(time, _ROWS * facts.compute_share().low), how)
 
 
-def engine_with_fewer_bytes(facts: CaseFacts, possible: Possible) -> Iterator[Change]:
-    """Another engine in a smaller dtype: ``time_after`` with s = MBU and f = bytes after / before."""
+def another_engine(facts: CaseFacts, possible: Possible) -> Iterator[Change]:
+    """Another engine, in the same dtype or a smaller one: its bytes take what the ceiling allows, its rest is its own.
+
+    T'/T is ``time_after`` with s = MBU, f = bytes after / before and r between 0 and 1: at best the other engine reads
+    as fast as the machine can and does nothing else, at worst what is not reading takes as long as it does now.
+    """
     present = facts.setup.dtype
     baseline = f"engine={facts.setup.engine},dtype={present}"
     for engine, dtypes in possible.engines.items():
-        for dtype in _smaller(present, dtypes):
+        for dtype in _no_larger(present, dtypes):
             yield Change(baseline, f"engine={engine},dtype={dtype}", partial(_in_an_engine, facts, dtype))
 
 
 def _in_an_engine(facts: CaseFacts, dtype: str) -> Prediction:
     factor, share = _bytes_ratio(facts, dtype), facts.memory_share()
     how = f"bytes x {as_number(factor)}, MBU {as_percent(share)}; `agreement` tells what it changes in the answers"
-    return Prediction(time_after(share, factor), how)
+    return Prediction(time_after(share, factor, rest=between(0.0, 1.0)), how)
 
 
 def fewer_operations(facts: CaseFacts, possible: Possible) -> Iterator[Change]:
@@ -179,6 +183,11 @@ def _compiled(facts: CaseFacts) -> Prediction:
 def _smaller(present: str, dtypes: Iterable[str]) -> list[str]:
     """Return the dtypes with fewer bytes per weight than the present one."""
     return [dtype for dtype in dtypes if BYTES.get(dtype, math.inf) < BYTES.get(present, 0.0)]
+
+
+def _no_larger(present: str, dtypes: Iterable[str]) -> list[str]:
+    """Return the dtypes with no more bytes per weight than the present one has."""
+    return [dtype for dtype in dtypes if BYTES.get(dtype, math.inf) <= BYTES.get(present, 0.0)]
 
 
 def _bytes_ratio(facts: CaseFacts, dtype: str) -> Interval:

@@ -17,7 +17,7 @@ from inference_bench.analysis.advice.changes_of_processes import (
     without_idle_threads,
 )
 from inference_bench.analysis.advice.changes_of_steps import (
-    engine_with_fewer_bytes,
+    another_engine,
     faster_matmul,
     fewer_bytes,
     fewer_operations,
@@ -29,7 +29,7 @@ from inference_bench.analysis.advice.phase import STEPS
 from inference_bench.analysis.advice.possible import Possible
 
 SUGGESTIONS: Mapping[str, tuple[Changes, ...]] = {
-    "memory_bound": (fewer_bytes, larger_batch, engine_with_fewer_bytes, threads_for_bytes),
+    "memory_bound": (fewer_bytes, larger_batch, another_engine, threads_for_bytes),
     "compute_bound": (faster_matmul, threads_for_arithmetic),
     "overhead_bound": (fewer_operations, larger_batch),
     "launch_bound": (fewer_operations, larger_batch),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m inference_bench"
 _TONES = {ProofVerdict.HOLDS: Tone.GOOD, ProofVerdict.REFUTED: Tone.ALARM, ProofVerdict.OPEN: Tone.WARNING}
+_COMMANDS = 3
+"""Commands that a page shows: those that ``--prove`` carries out unless it is told how many."""
 _LEGEND = (
     "predicted: times as fast as now, from the figures of the class. [low, high]: 95 % interval. docs/advice.md lists "
     "every class, its figures and its threshold."
@@ -86,14 +88,22 @@ def _table(experiments: Sequence[Experiment]) -> Table:
         tuple(_row(each) for each in experiments if each.is_counterfactual == counterfactual)
         for counterfactual in (False, True)
     ]
-    commands = tuple(dict.fromkeys(command_line(each) for each in experiments))
     return Table(
         "Experiments, best first; those below the line prove the class by what they do not bring",
         columns,
         tuple(group for group in groups if group),
-        below=tuple(Cell(command) for command in commands),
+        below=tuple(_commands(experiments)),
         is_sortable=False,
     )
+
+
+def _commands(experiments: Sequence[Experiment]) -> Iterator[Cell]:
+    """Yield the commands of the first experiments, and where those of the others are."""
+    commands = tuple(dict.fromkeys(command_line(each) for each in experiments))
+    yield from map(Cell, commands[:_COMMANDS])
+    if len(commands) > _COMMANDS:
+        others = counted(len(commands) - _COMMANDS, "further command")
+        yield Cell(f"{others}: --json; `advise --prove N` carries the first N out.", Tone.QUIET)
 
 
 def _row(experiment: Experiment) -> tuple[Cell, ...]:
