@@ -6,20 +6,20 @@ libllama.so to load. With ``--write`` the tables go into ``bench/README.md``. Ex
 A *null step* is a decode step by the code that benchmarks time (``generator.timed`` and the recorder's tick), in which
 the engine computes nothing. Its session is real, of a network with two tiny layers, and one real prompt was run:
 
-- transformers: the network is replaced by ``torch.Tensor.numel`` of the token and the output of the prompt. Inference
-  mode, the choice by torch and ``item`` are real.
+- transformers: the network is replaced by ``torch.Tensor.numel`` of the token, and gives the output of the prompt.
 - llama_cpp: ``llama_decode`` is replaced by ``llama_n_ctx`` of the same context through the same cffi binding. Its
-  batch is filled, and the logits are fetched and searched, but the batch is not converted for the call.
+  batch is filled, but not converted for the call; the pointer to the logits is fetched.
 - onnxruntime_genai: ``append_tokens`` is replaced by ``is_done`` of the same generator. The array of the token is
-  made, but not handed over; ``get_logits``, which copies, is real.
+  made, but not handed over.
 - openvino_genai: ``generate`` is replaced by a loop over ``StreamerBase.write``, which goes through the binding's C++
   to our streamer, as the engine does; the engine's own queue before the streamer is not in it.
 - ctranslate2: its callback cannot be called from outside of it. A real generation with our callback is held against
   the same one without any, and the figure is the difference per token.
 
-*Added* is the null step with a vocabulary of 320, in which choosing a token is next to nothing; *choosing and copying*
-is what a vocabulary of 49,152 adds to it, which is work of the step (the boundary in ``docs/engines.md``). Where the
-engine chooses, there is none of ours. vLLM has no row: its steps are in another process, and we await them.
+*Added* is the null step without choosing: torch's argmax gives a token made before, llama.cpp's logits are one number,
+and ``get_logits`` of onnxruntime-genai is replaced by ``token_count``. *Choosing and copying* is what real choosing
+among 49,152 adds to that, which is work of the step (the boundary in ``docs/engines.md``). Where the engine chooses,
+there is none of ours. vLLM has no row: its steps are in another process, and we await them.
 
 The second table holds generations of the default model in float16: what our clock says over what the engine's says.
 llama.cpp tells only ``llama_decode``; choosing the token lies outside of its clock and within ours.
@@ -32,6 +32,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -39,6 +40,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference_bench._native import TickRecorder
 from inference_bench.analysis.estimates import median_estimate
@@ -54,8 +56,10 @@ from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.spec import Setup
 from inference_bench.units import NS_PER_US
 
-SMALL, LARGE = 320, 49_152
-"""Vocabularies; the large one is that of the default model."""
+VOCABULARY = 49_152
+"""That of the default model."""
+FEW_TOKENS = 320
+"""Vocabulary where the engine chooses: its own work is to be short beside its callback."""
 STEPS, LOOP_STEPS = 1000, 200
 """Tokens of one repetition: of null steps, and of CTranslate2's real ones."""
 REPETITIONS, GENERATIONS = 40, 12
@@ -68,6 +72,8 @@ BEGIN, END = "<!-- engine_step: begin -->", "<!-- engine_step: end -->"
 
 Repetition = Callable[[], float]
 """Carries out the steps of one repetition and returns the nanoseconds of one."""
+Repetitions = tuple[Repetition, ...]
+"""Of null steps, and of the same with choosing where it is ours."""
 
 
 def main() -> int:
@@ -81,20 +87,17 @@ def main() -> int:
     print(text)
     if given.write:
         _write(text)
-    return int(any(np.median(turns[SMALL]) > LIMIT_US * NS_PER_US for turns in added.values()))
+    return int(any(np.median(turns[0]) > LIMIT_US * NS_PER_US for turns in added.values()))
 
 
-def _in_turns(engine: str) -> dict[int, list[float]]:
-    """Return the nanoseconds per token of each vocabulary, one figure a repetition."""
-    vocabularies = (SMALL,) if load_engine(engine).boundary.sampling.endswith("by the engine") else (SMALL, LARGE)
+def _in_turns(engine: str) -> list[list[float]]:
+    """Return the nanoseconds per token of each repetition: null steps, and the same with choosing where it is ours."""
+    chooses_here = not load_engine(engine).boundary.sampling.endswith("by the engine")
+    vocabulary = VOCABULARY if chooses_here else FEW_TOKENS
     with TemporaryDirectory() as folder, _cache_in(folder):
-        models = {size: _loaded(engine, _tiny(Path(folder) / str(size), size)) for size in vocabularies}
-        repetitions = {size: WAYS[engine](model) for size, model in models.items()}
-        found: dict[int, list[float]] = {size: [] for size in vocabularies}
-        for turn in range(REPETITIONS + 1):  # the first warms up
-            for size in vocabularies[:: 1 if turn % 2 == 0 else -1]:
-                found[size].append(repetitions[size]())
-    return {size: values[1:] for size, values in found.items()}
+        repetitions = WAYS[engine](_loaded(engine, _tiny(Path(folder) / "tiny", vocabulary)))
+        turns = [[repetition() for repetition in repetitions] for _ in range(REPETITIONS + 1)]
+    return [list(of) for of in zip(*turns[1:], strict=True)]  # the first warms up
 
 
 @contextmanager
@@ -113,13 +116,19 @@ def _tiny(folder: Path, vocabulary: int) -> type[Model]:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
     config = LlamaConfig(vocab_size=vocabulary, max_position_embeddings=1024, **sizes)
     LlamaForCausalLM(config).save_pretrained(folder)
     words = Tokenizer(models.WordLevel({"<unk>": 0, "the": 1, "of": 2}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>").save_pretrained(folder)
-    return class_in_folder(folder, f"tiny_{vocabulary}", local=folder)
+    tokenizer: Any = PreTrainedTokenizerFast
+    tokenizer(tokenizer_object=words, unk_token="<unk>").save_pretrained(folder)
+    return class_in_folder(folder, "tiny", local=folder)
 
 
 def _loaded(engine: str, own: type[Model], threads: int = 1) -> Model:
@@ -140,19 +149,22 @@ def _quiet(_: str) -> None:
     return
 
 
-def _stepped(model: Any, replace_computation: Callable[[Any], None]) -> Repetition:
-    """Return repetitions of null steps, after one real prompt that leaves logits behind."""
+def _stepped(model: Any, *computations: Callable[[Any], None]) -> Repetitions:
+    """Return repetitions of null steps, one for each replacement of the computation.
+
+    One real prompt leaves logits behind before.
+    """
     generator = model.generator()
     recorder, prompt = TickRecorder(STEPS + 1), generator.prompt(1)
     generator.prefill(prompt)
-    replace_computation(generator)
 
-    def repetition() -> float:
+    def repetition(replace_computation: Callable[[Any], None]) -> float:
+        replace_computation(generator)
         recorder.clear()
         generator.timed(prompt, STEPS, recorder.tick)
         return _per_token(recorder)
 
-    return repetition
+    return tuple(partial(repetition, computation) for computation in computations)
 
 
 def _per_token(recorder: TickRecorder) -> float:
@@ -161,53 +173,72 @@ def _per_token(recorder: TickRecorder) -> float:
     return float((ticks[-1] - ticks[1]) / (len(ticks) - 2))
 
 
-def _transformers(model: Any) -> Repetition:
-    def replace_computation(generator: Any) -> None:
-        steps = generator._steps
-        output = steps._network(input_ids=generator.prompt(1), use_cache=True)
+def _transformers(model: Any) -> Repetitions:
+    network = model.network
+    output = network(input_ids=model.generator().prompt(1), use_cache=True)
+    token = output.logits[:, -1].argmax(-1, keepdim=True)
 
-        def network(input_ids: Any, **_: object) -> Any:
+    class Chosen:
+        def __getitem__(self, _: object) -> Chosen:
+            return self
+
+        def argmax(self, _: int, keepdim: bool) -> Any:
+            return token
+
+    def giving(logits: Any) -> Callable[[Any], None]:
+        found = type(output)(logits=logits, past_key_values=output.past_key_values)
+
+        def null(input_ids: Any, **_: object) -> Any:
             input_ids.numel()
-            return output
+            return found
 
-        steps._network = network
+        return lambda generator: setattr(generator._steps, "_network", null)
 
-    return _stepped(model, replace_computation)
-
-
-def _llama_cpp(model: Any) -> Repetition:
-    def replace_computation(_: object) -> None:
-        lib = model.session._lib
-
-        def decode(context: Any, _: object) -> int:
-            lib.llama_n_ctx(context)
-            return 0
-
-        kept = ("llama_get_logits_ith", "llama_memory_clear", "llama_perf_context_reset")
-        model.session._lib = SimpleNamespace(llama_decode=decode, **{name: getattr(lib, name) for name in kept})
-
-    return _stepped(model, replace_computation)
+    return _stepped(model, giving(Chosen()), giving(output.logits))
 
 
-def _onnxruntime_genai(model: Any) -> Repetition:
-    def replace_computation(_: object) -> None:
-        real = model.session._generator
+def _llama_cpp(model: Any) -> Repetitions:
+    session = model.session
+    lib = session._lib
 
-        def append_tokens(_: object) -> None:
-            real.is_done()
+    def decode(context: Any, _: object) -> int:
+        lib.llama_n_ctx(context)
+        return 0
 
-        model.session._generator = SimpleNamespace(
-            append_tokens=append_tokens, get_logits=real.get_logits, rewind_to=_nothing
-        )
+    kept = ("llama_get_logits_ith", "llama_memory_clear", "llama_perf_context_reset")
+    null = SimpleNamespace(llama_decode=decode, **{name: getattr(lib, name) for name in kept})
 
-    return _stepped(model, replace_computation)
+    def searching(vocabulary: int) -> Callable[[Any], None]:
+        def replace_computation(_: object) -> None:
+            session._lib, session.vocabulary = null, vocabulary
+
+        return replace_computation
+
+    return _stepped(model, searching(1), searching(session.vocabulary))
+
+
+def _onnxruntime_genai(model: Any) -> Repetitions:
+    real, one = model.session._generator, np.zeros(1, np.float32)
+
+    def append_tokens(_: object) -> None:
+        real.is_done()
+
+    def no_logits() -> Any:
+        real.token_count()
+        return one
+
+    def giving(get_logits: Callable[[], Any]) -> Callable[[Any], None]:
+        null = SimpleNamespace(append_tokens=append_tokens, get_logits=get_logits, rewind_to=_nothing)
+        return lambda _: setattr(model.session, "_generator", null)
+
+    return _stepped(model, giving(no_logits), giving(real.get_logits))
 
 
 def _nothing(_: object) -> None:
     return
 
 
-def _openvino_genai(model: Any) -> Repetition:
+def _openvino_genai(model: Any) -> Repetitions:
     def replace_computation(_: object) -> None:
         from openvino_genai import StreamerBase
 
@@ -224,7 +255,7 @@ def _openvino_genai(model: Any) -> Repetition:
     return _stepped(model, replace_computation)
 
 
-def _ctranslate2(model: Any) -> Repetition:
+def _ctranslate2(model: Any) -> Repetitions:
     """Return repetitions of the difference between generations with and without a callback, which take turns."""
     session, generator = model.session, model.generator()
     real, recorder, clock = session._generator, TickRecorder(LOOP_STEPS + 1), TickRecorder(2)
@@ -245,10 +276,10 @@ def _ctranslate2(model: Any) -> Repetition:
         first, with_callback, last = whole(silent), whole(real), whole(silent)
         return (with_callback - (first + last) / 2) / LOOP_STEPS
 
-    return repetition
+    return (repetition,)
 
 
-WAYS: dict[str, Callable[[Any], Repetition]] = {
+WAYS: dict[str, Callable[[Any], Repetitions]] = {
     "transformers": _transformers,
     "llama_cpp": _llama_cpp,
     "onnxruntime_genai": _onnxruntime_genai,
@@ -258,13 +289,13 @@ WAYS: dict[str, Callable[[Any], Repetition]] = {
 """How each engine's null step is made."""
 
 
-def _steps_table(added: dict[str, dict[int, list[float]]]) -> Iterator[str]:
-    yield f"| engine | added, µs a token (≤ {LIMIT_US:g}) | choosing and copying at {LARGE:,}, µs |"
+def _steps_table(added: dict[str, list[list[float]]]) -> Iterator[str]:
+    yield f"| engine | added, µs a token (≤ {LIMIT_US:g}) | choosing and copying at {VOCABULARY:,}, µs |"
     yield "|---|---:|---:|"
     for engine, turns in added.items():
-        small = np.array(turns[SMALL]) / NS_PER_US
-        chosen = _interval(np.array(turns[LARGE]) / NS_PER_US - small) if LARGE in turns else "by the engine"
-        yield f"| {engine} | {_interval(small)} | {chosen} |"
+        bare = np.array(turns[0]) / NS_PER_US
+        chosen = "by the engine" if len(turns) == 1 else _interval(np.array(turns[1]) / NS_PER_US - bare)
+        yield f"| {engine} | {_interval(bare)} | {chosen} |"
 
 
 def _clocks_table(engines: list[str]) -> Iterator[str]:
@@ -275,7 +306,7 @@ def _clocks_table(engines: list[str]) -> Iterator[str]:
             yield f"| {engine} | {part} | {_interval(values, sign='+')} |"
 
 
-def _clocks(engine: str) -> tuple[np.ndarray, np.ndarray]:
+def _clocks(engine: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return how far our times are above the engine's, in percent: of the prompt, and of a further token."""
     own = load_model(find_models()[DEFAULT_MODEL])
     setup = Setup(engine=engine, dtype="float16", threads=available_cpus())
@@ -295,7 +326,7 @@ def _clocks(engine: str) -> tuple[np.ndarray, np.ndarray]:
     return prompts, tokens
 
 
-def _interval(values: np.ndarray, sign: str = "") -> str:
+def _interval(values: NDArray[np.float64], sign: str = "") -> str:
     """Return the median and its 95 % interval."""
     found = median_estimate(values)
     return f"{found.value:{sign}.2f} ({found.low:{sign}.2f} to {found.high:{sign}.2f})"
