@@ -327,9 +327,11 @@ def _clocks(engine: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _interval(values: NDArray[np.float64], sign: str = "") -> str:
-    """Return the median and its 95 % interval."""
+    """Return the median and its 95 % interval; the extremes are its ends where the values are too dependent."""
     found = median_estimate(values)
-    return f"{found.value:{sign}.2f} ({found.low:{sign}.2f} to {found.high:{sign}.2f})"
+    low = values.min() if found.low is None else found.low
+    high = values.max() if found.high is None else found.high
+    return f"{np.median(values):{sign}.2f} ({low:{sign}.2f} to {high:{sign}.2f})"
 
 
 def _write(text: str) -> None:

@@ -47,6 +47,9 @@ class Quantity(StrEnum):
 RATIO = "1"
 """The unit of a ratio that no whole bounds, such as a relative error; a ``fraction`` is a share, from 0 to 1."""
 
+ROUNDING_NATS = 5e-6
+"""KL per token that the order of additions makes in float32. Measured on SmolLM2-135M, llama.cpp and torch: 9e-7."""
+
 _QUANTITIES = {
     **dict.fromkeys(("ns", "tokens/s", "requests/s", "embeddings/s", "items/s", "bytes/s", "FLOP/s"), Quantity.TIME),
     **dict.fromkeys(("bytes", "bytes/parameter"), Quantity.MEMORY),

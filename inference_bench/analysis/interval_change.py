@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.margin import MARGIN
-from inference_bench.metrics import METRICS, Better, Statistic, statistic_of, unit_of
+from inference_bench.metrics import METRICS, ROUNDING_NATS, Better, Statistic, statistic_of, unit_of
 
 if TYPE_CHECKING:
     from inference_bench.result import Summary
@@ -66,6 +66,8 @@ def change_of(base: Summary, other: Summary, margin: float = MARGIN) -> Change |
     if a is None or b is None or base.level != other.level:
         return None
     metric = base.metric
+    if unit_of(metric) == "nats/token" and max(a.high, b.high) <= ROUNDING_NATS:
+        return Change(Answer.SAME, difference_of(a, b), relative=False)
     relative = unit_of(metric) != "fraction" and statistic_of(metric) is not Statistic.SLOPE and min(a.low, b.low) > 0
     size = ratio_of(a, b) if relative else difference_of(a, b)
     limits = (1 / (1 + margin), 1 + margin) if relative else (-margin * abs(a.value), margin * abs(a.value))

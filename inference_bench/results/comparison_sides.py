@@ -13,7 +13,7 @@ from inference_bench.analysis.observations import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
 from inference_bench.analysis.score_summaries import score_estimate
 from inference_bench.errors import RunFormatError
-from inference_bench.metrics import Statistic, is_measured_anew, is_of_client, statistic_of, title_of, unit_of
+from inference_bench.metrics import ROUNDING_NATS, Statistic, is_measured_anew, is_of_client, statistic_of, title_of, unit_of
 from inference_bench.result import Stage
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 _PAGE_BYTES = 4096
 """Page size of machines whose runs were stored before the environment named it."""
-
-_ROUNDING_NATS = 5e-6
-"""KL per token that the order of additions makes in float32. Measured on SmolLM2-135M, llama.cpp and torch: 9e-7."""
 
 Slot = tuple[str, str, str, str]
 """Case id, random weights (see ``BenchmarkResult``), metric and phase."""
@@ -155,7 +152,7 @@ def resolution_of(metric: str, run: Run) -> float:
     """Return the smallest difference that means anything: a clock tick, a page of memory, the rounding of float32."""
     unit = unit_of(metric)
     if unit == "nats/token":
-        return _ROUNDING_NATS
+        return ROUNDING_NATS
     if unit == "bytes":
         memory = run.record.environment.get("memory") or {}
         return float(memory.get("page_bytes") or _PAGE_BYTES)

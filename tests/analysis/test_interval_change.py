@@ -119,3 +119,15 @@ def test_without_an_interval_there_is_no_change():
     assert change_of(few, known) is None
     assert change_of(known, figure("ttft", 50.0, None, 51.0)) is None
     assert change_of(known, replace(known, level=0.9)) is None
+
+
+def test_divergence_within_the_rounding_of_float32_is_the_same():
+    exact, rounded = figure("kl_divergence", 7e-12, 6.5e-12, 7.5e-12), figure("kl_divergence", 4.1e-7, 3.8e-7, 4.5e-7)
+    lossy = figure("kl_divergence", 0.01, 0.009, 0.011)
+
+    within, beyond = change_of(exact, rounded), change_of(exact, lossy)
+
+    assert within is not None
+    assert (within.answer, within.relative) == (Answer.SAME, False)
+    assert beyond is not None
+    assert beyond.answer is Answer.WORSE
