@@ -13,7 +13,15 @@ from inference_bench.analysis.observations import Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
 from inference_bench.analysis.score_summaries import score_estimate
 from inference_bench.errors import RunFormatError
-from inference_bench.metrics import ROUNDING_NATS, Statistic, is_measured_anew, is_of_client, statistic_of, title_of, unit_of
+from inference_bench.metrics import (
+    ROUNDING_NATS,
+    Statistic,
+    is_measured_anew,
+    is_of_client,
+    statistic_of,
+    title_of,
+    unit_of,
+)
 from inference_bench.result import Stage
 
 if TYPE_CHECKING:
