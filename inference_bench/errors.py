@@ -130,7 +130,15 @@ class RunFormatError(UsageError):
 
 
 class StorageError(UsageError):
-    """An address on object storage that cannot be reached, read or written."""
+    """An address on object storage that cannot be reached, read or written.
+
+    Attributes:
+        is_temporary: whether the same request may succeed in a moment.
+    """
+
+    def __init__(self, message: str, *, is_temporary: bool = False) -> None:
+        super().__init__(message)
+        self.is_temporary = is_temporary
 
 
 class EndpointError(UsageError):

@@ -54,3 +54,16 @@ def on_disk(folders: Sequence[Folder], what: str) -> list[Path]:
                 what, str(folder), "a run on this machine", "Copy its folder to this machine first."
             )
     return [folder for folder in folders if isinstance(folder, Path)]
+
+
+def named_sweep(word: str, root: Folder) -> Folder | None:
+    """Return the folder of the sweep that a word names; None if it names something else.
+
+    Raises:
+        RunFormatError: a selector that names nothing.
+    """
+    from inference_bench.results.discovery import find_folders
+    from inference_bench.results.sweep_file import SWEEP
+
+    found = find_folders(word, root)
+    return found[0] if len(found) == 1 and (found[0] / SWEEP).is_file() else None

@@ -14,7 +14,7 @@ from inference_bench.cli._command import INTERRUPTED
 from inference_bench.errors import InvalidValueError
 from inference_bench.result import Status
 from inference_bench.results.storage import RUN, StoredPath
-from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
+from inference_bench.results.sweep_file import ShareStatus, read_sweep
 from inference_bench.text import one_line
 from inference_bench.units import counted
 
@@ -89,14 +89,6 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
         return await _carry_out(_new_folder(args.output, identity), record, placement, nodes, args)
 
     return _run(carry_out, placement)
-
-
-def sweep_to_resume(args: argparse.Namespace) -> Folder | None:
-    """Return the folder of the sweep that ``--resume`` names; None if it names something else."""
-    from inference_bench.results.discovery import find_folders
-
-    found = find_folders(args.resume, args.output)
-    return found[0] if len(found) == 1 and (found[0] / SWEEP).is_file() else None
 
 
 def resume_sweep(folder: Folder, args: argparse.Namespace) -> int:

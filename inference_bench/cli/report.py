@@ -19,7 +19,7 @@ from inference_bench.cli._outputs import (
     outputs_of,
 )
 from inference_bench.cli._run_outputs import run_outputs, write_runs
-from inference_bench.cli._selected import ONE_RUN, add_results_option, on_disk, selected_runs
+from inference_bench.cli._selected import ONE_RUN, add_results_option, named_sweep, on_disk, selected_runs
 from inference_bench.cli._slo import add_slo_option, slo_exit_code
 from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.provenance.record import LATEST
@@ -106,6 +106,9 @@ class ReportCommand(Command):
             if len(args.words) > 1 and form not in _MANY:
                 advice = f"{', '.join(_MANY)} take several; so does compare."
                 raise InvalidValueError("runs", len(args.words), f"one for {form}", advice)
+        swept = named_sweep(args.words[0] if args.words else LATEST, args.results) if len(args.words) < 2 else None
+        if swept is not None:
+            return _sweep(swept, outputs_of(args, [name for name in PAGE_FORMATS if name != JSON]))
         folders = selected_runs(args.words, args)
         if args.watch:
             return _watch(folders, outputs)
@@ -189,3 +192,16 @@ def _history(args: argparse.Namespace) -> int:
     content = page(tracks)
     outputs.write(lambda form, stream: render(content, form, stream, lambda: figures(tracks)))
     return 0
+
+
+def _sweep(folder: Folder, outputs: Outputs) -> int:
+    """Show the nodes of a sweep side by side; return 1 if a share has not ended."""
+    from inference_bench.reports._pages.sweep import page
+    from inference_bench.reports._render import render
+    from inference_bench.results.sweep_figures import read_figures
+    from inference_bench.results.sweep_file import ShareStatus
+
+    found = read_figures(folder, warn)
+    content = page(found)
+    outputs.write(lambda form, stream: render(content, form, stream))
+    return 0 if all(share.status is ShareStatus.ENDED for share in found.record.shares) else 1

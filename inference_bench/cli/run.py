@@ -15,13 +15,13 @@ from inference_bench.cli._gate import add_gate_options, open_gate
 from inference_bench.cli._interleaved import AB_TIME_S, MOST_PAIRS, add_question, compare_variants
 from inference_bench.cli._run_options import add_loading_ahead, add_run_options, marks_of
 from inference_bench.cli._run_outputs import run_outputs, write_runs
+from inference_bench.cli._selected import named_sweep
 from inference_bench.cli._slo import add_capacity_option, add_slo_option, ask_for_capacity, slo_exit_code
 from inference_bench.cli._sweep import (
     add_sweep_options,
     measure_sweep,
     refuse_without_on,
     resume_sweep,
-    sweep_to_resume,
 )
 from inference_bench.errors import InvalidValueError
 from inference_bench.text import one_line
@@ -128,7 +128,7 @@ class RunCommand(Command):
         outputs = run_outputs(args)
         if args.resume is not None:
             check_resumed(args)
-            if (swept := sweep_to_resume(args)) is not None:
+            if (swept := named_sweep(args.resume, args.output)) is not None:
                 return resume_sweep(swept, args)
             take_key(args)
             outcome = _resume(args)

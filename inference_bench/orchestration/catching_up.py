@@ -1,20 +1,24 @@
-"""The wait for sinks that could not write everything while the run was measured."""
+"""The wait for stores that refuse for a while: two minutes, in longer and longer pauses."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from inference_bench.errors import StorageError
 from inference_bench.orchestration.progress import Progress
 from inference_bench.results.sink import Sink
 
+T = TypeVar("T")
+
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
-"""Two minutes: a store that is being restarted, or refuses for a while, is back by then."""
+"""A store that is being restarted, or that limits requests for a while, is back by then."""
 _LOOK_S = 0.1
 
 
 async def catch_up(sink: Sink, wants_end: Callable[[], bool], progress: Progress) -> str:
-    """Let a sink write what is missing, with longer and longer pauses.
+    """Let a sink write what is missing.
 
     Args:
         sink: has been told of the end of the run.
@@ -41,3 +45,19 @@ async def _ended(pause_s: float, wants_end: Callable[[], bool]) -> bool:
             return True
         await asyncio.sleep(_LOOK_S)
     return False
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Return what a call returns, which is made again while a store refuses it for the time being.
+
+    Raises:
+        StorageError: the store still refuses after two minutes, or for good.
+    """
+    for pause_s in _PAUSES_S:
+        try:
+            return await call()
+        except StorageError as error:
+            if not error.is_temporary:
+                raise
+            await asyncio.sleep(pause_s)
+    return await call()

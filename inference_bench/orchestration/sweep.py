@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inference_bench.errors import RunFormatError, StorageError
+from inference_bench.orchestration.catching_up import patiently
 from inference_bench.orchestration.placement.placement import NodeLostError, Placement
 from inference_bench.orchestration.placement.share import Share, ShareRequest
 from inference_bench.orchestration.placement.share_process import EXIT
@@ -20,12 +22,11 @@ from inference_bench.provenance.record import Provenance
 from inference_bench.results.run import load_run
 from inference_bench.results.run_folder import RECORD, runs_in
 from inference_bench.results.serialization import plain
-from inference_bench.results.storage import NODE, Folder, StoredPath
+from inference_bench.results.storage import NODE, Folder, StoredPath, place_of
 from inference_bench.results.sweep_file import Attempt, ShareRecord, ShareStatus, SweepRecord, write_sweep
 
 MOST_ATTEMPTS = 3
 """A share whose process was killed this often is given up: it is the share that kills it."""
-_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Sweep:
         self._progress = progress
         self._changed = asyncio.Condition()
         self._busy: set[int] = set()
+        self._over = {number for number, share in enumerate(record.shares) if share.status is ShareStatus.ENDED}
+        self._failures: Counter[int] = Counter()
 
     async def carry_out(self, nodes: Sequence[str]) -> SweepRecord:
         """Carry out what is pending, one share at a time on each node; return what became of all."""
@@ -67,7 +70,7 @@ class Sweep:
         async with asyncio.TaskGroup() as group:
             for node in nodes:
                 group.create_task(self._serve(node))
-        await self._write_end()
+        await patiently(self._write_end)
         return self.record
 
     async def _serve(self, node: str) -> None:
@@ -76,72 +79,73 @@ class Sweep:
             share = self.record.shares[number]
             self._progress.message(f"{node}: {share.block} ({number + 1} of {len(self.record.shares)} shares)")
             try:
-                ended = await self._on(node, number)
+                ended, attempt = await self._on(node, number)
             except NodeLostError as error:
-                await self._end(number, Attempt(node, ShareStatus.NODE_LOST, str(error)), share)
+                await self._end(number, share, Attempt(node, ShareStatus.NODE_LOST, str(error)))
                 self._progress.warn(f"{node} is lost, its share goes to another node: {error}")
                 return
-            await self._end(number, ended.attempts[-1], ended)
-            if ended.attempts[-1].cause:
-                self._progress.warn(f"{node}: {share.block}: {ended.attempts[-1].cause}")
+            except StorageError as error:
+                ended, attempt = share, Attempt(node, ShareStatus.FAILED, str(error))
+            await self._end(number, ended, attempt)
+            if attempt.cause:
+                self._progress.warn(f"{node}: {share.block}: {attempt.cause}")
 
     async def _next(self, node: str) -> int | None:
-        """Wait for a share that this node may take; None if all have ended."""
+        """Wait for a share that this node may take; None if all are over."""
         async with self._changed:
             while True:
-                waiting = [
-                    number
-                    for number, share in enumerate(self.record.shares)
-                    if number not in self._busy and not _is_over(share)
-                ]
+                shares = self.record.shares
+                waiting = [number for number in range(len(shares)) if number not in self._busy | self._over]
                 if waiting:
                     # Rather a block that this node has not measured: copies are there to see how nodes differ.
-                    done = {share.block for share in self.record.shares if share.node == node and _is_over(share)}
-                    number = min(waiting, key=lambda number: (self.record.shares[number].block in done, number))
+                    done = {shares[number].block for number in self._over if shares[number].node == node}
+                    number = min(waiting, key=lambda number: (shares[number].block in done, number))
                     self._busy.add(number)
                     return number
                 if not self._busy:
                     return None
                 await self._changed.wait()
 
-    async def _end(self, number: int, attempt: Attempt, share: ShareRecord) -> None:
-        """Record how a share ended on a node."""
+    async def _end(self, number: int, share: ShareRecord, attempt: Attempt) -> None:
+        """Record how a share ended on a node, and whether it is over: ended, refused, or failed too often."""
         async with self._changed:
-            attempts = (*self.record.shares[number].attempts, attempt)
-            share = replace(share, status=attempt.status, node=attempt.node, attempts=attempts)
+            share = replace(share, status=attempt.status, node=attempt.node, attempts=(*share.attempts, attempt))
             shares = tuple(share if place == number else old for place, old in enumerate(self.record.shares))
             self.record = replace(self.record, shares=shares)
             self._busy.discard(number)
+            self._failures[number] += attempt.status is ShareStatus.FAILED
+            is_over = attempt.status in (ShareStatus.ENDED, ShareStatus.REFUSED)
+            if is_over or self._failures[number] >= MOST_ATTEMPTS:
+                self._over.add(number)
             self._write()
             self._changed.notify_all()
 
-    async def _on(self, node: str, number: int) -> ShareRecord:
-        """Carry out a share on a node and return it, with this attempt as its only one.
+    async def _on(self, node: str, number: int) -> tuple[ShareRecord, Attempt]:
+        """Carry out a share on a node; return what is known of it then, and how that ended.
 
         Raises:
             NodeLostError: the node has died.
+            StorageError: the store does not answer for minutes.
         """
         share = self.record.shares[number]
-        request = self._request_for(share, node, number)
+        request = await self._request_for(share, node, number)
         found: dict[str, Any] = {}
         async with aclosing(self._placement.carry_out(json.dumps(plain(request)), node)) as lines:
             async for line in lines:
                 event = json.loads(line)
                 found[event["event"]] = event
                 self._tell(node, event)
-        attempt = _attempt(node, found)
         ended = found.get("ended", {})
-        return replace(
-            share, run=ended.get("run", share.run), cases=ended.get("cases", share.cases), attempts=(attempt,)
-        )
+        share = replace(share, run=ended.get("run", share.run), cases=ended.get("cases", share.cases))
+        return share, _attempt(node, found)
 
-    def _request_for(self, share: ShareRecord, node: str, number: int) -> ShareRequest:
+    async def _request_for(self, share: ShareRecord, node: str, number: int) -> ShareRequest:
         common = self._request
         tags = {"sweep": self.record.id, "share": f"{number:03}", "node": node}
         output = self.folder
         if isinstance(output, StoredPath):
-            output = output / f"{NODE}{node}" / f"share={number:03}"
-            resume = str(output) if (output / RECORD).is_file() else None
+            output = stored = output / f"{NODE}{node}" / f"share={number:03}"
+            resume = str(stored) if await patiently(lambda: _is_stored(stored)) else None
         else:
             resume = _begun(output, tags)
         return ShareRequest(
@@ -162,20 +166,15 @@ class Sweep:
         elif event["event"] == "warning":
             self._progress.warn(f"{node}: {event['text']}")
 
-    def _write(self) -> bool:
+    def _write(self) -> None:
         """Write what is known; a store that does not answer gets it later."""
         try:
             write_sweep(self.folder, self.record)
         except StorageError as error:
             self._progress.warn(f"{error} The state of the sweep is stored later.")
-            return False
-        return True
 
     async def _write_end(self) -> None:
-        for pause_s in (*_PAUSES_S, 0.0):
-            if self._write():
-                return
-            await asyncio.sleep(pause_s)
+        write_sweep(self.folder, self.record)
 
 
 def _begun(folder: Path, tags: Mapping[str, str]) -> str | None:
@@ -193,22 +192,32 @@ def new_sweep(identity: str, on: str, shares: Sequence[ShareRecord], *, seed: in
     return SweepRecord(identity, now, on, seed, copies, tuple(shares))
 
 
-def _is_over(share: ShareRecord) -> bool:
-    """Return whether a share needs no further node: it has ended, was refused, or has killed too many processes."""
-    failures = sum(attempt.status is ShareStatus.FAILED for attempt in share.attempts)
-    return share.status in (ShareStatus.ENDED, ShareStatus.REFUSED) or failures >= MOST_ATTEMPTS
+async def _is_stored(place: StoredPath) -> bool:
+    """Return whether the store has a run there."""
+    return (place / RECORD).is_file()
 
 
 def _attempt(node: str, found: dict[str, Any]) -> Attempt:
     """Return how a share ended, by the last events of its process."""
-    end = found.get(EXIT, {"code": None, "said": ""})
     if "refused" in found:
         return Attempt(node, ShareStatus.REFUSED, found["refused"]["text"])
-    if "ended" in found and found["ended"]["finished"]:
-        return Attempt(node, ShareStatus.ENDED, found["ended"]["sink_failure"])
+    ended, end = found.get("ended"), found.get(EXIT, {"code": None, "said": ""})
+    if ended is not None and ended["finished"]:
+        return _of_run(node, ended)
     code, said = end["code"], " ".join(end["said"].split())[-200:]
     how = f"its process ended with signal {-code}" if code is not None and code < 0 else f"its process ended ({code})"
     return Attempt(node, ShareStatus.FAILED, f"{how}{f': {said}' if said else ''}")
+
+
+def _of_run(node: str, ended: dict[str, Any]) -> Attempt:
+    """Return how a share ended whose run is finished: its run must be where the driver, and everyone, finds it."""
+    if ended["sink_failure"]:
+        return Attempt(node, ShareStatus.FAILED, ended["sink_failure"])
+    run = place_of(ended["run"])
+    if isinstance(run, Path) and not (run / RECORD).is_file():
+        advice = "--output must be an address, such as s3://bucket/prefix, or a folder that all nodes share"
+        return Attempt(node, ShareStatus.REFUSED, f"its run is in {run} on that node, and not here: {advice}.")
+    return Attempt(node, ShareStatus.ENDED)
 
 
 def share_records(shares: Sequence[Share]) -> list[ShareRecord]:

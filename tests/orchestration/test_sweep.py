@@ -1,6 +1,7 @@
 """Sweeps: how a plan is shared out, and what becomes of shares whose process or node dies."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from inference_bench.columns import TABLES
 from inference_bench.errors import PluginError, UnknownNameError
+from inference_bench.orchestration import catching_up
 from inference_bench.orchestration.placement.placement import NodeLostError, open_placement, placement_names
 from inference_bench.orchestration.placement.share import shares_of
 from inference_bench.orchestration.placement.share_process import MODULE, clean_environment
@@ -21,6 +23,7 @@ from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.sweep import Sweep, SweepRequest, new_sweep, share_records
 from inference_bench.results.discovery import find_runs, open_runs
 from inference_bench.results.run import load_run
+from inference_bench.results.sweep_figures import read_figures
 from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
 from inference_bench.spec import Limits, Setup, Spec
 from tests.command_line import assert_refused, call
@@ -203,11 +206,79 @@ def test_a_share_that_is_refused_is_not_tried_elsewhere(tmp_path):
     assert any("not_there" in warning for warning in warnings)
 
 
+class Told(LocalPlacement):
+    """A double: a node that tells what it is given to tell."""
+
+    def __init__(self, *events):
+        super().__init__()
+        self.events = events
+
+    async def carry_out(self, request, node):
+        for event in self.events:
+            yield json.dumps(event)
+
+
+def test_a_run_that_only_its_node_can_see_is_refused_with_advice(tmp_path, bad_models):
+    ended = {"event": "ended", "run": "/on/that/node", "finished": True, "sink_failure": "", "cases": {}}
+    record, _ = sweep(tmp_path, Told(ended), ["n1"], bad_models)
+    assert {share.status for share in record.shares} == {ShareStatus.REFUSED}
+    assert "s3://bucket/prefix" in record.shares[0].attempts[0].cause
+
+
+def test_a_share_that_is_not_wholly_stored_has_not_ended(tmp_path, bad_models):
+    ended = {"event": "ended", "run": "s3://b/x", "finished": True, "sink_failure": "no answer", "cases": {}}
+    record, _ = sweep(tmp_path, Told(ended), ["n1"], bad_models)
+    assert {(share.status, len(share.attempts)) for share in record.shares} == {(ShareStatus.FAILED, 3)}
+
+
+def test_what_was_refused_is_tried_again_when_the_sweep_is_resumed(tmp_path, bad_models):
+    record, _ = sweep(tmp_path, LocalPlacement(), ["n1"], tmp_path / "not_there")
+    resumed = Sweep(tmp_path, record, SweepRequest([bad_models]), LocalPlacement(), Progress())
+    ended = asyncio.run(resumed.carry_out(["n1"]))
+    assert_whole(tmp_path, ended)
+    assert [attempt.status for attempt in ended.shares[0].attempts] == [ShareStatus.REFUSED, ShareStatus.ENDED]
+
+
+def test_a_store_that_refuses_when_a_share_begins_is_waited_for(store, monkeypatch, bad_models):
+    monkeypatch.setattr(catching_up, "_PAUSES_S", (0.2,) * 20)
+    first = store.writes
+
+    def refuse_for_a_while():
+        store.refusal = "503 Slow Down" if 3 < store.writes - first < 15 else None
+
+    store.on_write = refuse_for_a_while
+    record, _ = sweep(store.place() / "run=x-sweep", LocalPlacement(), ["n1"], bad_models)
+    assert store.writes - first > 15
+    assert_whole(store.place(), record)
+
+
 def test_copies_go_to_different_nodes(tmp_path, bad_models):
     spec = Spec(("good",), SPEC.benchmarks, setups=SPEC.setups, axes=SPEC.axes, limits=SPEC.limits)
     record, _ = sweep(tmp_path, LocalPlacement(), ["n1", "n2"], bad_models, copies=2, spec=spec)
     assert_whole(tmp_path, record)
     assert {share.node for share in record.shares} == {"n1", "n2"}
+
+
+def test_nodes_stand_side_by_side_in_the_report_of_a_sweep(tmp_path, bad_models):
+    spec = Spec(("good",), SPEC.benchmarks, setups=SPEC.setups, axes=SPEC.axes, limits=SPEC.limits)
+    folder = tmp_path / "20261127T113133Z-a2df8a-sweep"
+    folder.mkdir()
+    sweep(folder, LocalPlacement(), ["n1", "n2"], bad_models, copies=2, spec=spec)
+    shown = call("report", str(folder))
+    assert shown.code == 0, shown.err
+    assert "2 of 2 shares ended" in shown.out
+    assert shown.out == call("report", "latest", "--results", str(tmp_path)).out
+    assert [word for word in ("n1", "n2", "Within nodes", "threads 2") if word not in shown.out] == []
+    assert_refused(call("report", str(folder), "--json"), 2, "unknown format 'json'")
+    found = read_figures(folder, pytest.fail)
+    assert found.nodes == ["n1", "n2"]
+    assert {row.case.setup.threads for row in found.rows} == {1, 2, 3}
+    for row in found.rows:
+        assert set(row.figures) == {"n1", "n2"}
+        for node, figure in row.figures.items():
+            (run,) = found.runs[node]
+            result = run.result_of(row.case.id)
+            assert figure in [summary.headline for summary in result.summaries if summary.metric == row.metric]
 
 
 def test_the_driver_killed_leaves_nothing_running_and_is_resumed(store, tmp_path, bad_models):

@@ -68,6 +68,26 @@ def test_a_stored_run_is_the_run(store, folder):
     assert_same(load_run(folder), load_run(store.address("team")))
 
 
+def test_other_tools_read_the_tables_of_a_store(store, folder):
+    """pandas, and DuckDB over an Arrow data set: nodes and runs are partitions of it."""
+    import duckdb
+    import pandas as pd
+    import pyarrow.dataset as ds
+
+    upload(folder, store, "team").complete()
+    run = load_run(folder)
+    ours = sum(run.samples(result).num_rows for result in run.results)
+    place = store.place("team")
+    names = [str(place.path / name) for name in place.files() if "/samples/" in name]
+    assert sum(len(pd.read_parquet(name, filesystem=place.filesystem)) for name in names) == ours
+    base = str(place.path)
+    stored = ds.dataset(names, filesystem=place.filesystem, partitioning="hive", partition_base_dir=base)
+    with duckdb.connect() as connection:
+        connection.register("stored", stored)
+        counted = connection.sql("SELECT run, node, count(*) FROM stored GROUP BY ALL").fetchall()
+    assert counted == [(folder.name, this_node(), ours)]
+
+
 def test_stored_runs_are_found_by_address_and_by_selector(store, folder, tmp_path):
     shutil.rmtree(tmp_path / "runs")
     older, newer = sorted(write_null_runs(tmp_path / "two", 2).iterdir())

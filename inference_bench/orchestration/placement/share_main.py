@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inference_bench.errors import InferenceBenchError
+from inference_bench.orchestration.catching_up import patiently
 from inference_bench.orchestration.placement.share import ShareRequest
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, resume_run, run_benchmarks
@@ -55,7 +56,7 @@ def main() -> int:
     request = read_as(ShareRequest, json.load(sys.stdin), "share")
     sys.argv = list(request.argv) or sys.argv
     try:
-        outcome = asyncio.run(_carry_out(request))
+        outcome = asyncio.run(patiently(lambda: _carry_out(request)))
     except InferenceBenchError as error:
         tell("refused", text=str(error))
         return error.exit_code

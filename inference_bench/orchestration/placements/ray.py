@@ -97,20 +97,31 @@ class RayPlacement(Placement):
             while (line := await _answer(runner.next_line.remote())) is not None:
                 yield line
         except ray.exceptions.RayActorError as error:
-            if not self._is_alive(node):
+            if not await self._is_held_again(node):
                 raise NodeLostError(_first_line(error)) from error
-            self._runners[node] = _runner(ray, self._nodes[node])
-            yield json.dumps(
-                {"event": EXIT, "code": None, "said": f"Ray's process on the node died: {_first_line(error)}"}
-            )
+            said = f"Ray's process on the node died: {_first_line(error)}"
+            yield json.dumps({"event": EXIT, "code": None, "said": said})
         finally:
             runner.end.remote()
 
-    def _is_alive(self, name: str) -> bool:
+    async def _is_held_again(self, name: str) -> bool:
+        """Return whether a node lives whose actor has died, and hold it again.
+
+        The cluster notices only after some seconds that a node is dead; a new actor that answers is the proof that it
+        is not.
+        """
         import ray
 
         identity = self._nodes[name]["NodeID"]
-        return any(node["Alive"] and node["NodeID"] == identity for node in ray.nodes())
+        if not any(node["Alive"] and node["NodeID"] == identity for node in ray.nodes()):
+            return False
+        runner = _runner(ray, self._nodes[name])
+        try:
+            await asyncio.wait_for(_answer(runner.describe.remote()), _HOLD_S)
+        except (TimeoutError, ray.exceptions.RayError):
+            return False
+        self._runners[name] = runner
+        return True
 
     async def close(self) -> None:
         """Give the nodes back, and end what runs there."""

@@ -1,0 +1,64 @@
+"""Nodes as a source of variance: how they differ, and what holds within each of them. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from inference_bench.analysis.estimates import run_medians_estimate
+from inference_bench.result import Estimate
+
+LEAST_FOR_BAND = 4
+"""Of three nodes two may be the odd ones; from four on, one cannot move the median to its side."""
+_BAND, _NARROWEST = 3.0, math.log(1.05)
+_MAD_OF_NORMAL = 1.4826
+"""Standard deviation over median absolute deviation, of a normal distribution (1 / quantile 3/4)."""
+
+
+def relative_times(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return node → geometric mean, over rows, of its figure over the median of all nodes that have the row.
+
+    Args:
+        rows: of one metric of one case each: node → figure; only positive figures and rows of several nodes count.
+    """
+    logs: dict[str, list[float]] = {}
+    for row in rows:
+        found = {node: math.log(value) for node, value in row.items() if value > 0}
+        if len(found) < 2:
+            continue
+        middle = float(np.median(list(found.values())))
+        for node, value in found.items():
+            logs.setdefault(node, []).append(value - middle)
+    return {node: math.exp(float(np.mean(values))) for node, values in logs.items()}
+
+
+def outside_band(relative: Mapping[str, float]) -> list[str]:
+    """Return the nodes beyond the fleet's band: 3 robust standard deviations of the logarithms, and at least 5 %.
+
+    Args:
+        relative: as ``relative_times`` returns it; with fewer than ``LEAST_FOR_BAND`` nodes none is outside.
+    """
+    if len(relative) < LEAST_FOR_BAND:
+        return []
+    logs = {node: math.log(value) for node, value in relative.items()}
+    middle = float(np.median(list(logs.values())))
+    deviations = {node: abs(value - middle) for node, value in logs.items()}
+    reach = max(_BAND * _MAD_OF_NORMAL * float(np.median(list(deviations.values()))), _NARROWEST)
+    return [node for node, deviation in deviations.items() if deviation > reach]
+
+
+def within_nodes(before: Mapping[str, float], after: Mapping[str, float]) -> Estimate | None:
+    """Return the ratio after / before over nodes that have both, with an interval for further nodes.
+
+    Each node gives one ratio, so that its own speed cancels, and the interval covers how differently nodes take the
+    change: the node is a random effect.
+
+    Returns:
+        None if no node has both.
+    """
+    shared = [node for node in before if node in after and before[node] > 0 and after[node] > 0]
+    if not shared:
+        return None
+    return run_medians_estimate(np.array([after[node] / before[node] for node in shared]))
