@@ -130,7 +130,7 @@ def is_in_progress(folder: Folder) -> bool:
 
 
 def runs_in(folder: Folder) -> list[Folder]:
-    """Return the runs directly in a folder; of a store, whose runs lie in ``run=…/node=…``, at any depth."""
+    """Return the runs directly in a folder; of a store, whose runs lie in ``run_id=…/node=…``, at any depth."""
     if isinstance(folder, StoredPath):
         return list(folder.folders_with(RECORD))
     return [child for child in folder.iterdir() if (child / RECORD).is_file()]

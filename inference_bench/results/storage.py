@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from pyarrow.fs import FileInfo, FileSystem
 
-RUN, NODE = "run=", "node="
-"""Beginnings of the names of folders in a store: ``run=20261123T201530Z-3fa9c1/node=host``."""
+RUN, NODE = "run_id=", "node="
+"""Beginnings of the names of folders in a store: ``run_id=20261123T201530Z-3fa9c1/node=host``."""
 _FILE = "file"
 _SEPARATOR = "://"
 

@@ -1,6 +1,6 @@
 """The folder of a run copied to a store, case by case, so that a reader never sees half a case.
 
-    s3://bucket/prefix/run=20261123T201530Z-3fa9c1/node=host/
+    s3://bucket/prefix/run_id=20261123T201530Z-3fa9c1/node=host/
         samples/<case>-<digest>.parquet   objects of their own, never overwritten
         results.csv, results.json         the cases whose tables are stored
         run.json                          last

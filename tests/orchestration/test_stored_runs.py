@@ -61,7 +61,7 @@ def assert_stored(store, run):
 def test_a_run_is_on_disk_and_in_the_store(store, tmp_path):
     outcome = measure(store)
     assert outcome.folder.parent.resolve() == tmp_path / "benchmark_results"
-    assert outcome.stored_at == (str(store.place("team") / f"run={outcome.folder.name}" / stored_node(store)),)
+    assert outcome.stored_at == (str(store.place("team") / f"run_id={outcome.folder.name}" / stored_node(store)),)
     assert not outcome.has_findings
     assert_stored(store, outcome.run)
     assert any("/logs/worker-" in name for name in store.objects("team"))

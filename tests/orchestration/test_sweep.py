@@ -151,7 +151,7 @@ def assert_whole(folder, record):
 
 
 def test_a_sweep_on_a_store_is_the_plan_and_its_runs_are_read_as_any(store, tmp_path, bad_models):
-    folder = store.place("team") / "run=x-sweep"
+    folder = store.place("team") / "run_id=x-sweep"
     record, _ = sweep(folder, LocalPlacement(), ["n1"], bad_models)
     assert_whole(folder, record)
     assert {share.run for share in record.shares} == {str(place) for place in find_runs(store.address("team"))}
@@ -173,7 +173,7 @@ def test_the_share_of_a_node_that_dies_goes_whole_to_another(tmp_path, bad_model
 
 
 def test_when_the_last_node_dies_what_has_not_ended_says_so_and_can_be_resumed(store, tmp_path, bad_models):
-    folder = store.place() / "run=x-sweep"
+    folder = store.place() / "run_id=x-sweep"
     record, _ = sweep(folder, Nodes(dies="n1", after=6), ["n1"], bad_models)
     assert ShareStatus.NODE_LOST in {share.status for share in record.shares}
     resumed = Sweep(folder, record, SweepRequest([bad_models]), LocalPlacement(), Progress())
@@ -247,7 +247,7 @@ def test_a_store_that_refuses_when_a_share_begins_is_waited_for(store, monkeypat
         store.refusal = "503 Slow Down" if 3 < store.writes - first < 15 else None
 
     store.on_write = refuse_for_a_while
-    record, _ = sweep(store.place() / "run=x-sweep", LocalPlacement(), ["n1"], bad_models)
+    record, _ = sweep(store.place() / "run_id=x-sweep", LocalPlacement(), ["n1"], bad_models)
     assert store.writes - first > 15
     assert_whole(store.place(), record)
 

@@ -62,7 +62,7 @@ def without_case(folder, copy):
 
 def test_a_stored_run_is_the_run(store, folder):
     upload(folder, store, "team").complete()
-    where = f"run={folder.name}/node={this_node()}"
+    where = f"run_id={folder.name}/node={this_node()}"
     assert all(name.startswith(f"{where}/") for name in store.objects("team"))
     assert_same(load_run(folder), load_run(store.address(f"team/{where}")))
     assert_same(load_run(folder), load_run(store.address("team")))
@@ -84,7 +84,7 @@ def test_other_tools_read_the_tables_of_a_store(store, folder):
     stored = ds.dataset(names, filesystem=place.filesystem, partitioning="hive", partition_base_dir=base)
     with duckdb.connect() as connection:
         connection.register("stored", stored)
-        counted = connection.sql("SELECT run, node, count(*) FROM stored GROUP BY ALL").fetchall()
+        counted = connection.sql("SELECT run_id, node, count(*) FROM stored GROUP BY ALL").fetchall()
     assert counted == [(folder.name, this_node(), ours)]
 
 
@@ -161,7 +161,7 @@ def test_the_samples_of_a_case_that_is_measured_again_replace_the_old_ones_at_th
 
 def test_another_run_is_not_written_over(store, tmp_path):
     one, other = sorted(write_null_runs(tmp_path, 2).iterdir())
-    place = store.place("run=x/node=y")
+    place = store.place("run_id=x/node=y")
     Upload(one, place).complete()
     before = store.objects()
     with pytest.raises(ForeignRunError, match=f"it holds another run .{one.name}.*choose another address"):
