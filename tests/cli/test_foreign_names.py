@@ -101,7 +101,8 @@ def test_what_is_near_is_guessed(capsys, words, near):
 
 
 def test_an_option_of_another_command_is_found_there(capsys):
-    assert "an option of `ab`, `ceilings`, `noise`, `overlap`, `run`." in refusal(capsys, "report", "--dtype", "float16")
+    told = refusal(capsys, "report", "--dtype", "float16")
+    assert "an option of `ab`, `ceilings`, `noise`, `overlap`, `run`." in told
 
 
 @pytest.mark.parametrize(
