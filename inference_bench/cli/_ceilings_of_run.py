@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from inference_bench.results.advice_file import StoredAdvice
     from inference_bench.results.run import Run
 
-OLD_DAYS = 30
-"""After this, a kernel, a neighbour or a firmware may have changed what a machine can do."""
-
 
 def ceilings_of_run(run: Run, former: StoredAdvice | None) -> tuple[Ceilings | None, Sequence[str]]:
     """Return the ceilings of a run's machine and device, and remarks on them.
@@ -26,14 +23,14 @@ def ceilings_of_run(run: Run, former: StoredAdvice | None) -> tuple[Ceilings | N
     Unknown or old ones are measured now, if this is the machine and a model was counted that they are needed for. A run
     of several devices is held against those of its first one: name the others' cases with ``--case``.
     """
-    from inference_bench.results.ceilings_store import load_ceilings
+    from inference_bench.results.ceilings_store import ceilings_of
 
     device = next((result.case.setup.device for result in run.results), "cpu")
     if device == ENDPOINT:
         return None, []
     fingerprint = str(run.record.environment.get("fingerprint", ""))
     stored = {ceilings.device: ceilings for ceilings in (former.ceilings if former else ())}
-    found = load_ceilings(fingerprint, device) or stored.get(device)
+    found = ceilings_of(run.record, device) or stored.get(device)
     if _needs_measuring(run, found) and _is_here(fingerprint):
         found = _measured_now(device) or found
     return found, _remarks(found, device)
@@ -41,7 +38,7 @@ def ceilings_of_run(run: Run, former: StoredAdvice | None) -> tuple[Ceilings | N
 
 def _needs_measuring(run: Run, found: Ceilings | None) -> bool:
     is_counted = any("demands" in result.model for result in run.results)
-    return is_counted and (found is None or found.age_days() > OLD_DAYS)
+    return is_counted and (found is None or found.is_old())
 
 
 def _is_here(fingerprint: str) -> bool:
@@ -70,5 +67,5 @@ def _measured_now(device: str) -> Ceilings | None:
 def _remarks(found: Ceilings | None, device: str) -> Sequence[str]:
     if found is None:
         return [f"The ceilings of {device} are unknown on the machine that this run is of: run `ceilings` there."]
-    age = found.age_days()
-    return [f"These ceilings are {age:.0f} days old: run `ceilings` to measure them again."] if age > OLD_DAYS else []
+    old = f"These ceilings are {found.age_days():.0f} days old: run `ceilings` to measure them again."
+    return [old] if found.is_old() else []

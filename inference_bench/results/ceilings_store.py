@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from inference_bench.ceilings import Ceilings
 from inference_bench.errors import RunFormatError
+from inference_bench.result import RunRecord
 from inference_bench.results.reading import read_as, read_json
 from inference_bench.results.serialization import plain, to_json
 from inference_bench.results.state_folder import machine_file, write_machine_file
@@ -52,6 +53,29 @@ def load_all_ceilings(fingerprint: str, folder: Path | None = None) -> Mapping[s
     """
     path = machine_file(KIND, fingerprint, folder)
     return {} if path is None or not path.exists() else _read(path)
+
+
+def ceilings_of(record: RunRecord, device: str) -> Ceilings | None:
+    """Return the newest ceilings of a run's machine: those that the run recorded, or those that are stored here.
+
+    Args:
+        record: of the run.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        RunFormatError: the stored file is damaged or from a newer version.
+    """
+    known = [each for each in record.ceilings if each.device == device]
+    stored = load_ceilings(str(record.environment.get("fingerprint", "")), device)
+    return max([*known, *([] if stored is None else [stored])], key=lambda each: each.measured_utc, default=None)
+
+
+def ceilings_to_show(record: RunRecord, device: str) -> Ceilings | None:
+    """Return ``ceilings_of`` for a report, which is no place to complain of a damaged store: then None."""
+    try:
+        return ceilings_of(record, device)
+    except RunFormatError:
+        return None
 
 
 def store_ceilings(ceilings: Ceilings, folder: Path | None = None) -> Path:

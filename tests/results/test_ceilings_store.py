@@ -10,8 +10,16 @@ import pytest
 
 from inference_bench.ceilings import Ceilings, Interval, MatmulRate, ReadBandwidth
 from inference_bench.errors import RunFormatError
-from inference_bench.results.ceilings_store import KIND, load_all_ceilings, load_ceilings, store_ceilings
+from inference_bench.results.ceilings_store import (
+    KIND,
+    ceilings_of,
+    ceilings_to_show,
+    load_all_ceilings,
+    load_ceilings,
+    store_ceilings,
+)
 from inference_bench.results.state_folder import machine_file
+from tests.judging import RECORD
 
 NOW = datetime(2030, 1, 31, tzinfo=UTC)
 CPU = Ceilings(
@@ -87,3 +95,21 @@ def test_a_newer_file_is_left_alone(tmp_path):
 def test_a_fingerprint_that_is_no_word_names_no_file(tmp_path, fingerprint):
     assert machine_file(KIND, fingerprint, tmp_path) is None
     assert load_ceilings(fingerprint, "cpu", tmp_path) is None
+
+
+def test_of_the_run_and_of_the_store_the_newest_count(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    environment = {"fingerprint": "machine"}
+    later = replace(CPU, measured_utc=(NOW + timedelta(days=1)).isoformat())
+    recorded = replace(RECORD, environment=environment, ceilings=(CPU, GPU))
+
+    assert ceilings_of(recorded, "cpu") == CPU
+    assert ceilings_of(recorded, "cuda:1") is None
+    file = store_ceilings(later)
+    assert ceilings_of(recorded, "cpu") == later
+    assert ceilings_of(replace(recorded, environment={"fingerprint": "other"}), "cpu") == CPU
+
+    file.write_text("[]")
+    assert ceilings_to_show(recorded, "cpu") is None
+    with pytest.raises(RunFormatError):
+        ceilings_of(recorded, "cpu")

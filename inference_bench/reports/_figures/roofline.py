@@ -16,6 +16,7 @@ from inference_bench.reports._figures.figure import Ends, Figure, Point, Series,
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.document import Cell, Column, Table
 from inference_bench.reports._pages.run_advice import stored_advice
+from inference_bench.results.ceilings_store import ceilings_to_show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ def figures(run: Run, setups: Setups) -> Iterator[Figure]:
     for setup in dict.fromkeys(result.case.setup for result in run.results):
         results = [result for result in run.results if result.case.setup == setup]
         spots = [spot for result in results for spot in _spots(result, places.name(result.case))]
-        of_device = ceilings.get(setup.device)
+        of_device = ceilings.get(setup.device) or ceilings_to_show(run.record, setup.device)
         if spots and of_device is not None:
             yield from _of_setup(setup, spots, of_device)
 

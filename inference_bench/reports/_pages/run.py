@@ -10,7 +10,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from inference_bench.analysis.stopping import ONE_WINDOW
-from inference_bench.errors import RunFormatError
 from inference_bench.reports._pages.breakdown import breakdown_blocks
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.case_tables import case_table
@@ -25,14 +24,13 @@ from inference_bench.reports._pages.parameters import benchmark_words
 from inference_bench.reports._pages.slo_lines import slo_lines
 from inference_bench.reports._pages.verdict import verdict
 from inference_bench.result import BenchmarkResult, Status, Summary
-from inference_bench.results.ceilings_store import load_ceilings
+from inference_bench.results.ceilings_store import ceilings_to_show
 from inference_bench.spec import ENDPOINT, OWN_ENGINE
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from inference_bench.ceilings import Ceilings
     from inference_bench.plan import Case
     from inference_bench.provenance.record import Provenance
     from inference_bench.results.run import Run
@@ -100,16 +98,8 @@ def _blocks(run: Run) -> Iterator[Block]:
             *chain.from_iterable(map(_inapplicable, benchmarks.values())),
         ]
         tables = (_table(name, rows) for name, rows in benchmarks.items() if not any(_inapplicable(rows)))
-        remarks = (*slo_lines(members), *machine_lines(members, _ceilings(run, key[1].device)))
+        remarks = (*slo_lines(members), *machine_lines(members, ceilings_to_show(run.record, key[1].device)))
         yield Block(Cell(_heading(members), Tone.STRONG), tuple(lines), tuple(tables), remarks)
-
-
-def _ceilings(run: Run, device: str) -> Ceilings | None:
-    """Return the ceilings of the run's machine that are stored here; None if they are unknown, or damaged."""
-    try:
-        return load_ceilings(str(run.record.environment.get("fingerprint", "")), device)
-    except RunFormatError:
-        return None
 
 
 def _table(benchmark: str, results: Sequence[BenchmarkResult]) -> Table:
