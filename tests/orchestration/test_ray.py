@@ -16,7 +16,7 @@ from tests.command_line import assert_refused, run
 from tests.object_store import object_store
 from tests.processes import assert_no_worker_is_left
 
-pytest.importorskip("ray")
+pytest.importorskip("ray.cluster_utils")
 
 NODES = 3
 REQUEST = ("--benchmark", "inference_speed", "--threads", "1,2", "--input-lengths", "8,16", "--new-tokens", "4")
