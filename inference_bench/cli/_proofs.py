@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from inference_bench.orchestration.interleaved import AbOutcome
     from inference_bench.results.advice_file import StoredAdvice
 
+PROOFS = "proofs"
+"""Folder in that of the run, so that ``latest`` still names the run that the advice is on."""
 Command = tuple[str, ...]
 Experiments = list[tuple[str, "Experiment"]]
 """Id of a case and an experiment on it."""
@@ -50,7 +52,7 @@ def carry_out(
         raise UsageError("--prove: no experiment follows from this run, so there is nothing to prove. See `advise`.")
     for place, (command, experiments) in enumerate(chosen.items(), 1):
         print(f"experiment {place} of {len(chosen)}: {shlex.join(command)}", file=sys.stderr)
-        outcome = _measured(command, folder.absolute().parent, args)
+        outcome = _measured(command, folder.absolute() / PROOFS, args)
         if outcome.interrupted:
             return stored, True
         proofs = list(_held_against(experiments, outcome))
@@ -85,7 +87,7 @@ def _experiments(advice: Advice) -> Iterator[tuple[str, Experiment]]:
 
 
 def _measured(command: Command, output: Path, args: argparse.Namespace) -> AbOutcome:
-    """Measure both sides of an ``ab`` command in turn, all pairs, beside the run."""
+    """Measure both sides of an ``ab`` command in turn, all pairs, into a folder of the run."""
     from inference_bench.cli._command import load_command
     from inference_bench.cli._option_sources import read_options
     from inference_bench.cli._parser import Parser

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from inference_bench.spec import Setup, Spec
 
 _FILE = "fastest.toml"
+SEARCHES = "searches"
+"""Folder in that of the run, as for proofs."""
 _KNOWN_FREEDOM = 4.0
 """Degrees of freedom that the noise measured earlier counts for: rounds of a search are shorter, and scatter more."""
 _LEAST_SPREAD = 0.01
@@ -63,7 +65,7 @@ def search_run(run: Run, folder: Path, args: argparse.Namespace) -> int:
 
     Args:
         run: whose model, weights and parameters are taken.
-        folder: of the run; results go beside it.
+        folder: of the run; results go into a folder of it.
         args: the options of ``add_search_options``, ``models_dir``, ``time`` and ``quiet``.
 
     Raises:
@@ -153,7 +155,7 @@ def _search(
             by_name,
             refused_setups(spec, by_name, terms),
             terms,
-            output=folder.absolute().parent,
+            output=folder.absolute() / SEARCHES,
             progress=make_progress(quiet=args.quiet, log_json=False, stream=sys.stderr),
             handle_signals=True,
         )

@@ -143,7 +143,7 @@ def _advice_on(run: Run, folder: Path, args: argparse.Namespace) -> tuple[Stored
     stored = StoredAdvice(advice, (known,) if known else (), former.proofs if former else ())
     try:
         write_advice(folder, stored)
-    except InferenceBenchError as error:  # the folder of somebody else: the advice is worth showing
+    except InferenceBenchError as error:  # another user owns the folder: the advice is shown all the same
         warn(f"{error} The advice is not stored.")
     return stored, remarks
 

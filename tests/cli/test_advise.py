@@ -124,11 +124,11 @@ def test_advice_predicts_and_proofs_are_kept(measured, models, held, capsys):
     for proof in stored.proofs:
         assert (proof.pairs, proof.measured is None) == (6, False)
         assert proof.sentence in " ".join(shown.out.split())
-        assert (measured.parent / proof.folder / "ab.json").is_file()
+        assert (measured / "proofs" / proof.folder / "ab.json").is_file()
 
     refuted = replace(stored.proofs[0], verdict=ProofVerdict.REFUTED)
     write_advice(measured, replace(stored, proofs=(refuted,)))
-    assert main(["advise", str(measured), "--models-dir", str(models)]) == 0
+    assert main(["advise", "--results", str(measured.parent), "--models-dir", str(models)]) == 0  # still the latest
     assert "refuted" in capsys.readouterr().out
     assert read_advice(measured).proofs == (refuted,)
 

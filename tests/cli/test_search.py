@@ -31,7 +31,7 @@ def test_a_search_ends_with_a_file_that_run_reads(tmp_path, capsys):
     assert code == 0
     assert "Search of 2 set-ups" in out
     path = Path(re.search(r"run --spec (\S+)$", out, re.MULTILINE).group(1))
-    assert path.parent.parent == tmp_path
+    assert path.parent.parent == run / "searches"
     assert main(["run", "--spec", str(path), "--dry-run"]) == 0
 
 

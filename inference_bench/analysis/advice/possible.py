@@ -26,4 +26,4 @@ class Possible:
 
 
 ANYTHING = Possible(("float32", "bfloat16", "float16", "int8_dynamic"), {}, compiles=True, batches=True)
-"""Where nobody has looked what the machine has."""
+"""What is assumed where the machine was not asked."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from inference_bench.analysis.advice.advice import Experiment
 from inference_bench.analysis.advice.intervals import as_factor
 from inference_bench.ceilings import Interval
+from inference_bench.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +41,7 @@ class Proof:
         measured: how many times as fast the candidate was, with its interval; None if there is none.
         pairs: interleaved pairs of fresh processes.
         level: confidence level of the interval.
-        folder: name of the folder with the runs, beside that of the run.
+        folder: name of the folder with the runs, in ``proofs`` of the run's folder.
         measured_utc: ISO 8601.
         reason: why it cannot be told, a sentence without an end; empty if it can.
     """
@@ -92,7 +93,7 @@ def prove(
     measured = None if row is None else measured_speedup(row, experiment.work)
     verdict, reason = verdict_of(experiment.predicted, measured)
     if measured is None and (failure or row is not None):
-        reason = failure or f"{min(row.runs) if row else 0} pairs have no interval"
+        reason = failure or f"{counted(min(row.runs) if row else 0, 'pair')} without an interval"
     pairs = 0 if row is None else min(row.runs)
     return Proof(case, experiment, verdict, measured, pairs, level, folder, measured_utc, reason)
 

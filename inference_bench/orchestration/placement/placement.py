@@ -44,7 +44,7 @@ class Placement(ABC):
             count: how many; None for all.
 
         Raises:
-            UsageError: there are fewer, nobody answers, or their Python or version of this package is another one.
+            UsageError: there are fewer, the address does not answer, or their Python or package is of another version.
         """
 
     @abstractmethod

@@ -54,7 +54,7 @@ class RayPlacement(Placement):
         """Connect to the cluster.
 
         Raises:
-            UsageError: nobody answers.
+            UsageError: the address does not answer.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         address = f"ray://{self.address}" if self.address else os.environ.get("RAY_ADDRESS") or "auto"
@@ -141,10 +141,10 @@ def _cluster(address: str) -> str:
 
 
 def _check_answers(address: str) -> None:
-    """Refuse an address with a port at which nobody listens: Ray itself tries for a minute, and may end the process.
+    """Refuse an address whose port is closed: Ray itself tries for a minute, and may end the process.
 
     Raises:
-        UsageError: nobody does.
+        UsageError: it is closed.
     """
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not host or not port.isdecimal():

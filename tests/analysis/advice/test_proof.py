@@ -92,4 +92,4 @@ def test_without_a_row_of_the_metric_the_failure_is_the_reason():
 def test_too_few_pairs_say_so():
     proof = proven(row(-0.5, None, None))
 
-    assert (proof.verdict, proof.reason) == (ProofVerdict.OPEN, "6 pairs have no interval")
+    assert (proof.verdict, proof.reason) == (ProofVerdict.OPEN, "6 pairs without an interval")
