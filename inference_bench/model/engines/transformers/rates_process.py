@@ -17,6 +17,8 @@ from inference_bench.model.engines.transformers.quantization import quantize_int
 from inference_bench.units import GIB, MIB, NS_PER_MS, NS_PER_S
 
 _LEAST_NS = 10 * NS_PER_MS
+_TINY = 32
+"""Side of a product that only tells whether there is one."""
 _SMALLEST, _LARGEST = 512, 8192
 """Sides of the square matrices: the smallest whose product lasts ``_LEAST_NS`` is measured."""
 _MOST_GROWTH = 1000
@@ -51,12 +53,13 @@ def _rows(torch: Any, request: dict[str, Any]) -> Iterator[Row]:
 
 def _matmul_rates(torch: Any, device: str, dtype: str, repetitions: int) -> Sequence[float] | None:
     """Return floating-point operations per second; None where torch cannot multiply this dtype."""
-    side = _SMALLEST
     try:
-        while _times_ns(product := _product(torch, device, dtype, side), 1)[0] < _LEAST_NS and side < _LARGEST:
-            side *= 2
-    except (RuntimeError, NotImplementedError):
+        _product(torch, device, dtype, _TINY)()
+    except RuntimeError:  # whose subclass is NotImplementedError; so small, it cannot be for want of memory
         return None
+    side = _SMALLEST
+    while _times_ns(product := _product(torch, device, dtype, side), 1)[0] < _LEAST_NS and side < _LARGEST:
+        side *= 2
     return [2 * side**3 * NS_PER_S / ns for ns in _times_ns(product, repetitions)]
 
 
