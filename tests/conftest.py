@@ -135,3 +135,21 @@ def nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("nvml")
     build("libnvml_double", folder / "libnvidia-ml.so.1")
     return folder
+
+
+@pytest.fixture(scope="module")
+def object_server():
+    """An S3 server for the tests of a file; skipped where moto is absent."""
+    from tests.object_store import object_store
+
+    with object_store() as running:
+        yield running
+
+
+@pytest.fixture
+def store(object_server, tmp_path, monkeypatch):
+    """The server with an empty bucket, in a folder and with a state folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    object_server.empty()
+    return object_server

@@ -118,17 +118,17 @@ class Comparison:
     replicate: str
     relative: bool
     change: float
-    low: float | None
-    high: float | None
-    margin: float
-    margin_source: str
-    p: float | None
-    p_adjusted: float | None
-    p_sign: float | None
-    p_sign_adjusted: float | None
-    smallest_effect: float | None
-    needed_runs: int | None
-    method: str
+    low: float | None = None
+    high: float | None = None
+    margin: float = 0.0
+    margin_source: str = ""
+    p: float | None = None
+    p_adjusted: float | None = None
+    p_sign: float | None = None
+    p_sign_adjusted: float | None = None
+    smallest_effect: float | None = None
+    needed_runs: int | None = None
+    method: str = ""
     reason: str = ""
     grades: tuple[str, str] = ("", "")
     flipped: int | None = None

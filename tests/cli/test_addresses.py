@@ -3,26 +3,10 @@
 import json
 import os
 
-import pytest
-
 from tests.command_line import assert_refused, call
-from tests.object_store import object_store
 
 RUN = ("run", "--model", "null", "--benchmark", "inference_speed", "--input-lengths", "8", "--new-tokens", "4")
 QUICK = ("--quick", "--budget", "0.05")
-
-
-@pytest.fixture(scope="module")
-def server():
-    with object_store() as running:
-        yield running
-
-
-@pytest.fixture
-def store(server, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    server.empty()
-    return server
 
 
 def test_every_command_that_reads_runs_reads_a_stored_one(store):

@@ -13,7 +13,6 @@ import pytest
 from inference_bench.results.discovery import open_runs
 from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
 from tests.command_line import assert_refused, run
-from tests.object_store import object_store
 from tests.processes import assert_no_worker_is_left
 
 pytest.importorskip("ray.cluster_utils")
@@ -21,20 +20,6 @@ pytest.importorskip("ray.cluster_utils")
 NODES = 3
 REQUEST = ("--benchmark", "inference_speed", "--threads", "1,2", "--input-lengths", "8,16", "--new-tokens", "4")
 EFFORT = ("--runs", "1", "--budget", "0.1", "--on", "ray")
-
-
-@pytest.fixture(scope="module")
-def server():
-    with object_store() as running:
-        yield running
-
-
-@pytest.fixture
-def store(server, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    server.empty()
-    return server
 
 
 @pytest.fixture

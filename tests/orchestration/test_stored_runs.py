@@ -17,7 +17,6 @@ from inference_bench.orchestration import catching_up
 from inference_bench.orchestration.run import resume_run, run_benchmarks
 from inference_bench.results.run import load_run
 from inference_bench.spec import Limits, Spec
-from tests.object_store import object_store
 from tests.processes import assert_no_worker_is_left
 
 KILLS = int(os.environ.get("INFERENCE_BENCH_KILLS", "6"))
@@ -27,19 +26,6 @@ REQUEST = Spec(
     axes={"input_length": (8, 16), "new_tokens": (4,)},
     limits=Limits(min_samples=5, budget_ns=20_000_000),
 )
-
-
-@pytest.fixture(scope="module")
-def server():
-    with object_store() as running:
-        yield running
-
-
-@pytest.fixture
-def store(server, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    server.empty()
-    return server
 
 
 def measure(store, **options):

@@ -27,7 +27,6 @@ from inference_bench.results.sweep_figures import read_figures
 from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
 from inference_bench.spec import Limits, Setup, Spec
 from tests.command_line import assert_refused, call
-from tests.object_store import object_store
 from tests.processes import assert_no_worker_is_left
 
 SPEC = Spec(
@@ -112,20 +111,6 @@ class Lines(Progress):
 
     def warn(self, text):
         self.warnings.append(text)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with object_store() as running:
-        yield running
-
-
-@pytest.fixture
-def store(server, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    server.empty()
-    return server
 
 
 def sweep(folder, placement, nodes, models, copies=1, spec=SPEC):

@@ -30,14 +30,6 @@ def row(change, low, high, metric="itl"):
         low=low,
         high=high,
         margin=0.01,
-        margin_source="",
-        p=None,
-        p_adjusted=None,
-        p_sign=None,
-        p_sign_adjusted=None,
-        smallest_effect=None,
-        needed_runs=None,
-        method="",
     )
 
 
