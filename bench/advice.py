@@ -228,8 +228,8 @@ def compare_with_grid(folder: Path) -> int:
     """Search a grid of set-ups, measure all of it, and print both times and whether the winner is as fast."""
     axes = [word for name, values in GRID.items() for word in ("-a", f"{name}={values}")]
     run = _measured(folder)
-    searched_s = _timed("advise", str(run), "--search", "--time", "900", *axes)
-    (winner,) = folder.glob("*-search/fastest.toml")
+    searched_s = _timed("advise", str(run), "--search", "--time", "900", "--least-agreement", "0", *axes)
+    (winner,) = run.glob("searches/*/fastest.toml")
     grid = [f"--{name}={values}" for name, values in GRID.items()]
     grid_folder = folder / "grid"
     grid_s = _timed("run", *_CASE, *grid, "--output", str(grid_folder), "--quiet")
