@@ -30,9 +30,10 @@ from inference_bench.analysis.whole_times import TIMES, whole_times
 from inference_bench.ceilings import Ceilings
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.environment import describe_environment
+from inference_bench.orchestration.search_stages import resolved_setup
 from inference_bench.results.ceilings_store import load_ceilings
 from inference_bench.results.comparison_sides import observe
-from inference_bench.results.run import load_run
+from inference_bench.results.run import Run, load_run
 from inference_bench.units import NS_PER_S
 
 ROOT = Path(__file__).parent
@@ -233,24 +234,31 @@ def compare_with_grid(folder: Path) -> int:
     grid = [f"--{name}={values}" for name, values in GRID.items()]
     grid_folder = folder / "grid"
     grid_s = _timed("run", *_CASE, *grid, "--output", str(grid_folder), "--quiet")
-    times = grid_times(next(grid_folder.iterdir()))
-    best = min(times, key=lambda setup: times[setup])
-    found = _setup_of(winner)
+    times, names = grid_times(load_run(next(grid_folder.iterdir())))
+    best, found = min(times, key=lambda setup: times[setup]), names[_setup_of(winner)]
     print(f"search: {_named(found)}; grid: {_named(best)}")
     print(f"the one found takes {times[found] / times[best]:.3f} of the time of the grid's best")
-    print(f"search {searched_s:.0f} s, grid of {len(times)} {grid_s:.0f} s: {searched_s / grid_s:.2f} (target 0.25)")
+    print(f"search {searched_s:.0f} s, grid of {len(names)} {grid_s:.0f} s: {searched_s / grid_s:.2f} (target 0.25)")
     return int(searched_s > grid_s / 4 or times[found] > 1.02 * times[best])
 
 
-def grid_times(folder: Path) -> dict[Chosen, float]:
-    """Return for each set-up of a run the median over its processes of the time of a whole generation, nanoseconds."""
-    run = load_run(folder)
-    found = {}
+def grid_times(run: Run) -> tuple[dict[Chosen, float], dict[Chosen, Chosen]]:
+    """Return the time of each set-up of a grid, and of each what it is when ``auto`` is what the model took.
+
+    The time is the median over its processes of the time of a whole generation, nanoseconds.
+    """
+    times: dict[Chosen, list[float]] = {}
+    names = {}
     for result in run.results:
-        times = whole_times(observe("", [replace(run, results=(result,))], metrics=TIMES))
-        if times:
-            found[tuple(str(getattr(result.case.setup, name)) for name in GRID)] = statistics.median(times)
-    return found
+        resolved = _chosen(resolved_setup(result))
+        names[_chosen(result.case.setup)] = resolved
+        of_result = whole_times(observe("", [replace(run, results=(result,))], metrics=TIMES))
+        times.setdefault(resolved, []).extend(of_result)
+    return {setup: statistics.median(of) for setup, of in times.items() if of}, names
+
+
+def _chosen(setup: Setup) -> Chosen:
+    return tuple(str(getattr(setup, name)) for name in GRID)
 
 
 def _setup_of(spec: Path) -> Chosen:

@@ -91,7 +91,7 @@ def _spec_of(run: Run) -> Spec:
     Raises:
         UsageError: it asked for nothing that set-ups can be compared by.
     """
-    from inference_bench.orchestration.search import BENCHMARK
+    from inference_bench.orchestration.search_stages import BENCHMARK
     from inference_bench.results.serialization import spec_from_plain
     from inference_bench.spec import ENDPOINT
 
@@ -127,7 +127,7 @@ def _chance() -> Chance:
     """Return the chance of a round, by the noise of this machine if it was measured."""
     from inference_bench.analysis.elimination import Chance
     from inference_bench.cli._comparison import known_noise
-    from inference_bench.orchestration.search import BENCHMARK
+    from inference_bench.orchestration.search_stages import BENCHMARK
 
     slot = BENCHMARK, "itl", "decode"
     try:

@@ -1,14 +1,16 @@
 """The fastest set-up of many: all take turns in short rounds, those that are slower leave, the others get longer ones.
 
-Each stage is an interleaved measurement of the set-ups that are left, as ``ab`` makes it, with about twice the sampling
-of the stage before. ``analysis.elimination`` decides who leaves. A set-up that changes what the model computes may be
-the best only once its agreement with float32 was measured, so that no wrong one pushes out a right one.
+Each stage measures the set-ups that are left with about twice the sampling of the stage before: a single round as one
+run, whose models load ahead; several rounds interleaved, as ``ab`` does. ``analysis.elimination`` decides who leaves. A
+set-up that turns out to be another one under another name leaves after the first round. A set-up that changes what the
+model computes may be the best only once its agreement with float32 was measured, so that no wrong one pushes out a
+right one.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,26 +20,26 @@ from inference_bench.analysis.elimination import Chance, Departure, Elimination
 from inference_bench.analysis.whole_times import TIMES, whole_times
 from inference_bench.ceilings import Interval
 from inference_bench.errors import UsageError
-from inference_bench.orchestration.interleaved import AbOutcome, Question, Variant, measure_interleaved
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.run import run_benchmarks
+from inference_bench.orchestration.search_stages import (
+    Stage,
+    StageMeasurement,
+    StageOutcome,
+    resolved_setup,
+    speed_of,
+    stages,
+)
 from inference_bench.result import BenchmarkResult, Status
 from inference_bench.results.comparison_sides import observe
-from inference_bench.spec import Limits, Setup, Spec
-from inference_bench.units import NS_PER_S, counted
+from inference_bench.spec import Setup, Spec
+from inference_bench.units import counted
 
-BENCHMARK = "inference_speed"
-"""What set-ups are compared by."""
 _GUARD, _AGREEMENT = "agreement", "top1_agreement"
 LEAST_AGREEMENT = 0.98
 """Share of positions at which the likeliest token must be that of float32."""
 _REFERENCE = "float32"
-_MOST_STAGES = 7
-_FIRST_BUDGET_NS = NS_PER_S // 2
-_LONGEST_BUDGET_NS = 2 * NS_PER_S
-"""A process costs seconds to start: once a case is measured this long, further rounds tell more than longer ones."""
-_LIMITS = Limits(min_samples=3, warmup_iterations=1, relative_width=0.02)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def refused_setups(spec: Spec, setups: Mapping[str, Setup], terms: SearchTerms) 
     found = {}
     for name, setup in setups.items():
         try:
-            ready = prepare(_one_setup(spec, setup), terms.models_dirs, terms.benchmarks_dirs)
+            ready = prepare(speed_of(spec, [setup]), terms.models_dirs, terms.benchmarks_dirs)
         except UsageError as error:
             found[name] = str(error).rstrip(".")
             continue
@@ -153,25 +155,6 @@ class _Ongoing(Harmless):
         super().close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """How long the set-ups that are left are measured: in so many rounds, for so long per case and round."""
-
-    rounds: int
-    budget_ns: int
-
-
-def _stages() -> Iterator[_Stage]:
-    """Yield stages of which each samples about twice as long as the one before."""
-    rounds, budget_ns = 1, _FIRST_BUDGET_NS
-    for _ in range(_MOST_STAGES):
-        yield _Stage(rounds, budget_ns)
-        if budget_ns < _LONGEST_BUDGET_NS:
-            budget_ns *= 2
-        else:
-            rounds *= 2
-
-
 @dataclass(slots=True)
 class _Search:
     """A search while it is carried out."""
@@ -183,22 +166,27 @@ class _Search:
     progress: Progress
     handle_signals: bool
     elimination: Elimination = field(init=False)
+    _stages: StageMeasurement = field(init=False)
     _agreements: dict[Setup, float | None] = field(default_factory=dict)
+    _resolved: dict[Setup, Setup] = field(default_factory=dict)
     _interrupted: bool = False
 
     def __post_init__(self) -> None:
         self.elimination = Elimination(list(self.setups), self.terms.chance)
+        folders = self.terms.models_dirs, self.terms.benchmarks_dirs
+        self._stages = StageMeasurement(self.spec, self.folder, self.progress, self.handle_signals, *folders)
 
     async def carry_out(self, deadline_ns: int) -> SearchOutcome:
         """Carry out stage after stage."""
         reason = "limit of stages reached"
-        for number, stage in enumerate(_stages(), 1):
+        for number, stage in enumerate(stages(), 1):
             if now_ns() >= deadline_ns:
                 reason = "time spent"
                 break
             left = self.elimination.left
             self.progress.message(f"stage {number}: {counted(len(left), 'set-up')}, {counted(stage.rounds, 'round')}")
             await self._measure(left, stage, deadline_ns)
+            self._dismiss_equal()
             if not self._interrupted:
                 await self._guard()
             if self._interrupted:
@@ -210,34 +198,34 @@ class _Search:
                 break
         return self._outcome(reason)
 
-    async def _measure(self, names: Sequence[str], stage: _Stage, deadline_ns: int) -> None:
+    async def _measure(self, names: Sequence[str], stage: Stage, deadline_ns: int) -> None:
         """Measure a stage and add its rounds; one that was interrupted counts only if there is no other."""
-        outcome = await measure_interleaved(
-            [self._variant(name, stage) for name in names],
-            Question(metrics=TIMES, may_stop=False),
-            output=self.folder,
-            time_ns=max(1, deadline_ns - now_ns()),
-            progress=self.progress,
-            handle_signals=self.handle_signals,
-        )
+        setups = {name: self.setups[name] for name in names}
+        outcome = await self._stages.measure(setups, stage, deadline_ns)
         self._interrupted = outcome.interrupted
-        sides = _sides(names, outcome)
+        for run in outcome.runs.values():
+            self._resolved.update({result.case.setup: resolved_setup(result) for result in run.results})
+        sides = _sides(outcome)
         whole = min((len(times) for times, _ in sides.values() if times), default=0)
         failures = {name: why for name, (_, why) in sides.items() if why}
-        if outcome.interrupted and self.elimination.rounds:
+        if self._interrupted and self.elimination.rounds:
             failures = {}
             whole = whole if all(times for times, _ in sides.values()) else 0
         for number in range(whole):
             of_round = {name: times[number] for name, (times, _) in sides.items() if number < len(times)}
             self.elimination.add_round(of_round, failures)
-        if not whole and not outcome.interrupted:
+        if not whole and not self._interrupted:
             for name in names:
                 self.elimination.dismiss(name, failures.get(name, "it was not measured"))
 
-    def _variant(self, name: str, stage: _Stage) -> Variant:
-        limits = replace(_LIMITS, budget_ns=stage.budget_ns, load_ns=self.spec.limits.load_ns)
-        spec = replace(_one_setup(self.spec, self.setups[name]), runs=stage.rounds, limits=limits)
-        return Variant(name, spec, models_dirs=self.terms.models_dirs, benchmarks_dirs=self.terms.benchmarks_dirs)
+    def _dismiss_equal(self) -> None:
+        """Dismiss set-ups that are another one under another name, such as attention ``auto`` beside ``sdpa``."""
+        first: dict[Setup, str] = {}
+        for name in [name for name in self.setups if name in self.elimination.left]:
+            resolved = self._resolved.get(self.setups[name], self.setups[name])
+            same = first.setdefault(resolved, name)
+            if same != name:
+                self.elimination.dismiss(name, f"the same as {same}")
 
     async def _guard(self) -> None:
         """Dismiss the best as long as it does not compute the same as float32."""
@@ -270,7 +258,7 @@ class _Search:
 
     async def _agreement(self, setup: Setup) -> float | None:
         """Return how often the likeliest token is that of float32, or None if that cannot be measured."""
-        spec = replace(_one_setup(self.spec, setup), benchmarks=(_GUARD,), axes={}, limits=self.spec.limits)
+        spec = replace(speed_of(self.spec, [setup]), benchmarks=(_GUARD,), axes={}, limits=self.spec.limits)
         try:
             outcome = await run_benchmarks(
                 spec,
@@ -301,18 +289,12 @@ class _Search:
         return SearchOutcome(*ended, reason, self._interrupted)
 
 
-def _one_setup(spec: Spec, setup: Setup) -> Spec:
-    """Return the request for the speed of one set-up, by one process that nothing loads beside."""
-    what = replace(spec, benchmarks=(BENCHMARK,), suite=None, setups=(setup,), runs=1, least_runs=None)
-    return replace(what, time_ns=None, slos=(), isolation="process", overlap="off", lookahead=0)
-
-
-def _sides(names: Sequence[str], outcome: AbOutcome) -> dict[str, tuple[list[float], str]]:
+def _sides(outcome: StageOutcome) -> dict[str, tuple[list[float], str]]:
     """Return for each set-up the whole times of its rounds, and why it has none."""
     found = {}
-    for name, run in zip(names, outcome.runs, strict=True):
+    for name, run in outcome.runs.items():
         side = observe(name, [run], metrics=TIMES, paired=True)
-        found[name] = whole_times(side), next((why for _, why in side.failures), "")
+        found[name] = whole_times(side, outcome.new_tokens), next((why for _, why in side.failures), "")
     return found
 
 

@@ -22,6 +22,19 @@ def test_a_generation_is_its_first_token_and_the_later_ones():
     assert whole_times(side) == [pytest.approx(140), pytest.approx(280)]
 
 
+def test_a_short_generation_stands_for_longer_ones():
+    side = Side(
+        "a",
+        (
+            Observations(SHORT, "ttft", "prefill", {FIRST: 100.0}),
+            Observations(SHORT, "itl", "decode", {FIRST: 10.0}),
+        ),
+    )
+
+    assert whole_times(side, (31,)) == [pytest.approx(400)]
+    assert whole_times(side, (1, 31)) == [pytest.approx(200)]  # the geometric mean of 100 and 400
+
+
 def test_several_cases_are_their_geometric_mean_and_a_process_without_one_of_them_does_not_count():
     side = Side(
         "a",

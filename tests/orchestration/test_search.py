@@ -30,10 +30,14 @@ class Sleeper(Model):
     def load(self, setup, weights, steps):
         if setup.threads == 4:
             raise RuntimeError("no four threads here")
+        self.attention = setup.attention
         self.seconds = 0.008 / setup.threads / (2 if setup.dtype == "bfloat16" else 1)
 
     def call(self, inputs):
         time.sleep(self.seconds)
+
+    def describe(self):
+        return {"attention": "sdpa" if self.attention == "auto" else self.attention}
 """
 SETUPS = named([Setup(dtype=dtype, threads=threads) for dtype in ("float32", "bfloat16") for threads in (1, 2, 4)])
 
@@ -58,6 +62,18 @@ def test_the_fastest_wins_and_the_others_leave_with_their_reason(tmp_path):
     assert "no four threads here" in left["dtype=float32,threads=4"]
     assert set(left) == set(SETUPS) - {outcome.winner}
     assert outcome.folder.name.endswith("-search")
+
+
+def test_a_set_up_that_is_another_one_under_another_name_is_measured_once(tmp_path):
+    setups = [Setup(threads=threads, attention=of) for of in ("auto", "eager", "sdpa") for threads in (1, 2)]
+
+    outcome = searched(tmp_path, named(setups), least_agreement=0)
+
+    same = {of.name: of.reason for of in outcome.departures if of.reason.startswith("the same as")}
+    assert same == {
+        f"threads={threads},attention=sdpa": f"the same as threads={threads},attention=auto" for threads in (1, 2)
+    }
+    assert outcome.winner in {"threads=2,attention=auto", "threads=2,attention=eager"}
 
 
 def test_what_cannot_be_shown_to_agree_with_float32_does_not_win(tmp_path):
