@@ -6,8 +6,10 @@ import io
 import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
 
 from inference_bench.cli import main
 
@@ -31,11 +33,11 @@ def run(*words: str, **environment: str) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def call(*words: str) -> Ended:
+def call(*words: object, cwd: str | Path = ".", **environment: str) -> Ended:
     """Carry out a command in this process, which saves the start of another."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    with redirect_stdout(out), redirect_stderr(err):
-        code = main(list(words))
+    with chdir(cwd), patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):
+        code = main([str(word) for word in words])
     return Ended(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import textwrap
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ from tests.doubles import Double, build
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts its background jobs so, and children inherit it: the tests of Ctrl-C would wait for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that hold slow tests, then those with the most: a long file must not be the last to begin."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    count = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in slow, -count[item.path], item.path))
 
 
 def pytest_collection_finish() -> None:

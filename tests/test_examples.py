@@ -29,12 +29,23 @@ from inference_bench.results.run import load_run
 from tests.tiny_chat import tiny_chat_weights
 
 
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return str(tiny_chat_weights(tmp_path_factory.getbasetemp() / "chat"))
+
+
 @pytest.fixture
-def server(tmp_path_factory, tmp_path):
-    """Yield the running server: its process, its address and its folder of results."""
-    weights = tiny_chat_weights(tmp_path_factory.getbasetemp() / "chat")
-    with example_server("--weights", str(weights), "--results", str(tmp_path)) as (process, address):
+def server(weights, tmp_path):
+    """Yield a server that a test may end: its process, its address and its folder of results."""
+    with example_server("--weights", weights, "--results", str(tmp_path)) as (process, address):
         yield process, address, tmp_path
+
+
+@pytest.fixture(scope="module")
+def address(weights, tmp_path_factory):
+    """Yield the address of a server that several tests send requests to."""
+    with example_server("--weights", weights, "--results", str(tmp_path_factory.mktemp("results"))) as (_, address):
+        yield Address.parse(address)
 
 
 def run(*words):
@@ -99,8 +110,8 @@ def loaded(address, tokens):
     return load
 
 
-def test_a_load_over_the_endpoint_has_exact_lengths_and_known_tokens(server):
-    address, tokens = Address.parse(server[1]), [6, 1, 9, 30]
+def test_a_load_over_the_endpoint_has_exact_lengths_and_known_tokens(address):
+    tokens = [6, 1, 9, 30]
     assert refused_fields(Client(address), Dialect.CHAT, "m") == frozenset()
 
     found = answers(loaded(address, tokens))
@@ -114,8 +125,7 @@ def test_a_load_over_the_endpoint_has_exact_lengths_and_known_tokens(server):
         assert sum(piece.tokens for piece in each.pieces) == each.completion_tokens
 
 
-def test_a_load_joins_with_what_the_server_recorded(server):
-    address = Address.parse(server[1])
+def test_a_load_joins_with_what_the_server_recorded(address):
     load = loaded(address, [12] * 12)
     ids = ids_of(load)
 

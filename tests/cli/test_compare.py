@@ -6,11 +6,8 @@ import asyncio
 import json
 import math
 import mmap
-import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -20,6 +17,7 @@ from inference_bench.results.comparison_sides import observe
 from inference_bench.results.run import load_run
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
+from tests.command_line import call
 
 
 def measure(output, lengths, runs=1):
@@ -51,22 +49,20 @@ def broken(folders, tmp_path):
 
 
 def compare(*words):
-    command = [sys.executable, "-m", "inference_bench", "compare", *map(str, words)]
     # Wide, for how long the figures are decides where a narrow table breaks its sentences.
-    wide = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=wide)
-    assert "Traceback" not in done.stderr
+    done = call("compare", *words, COLUMNS="200")
+    assert "Traceback" not in done.err
     return done
 
 
 def rows(done):
-    return json.loads(done.stdout)["comparisons"][0]["rows"]
+    return json.loads(done.out)["comparisons"][0]["rows"]
 
 
 def test_runs_enough_are_compared_case_by_case(folders):
     done = compare(folders["a"], folders["b"], "--format", "json")
 
-    assert done.returncode in (0, 1)
+    assert done.code in (0, 1)
     assert {row["before"]["parameters"]["input_length"] for row in rows(done)} == {16, 32}
     assert all(row["low"] is not None and row["grades"][0] in "ABCDF" for row in rows(done))
 
@@ -74,31 +70,31 @@ def test_runs_enough_are_compared_case_by_case(folders):
 def test_one_run_each_gets_no_verdict_but_is_told_what_it_takes(folders):
     done = compare(folders["one"], folders["b"])
 
-    assert done.returncode == 0
-    assert "cannot tell from 1 and 4 runs" in done.stdout
-    assert not any(word in done.stdout.split("change: B against A")[0] for word in ("FASTER", "SLOWER", "SAME"))
+    assert done.code == 0
+    assert "cannot tell from 1 and 4 runs" in done.out
+    assert not any(word in done.out.split("change: B against A")[0] for word in ("FASTER", "SLOWER", "SAME"))
 
 
 def test_one_side_only_is_refused(folders):
     done = compare(folders["a"])
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "one side only" in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert "one side only" in done.err
 
 
 def test_runs_without_common_cases_are_told_and_refused(folders):
     done = compare(folders["a"], folders["other"])
 
-    assert done.returncode == 2
-    assert "nothing to compare" in done.stderr
-    assert "only in" in done.stdout
+    assert done.code == 2
+    assert "nothing to compare" in done.err
+    assert "only in" in done.out
 
 
 def test_an_empty_folder_is_no_side(folders, tmp_path):
     done = compare(folders["a"], tmp_path)
 
-    assert done.returncode == 2
-    assert str(tmp_path) in done.stderr
+    assert done.code == 2
+    assert str(tmp_path) in done.err
 
 
 @pytest.mark.parametrize(
@@ -112,8 +108,8 @@ def test_a_truncated_or_foreign_file_is_named(folders, broken, name, content):
 
     done = compare(folders["a"], broken)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert name in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert name in done.err
 
 
 def test_a_file_is_no_run(folders, tmp_path):
@@ -122,8 +118,8 @@ def test_a_file_is_no_run(folders, tmp_path):
 
     done = compare(folders["a"], path)
 
-    assert done.returncode == 2
-    assert "notes.txt" in done.stderr
+    assert done.code == 2
+    assert "notes.txt" in done.err
 
 
 def test_a_newer_schema_is_refused_with_its_version(folders, broken):
@@ -132,8 +128,8 @@ def test_a_newer_schema_is_refused_with_its_version(folders, broken):
 
     done = compare(folders["a"], broken)
 
-    assert done.returncode == 2
-    assert "99" in done.stderr
+    assert done.code == 2
+    assert "99" in done.err
 
 
 def test_among_several_runs_a_bad_one_is_told_and_the_rest_compared(folders, tmp_path):
@@ -142,8 +138,8 @@ def test_among_several_runs_a_bad_one_is_told_and_the_rest_compared(folders, tmp
 
     done = compare(folders["a"], tmp_path, "--format", "json")
 
-    assert done.returncode in (0, 1)
-    assert "bad" in done.stderr
+    assert done.code in (0, 1)
+    assert "bad" in done.err
     assert len(rows(done)) > 0
 
 
@@ -153,7 +149,7 @@ def test_a_case_whose_samples_cannot_be_read_is_told_and_the_rest_compared(folde
 
     done = compare(folders["a"], broken, "--format", "json")
 
-    assert first.name in done.stderr
+    assert first.name in done.err
     assert len({row["before"]["parameters"]["input_length"] for row in rows(done)}) == 1
 
 
@@ -166,7 +162,7 @@ def test_a_baseline_that_failed_is_told_and_the_rest_compared(folders, broken):
     done = compare(broken, folders["b"], "--format", "json")
 
     assert len({row["before"]["parameters"]["input_length"] for row in rows(done)}) == 1
-    assert "killed by SIGSEGV" in done.stdout
+    assert "killed by SIGSEGV" in done.out
 
 
 def test_scores_that_are_no_numbers_are_left_out_and_told(folders, monkeypatch):
@@ -194,24 +190,24 @@ def test_the_resolution_of_memory_is_the_page_of_the_machine_that_measured(folde
 def test_too_few_samples_for_a_quantile_are_the_reason_that_is_given(folders):
     done = compare(folders["one"], folders["b"], "--quantile", "p99.9")
 
-    assert done.returncode == 2
-    assert re.search(r"too few samples per process for p99\.9 \(needs [\d,]+\): TTFT", done.stderr), done.stderr
-    assert "Not compared" in done.stdout
-    assert "no case" not in done.stderr
+    assert done.code == 2
+    assert re.search(r"too few samples per process for p99\.9 \(needs [\d,]+\): TTFT", done.err), done.err
+    assert "Not compared" in done.out
+    assert "no case" not in done.err
 
 
 def test_runs_without_a_common_case_are_told_as_such(folders):
     done = compare(folders["one"], folders["other"])
 
-    assert done.returncode == 2
-    assert "have no case with a metric in common" in done.stderr
+    assert done.code == 2
+    assert "have no case with a metric in common" in done.err
 
 
 def test_a_derived_metric_is_refused_with_the_one_it_follows_from(folders):
     done = compare(folders["a"], folders["b"], "--metric", "decode_rate")
 
-    assert done.returncode == 2
-    assert "It follows from itl" in done.stderr
+    assert done.code == 2
+    assert "It follows from itl" in done.err
 
 
 def test_a_folder_that_holds_one_run_is_that_run(folders):
@@ -221,17 +217,17 @@ def test_a_folder_that_holds_one_run_is_that_run(folders):
 def test_the_values_of_an_axis_within_a_run(folders):
     done = compare(folders["a"], "--by", "input_length", "--baseline", "32", "--format", "json")
 
-    (found,) = json.loads(done.stdout)["comparisons"]
-    assert done.returncode in (0, 1)
+    (found,) = json.loads(done.out)["comparisons"]
+    assert done.code in (0, 1)
     assert (found["before"], found["after"]) == ("input_length=32", "input_length=16")
     assert (found["paired"], found["in_rounds"]) == (False, True)
     assert {tuple(row["runs"]) for row in found["rows"]} == {(4, 4)}
-    assert "Measured in rounds" in compare(folders["a"], "--by", "input_length").stdout
+    assert "Measured in rounds" in compare(folders["a"], "--by", "input_length").out
 
 
 def test_an_axis_that_cannot_be_compared_is_refused_in_a_line(folders):
     done = compare(folders["a"], "--by", "dtype")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1
-    assert "expected two values or more" in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+    assert "expected two values or more" in done.err

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 
 from inference_bench.analysis.comparison_result import Verdict
 from inference_bench.cli._gate import confirmed_code
+from tests.command_line import call
 
 WORK = """
 from inference_bench import benchmark
@@ -23,19 +22,12 @@ def work():
 """
 
 
-def command(*words, cwd):
-    """Run the command line in a folder."""
-    environment = {**os.environ, "COLUMNS": "200", "XDG_STATE_HOME": "/nonexistent"}
-    started = [sys.executable, "-m", "inference_bench", *map(str, words)]
-    done = subprocess.run(started, capture_output=True, text=True, timeout=300, env=environment, cwd=cwd)
-    assert "Traceback" not in done.stderr
-    return done
-
-
 def gate(project, *words):
-    """Measure ``work`` once, shortly."""
+    """Measure ``work`` once, shortly, in the folder of the project."""
     limits = ("--quick", "--budget", "0.1", "--threads", "1", "--benchmarks-dir", "mine", "--benchmark", "work")
-    return command("run", *limits, *words, cwd=project)
+    done = call("run", *limits, *words, cwd=project, COLUMNS="200", XDG_STATE_HOME="/nonexistent")
+    assert "Traceback" not in done.err
+    return done
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +41,7 @@ def project(tmp_path_factory):
         (folder / "mine" / "benchmark_work.py").write_text(WORK.format(count=count))
         for words in (("add", "-A"), ("commit", "-q", "-m", str(count)), ("tag", f"count-{count}")):
             subprocess.run([*git, *words], check=True)
-    assert gate(folder, "--output", "first").returncode == 0
+    assert gate(folder, "--output", "first").code == 0
     return folder
 
 
@@ -77,9 +69,9 @@ def test_a_folder_that_is_empty_begins_a_history(project):
     begun = gate(project, "--output", "begun", "--gate", "begun")
     again = gate(project, "--output", "begun", "--gate", "begun")
 
-    assert (begun.returncode, again.returncode) == (0, 0)
-    assert "the new run is not judged: no earlier run of this machine" in begun.stderr
-    assert "the new run is not judged: 1 earlier run, expected 8 or more" in again.stderr
+    assert (begun.code, again.code) == (0, 0)
+    assert "the new run is not judged: no earlier run of this machine" in begun.err
+    assert "the new run is not judged: 1 earlier run, expected 8 or more" in again.err
 
 
 @pytest.mark.parametrize(("factor", "word", "code"), [(100, "FASTER", 0), (0.001, "SLOWER", 1)])
@@ -88,8 +80,8 @@ def test_the_judgement_stands_under_the_report_and_decides_the_exit_code(project
 
     done = gate(project, "--output", "new", "--gate", history, "--margin", "0.5", "--metric", "call_time")
 
-    assert done.returncode == code
-    report, _, judgement = done.stdout.partition("One new run (")
+    assert done.code == code
+    report, _, judgement = done.out.partition("One new run (")
     assert "call" in report
     assert judgement.splitlines()[0].endswith(f"judged by 9 earlier runs of the same machine: 1 {word}")
 
@@ -97,8 +89,8 @@ def test_the_judgement_stands_under_the_report_and_decides_the_exit_code(project
 def test_a_history_of_another_machine_is_told(project):
     done = gate(project, "--output", "new", "--gate", history_of(project, "others", 1, machine="other"))
 
-    assert done.returncode == 2
-    assert "9 earlier runs of another machine: not compared." in done.stderr
+    assert done.code == 2
+    assert "9 earlier runs of another machine: not compared." in done.err
 
 
 def test_a_suspect_run_is_confirmed_against_the_commit_of_the_newest_old_run(project):
@@ -109,9 +101,9 @@ def test_a_suspect_run_is_confirmed_against_the_commit_of_the_newest_old_run(pro
 
     done = gate(project, "--output", "confirmed", "--gate", history, "--confirm", "--time", "0.1")
 
-    assert done.returncode == 3  # one pair settles nothing
-    assert f"revision={commit}" in done.stdout
-    assert "Measured in turn, A B B A …: 1 pair (time spent)" in done.stdout.replace("\n", " ")
+    assert done.code == 3  # one pair settles nothing
+    assert f"revision={commit}" in done.out
+    assert "Measured in turn, A B B A …: 1 pair (time spent)" in done.out.replace("\n", " ")
     (pairs,) = (project / "confirmed").glob("*-ab")
     assert len(list(pairs.glob("*/run.json"))) == 2
 
@@ -121,8 +113,8 @@ def test_without_an_old_commit_the_single_verdict_stands(project):
 
     done = gate(project, "--output", "new", "--gate", history, "--confirm")
 
-    assert done.returncode == 1
-    assert "not confirmed: no old run names the commit of other code; name one by --gate-baseline REF" in done.stderr
+    assert done.code == 1
+    assert "not confirmed: no old run names the commit of other code; name one by --gate-baseline REF" in done.err
 
 
 def test_without_a_repository_the_single_verdict_stands(project, tmp_path):
@@ -132,8 +124,8 @@ def test_without_a_repository_the_single_verdict_stands(project, tmp_path):
 
     done = gate(tmp_path, "--output", "new", "--gate", history, "--confirm")
 
-    assert done.returncode == 1
-    assert "not confirmed: mine is in no git repository" in done.stderr
+    assert done.code == 1
+    assert "not confirmed: mine is in no git repository" in done.err
 
 
 @pytest.mark.parametrize(
@@ -152,8 +144,8 @@ def test_without_a_repository_the_single_verdict_stands(project, tmp_path):
 def test_what_cannot_be_meant_is_refused_before_anything_is_measured(project, words, message):
     done = gate(project, "--output", "refused", *words)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
     assert not (project / "refused").exists()
 
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from inference_bench.testing import make_case
+from tests.command_line import call
 from tests.results.stored_history import failed, result, write, write_history
 
 
 def compare(*words, state=None):
-    command = [sys.executable, "-m", "inference_bench", "compare", *map(str, words)]
-    environment = {**os.environ, "COLUMNS": "200", "XDG_STATE_HOME": str(state or "/nonexistent")}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
-    assert "Traceback" not in done.stderr
+    done = call("compare", *words, COLUMNS="200", XDG_STATE_HOME=str(state or "/nonexistent"))
+    assert "Traceback" not in done.err
     return done
 
 
@@ -32,39 +28,39 @@ def history(tmp_path_factory):
 def test_one_new_run_and_several_old_ones_are_a_judgement(history, tmp_path, factor, word, code):
     done = compare(history, write(tmp_path, 20, result(20, factor=factor)).folder)
 
-    assert (done.returncode, done.stderr) == (code, "")
-    first = done.stdout.splitlines()[0]
+    assert (done.code, done.err) == (code, "")
+    first = done.out.splitlines()[0]
     assert first == f"One new run (run-020), judged by 12 earlier runs of the same machine: {word}"
 
 
 def test_a_suspect_has_an_exit_code_of_its_own(history, tmp_path):
     done = compare(history, write(tmp_path, 20, result(20, factor=1.3)).folder, "--margin", "0.4")
 
-    assert done.returncode == 3
-    assert "1 SUSPECT" in done.stdout.splitlines()[0]
+    assert done.code == 3
+    assert "1 SUSPECT" in done.out.splitlines()[0]
 
 
 @pytest.mark.parametrize("form", ["markdown", "html", "json"])
 def test_every_format_has_the_verdict(history, tmp_path, form):
     done = compare("--baseline", history, write(tmp_path, 20, result(20, factor=1.3)).folder, "--format", form)
 
-    assert done.returncode == 1
-    assert "SLOWER" in done.stdout
-    assert form != "json" or json.loads(done.stdout)["exit_code"] == 1
+    assert done.code == 1
+    assert "SLOWER" in done.out
+    assert form != "json" or json.loads(done.out)["exit_code"] == 1
 
 
 def test_metrics_can_be_named(history, tmp_path):
     done = compare(history, write(tmp_path, 20, result(20)).folder, "--metric", "itl,ttft", "--format", "json")
 
-    assert [row["metric"] for row in json.loads(done.stdout)["rows"]] == ["ttft", "itl"]
+    assert [row["metric"] for row in json.loads(done.out)["rows"]] == ["ttft", "itl"]
 
 
 def test_a_case_that_fails_exits_with_1(history, tmp_path):
     done = compare(history, write(tmp_path, 20, failed()).folder)
 
-    assert done.returncode == 1
-    assert "1 FAILED" in done.stdout.splitlines()[0]
-    assert "killed by SIGSEGV" in done.stdout
+    assert done.code == 1
+    assert "1 FAILED" in done.out.splitlines()[0]
+    assert "killed by SIGSEGV" in done.out
 
 
 def test_a_history_with_the_new_run_in_it(tmp_path):
@@ -73,9 +69,9 @@ def test_a_history_with_the_new_run_in_it(tmp_path):
 
     done = compare(tmp_path, new.folder)
 
-    assert done.returncode == 1
-    assert "judged by 9 earlier runs" in done.stdout
-    assert "The new run is in the history itself: left out there." in done.stdout
+    assert done.code == 1
+    assert "judged by 9 earlier runs" in done.out
+    assert "The new run is in the history itself: left out there." in done.out
 
 
 def test_a_history_of_another_machine_is_refused_in_one_line(tmp_path):
@@ -85,10 +81,10 @@ def test_a_history_of_another_machine_is_refused_in_one_line(tmp_path):
 
     done = compare(tmp_path / "history", new.folder)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
     assert "nothing to judge the new run by: 9 earlier runs of another machine: not compared" in line
-    assert compare(tmp_path / "history", new.folder, "--across-machines").returncode == 0
+    assert compare(tmp_path / "history", new.folder, "--across-machines").code == 0
 
 
 def test_a_history_of_two_runs_says_what_is_missing_and_compares_processes(tmp_path):
@@ -97,18 +93,18 @@ def test_a_history_of_two_runs_says_what_is_missing_and_compares_processes(tmp_p
 
     done = compare(tmp_path / "history", new.folder)
 
-    assert done.returncode == 0
-    (line,) = done.stderr.splitlines()
+    assert done.code == 0
+    (line,) = done.err.splitlines()
     assert "one new run cannot be judged: 2 earlier runs, expected 8 or more, or the A/A floor" in line
-    assert "B against A, separate runs" in done.stdout
+    assert "B against A, separate runs" in done.out
 
 
 def test_changed_cases_are_told_and_compared_as_two_set_ups_are(history, tmp_path):
     done = compare(history, write(tmp_path, 20, result(20, make_case(input_length=99))).folder)
 
-    (line,) = done.stderr.splitlines()
+    (line,) = done.err.splitlines()
     assert "cannot be judged: no earlier run has a case and metric of the new one" in line
-    assert "input_length 32 → 99" in done.stdout
+    assert "input_length 32 → 99" in done.out
 
 
 def test_old_runs_that_cannot_be_read_are_told_and_left_out(tmp_path):
@@ -117,9 +113,9 @@ def test_old_runs_that_cannot_be_read_are_told_and_left_out(tmp_path):
 
     done = compare(tmp_path / "history", write(tmp_path, 20, result(20)).folder)
 
-    assert done.returncode == 0
-    assert "results.json" in done.stderr
-    assert "judged by 9 earlier runs" in done.stdout
+    assert done.code == 0
+    assert "results.json" in done.err
+    assert "judged by 9 earlier runs" in done.out
 
 
 def lines(path, medians_ns):
@@ -132,14 +128,14 @@ def test_files_of_the_pytest_plugin_are_judged_alike(tmp_path):
     one = compare(lines(tmp_path / "one.jsonl", [*old, 90_000]))
     two = compare(lines(tmp_path / "old.jsonl", old), lines(tmp_path / "new.jsonl", [50_050]))
 
-    assert (one.returncode, two.returncode) == (1, 0)
-    assert "t.py::a" in one.stdout and "1 SLOWER" in one.stdout.splitlines()[0]
-    assert "judged by 12 earlier runs" in two.stdout
+    assert (one.code, two.code) == (1, 0)
+    assert "t.py::a" in one.out and "1 SLOWER" in one.out.splitlines()[0]
+    assert "judged by 12 earlier runs" in two.out
 
 
 @pytest.mark.parametrize(("medians", "text"), [([], "no run in it"), ([1.0], "nothing to judge the new run by")])
 def test_files_without_earlier_runs_are_refused(tmp_path, medians, text):
     done = compare(lines(tmp_path / "x.jsonl", medians))
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert text in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert text in done.err

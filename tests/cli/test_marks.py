@@ -12,6 +12,7 @@ import pytest
 
 from inference_bench.results.run import load_run
 from inference_bench.results.tables import load_runs
+from tests.command_line import call
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 
@@ -90,10 +91,10 @@ def test_the_revisions_of_ab_have_their_commits(place, run, tmp_path):
     git(place / "models", "commit", "-q", "--allow-empty", "-m", "second")
     second = git(place / "models", "rev-parse", "HEAD")
     words = ["ab", f"revision={first}", f"revision={second}", "--models-dir", "models", "--model", "good", *QUICK]
-    ended = command(place, *words, "--runs", "1", "--label", "pair", "--output", tmp_path)
+    ended = call(*words, "--runs", "1", "--label", "pair", "--output", tmp_path, cwd=place)
     git(place / "models", "reset", "-q", "--hard", first)
 
-    assert "Traceback" not in ended.stderr
+    assert "Traceback" not in ended.err
     records = [orjson.loads(path.read_bytes())["provenance"] for path in sorted(tmp_path.rglob("run.json"))]
     assert {(of["code"]["commit"], of["code"]["changed_files"], of["label"]) for of in records} == {
         (first, 0, "pair"),
@@ -109,11 +110,11 @@ def test_a_resumed_run_keeps_its_commit_and_says_that_the_code_has_changed(place
     (folder / "run.json").write_bytes(orjson.dumps(record))
     (folder / "results.json").write_bytes(orjson.dumps({"schema_version": 1, "run": folder.name, "results": []}))
     git(place / "models", "commit", "-q", "--allow-empty", "-m", "another")
-    ended = command(place, "run", "--resume", folder, "--models-dir", "models")
+    ended = call("run", "--resume", folder, "--models-dir", "models", cwd=place)
     git(place / "models", "reset", "-q", "--hard", "HEAD~1")
 
-    assert ended.returncode == 0, ended.stderr
-    assert "resumed although the code has changed: commit" in ended.stderr
+    assert ended.code == 0, ended.err
+    assert "resumed although the code has changed: commit" in ended.err
     resumed = load_run(folder).record
     assert resumed.finished
     assert resumed.provenance == run[0].record.provenance
@@ -129,10 +130,10 @@ def test_a_resumed_run_keeps_its_commit_and_says_that_the_code_has_changed(place
     ],
 )
 def test_a_mark_that_is_not_allowed_is_one_line_before_anything_is_measured(tmp_path, words, said):
-    ended = command(tmp_path, "run", "--model", "null", *QUICK, *words)
-    assert ended.returncode == 2
-    assert said in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    ended = call("run", "--model", "null", *QUICK, *words, cwd=tmp_path)
+    assert ended.code == 2
+    assert said in ended.err
+    assert ended.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,8 +141,8 @@ def test_a_spec_file_may_give_them(tmp_path):
     (tmp_path / "spec.toml").write_text(
         'label = "a, b"\nnote = "x, y"\ntags = ["pull=1", "who=me"]\nmodels = ["null"]\n'
     )
-    ended = command(tmp_path, "run", "--spec", "spec.toml", *QUICK, "--tag", "who=you")
-    assert ended.returncode == 0, ended.stderr
+    ended = call("run", "--spec", "spec.toml", *QUICK, "--tag", "who=you", cwd=tmp_path)
+    assert ended.code == 0, ended.err
     (path,) = tmp_path.rglob("run.json")
     provenance = load_run(path.parent).record.provenance
     assert (provenance.label, provenance.note, provenance.tags) == ("a, b", "x, y", {"who": "you"})

@@ -41,7 +41,7 @@ def test_any_stream_may_be_closed(tmp_path, closed, options):
 @pytest.mark.parametrize("options", ["", "--quiet", "--log-json"])
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2> >(true)"], ids=["full", "no reader"])
 def test_standard_error_may_be_lost(tmp_path, options, redirection):
-    ended = _shell(f"{_REQUEST} {options} --format json", redirection, tmp_path)
+    ended = _shell(f"{_REQUEST} --isolation inline {options} --format json", redirection, tmp_path)
 
     assert ended.returncode == 0
     assert _runs(tmp_path)[0].record.finished

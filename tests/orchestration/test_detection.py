@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,6 +15,7 @@ from inference_bench.orchestration.planning import prepare
 from inference_bench.results.noise_store import add_noise, load_noise
 from inference_bench.results.run_comparison import RunComparison
 from inference_bench.spec import Setup, Spec
+from tests.command_line import call
 from tests.conftest import write_model
 
 SPEC = Spec(("null",), ("inference_speed",), (Setup(threads=2),), {"input_length": (16,), "new_tokens": (4,)}, runs=60)
@@ -141,11 +139,9 @@ def test_only_what_is_asked_for_or_main_counts(prepared):
     assert not is_reached(target(metrics=("tpot",)), both)
 
 
-def command(state, *words):
-    line = [sys.executable, "-m", "inference_bench", "ab", "env:SIDE=1", "env:SIDE=2", *map(str, words)]
-    environment = os.environ | {"XDG_STATE_HOME": str(state)}
-    done = subprocess.run(line, capture_output=True, text=True, timeout=240, env=environment)
-    assert "Traceback" not in done.stderr
+def ab(state, *words):
+    done = call("ab", "env:SIDE=1", "env:SIDE=2", *words, XDG_STATE_HOME=str(state))
+    assert "Traceback" not in done.err
     return done
 
 
@@ -153,12 +149,12 @@ NULL = ("--model", "null", "--benchmark", "inference_speed", "--input-lengths", 
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path):
-    done = command(tmp_path, *NULL, "--detect", "2%", "--dry-run", "--output", tmp_path / "out")
+    done = ab(tmp_path, *NULL, "--detect", "2%", "--dry-run", "--output", tmp_path / "out")
 
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("inference_speed  input_length=16") == 2
-    assert "measured in turn: at most 60 pairs; none begins after 1800 s" in done.stdout
-    assert "the first 4 pairs tell how many it takes" in done.stdout
+    assert done.code == 0, done.err
+    assert done.out.count("inference_speed  input_length=16") == 2
+    assert "measured in turn: at most 60 pairs; none begins after 1800 s" in done.out
+    assert "the first 4 pairs tell how many it takes" in done.out
     assert not (tmp_path / "out").exists()
 
 
@@ -166,30 +162,30 @@ def test_what_cannot_be_detected_is_refused_before_anything_is_measured(tmp_path
     fingerprint = str(describe_environment()["fingerprint"])
     before, after = sides(prepared[0].plan.cases[0], 0.2)
     add_noise(before, after, fingerprint, tmp_path / "inference_bench")
-    done = command(tmp_path, *NULL, "--detect", "2%", "--margin", "0", "--runs", "8", "--output", tmp_path / "out")
+    done = ab(tmp_path, *NULL, "--detect", "2%", "--margin", "0", "--runs", "8", "--output", tmp_path / "out")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--runs allows 8, which detect" in done.stderr
-    assert "Nothing was measured" in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert "--runs allows 8, which detect" in done.err
+    assert "Nothing was measured" in done.err
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("words", [("--detect", "1%"), ("--detect", "0.5%"), ("--detect", "0"), ("--detect", "x")])
 def test_a_change_within_the_margin_or_none_is_refused(tmp_path, words):
-    done = command(tmp_path, *NULL, *words)
+    done = ab(tmp_path, *NULL, *words)
 
-    assert done.returncode == 2
-    assert "detect: got" in done.stderr
+    assert done.code == 2
+    assert "detect: got" in done.err
 
 
 def test_measuring_stops_when_the_change_would_have_been_detected(tmp_path):
     write_model(tmp_path / "models", "mine", prefill="time.sleep(0.005)")
     where = ("--models-dir", tmp_path / "models", "--model", "mine", "--metric", "ttft", "--output", tmp_path / "out")
-    done = command(tmp_path, *NULL[2:], *where, "--budget", "0.1", "--detect", "0.6", "--format", "json")
+    done = ab(tmp_path, *NULL[2:], *where, "--budget", "0.1", "--detect", "0.6", "--format", "json")
 
     (folder,) = (tmp_path / "out").glob("*-ab")
     facts = json.loads((folder / "ab.json").read_text())
-    assert done.returncode in (0, 1), done.stderr
-    assert "the first 4 pairs tell how many it takes" in done.stderr
+    assert done.code in (0, 1), done.err
+    assert "the first 4 pairs tell how many it takes" in done.err
     assert facts["stop_reason"] == "a change of 60 % would have been detected"
     assert facts["pairs"] < 60

@@ -20,7 +20,7 @@ from inference_bench.spec import Limits, Setup, Spec
 from inference_bench.units import NS_PER_S
 from tests.processes import assert_no_worker_is_left, workers_alive
 
-KILLS = int(os.environ.get("INFERENCE_BENCH_KILLS", "6"))
+KILLS = int(os.environ.get("INFERENCE_BENCH_KILLS", "4"))
 """Kills per test, each at another instant."""
 
 LIMITS = Limits(min_samples=30, budget_ns=NS_PER_S // 10, relative_width=0.5, silence_ns=60 * NS_PER_S)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from itertools import pairwise
 
@@ -13,28 +12,24 @@ from inference_bench.orchestration.looks import look_level, looks
 from inference_bench.orchestration.turn_order import turn_order
 from inference_bench.results.pairing import read_pairing
 from inference_bench.results.run import load_run
+from tests.command_line import call
 from tests.conftest import write_model
 
 NULL = ("--model", "null", "--benchmark", "inference_speed", "--input-lengths", "16", "--new-tokens", "4")
 SHORT = ("--budget", "0.05", "--runs", "6", "--format", "json")
 
 
-def command(*words):
-    line = [sys.executable, "-m", "inference_bench", *map(str, words)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120)
-
-
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     output = tmp_path_factory.mktemp("out")
-    return command("run", "--ab", "env:SIDE=1", "env:SIDE=2", *NULL, *SHORT, "--output", output), output
+    return call("run", "--ab", "env:SIDE=1", "env:SIDE=2", *NULL, *SHORT, "--output", output), output
 
 
 def test_run_ab_is_ab_and_pairs_every_process(measured):
     done, _ = measured
 
-    (compared,) = json.loads(done.stdout)["comparisons"]
-    assert done.returncode in (0, 1), done.stderr
+    (compared,) = json.loads(done.out)["comparisons"]
+    assert done.code in (0, 1), done.err
     assert (compared["before"], compared["after"]) == ("env:SIDE=1", "env:SIDE=2")
     assert compared["paired"] is True
     assert {tuple(row["runs"]) for row in compared["rows"]} == {(6, 6)}
@@ -66,9 +61,9 @@ def test_compare_reads_what_ab_wrote(measured):
     done, output = measured
     (folder,) = output.glob("*-ab")
 
-    again = command("compare", folder, "--format", "json")
+    again = call("compare", folder, "--format", "json")
 
-    rows = [json.loads(of.stdout)["comparisons"][0]["rows"] for of in (done, again)]
+    rows = [json.loads(of.out)["comparisons"][0]["rows"] for of in (done, again)]
     assert [(row["metric"], row["low"], row["high"]) for row in rows[0]] == [
         (row["metric"], row["low"], row["high"]) for row in rows[1]
     ]
@@ -79,7 +74,7 @@ def test_every_format_shows_the_grades_and_the_verdicts(measured, form):
     _, output = measured
     (folder,) = output.glob("*-ab")
 
-    shown = command("compare", folder, "--format", form).stdout
+    shown = call("compare", folder, "--format", form).out
 
     assert "grades" in shown
     assert any(word in shown for word in ("SAME", "INCONCLUSIVE", "FASTER", "SLOWER"))
@@ -100,11 +95,11 @@ def test_every_format_shows_the_grades_and_the_verdicts(measured, form):
     ],
 )
 def test_what_is_no_question_is_refused_in_a_line(words, said):
-    done = command(*words)
+    done = call(*words)
 
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert said in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.fixture
@@ -123,10 +118,10 @@ def repository(tmp_path):
 
 def test_two_revisions_of_a_models_code(repository, tmp_path):
     where = ("--models-dir", repository / "my_models", "--model", "mine", "--metric", "ttft", "--output", tmp_path)
-    done = command("ab", "revision=v0", "revision=HEAD", *where, *NULL[2:], *SHORT)
+    done = call("ab", "revision=v0", "revision=HEAD", *where, *NULL[2:], *SHORT)
 
-    assert done.returncode == 1, done.stderr
-    (row,) = json.loads(done.stdout)["comparisons"][0]["rows"]
+    assert done.code == 1, done.err
+    (row,) = json.loads(done.out)["comparisons"][0]["rows"]
     assert row["word"] == "SLOWER"
 
 
@@ -138,18 +133,18 @@ def test_two_revisions_of_a_models_code(repository, tmp_path):
     ],
 )
 def test_a_revision_that_there_is_not(repository, words, said):
-    done = command("ab", *words, "--models-dir", repository / "my_models", "--model", "mine", *NULL[2:], *SHORT)
+    done = call("ab", *words, "--models-dir", repository / "my_models", "--model", "mine", *NULL[2:], *SHORT)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
 
 
 def test_a_revision_of_nothing_or_outside_of_a_repository(tmp_path):
     write_model(tmp_path / "models", "mine")
     folders = ("--models-dir", tmp_path / "models", "--model", "mine")
 
-    assert "whose revision is meant" in command("ab", "revision=a", "revision=b", *NULL, *SHORT).stderr
-    assert "in no git repository" in command("ab", "revision=a", "revision=b", *folders, *NULL[2:], *SHORT).stderr
+    assert "whose revision is meant" in call("ab", "revision=a", "revision=b", *NULL, *SHORT).err
+    assert "in no git repository" in call("ab", "revision=a", "revision=b", *folders, *NULL[2:], *SHORT).err
 
 
 def test_looks_grow_and_share_the_error_between_them():
@@ -175,14 +170,14 @@ def test_turns_are_balanced_by_position_and_by_neighbour(variants):
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
     output = tmp_path_factory.mktemp("three")
-    return command("ab", "env:SIDE=1", "env:SIDE=2", "env:SIDE=3", *NULL, *SHORT, "--output", output), output
+    return call("ab", "env:SIDE=1", "env:SIDE=2", "env:SIDE=3", *NULL, *SHORT, "--output", output), output
 
 
 def test_each_of_several_candidates_is_compared_with_the_first(three):
     done, output = three
     (folder,) = output.glob("*-ab")
-    found = json.loads(done.stdout)["comparisons"]
-    again = json.loads(command("compare", folder, "--format", "json").stdout)["comparisons"]
+    found = json.loads(done.out)["comparisons"]
+    again = json.loads(call("compare", folder, "--format", "json").out)["comparisons"]
 
     assert [(each["before"], each["after"]) for each in found] == [
         ("env:SIDE=1", "env:SIDE=2"),

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from inference_bench.results.floor_sentence import floor_sentence
 from inference_bench.results.noise_store import KIND, add_noise, load_noise, noise_file
 from inference_bench.results.state_folder import check_state_folder
 from inference_bench.spec import Setup
+from tests.command_line import call
 
 NOW = datetime(2030, 1, 31, tzinfo=UTC)
 SLOT = ("inference_speed", "ttft", "prefill")
@@ -92,23 +90,18 @@ def test_a_newer_file_is_left_alone(tmp_path):
         load_noise("machine", tmp_path)
 
 
-def test_the_command_measures_keeps_and_compare_uses_it(tmp_path):
-    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")}
-
-    def command(*words):
-        line = [sys.executable, "-m", "inference_bench", *map(str, words)]
-        return subprocess.run(line, capture_output=True, text=True, timeout=120, env=environment)
-
+def test_the_command_measures_keeps_and_compare_uses_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     null = ("--model", "null", "--benchmark", "inference_speed", "--input-lengths", "16", "--new-tokens", "4")
-    done = command("noise", *null, "--budget", "0.05", "--runs", "6", "--output", tmp_path / "out")
+    done = call("noise", *null, "--budget", "0.05", "--runs", "6", "--output", tmp_path / "out")
 
-    assert done.returncode == 0, done.stderr
-    assert "A/A floors of this machine" in done.stdout
+    assert done.code == 0, done.err
+    assert "A/A floors of this machine" in done.out
     noise = load_noise(str(describe_environment()["fingerprint"]), tmp_path / "state" / "inference_bench")
     assert noise.sessions == 1
     assert ("inference_speed", "ttft", "prefill") in noise.cases
     (folder,) = (tmp_path / "out").glob("*-ab")
-    assert "A/A floor: from 1 measurement, the latest 0 days old" in command("compare", folder).stdout
+    assert "A/A floor: from 1 measurement, the latest 0 days old" in call("compare", folder).out
 
 
 @pytest.mark.parametrize("fingerprint", ["../../etc/passwd", "a/b", "", "x" * 5000, "a\x00b", "\udcff"])

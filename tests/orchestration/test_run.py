@@ -50,9 +50,13 @@ def test_the_line_from_spec_to_files(tmp_path, bad_models):
     assert speed.model["demands_unknown"] == memory.model["demands_unknown"] == "good does not tell them"
 
 
-def test_steps_of_a_generation_add_up(tmp_path, bad_models):
-    outcome = run(_spec("slow"), tmp_path, bad_models)
-    table = outcome.run.samples(outcome.run.results[0]).to_pandas()
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory, bad_models):
+    return run(_spec("slow"), tmp_path_factory.mktemp("slow"), bad_models).run
+
+
+def test_steps_of_a_generation_add_up(slow):
+    table = slow.samples(slow.results[0]).to_pandas()
 
     whole = table[table.metric == "e2e"].set_index("iteration")
     assert len(whole) >= 2
@@ -68,14 +72,13 @@ def test_steps_of_a_generation_add_up(tmp_path, bad_models):
     assert list(table[table.stage == "warmup"].iteration.unique()) == [1, 2]
 
 
-def test_the_floor_stands_in_the_record_and_is_below_the_model(tmp_path, bad_models):
-    outcome = run(_spec("slow"), tmp_path, bad_models)
-    floor = outcome.run.record.floor
+def test_the_floor_stands_in_the_record_and_is_below_the_model(slow):
+    floor = slow.record.floor
 
-    (ttft,) = (summary for summary in outcome.run.results[0].summaries if summary.metric == "ttft")
+    (ttft,) = (summary for summary in slow.results[0].summaries if summary.metric == "ttft")
     assert set(floor) == {"ttft", "itl", "tpot", "e2e"}
     assert 0 < floor["ttft"]["p50"] < ttft.headline.value
-    assert outcome.run.record.clock["source"] == clock_describe()["source"]
+    assert slow.record.clock["source"] == clock_describe()["source"]
 
 
 def test_every_run_is_a_fresh_process(tmp_path, bad_models):
@@ -91,37 +94,56 @@ def test_every_run_is_a_fresh_process(tmp_path, bad_models):
     assert steps == ["boot", "weights", "to_device"]
 
 
-@pytest.mark.parametrize(
-    ("model", "status", "cause"),
-    [
-        ("raises_in_load", Status.FAILED, "no such layer"),
-        ("raises_in_prefill", Status.FAILED, "prompt refused"),
-        ("segfaults", Status.CRASHED, "SIGSEGV"),
-        ("segfaults_in_load", Status.CRASHED, "SIGSEGV"),
-        ("is_killed", Status.CRASHED, "SIGKILL"),
-        ("exits", Status.CRASHED, "status 7"),
-        ("hangs", Status.TIMEOUT, "sent nothing for 3 s"),
-        ("hangs_in_load", Status.TIMEOUT, "sent nothing for 3 s"),
-        ("runs_out_of_memory", Status.OOM, "MemoryError"),
-        ("runs_out_of_gpu_memory", Status.OOM, "RuntimeError: CUDA error: out of memory"),
-        ("writes_to_every_descriptor", Status.CRASHED, "the worker sent"),
-        ("generates_nothing", Status.NOT_APPLICABLE, "this one classifies"),
-        ("broken", Status.FAILED, "model.py:1"),
-    ],
-)
-def test_a_fault_is_a_result_and_the_plan_goes_on(tmp_path, bad_models, model, status, cause):
-    limits = replace(_QUICK, silence_ns=3 * NS_PER_S) if status is Status.TIMEOUT else _QUICK
-    outcome = run(_spec(model, "good", limits=limits), tmp_path, bad_models)
-    bad, good = outcome.run.results
+_FAULTS = {
+    "raises_in_load": (Status.FAILED, "no such layer"),
+    "raises_in_prefill": (Status.FAILED, "prompt refused"),
+    "segfaults": (Status.CRASHED, "SIGSEGV"),
+    "segfaults_in_load": (Status.CRASHED, "SIGSEGV"),
+    "is_killed": (Status.CRASHED, "SIGKILL"),
+    "exits": (Status.CRASHED, "status 7"),
+    "runs_out_of_memory": (Status.OOM, "MemoryError"),
+    "runs_out_of_gpu_memory": (Status.OOM, "RuntimeError: CUDA error: out of memory"),
+    "writes_to_every_descriptor": (Status.CRASHED, "the worker sent"),
+    "generates_nothing": (Status.NOT_APPLICABLE, "this one classifies"),
+    "broken": (Status.FAILED, "model.py:1"),
+}
+_SILENT = {
+    "hangs": (Status.TIMEOUT, "sent nothing for 3 s"),
+    "hangs_in_load": (Status.TIMEOUT, "sent nothing for 3 s"),
+}
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory, bad_models):
+    """Return the results by model of all faults, with a model without a fault as the last of each run."""
+    found = {}
+    for faults, limits in ((_FAULTS, _QUICK), (_SILENT, replace(_QUICK, silence_ns=3 * NS_PER_S))):
+        outcome = run(_spec(*faults, "good", limits=limits), tmp_path_factory.mktemp("faulty"), bad_models)
+        assert_no_worker_is_left()
+        assert outcome.has_findings
+        assert {result.case.model: result.status for result in outcome.run.results}["good"] == Status.OK
+        found |= {result.case.model: result for result in outcome.run.results}
+    return found
+
+
+@pytest.mark.parametrize("model", [*_FAULTS, *_SILENT])
+def test_a_fault_is_a_result_and_the_plan_goes_on(faulty, model):
+    status, cause = (_FAULTS | _SILENT)[model]
+    bad = faulty[model]
 
     assert bad.status == status
     assert cause in bad.failure.cause
-    assert good.status == Status.OK
-    assert outcome.has_findings == (status is not Status.NOT_APPLICABLE)
+    assert bad.status.is_finding == (status is not Status.NOT_APPLICABLE)
     if model == "exits":
         assert "giving up" in bad.failure.stderr_tail
         assert bad.failure.exit_status == 7
-    assert_no_worker_is_left()
+
+
+def test_what_does_not_apply_is_no_finding(tmp_path, bad_models):
+    outcome = run(_spec("generates_nothing", "good"), tmp_path, bad_models)
+
+    assert [result.status for result in outcome.run.results] == [Status.NOT_APPLICABLE, Status.OK]
+    assert not outcome.has_findings
 
 
 def test_output_of_a_model_goes_to_its_log_only(tmp_path, bad_models, capfd):

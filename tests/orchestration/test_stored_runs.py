@@ -19,7 +19,7 @@ from inference_bench.results.run import load_run
 from inference_bench.spec import Limits, Spec
 from tests.processes import assert_no_worker_is_left
 
-KILLS = int(os.environ.get("INFERENCE_BENCH_KILLS", "6"))
+KILLS = int(os.environ.get("INFERENCE_BENCH_KILLS", "4"))
 REQUEST = Spec(
     ("null",),
     ("inference_speed",),

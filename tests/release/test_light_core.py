@@ -47,7 +47,7 @@ def python(wheel, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("light")
     called(sys.executable, "-m", "venv", folder)
     python = folder / "bin" / "python"
-    called(python, "-m", "pip", "install", "-q", wheel, "pytest")
+    called(python, "-m", "pip", "install", "-q", "--no-compile", wheel, "pytest")
     place_native(folder / "lib" / f"python3.{sys.version_info.minor}" / "site-packages")
     return python
 
@@ -69,7 +69,7 @@ def test_the_light_core_brings_no_framework(python):
 
 
 def test_live_is_imported_without_any_package(wheel, tmp_path):
-    called(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path, wheel)
+    called(sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--no-deps", "--target", tmp_path, wheel)
     place_native(tmp_path)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from inference_bench.live import Profiler; Profiler('a')"
@@ -89,7 +89,7 @@ def test_the_readme_of_the_wheel_has_absolute_links(wheel):
 
 
 def test_the_sdist_holds_what_builds_the_package(tmp_path):
-    called(sys.executable, "-m", "pip", "install", "-q", "--target", tmp_path / "tools", *BUILD_REQUIRES)
+    called(sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--target", tmp_path / "tools", *BUILD_REQUIRES)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'tools')!r}); from scikit_build_core.build import build_sdist"
     )

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 
 import pytest
 
@@ -12,6 +10,7 @@ from inference_bench.results.discovery import open_runs
 from inference_bench.results.history import history
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
+from tests.command_line import call
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,7 @@ def folder(tmp_path_factory):
 
 
 def report(*words):
-    command = [sys.executable, "-m", "inference_bench", "report", *map(str, words), "--history"]
-    return subprocess.run(command, capture_output=True, text=True)
+    return call("report", *words, "--history")
 
 
 def test_runs_come_by_time_with_their_own_figures(folder):
@@ -49,32 +47,30 @@ def test_runs_come_by_time_with_their_own_figures(folder):
 def test_the_command_in_every_format(folder, form, word):
     ended = report(folder, "--format", form)
 
-    assert ended.returncode == 0, ended.stderr
-    assert word in ended.stdout
-    assert "2 runs" in ended.stdout
+    assert ended.code == 0, ended.err
+    assert word in ended.out
+    assert "2 runs" in ended.out
 
 
 def test_a_folder_without_runs_or_with_a_single_one_is_one_line(folder, tmp_path):
     single = report(next(folder.iterdir()))
-    assert (single.returncode, single.stderr.count("\n")) == (2, 1) or single.returncode == 1
-    assert "no two runs have a case in common" in single.stderr
-    assert "no run in it" in report(tmp_path).stderr
+    assert (single.code, single.err.count("\n")) == (2, 1) or single.code == 1
+    assert "no two runs have a case in common" in single.err
+    assert "no run in it" in report(tmp_path).err
 
 
 @pytest.mark.parametrize("form", ["console", "markdown"])
 def test_a_report_of_several_runs_has_each(folder, form):
     runs = [run.folder for run in open_runs(folder, print)]
-    command = [sys.executable, "-m", "inference_bench", "report", *map(str, runs), "--format", form]
-    shown = subprocess.run(command, capture_output=True, text=True)
+    shown = call("report", *runs, "--format", form)
 
-    assert shown.returncode == 0, shown.stderr
-    assert all(run.name in shown.stdout for run in runs)
+    assert shown.code == 0, shown.err
+    assert all(run.name in shown.out for run in runs)
 
 
 def test_one_page_or_document_is_of_one_run(folder):
-    runs = [str(run.folder) for run in open_runs(folder, print)]
-    command = [sys.executable, "-m", "inference_bench", "report", *runs, "--format", "html"]
-    refused = subprocess.run(command, capture_output=True, text=True)
+    runs = [run.folder for run in open_runs(folder, print)]
+    refused = call("report", *runs, "--format", "html")
 
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "so does compare" in refused.stderr
+    assert (refused.code, refused.out) == (2, "")
+    assert "so does compare" in refused.err

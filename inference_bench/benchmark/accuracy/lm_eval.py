@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
@@ -88,6 +89,7 @@ class HarnessTask(Task):
             limit=limit,
             bootstrap_iters=0,
             log_samples=True,
+            task_manager=_manager(),
         )
         several = len(found["samples"]) > 1
         judged = yielded = False
@@ -124,8 +126,14 @@ class HarnessTask(Task):
         return self._task
 
 
+@cache
+def _manager() -> Any:
+    """Return the harness's index of its tasks; it reads all their files, which takes seconds, so once in a process."""
+    return import_module("lm_eval.tasks").TaskManager()
+
+
 def _load(task: str) -> None:
-    import_module("lm_eval.tasks").TaskManager().load([task])
+    _manager().load([task])
 
 
 def _scores(sample: _Sample) -> Iterator[Score]:

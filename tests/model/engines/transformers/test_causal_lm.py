@@ -200,9 +200,9 @@ class TestTrained:
     def test_steps_are_generate(self, trained: CausalLM, length: int) -> None:
         generator = trained.generator()
         prompt = generator.prompt(length)
-        tokens = stepped(generator, prompt, 32)
-        assert generator.generate(prompt, 32) == tokens
-        plain = trained.network.generate(prompt, do_sample=False, max_new_tokens=32)[0, length:].tolist()
+        tokens = stepped(generator, prompt, 12)
+        assert generator.generate(prompt, 12) == tokens
+        plain = trained.network.generate(prompt, do_sample=False, max_new_tokens=12)[0, length:].tolist()
         assert plain == tokens[: len(plain)]  # ends early at an end-of-sequence token
 
     def test_steps_go_on_past_the_end_of_sequence(self, trained: CausalLM) -> None:
@@ -212,11 +212,11 @@ class TestTrained:
         generator = trained.generator()
         text = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
         prompt = torch.tensor([trained.tokenizer(text)["input_ids"]])
-        tokens = stepped(generator, prompt, 48)
+        tokens = stepped(generator, prompt, 24)
         assert trained.network.generation_config.eos_token_id in tokens
-        assert generator.generate(prompt, 48) == tokens
-        plain = trained.network.generate(prompt, do_sample=False, max_new_tokens=48)[0, prompt.shape[1] :].tolist()
-        assert len(plain) < 48
+        assert generator.generate(prompt, 24) == tokens
+        plain = trained.network.generate(prompt, do_sample=False, max_new_tokens=24)[0, prompt.shape[1] :].tolist()
+        assert len(plain) < 24
         assert plain == tokens[: len(plain)]
 
     def test_the_prompt_is_text_of_exactly_this_length(self, trained: CausalLM) -> None:
