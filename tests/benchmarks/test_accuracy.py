@@ -197,7 +197,7 @@ def test_a_trained_model_knows_more_than_chance(tmp_path: Path) -> None:
 
     found = load_model(find_models()["smollm2_135m_instruct"])
     model = found()
-    model.load(Setup(threads=2), resolve_weights(found, Setup(), print), LoadSteps())
+    model.load(Setup(threads=1), resolve_weights(found, Setup(), print), LoadSteps())
     scorer = model.scorer()
     means = {}
     for task in SAMPLES:

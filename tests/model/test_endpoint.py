@@ -152,7 +152,7 @@ def test_a_single_stream_has_the_samples_of_an_engine_in_process(tmp_path):
 def test_failed_requests_are_rows_and_a_score_but_have_no_latency(tmp_path):
     busy = json_answer({"error": {"message": "slow down"}}, 429)
     with scripted_endpoint([*BEFORE, *[ANSWER] * 6, *[busy] * 2]) as (url, _):
-        done = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).run
+        done = run(spec(url, benchmarks=LOAD, isolation="inline", **ASK), tmp_path).run
 
     (result,) = done.results
     found = by_metric(result)
@@ -169,7 +169,7 @@ def test_failed_requests_are_rows_and_a_score_but_have_no_latency(tmp_path):
 def test_answers_of_another_length_are_listed_and_left_out(tmp_path):
     short = sse_stream("chat", TOKENS - 1, FIRST_NS, GAP_NS)
     with scripted_endpoint([*BEFORE, *[ANSWER] * 6, *[short] * 2]) as (url, _):
-        done = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).run
+        done = run(spec(url, benchmarks=LOAD, isolation="inline", **ASK), tmp_path).run
 
     (result,) = done.results
     assert by_metric(result)["contract_kept"].headline.value == 6 / 8
@@ -180,7 +180,7 @@ def test_answers_of_another_length_are_listed_and_left_out(tmp_path):
 def test_figures_of_too_few_answers_are_refused(tmp_path):
     busy = json_answer({"error": {"message": "slow down"}}, 429)
     with scripted_endpoint([*BEFORE, *[ANSWER] * 2, *[busy] * 6]) as (url, _):
-        done = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).run
+        done = run(spec(url, benchmarks=LOAD, isolation="inline", **ASK), tmp_path).run
 
     (result,) = done.results
     assert "request_latency" not in by_metric(result)
@@ -190,7 +190,7 @@ def test_figures_of_too_few_answers_are_refused(tmp_path):
 def test_a_server_that_answers_nothing_fails_the_case_with_its_words(tmp_path):
     broken = json_answer({"error": {"message": "out of order"}}, 500)
     with scripted_endpoint([broken]) as (url, _):
-        done = run(spec(url, benchmarks=LOAD, **ASK), tmp_path).run
+        done = run(spec(url, benchmarks=LOAD, isolation="inline", **ASK), tmp_path).run
 
     (result,) = done.results
     assert result.status is Status.FAILED
@@ -219,7 +219,7 @@ METRICS = (0, b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %
 
 def test_the_servers_metrics_are_a_table_on_the_clock_of_the_requests(tmp_path):
     with ScriptedServer([ANSWER], routes={"GET /metrics ": [METRICS], **ROUTES}) as server:
-        done = run(spec(f"http://127.0.0.1:{server.port}/v1", benchmarks=LOAD, **ASK), tmp_path).run
+        done = run(spec(f"http://127.0.0.1:{server.port}/v1", benchmarks=LOAD, isolation="inline", **ASK), tmp_path).run
 
     (result,) = done.results
     rows = done.table(result, "server_readings").to_pylist()
@@ -342,7 +342,7 @@ def test_a_request_that_goes_wrong_is_named_in_one_line(tmp_path, script, close,
     closes = ["keep"] * (len(BEFORE) + 6) + [close] * 2
     axes = {**ASK, "request_timeout": (2,)}
     with scripted_endpoint([*BEFORE, *[ANSWER] * 6, *[tuple(script)] * 2], closes) as (url, _):
-        done = run(spec(url, benchmarks=LOAD, **axes), tmp_path).run
+        done = run(spec(url, benchmarks=LOAD, isolation="inline", **axes), tmp_path).run
 
     (result,) = done.results
     (note,) = [note for note in result.notes if "of 8 requests failed" in note]

@@ -48,7 +48,7 @@ def reduced() -> Iterator[CausalLM]:
 @pytest.fixture(scope="module")
 def trained() -> Iterator[CausalLM]:
     """The real model, from the user's own cache: fetched once for all runs of the tests."""
-    model = loaded(Setup(threads=2))
+    model = loaded(Setup(threads=1))  # the other CPUs have other tests
     yield model
     model.unload()
 
