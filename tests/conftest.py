@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import textwrap
 from collections import Counter
@@ -15,6 +16,11 @@ from tests.doubles import Double, build
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts its background jobs so, and children inherit it: the tests of Ctrl-C would wait for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many processes test as there are CPUs: further threads of torch would only wait for each other, at full load.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.hookimpl(trylast=True)
