@@ -90,7 +90,9 @@ def prepared(command: str, folder: Path) -> str:
         return command.replace("make", f"make --dry-run -C {shlex.quote(str(ROOT))}", 1)
     if command.startswith("pytest"):
         return f"python -m {command} -p no:cacheprovider --ib-budget 0.1"
-    return CALL.sub(lambda found: f"{found[1].rstrip()} {added(found[2], found[3])} ", with_existing_runs(command, folder))
+    return CALL.sub(
+        lambda found: f"{found[1].rstrip()} {added(found[2], found[3])} ", with_existing_runs(command, folder)
+    )
 
 
 def added(command: str, options: str) -> str:

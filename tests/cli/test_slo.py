@@ -96,11 +96,11 @@ def test_a_load_is_judged_as_it_is_measured(tmp_path, capsys):
     code = main([*LOAD, "-a", "requests=40", "--quick", "--quiet", *asked, "-o", str(tmp_path), "--json"])
     (result,) = json.loads(capsys.readouterr().out)["results"]
     verdicts = result["slo"]["verdicts"]
-    left_open = {verdict["slo"] for verdict in verdicts if verdict["outcome"] == "NOT ENOUGH DATA" and verdict["reason"]}
+    left_open = {
+        verdict["slo"] for verdict in verdicts if verdict["outcome"] == "NOT ENOUGH DATA" and verdict["reason"]
+    }
 
-    assert {verdict["slo"]: verdict["outcome"] for verdict in verdicts} == slos | dict.fromkeys(
-        left_open, "NOT ENOUGH DATA"
-    )
+    assert {each["slo"]: each["outcome"] for each in verdicts} == slos | dict.fromkeys(left_open, "NOT ENOUGH DATA")
     assert code == (3 if "e2e.p50<=1ns" in left_open else 1)
     assert load_run(next(tmp_path.iterdir())).record.spec["slos"] == list(slos)
 

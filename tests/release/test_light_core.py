@@ -89,7 +89,9 @@ def test_the_readme_of_the_wheel_has_absolute_links(wheel):
 
 
 def test_the_sdist_holds_what_builds_the_package(tmp_path):
-    called(sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--target", tmp_path / "tools", *BUILD_REQUIRES)
+    called(
+        sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--target", tmp_path / "tools", *BUILD_REQUIRES
+    )
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'tools')!r}); from scikit_build_core.build import build_sdist"
     )
