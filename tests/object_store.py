@@ -50,9 +50,14 @@ class ObjectStore:
         return answer
 
     @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.server_port
+
+    @property
     def query(self) -> str:
         """What an address needs to name this server."""
-        return f"?endpoint_override=127.0.0.1:{self._server.server_port}&scheme=http"
+        return f"?endpoint_override=127.0.0.1:{self.port}&scheme=http"
 
     def address(self, folder: str = "") -> str:
         """Return the address of a folder in the bucket."""

@@ -10,10 +10,12 @@ from pathlib import Path
 _MARK = "INFERENCE_BENCH_TEST_SESSION"
 os.environ[_MARK] = uuid.uuid4().hex
 """Inherited by all children, also by those whose parent is gone; another session's workers have another one."""
+WORKER = "inference_bench.orchestration.worker"
+SHARE = "inference_bench.orchestration.placement.share_main"
 
 
-def workers_alive() -> list[int]:
-    """Pids of this session's live workers."""
+def processes_alive(module: str) -> list[int]:
+    """Pids of this session's live processes of a module, in no order."""
     mark = f"{_MARK}={os.environ[_MARK]}".encode()
     found = []
     for entry in Path("/proc").iterdir():
@@ -24,9 +26,14 @@ def workers_alive() -> list[int]:
             inherited = (entry / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"inference_bench.orchestration.worker" in words and mark in inherited:
+        if module.encode() in words and mark in inherited:
             found.append(int(entry.name))
     return found
+
+
+def workers_alive() -> list[int]:
+    """Pids of this session's live workers."""
+    return processes_alive(WORKER)
 
 
 def assert_no_worker_is_left(within_s: float = 5) -> None:

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from inference_bench.plan import Case, Plan
 
 
-def make_progress(*, quiet: bool, log_json: bool = False, stream: TextIO) -> Progress:
-    """Return the progress that fits the stream; a quiet one prints warnings only."""
+def make_progress(*, quiet: bool, log_json: bool = False, live: bool = True, stream: TextIO) -> Progress:
+    """Return the progress that fits the stream; a quiet one prints warnings only, one that is not live prints lines."""
     if log_json:
         from inference_bench.cli._progress_json import JsonProgress
 
         return JsonProgress(stream)
     if quiet:
         return QuietProgress(stream)
-    return LiveProgress(stream) if stream.isatty() else PlainProgress(stream)
+    return LiveProgress(stream) if live and stream.isatty() else PlainProgress(stream)
 
 
 class QuietProgress(Progress):

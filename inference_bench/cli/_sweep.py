@@ -94,8 +94,9 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
 def resume_sweep(folder: Folder, args: argparse.Namespace) -> int:
     """Carry out the shares of a sweep that have not ended, and return the exit code."""
     from inference_bench.orchestration.placement.placement import open_placement
+    from inference_bench.results.sweep_runs import take_in
 
-    record = read_sweep(folder)
+    record = take_in(folder, read_sweep(folder))
     placement = open_placement(args.on or record.on)
 
     async def carry_out() -> int:
@@ -112,7 +113,7 @@ async def _carry_out(
     from inference_bench.orchestration.sweep import Sweep, SweepRequest
 
     request = SweepRequest(args.models_dir, args.benchmarks_dir, args.force, marks_of(args), tuple(sys.argv))
-    progress = make_progress(quiet=args.quiet, log_json=args.log_json, stream=sys.stderr)
+    progress = make_progress(quiet=args.quiet, log_json=args.log_json, live=False, stream=sys.stderr)
     sweep = Sweep(folder, record, request, placement, progress)
     try:
         ended = await sweep.carry_out(nodes)

@@ -19,7 +19,7 @@ from inference_bench.facts import Environment
 from inference_bench.machine.environment import describe_environment, environment_changes
 from inference_bench.machine.interruption import Interruption
 from inference_bench.orchestration.aggregation import Tally
-from inference_bench.orchestration.catching_up import catch_up
+from inference_bench.orchestration.catching_up import Backlog, catch_up
 from inference_bench.orchestration.eligibility import Eligibility, Refusal
 from inference_bench.orchestration.fetched_weights import FetchedWeights
 from inference_bench.orchestration.further_runs import FurtherRuns
@@ -93,6 +93,7 @@ class Session:
         self._former = former
         self._interruption = Interruption()
         self._sink = open_sinks(folder, also=sinks)
+        self._backlog = Backlog(self._sink, progress)
         done = {} if former is None else done_cases(former, prepared.plan, retry_failed=retry_failed)
         self._record = _record_of(spec, prepared, folder, former, done, provenance)
         self._jobs = jobs_of(prepared.plan, done)
@@ -144,6 +145,7 @@ class Session:
         """Write what is known before the first case."""
         (self.folder / "logs").mkdir(exist_ok=True)
         self._sink.begin(self._record)
+        self._backlog.tell()
         self._progress.started(self._prepared.plan)
         for warning in self._record.environment["warnings"]:
             self._progress.warn(warning)
@@ -155,17 +157,22 @@ class Session:
         entries = ({**e, "status": result.status.value} if e["id"] == result.case.id else e for e in self._record.cases)
         self._record = replace(self._record, cases=tuple(entries))
         self._sink.write(judged(with_slos(result, self._slos), self._record), self._record)
+        self._backlog.tell()
 
     async def finish(self) -> None:
         """Write the end of the run; a store that does not answer gets some minutes, unless Ctrl-C ends the wait."""
         overlap = {"policy": self._overlap.policy.value, "reason": self._overlap.reason, **self._ahead.account()}
         self._record = replace(self._record, finished=not self.stopping, overlap=overlap)
+        failures = []
         try:
             self._sink.finish(self._record)
         except SinkError as error:
-            self.sink_failure = str(error)
-        if missing := await catch_up(self._sink, self._is_stopped_again(), self._progress):
-            self.sink_failure = f"{self.sink_failure} {missing}".lstrip()
+            failures.append(str(error))
+        try:
+            failures.append(await catch_up(self._sink, self._is_stopped_again(), self._progress))
+        except SinkError as error:
+            failures.append(str(error))
+        self.sink_failure = " ".join(filter(None, failures))
         if self.sink_failure:
             self._progress.warn(self.sink_failure)
 

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from inference_bench.errors import RunFormatError, StorageError
+from inference_bench.errors import StorageError, UsageError
 from inference_bench.orchestration.catching_up import patiently
 from inference_bench.orchestration.placement.placement import NodeLostError, Placement
+from inference_bench.orchestration.placement.scratch import scratch_folder
 from inference_bench.orchestration.placement.share import Share, ShareRequest
 from inference_bench.orchestration.placement.share_process import EXIT
 from inference_bench.orchestration.progress import Progress
 from inference_bench.provenance.record import Provenance
-from inference_bench.results.run import load_run
-from inference_bench.results.run_folder import RECORD, runs_in
+from inference_bench.results.run_folder import RECORD, locked
 from inference_bench.results.serialization import plain
-from inference_bench.results.storage import NODE, Folder, StoredPath, place_of
-from inference_bench.results.sweep_file import Attempt, ShareRecord, ShareStatus, SweepRecord, write_sweep
+from inference_bench.results.storage import Folder, StoredPath, place_of
+from inference_bench.results.sweep_file import Attempt, ShareRecord, ShareStatus, SweepRecord, driver_of, write_sweep
+from inference_bench.results.sweep_runs import delete_leftovers, share_places, share_tags, stored_share
+
+T = TypeVar("T")
 
 MOST_ATTEMPTS = 3
 """A share whose process was killed this often is given up: it is the share that kills it."""
+
+
+class ForeignSweepError(UsageError):
+    """A sweep that another process carries out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +63,39 @@ class Sweep:
         self, folder: Folder, record: SweepRecord, request: SweepRequest, placement: Placement, progress: Progress
     ) -> None:
         self.folder = folder
-        self.record = record
+        self.record = replace(record, driver=secrets.token_hex(8))
+        self._former_driver = record.driver
         self._request = request
         self._placement = placement
         self._progress = progress
         self._changed = asyncio.Condition()
+        self._writing = asyncio.Lock()
         self._busy: set[int] = set()
         self._over = {number for number, share in enumerate(record.shares) if share.status is ShareStatus.ENDED}
         self._failures: Counter[int] = Counter()
 
     async def carry_out(self, nodes: Sequence[str]) -> SweepRecord:
-        """Carry out what is pending, one share at a time on each node; return what became of all."""
-        self._write()
-        async with asyncio.TaskGroup() as group:
-            for node in nodes:
-                group.create_task(self._serve(node))
-        await patiently(self._write_end)
+        """Carry out what is pending, one share at a time on each node; return what became of all.
+
+        Raises:
+            InvalidValueError: another process of this machine carries out this sweep.
+            ForeignSweepError: one of another machine does.
+            StorageError: the store does not answer for minutes, or refuses for good.
+        """
+        with locked(self.folder if isinstance(self.folder, Path) else scratch_folder(self.record.id)):
+            await self._patiently(self._write)
+            await self._serve_all(nodes)
+            await self._patiently(self._write)
+            await self._patiently(lambda: delete_leftovers(self.folder, self.record))
         return self.record
+
+    async def _serve_all(self, nodes: Sequence[str]) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for node in nodes:
+                    group.create_task(self._serve(node))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
 
     async def _serve(self, node: str) -> None:
         """Take shares for a node until none is left, or the node is."""
@@ -117,8 +141,8 @@ class Sweep:
             is_over = attempt.status in (ShareStatus.ENDED, ShareStatus.REFUSED)
             if is_over or self._failures[number] >= MOST_ATTEMPTS:
                 self._over.add(number)
-            self._write()
             self._changed.notify_all()
+        await self._store()
 
     async def _on(self, node: str, number: int) -> tuple[ShareRecord, Attempt]:
         """Carry out a share on a node; return what is known of it then, and how that ended.
@@ -141,13 +165,11 @@ class Sweep:
 
     async def _request_for(self, share: ShareRecord, node: str, number: int) -> ShareRequest:
         common = self._request
-        tags = {"sweep": self.record.id, "share": f"{number:03}", "node": node}
+        tags = share_tags(self.record.id, node, number)
         output = self.folder
         if isinstance(output, StoredPath):
-            output = stored = output / f"{NODE}{node}" / f"share={number:03}"
-            resume = str(stored) if await patiently(lambda: _is_stored(stored)) else None
-        else:
-            resume = _begun(output, tags)
+            output = stored_share(output, node, number)
+        resume = await self._patiently(lambda: self._begun(node, number))
         return ShareRequest(
             spec=share.spec,
             output=str(output),
@@ -160,30 +182,54 @@ class Sweep:
             argv=common.argv,
         )
 
+    def _begun(self, node: str, number: int) -> str | None:
+        """Return the run of a share that a process on the same node began."""
+        if isinstance(self.folder, StoredPath):
+            stored = stored_share(self.folder, node, number)
+            return str(stored) if (stored / RECORD).is_file() else None
+        places = share_places(self.folder, self.record)
+        return next((str(place.folder) for place in places if (place.node, place.number) == (node, number)), None)
+
     def _tell(self, node: str, event: dict[str, Any]) -> None:
         if event["event"] == "case_ended":
             self._progress.message(f"{node}: {event['slug']}: {event['status']}")
         elif event["event"] == "warning":
             self._progress.warn(f"{node}: {event['text']}")
 
+    async def _store(self) -> None:
+        """Write what is known; a store that does not answer gets it later.
+
+        Raises:
+            ForeignSweepError: another process carries out this sweep.
+        """
+        async with self._writing:
+            try:
+                await asyncio.to_thread(self._write)
+            except StorageError as error:
+                self._progress.warn(f"{error} The state of the sweep is stored later.")
+
     def _write(self) -> None:
-        """Write what is known; a store that does not answer gets it later."""
-        try:
-            write_sweep(self.folder, self.record)
-        except StorageError as error:
-            self._progress.warn(f"{error} The state of the sweep is stored later.")
+        """Write what is known, unless another process has written it since this one did.
 
-    async def _write_end(self) -> None:
+        Raises:
+            ForeignSweepError: it has.
+            StorageError: the store cannot be reached or refuses.
+        """
+        if driver_of(self.folder) not in ("", self._former_driver, self.record.driver):
+            raise ForeignSweepError(
+                f"{self.folder}: another process carries out this sweep now, expected one at a time. This one stops; "
+                "what it has stored is kept."
+            )
         write_sweep(self.folder, self.record)
+        self._former_driver = self.record.driver
 
+    async def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask the store until it answers.
 
-def _begun(folder: Path, tags: Mapping[str, str]) -> str | None:
-    """Return the run of a share that a process on the same node began."""
-    for found in runs_in(folder):
-        with suppress(RunFormatError):
-            if tags.items() <= load_run(found).record.provenance.tags.items():
-                return str(found)
-    return None
+        Raises:
+            StorageError: it does not for minutes, or refuses for good.
+        """
+        return await patiently(lambda: asyncio.to_thread(ask), self._progress.warn)
 
 
 def new_sweep(identity: str, on: str, shares: Sequence[ShareRecord], *, seed: int, copies: int) -> SweepRecord:
@@ -192,15 +238,12 @@ def new_sweep(identity: str, on: str, shares: Sequence[ShareRecord], *, seed: in
     return SweepRecord(identity, now, on, seed, copies, tuple(shares))
 
 
-async def _is_stored(place: StoredPath) -> bool:
-    """Return whether the store has a run there."""
-    return (place / RECORD).is_file()
-
-
 def _attempt(node: str, found: dict[str, Any]) -> Attempt:
     """Return how a share ended, by the last events of its process."""
     if "refused" in found:
         return Attempt(node, ShareStatus.REFUSED, found["refused"]["text"])
+    if "failed" in found:
+        return Attempt(node, ShareStatus.FAILED, found["failed"]["text"])
     ended, end = found.get("ended"), found.get(EXIT, {"code": None, "said": ""})
     if ended is not None and ended["finished"]:
         return _of_run(node, ended)

@@ -63,11 +63,19 @@ class Sink(ABC):
             SinkError: it cannot be written; the folder of the run is whole nevertheless.
         """
 
+    @property
+    def missing(self) -> str:
+        """Why something that was to be written is not written yet; empty if all is."""
+        return ""
+
     def catch_up(self) -> str:
-        """Try again what could not be written yet; called at the end, and again for some minutes while it returns text.
+        """Try again what could not be written yet; called at the end, and again for two minutes while it returns text.
 
         Returns:
             Why something is still missing; empty if all is written.
+
+        Raises:
+            SinkError: it is missing for good; waiting does not help.
         """
         return ""
 
@@ -100,9 +108,23 @@ class Sinks(Sink):  # not a plugin: it is outside the package ``sinks``
         if failures:
             raise SinkError(" ".join(failures))
 
+    @property
+    def missing(self) -> str:
+        """What any member lacks."""
+        return " ".join(filter(None, [sink.missing for sink in self.members]))
+
     def catch_up(self) -> str:
-        """Let every member try again."""
-        return " ".join(filter(None, [sink.catch_up() for sink in self.members]))
+        """Let every member try again; one that fails for good keeps no other from it."""
+        missing, lost = [], []
+        for sink in self.members:
+            try:
+                missing.append(sink.catch_up())
+            except SinkError as error:
+                lost.append(str(error))
+        said = " ".join(filter(None, [*lost, *missing]))
+        if lost and not any(missing):
+            raise SinkError(said)
+        return said
 
 
 def open_sinks(folder: Path, names: Iterable[str] | None = None, *, also: Iterable[str] = ()) -> Sinks:

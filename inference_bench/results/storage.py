@@ -113,10 +113,14 @@ class StoredPath:
 
     def files(self) -> list[str]:
         """Return the names of all objects in it, relative to it."""
+        return list(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Return the name of each object in it, relative to it → its size in bytes, by name."""
         from pyarrow.fs import FileType
 
         found = [info for info in self._listed(recursive=True) if info.type == FileType.File]
-        return [PurePosixPath(info.path).relative_to(self.path).as_posix() for info in found]
+        return {PurePosixPath(info.path).relative_to(self.path).as_posix(): info.size for info in found}
 
     def read_bytes(self) -> bytes:
         """Return its content.

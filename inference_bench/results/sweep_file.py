@@ -77,6 +77,7 @@ class SweepRecord:
         seed: of the orders of blocks and set-ups.
         copies: on how many nodes each block is measured.
         shares: in their order.
+        driver: mark of the process that carries it out, or did last; empty if unknown.
     """
 
     id: str
@@ -85,6 +86,7 @@ class SweepRecord:
     seed: int
     copies: int
     shares: tuple[ShareRecord, ...]
+    driver: str = ""
 
 
 def write_sweep(folder: Folder, record: SweepRecord) -> None:
@@ -98,6 +100,19 @@ def write_sweep(folder: Folder, record: SweepRecord) -> None:
         (folder / SWEEP).write_bytes(data)
     else:
         write_atomically(folder / SWEEP, data)
+
+
+def driver_of(folder: Folder) -> str:
+    """Return the mark of the driver that wrote the file last; empty if there is no file.
+
+    Raises:
+        RunFormatError: it is damaged.
+        StorageError: the store cannot be reached or refuses.
+    """
+    if not (folder / SWEEP).is_file():
+        return ""
+    data: Any = read_json(folder / SWEEP)
+    return str(data.get("driver", ""))
 
 
 def read_sweep(folder: Folder) -> SweepRecord:

@@ -61,9 +61,10 @@ class Upload:
     def __init__(self, folder: Path, target: StoredPath) -> None:
         self.target = target
         self._folder = folder
-        self._stored: set[str] | None = None
+        self._stored: dict[str, int] | None = None
         self._names: dict[tuple[str, int, int], str] = {}
         self._records: set[bytes] = set()
+        self._has_been_there = False
 
     def update(self) -> None:
         """Store what the folder has and the store lacks: tables, then ``results.json``, then ``run.json``.
@@ -82,6 +83,7 @@ class Upload:
         record = (self._folder / RECORD).read_bytes()
         self._records.add(record)
         (self.target / RECORD).write_bytes(record)
+        self._has_been_there = True
 
     def complete(self) -> None:
         """Store all, the logs too, and delete the tables that no case names any more.
@@ -90,21 +92,22 @@ class Upload:
             StorageError: the store cannot be reached or refuses.
             ForeignRunError: the store has another run there, or more of this one.
         """
+        self._check_owner()
         for log in sorted((self._folder / _LOGS).glob("*")):
             if log.is_file():
                 (self.target / _LOGS / log.name).write_bytes(log.read_bytes())
         self.update()
-        named = set(self._names.values())
-        for name in self.target.files():
-            if name.partition("/")[0] in TABLES and name not in named:
-                (self.target / name).unlink()
+        delete_unnamed(self.target)
 
     def _check_owner(self) -> None:
         """Refuse to write over what is not a former state of this folder."""
         try:
             there = (self.target / RECORD).read_bytes()
         except FileNotFoundError:
+            if self._has_been_there:
+                raise ForeignRunError(f"{self.target}: the run was deleted there while this one wrote it.") from None
             return
+        self._has_been_there = True
         if there in self._records:
             return
         for problem in _differences(self._folder, self.target):
@@ -115,23 +118,37 @@ class Upload:
         self._records.add(there)
 
     def _store_table(self, name: str) -> str:
-        """Store a table unless it is there; return its name in the store, which its content determines."""
+        """Store a table unless it is there whole; return its name in the store, which its content determines."""
         path = self._folder / name
         facts = path.stat()
         key = name, facts.st_mtime_ns, facts.st_size
         if key not in self._names:
             data = path.read_bytes()
             stored = _with_digest(PurePosixPath(name), data)
-            if stored not in self._there():
+            if self._there().get(stored) != len(data):
                 (self.target / stored).write_bytes(data)
-                self._there().add(stored)
+                self._there()[stored] = len(data)
             self._names = {other: at for other, at in self._names.items() if other[0] != name} | {key: stored}
         return self._names[key]
 
-    def _there(self) -> set[str]:
+    def _there(self) -> dict[str, int]:
+        """Return what was there, and what was written since: name → size, by which a part is told from the whole."""
         if self._stored is None:
-            self._stored = set(self.target.files())
+            self._stored = self.target.sizes()
         return self._stored
+
+
+def delete_unnamed(target: StoredPath) -> None:
+    """Delete the tables of a stored run that no case names any more.
+
+    Raises:
+        StorageError: the store cannot be reached or refuses.
+    """
+    document: Any = read_json(target / RESULTS)
+    named = {entry.get(table) for entry in document["results"] for table in TABLES}
+    for name in target.files():
+        if name.partition("/")[0] in TABLES and name not in named:
+            (target / name).unlink()
 
 
 def fetch_run(source: StoredPath, root: Path) -> Path:

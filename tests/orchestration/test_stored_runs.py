@@ -59,8 +59,9 @@ def stored_node(store):
 
 
 def test_a_store_that_refuses_for_half_a_minute_gets_everything(store, monkeypatch):
-    """It refuses from the first case on; the pauses are those of a real run, shortened a hundredfold."""
-    monkeypatch.setattr(catching_up, "_PAUSES_S", (0.1,) * 8)
+    """It refuses from the first case on; the pauses are shorter than those of a real run."""
+    monkeypatch.setattr(catching_up, "_FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(catching_up, "_LONGEST_PAUSE_S", 0.1)
     first = store.writes
 
     def refuse_for_a_while():
@@ -74,7 +75,7 @@ def test_a_store_that_refuses_for_half_a_minute_gets_everything(store, monkeypat
 
 
 def test_a_store_that_never_comes_back_is_a_finding_and_the_run_is_stored_later(store, monkeypatch):
-    monkeypatch.setattr(catching_up, "_PAUSES_S", (0.1,))
+    monkeypatch.setattr(catching_up, "_PATIENCE_S", 0.1)
     first = store.writes
 
     def refuse():

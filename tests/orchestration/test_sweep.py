@@ -14,7 +14,6 @@ import pytest
 
 from inference_bench.columns import TABLES
 from inference_bench.errors import PluginError, UnknownNameError
-from inference_bench.orchestration import catching_up
 from inference_bench.orchestration.placement.placement import NodeLostError, open_placement, placement_names
 from inference_bench.orchestration.placement.share import shares_of
 from inference_bench.orchestration.placement.share_process import MODULE, clean_environment
@@ -222,19 +221,6 @@ def test_what_was_refused_is_tried_again_when_the_sweep_is_resumed(tmp_path, bad
     ended = asyncio.run(resumed.carry_out(["n1"]))
     assert_whole(tmp_path, ended)
     assert [attempt.status for attempt in ended.shares[0].attempts] == [ShareStatus.REFUSED, ShareStatus.ENDED]
-
-
-def test_a_store_that_refuses_when_a_share_begins_is_waited_for(store, monkeypatch, bad_models):
-    monkeypatch.setattr(catching_up, "_PAUSES_S", (0.2,) * 20)
-    first = store.writes
-
-    def refuse_for_a_while():
-        store.refusal = "503 Slow Down" if 3 < store.writes - first < 15 else None
-
-    store.on_write = refuse_for_a_while
-    record, _ = sweep(store.place() / "run_id=x-sweep", LocalPlacement(), ["n1"], bad_models)
-    assert store.writes - first > 15
-    assert_whole(store.place(), record)
 
 
 def test_copies_go_to_different_nodes(tmp_path, bad_models):

@@ -227,3 +227,40 @@ def test_after_a_refusal_the_next_case_does_not_wait_for_the_store(store, folder
 def test_the_sink_of_stores_needs_an_address():
     with pytest.raises(Exception, match="--sink s3://bucket/prefix"):
         load_sink("storage").check()
+
+
+def test_a_table_that_was_cut_off_on_its_way_is_written_again(store, folder):
+    """A later process finds an object with the right name and a part of the content."""
+    uploading = upload(folder, store)
+    uploading.update()
+    (name,) = [name for name in store.objects() if "/samples/" in name and "=8-" in name]
+    whole = store.objects()[name]
+    (store.place() / name).write_bytes(whole[:100])
+    upload(folder, store).update()
+    assert store.objects()[name] == whole
+
+
+def test_a_run_that_was_deleted_in_the_store_is_not_brought_back(store, folder):
+    uploading = upload(folder, store)
+    uploading.update()
+    for name in store.objects():
+        (store.place() / name).unlink()
+    for bring in (uploading.update, uploading.complete):
+        with pytest.raises(ForeignRunError, match="deleted there"):
+            bring()
+    assert not store.objects()
+
+
+def test_a_first_try_that_failed_half_way_is_no_sign_of_a_deleted_run(store, folder):
+    begun = store.writes
+
+    def refuse_the_record():
+        store.refusal = "503 Slow Down" if store.writes - begun > 4 else None
+
+    store.on_write = refuse_the_record
+    uploading = upload(folder, store)
+    with pytest.raises(StorageError):
+        uploading.update()
+    store.refusal, store.on_write = None, lambda: None
+    uploading.complete()
+    assert_same(load_run(folder), load_run(store.address()))

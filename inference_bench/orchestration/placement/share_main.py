@@ -7,23 +7,21 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference_bench.errors import InferenceBenchError
+from inference_bench.errors import InferenceBenchError, StorageError
 from inference_bench.orchestration.catching_up import patiently
+from inference_bench.orchestration.placement.scratch import scratch_folder
 from inference_bench.orchestration.placement.share import ShareRequest
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, resume_run, run_benchmarks
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult
 from inference_bench.results.reading import read_as
+from inference_bench.results.run_folder import LOCAL_OUTPUT, runs_in
 from inference_bench.results.serialization import spec_from_plain
-from inference_bench.results.state_folder import state_folder
-from inference_bench.results.storage import StoredPath, place_of
-
-_SCRATCH = "shares"
+from inference_bench.results.storage import Folder, StoredPath, place_of
 
 
 class TellingProgress(Progress):
@@ -52,13 +50,14 @@ def tell(event: str, **facts: object) -> None:
 
 
 def main() -> int:
-    """Carry out the share; 2 if it is refused."""
+    """Carry out the share; 2 if it is refused, or if the store does not answer."""
     request = read_as(ShareRequest, json.load(sys.stdin), "share")
     sys.argv = list(request.argv) or sys.argv
     try:
-        outcome = asyncio.run(patiently(lambda: _carry_out(request)))
+        outcome = asyncio.run(patiently(lambda: _carry_out(request), TellingProgress().warn))
     except InferenceBenchError as error:
-        tell("refused", text=str(error))
+        is_temporary = isinstance(error, StorageError) and error.is_temporary
+        tell("failed" if is_temporary else "refused", text=str(error))
         return error.exit_code
     tell(
         "ended",
@@ -71,11 +70,13 @@ def main() -> int:
 
 
 async def _carry_out(request: ShareRequest) -> RunOutcome:
-    output, scratch = place_of(request.output), None
+    output = place_of(request.output)
+    scratch = scratch_folder(request.scratch) if isinstance(output, StoredPath) else None
+    if scratch is not None:
+        os.chdir(scratch)
+    begun = _begun(request, scratch)
     models_dirs, benchmarks_dirs = _paths(request.models_dirs), _paths(request.benchmarks_dirs)
-    if isinstance(output, StoredPath):
-        scratch = _enter_scratch(request.scratch)
-    if request.resume is None:
+    if begun is None:
         outcome = await run_benchmarks(
             spec_from_plain(request.spec, "share"),
             output=output,
@@ -88,10 +89,11 @@ async def _carry_out(request: ShareRequest) -> RunOutcome:
         )
     else:
         outcome = await resume_run(
-            place_of(request.resume),
+            begun,
             models_dirs=models_dirs,
             benchmarks_dirs=benchmarks_dirs,
             force=request.force,
+            sinks=[str(output)] if isinstance(output, StoredPath) and isinstance(begun, Path) else (),
             progress=TellingProgress(),
             handle_signals=True,
         )
@@ -100,17 +102,19 @@ async def _carry_out(request: ShareRequest) -> RunOutcome:
     return outcome
 
 
+def _begun(request: ShareRequest, scratch: Path | None) -> Folder | None:
+    """Return the run of this share that an earlier process began: the one that the driver found, or one on this disk.
+
+    A process that was killed while the store did not answer has left its cases on the disk only.
+    """
+    if request.resume is not None:
+        return place_of(request.resume)
+    root = None if scratch is None else scratch / LOCAL_OUTPUT
+    return next(iter(runs_in(root)), None) if root is not None and root.is_dir() else None
+
+
 def _paths(names: Sequence[str]) -> list[Path]:
     return [Path(name) for name in names]
-
-
-def _enter_scratch(name: str) -> Path:
-    """Make the folder on this node's disk that a stored share is written to first the current one."""
-    base = state_folder() or Path(tempfile.gettempdir()) / "inference_bench"
-    folder = base / _SCRATCH / name
-    folder.mkdir(parents=True, exist_ok=True)
-    os.chdir(folder)
-    return folder
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class ShareProcess:
         assert stdout is not None
         while not stdout.closed:
             line = stdout.readline()
-            if line.startswith('{"event"'):
+            if line.startswith('{"event"') and line.endswith("\n"):  # not the beginning of one that was cut off
                 return line.rstrip("\n")
             if not line:
                 stdout.close()

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from inference_bench.result import BenchmarkResult, RunRecord
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+_PAUSE_PER_TRY = 9
+"""After a try that failed, the store is left alone for this many times as long as it took: at most a tenth of a run
+waits for a store that accepts requests and never answers."""
 
 
 class StorageSink(Sink):
@@ -33,7 +36,8 @@ class StorageSink(Sink):
         super().__init__(folder)
         self._upload = Upload(folder, target_of(stored_place(self.address), folder.name))
         self._not_before_s, self._pause_s = 0.0, _FIRST_PAUSE_S
-        self._foreign = ""
+        self._missing = ""
+        self._is_foreign = False
 
     @classmethod
     def check(cls) -> None:
@@ -49,17 +53,19 @@ class StorageSink(Sink):
             raise UsageError(f"--sink {cls.name} has no address: give that instead, such as --sink s3://bucket/prefix.")
         stored_place(cls.address).check_writable()
 
+    @property
+    def missing(self) -> str:
+        """Why the store lacks something that the folder has."""
+        return self._missing
+
     def begin(self, record: RunRecord) -> None:
         """Store what the folder has.
 
         Raises:
             ForeignRunError: the address holds another run, or more of this one.
         """
-        from inference_bench.results.upload import ForeignRunError
-
         self._try(self._upload.update)
-        if self._foreign:
-            raise ForeignRunError(self._foreign)
+        self._refuse_foreign()
 
     def write(self, result: BenchmarkResult, record: RunRecord) -> None:
         """Store what the store lacks, unless it refused a moment ago."""
@@ -67,22 +73,40 @@ class StorageSink(Sink):
             self._try(self._upload.update)
 
     def catch_up(self) -> str:
-        """Store all of the folder, the logs too; return why that is not possible."""
-        return self._try(self._upload.complete)
+        """Store all of the folder, the logs too; return why that is not possible.
 
-    def _try(self, store: Callable[[], None]) -> str:
-        """Bring the store up to the folder, or return why not, and wait longer before the next try."""
+        Raises:
+            ForeignRunError: the address holds another run, or another process writes this one there.
+        """
+        self._try(self._upload.complete)
+        self._refuse_foreign()
+        return self._missing
+
+    def _try(self, store: Callable[[], None]) -> None:
+        """Bring the store up to the folder, or note why not, and wait longer before the next try."""
         from inference_bench.errors import InferenceBenchError
         from inference_bench.results.upload import ForeignRunError
 
-        if self._foreign:
-            return self._foreign
+        if self._is_foreign:
+            return
+        begin_s = time.monotonic()
         try:
             store()
         except InferenceBenchError as error:
-            self._foreign = str(error) if isinstance(error, ForeignRunError) else ""
-            self._not_before_s = time.monotonic() + self._pause_s
+            self._missing, self._is_foreign = str(error), isinstance(error, ForeignRunError)
+            now_s = time.monotonic()
+            self._not_before_s = now_s + max(self._pause_s, _PAUSE_PER_TRY * (now_s - begin_s))
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-            return str(error)
-        self._not_before_s, self._pause_s = 0.0, _FIRST_PAUSE_S
-        return ""
+        else:
+            self._missing, self._not_before_s, self._pause_s = "", 0.0, _FIRST_PAUSE_S
+
+    def _refuse_foreign(self) -> None:
+        """Raise what waiting does not mend.
+
+        Raises:
+            ForeignRunError: the address is not this run's.
+        """
+        from inference_bench.results.upload import ForeignRunError
+
+        if self._is_foreign:
+            raise ForeignRunError(self._missing)

@@ -1,0 +1,81 @@
+"""What is in the folder of a sweep besides what ``sweep.json`` names."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from inference_bench.orchestration.placement.share import shares_of
+from inference_bench.orchestration.placements.local import LocalPlacement
+from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.sweep import Sweep, SweepRequest, new_sweep, share_records
+from inference_bench.results.discovery import find_runs
+from inference_bench.results.run import load_run
+from inference_bench.results.sweep_file import ShareStatus
+from inference_bench.results.sweep_runs import delete_leftovers, share_places, take_in
+from inference_bench.spec import Limits, Spec
+
+SPEC = Spec(
+    ("null",),
+    ("inference_speed",),
+    axes={"input_length": (8,), "new_tokens": (4,)},
+    limits=Limits(min_samples=5, budget_ns=20_000_000),
+)
+
+
+def measure(folder):
+    """Measure two copies of a block; both are on one node, because there is only one."""
+    record = new_sweep("x-sweep", "local", share_records(shares_of(SPEC, 2)), seed=0, copies=2)
+    return asyncio.run(Sweep(folder, record, SweepRequest(), LocalPlacement(), Progress()).carry_out(["n1"]))
+
+
+@pytest.fixture(params=["disk", "store"])
+def folder(request, store, tmp_path):
+    if request.param == "store":
+        return store.place("team") / "run_id=x-sweep"
+    (tmp_path / "sweep").mkdir()
+    return tmp_path / "sweep"
+
+
+def pending(record, number, **changed):
+    """Return the record as it was before a share ended."""
+    former = replace(record.shares[number], status=ShareStatus.PENDING, node="", run="", cases={}, attempts=())
+    shares = list(record.shares)
+    shares[number] = replace(former, **changed)
+    return replace(record, shares=tuple(shares))
+
+
+def test_a_share_whose_end_nobody_recorded_is_taken_in(folder):
+    record = measure(folder)
+    places = list(share_places(folder, record))
+    assert sorted((place.number, place.node) for place in places) == [(0, "n1"), (1, "n1")]
+    assert take_in(folder, record) == record
+    assert take_in(folder, pending(record, 1)) == record
+
+
+def test_a_run_that_is_not_finished_is_not_taken_in(folder):
+    record = measure(folder)
+    path = record.shares[1].run
+    (place,) = [found for found in find_runs(str(folder)) if str(found) == path]
+    content = (place / "run.json").read_bytes()
+    assert b'"finished":true' in content.replace(b" ", b"")
+    (place / "run.json").write_bytes(content.replace(b'"finished": true', b'"finished": false').replace(b'"finished":true', b'"finished":false'))
+    before = pending(record, 1)
+    assert take_in(folder, before) == before
+
+
+def test_what_is_left_of_a_share_that_was_measured_elsewhere_is_deleted(folder):
+    record = measure(folder)
+    kept, left = (share.run for share in record.shares)
+    elsewhere = replace(record, shares=(record.shares[0], replace(record.shares[1], node="n2", run="elsewhere")))
+    delete_leftovers(folder, elsewhere)
+    assert [str(found) for found in find_runs(str(folder))] == [kept]
+    assert left not in map(str, folder.iterdir())
+    assert load_run(kept).record.finished
+
+
+def test_what_is_left_of_a_share_that_has_not_ended_stays(folder):
+    record = measure(folder)
+    delete_leftovers(folder, pending(record, 1, status=ShareStatus.NODE_LOST, node="n2"))
+    delete_leftovers(folder, record)
+    assert len(find_runs(str(folder))) == 2
