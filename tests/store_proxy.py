@@ -19,14 +19,9 @@ _CHUNK = 65_536
 
 
 class StoreProxy:
-    """Relays connections to a port of this machine.
-
-    Attributes:
-        failed: number of connections that a fault has met.
-    """
+    """Relays connections to a port of this machine."""
 
     def __init__(self, target: int) -> None:
-        self.failed = 0
         self._target = target
         self._fault = ""
         self._held: list[socket.socket] = []
@@ -74,7 +69,6 @@ class StoreProxy:
                 threading.Thread(target=self._serve, args=(client, self._fault), daemon=True).start()
 
     def _serve(self, client: socket.socket, fault: str) -> None:
-        self.failed += bool(fault)
         if fault == HANGS:
             self._held.append(client)
         elif fault == RESETS:

@@ -1,4 +1,4 @@
-"""Whether the data set of a sweep on a store is what was planned: nothing lost, nothing twice, the same for all readers."""
+"""Whether the data set of a sweep on a store is what was planned: nothing lost, nothing twice, for all readers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _assert_is_planned(run: Run, share: ShareRecord, number: int, models: Path) 
 
 
 def _assert_stored_exactly(place: StoredPath) -> None:
-    """Every object that the manifest names is there, with the content that its name tells; no table is there besides."""
+    """Every table that the manifest names is there, with the content that its name tells, and no other."""
     document = json.loads((place / "results.json").read_bytes())
     named = {entry[table] for entry in document["results"] for table in TABLES if entry.get(table)}
     assert {name for name in place.files() if name.endswith(".parquet")} == named

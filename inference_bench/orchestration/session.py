@@ -228,6 +228,7 @@ class Session:
             return
         self._record = replace(self._record, floor=floor_of(results), clock=clock)
         self._sink.begin(self._record)
+        self._backlog.tell()
 
     async def measure_plan(self) -> AsyncGenerator[BenchmarkResult, None]:
         """Measure job after job, yielding each result as its case ends; later jobs load meanwhile."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 RUN, NODE = "run_id=", "node="
 """Beginnings of the names of folders in a store: ``run_id=20261123T201530Z-3fa9c1/node=host``."""
 _FILE = "file"
+_SENT_WHOLE_BYTES = 5 << 20
+"""What is larger is sent in parts; if one is refused, Arrow makes an object of those that arrived."""
 _SEPARATOR = "://"
 
 
@@ -134,8 +136,25 @@ class StoredPath:
 
     def write_bytes(self, data: bytes | memoryview) -> None:
         """Write or replace it: readers see the old object or the new one, never a part."""
-        with told_by_store(self), self.filesystem.open_output_stream(str(self.path), compression=None) as stream:
+        with told_by_store(self):
+            if len(data) <= _SENT_WHOLE_BYTES:
+                self._send(data)
+            else:
+                self._send_in_parts(data)
+
+    def _send(self, data: bytes | memoryview) -> None:
+        with self.filesystem.open_output_stream(str(self.path), compression=None) as stream:
             stream.write(data)
+
+    def _send_in_parts(self, data: bytes | memoryview) -> None:
+        """Write it under another name first, and copy that in the store once all parts have arrived."""
+        draft = self.parent / f".{self.name}-{secrets.token_hex(4)}"
+        try:
+            draft._send(data)
+            self.filesystem.copy_file(str(draft.path), str(self.path))
+        finally:
+            with suppress(OSError):
+                self.filesystem.delete_file(str(draft.path))
 
     def unlink(self) -> None:
         """Delete it; nothing happens if it does not exist."""

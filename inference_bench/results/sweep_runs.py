@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from inference_bench.errors import RunFormatError
 from inference_bench.results.run import Run, load_run

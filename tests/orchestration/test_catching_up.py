@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from inference_bench.errors import SinkError, StorageError
-from inference_bench.orchestration import catching_up
 from inference_bench.orchestration.catching_up import Backlog, catch_up, patiently
 from inference_bench.orchestration.progress import Progress
 from inference_bench.results.sink import Sink, Sinks
@@ -28,8 +27,8 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now_s = 0.0
-        monkeypatch.setattr(catching_up.time, "monotonic", lambda: self.now_s)
-        monkeypatch.setattr(catching_up.asyncio, "sleep", self._sleep)
+        monkeypatch.setattr("time.monotonic", lambda: self.now_s)
+        monkeypatch.setattr("asyncio.sleep", self._sleep)
 
     async def _sleep(self, seconds):
         self.now_s += seconds

@@ -140,3 +140,23 @@ def test_the_endpoint_and_its_scheme_come_from_the_variable_of_other_tools(store
     place = place_of("s3://runs/seen")
     assert isinstance(place, StoredPath)
     assert (place / "x").read_bytes() == b"1"
+
+
+def test_a_large_object_of_which_a_part_is_refused_is_not_seen_in_part(store):
+    """Arrow sends it in parts, and makes an object of those that arrived; three refusals are its own tries."""
+    place = store.place("large") / "x"
+    place.write_bytes(b"old")
+    begun = store.writes
+
+    def refuse_one_part():
+        store.refusal = "503 Slow Down" if 3 <= store.writes - begun < 6 else None
+
+    store.on_write = refuse_one_part
+    content = bytes(25 << 20)
+    with pytest.raises(StorageError):
+        place.write_bytes(content)
+    store.refusal, store.on_write = None, lambda: None
+    assert place.read_bytes() == b"old"
+    assert store.place("large").files() == ["x"]
+    place.write_bytes(content)
+    assert store.place("large").sizes() == {"x": len(content)}

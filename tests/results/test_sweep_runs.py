@@ -59,7 +59,9 @@ def test_a_run_that_is_not_finished_is_not_taken_in(folder):
     (place,) = [found for found in find_runs(str(folder)) if str(found) == path]
     content = (place / "run.json").read_bytes()
     assert b'"finished":true' in content.replace(b" ", b"")
-    (place / "run.json").write_bytes(content.replace(b'"finished": true', b'"finished": false').replace(b'"finished":true', b'"finished":false'))
+    (place / "run.json").write_bytes(
+        content.replace(b'"finished": true', b'"finished": false').replace(b'"finished":true', b'"finished":false')
+    )
     before = pending(record, 1)
     assert take_in(folder, before) == before
 
