@@ -68,7 +68,7 @@ def test_steps_are_generate_on_random_weights(dtype: str, length: int) -> None:
     model = loaded(Setup(weights="random", scale="reduced", threads=2, dtype=dtype))
     generator = model.generator()
     prompt = generator.prompt(length)
-    assert generator.generate(prompt, 32) == stepped(generator, prompt, 32)
+    assert generator.generate(prompt, 12) == stepped(generator, prompt, 12)
 
 
 def test_a_second_prefill_starts_afresh(reduced: CausalLM) -> None:
