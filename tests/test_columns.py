@@ -69,7 +69,7 @@ from runpy import run_path
 import inference_bench
 assert Path(inference_bench.__path__[0]).parent == Path.cwd(), inference_bench.__path__
 from inference_bench.cli import main
-words = "run --model null --benchmark inference_speed --input-lengths 8 --new-tokens 4 --budget 0.1"
+words = "run --model null --benchmark inference_speed --input-lengths 8 --new-tokens 4 --quick --budget 0.1"
 assert main([*words.split(), "--models-dir", "models", "--output", "out"]) == 0
 table = inference_bench.load_runs("out").samples
 print(table.schema.field("power_mw").type, table["power_mw"].null_count == table.num_rows > 0)

@@ -16,7 +16,7 @@ from tests.command_line import call
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 
-QUICK = ["--benchmark", "inference_speed", "--input-lengths", "8", "--new-tokens", "4", "--budget", "0.2"]
+QUICK = ["--quick", "--benchmark", "inference_speed", "--input-lengths", "8", "--new-tokens", "4", "--budget", "0.2"]
 
 
 def git(folder, *words):

@@ -11,7 +11,7 @@ import pytest
 
 from inference_bench.results.run import load_run
 
-_REQUEST = "run --model null --benchmark inference_speed -a input_length=4 -a new_tokens=2 --budget 0.05"
+_REQUEST = "run --model null --benchmark inference_speed -a input_length=4 -a new_tokens=2 --quick --budget 0.05"
 _SUBSETS = list(chain.from_iterable(combinations((0, 1, 2), count) for count in range(4)))
 
 

@@ -17,12 +17,16 @@ from inference_bench.benchmark.discovery import find_benchmarks, load_benchmark
 from inference_bench.cli import main
 from inference_bench.errors import InvalidValueError
 from inference_bench.model.discovery import ModelFile, load_model
-from inference_bench.model.engines.transformers.config_file import architecture_of, max_input_length
-from inference_bench.model.engines.transformers.reductions import reduced
+from inference_bench.model.engines.transformers.base import TransformersModel
+from inference_bench.model.engines.transformers.config_file import Config, architecture_of, max_input_length
+from inference_bench.model.engines.transformers.reductions import reduced, reductions
+from inference_bench.model.load_steps import LoadSteps
+from inference_bench.model.weights.references import ResolvedWeights
 from inference_bench.model.weights.resolution import resolve_weights
 from inference_bench.results.run import Run, load_run
 from inference_bench.scaffold.kinds import KINDS_OF_MODELS
 from inference_bench.scaffold.skeleton import write_files
+from inference_bench.scaffold.trial import trial
 from inference_bench.scaffold.verification import verify_models
 from inference_bench.spec import Setup
 from tests.place_folders import place, write_safetensors
@@ -90,6 +94,19 @@ def no_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference_bench.scaffold.model_facts._built", lambda _, found: (reduced(found), 1))
 
 
+@pytest.fixture
+def tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try small forms in this process, which has torch by now; one of their own would import it anew."""
+
+    def built(base: type[TransformersModel], architecture: Config) -> tuple[Config, int]:
+        candidates = list(reductions(architecture))
+        found = trial(base, architecture, candidates)
+        assert found["smallest"] is not None, found["reason"]
+        return candidates[found["smallest"]], found["parameters"]
+
+    monkeypatch.setattr("inference_bench.scaffold.model_facts._built", built)
+
+
 def test_a_new_model_runs_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "model", "my_model", "--dir", "plugins"]) == 0
     told = capsys.readouterr().out
@@ -109,26 +126,19 @@ def test_a_new_model_runs_at_once(here: Path, capsys: pytest.CaptureFixture[str]
     assert 0 < result.model["parameters"] < model.parameters
 
 
+@pytest.mark.usefixtures("tried_here")
 def test_a_new_encoder_encodes_at_once(here: Path) -> None:
     (here / "config.json").write_text(json.dumps(ROBERTA))
     assert main(["new", "model", "sentences", "--from", "."]) == 0
 
-    code = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from inference_bench.model.load_steps import LoadSteps\n"
-        "from inference_bench.model.weights.references import ResolvedWeights\n"
-        "from inference_bench.model.discovery import ModelFile, load_model\n"
-        "from inference_bench.spec import Setup\n"
-        "model = load_model(ModelFile('sentences', Path('models/sentences/model.py')))()\n"
-        "model.load(Setup(), ResolvedWeights('random', '', trained=False, scale='reduced'), LoadSteps())\n"
-        "encoder = model.encoder()\n"
-        "print(model.parameters, tuple(encoder.encode(encoder.prompt(model.max_input_length)).shape))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split(maxsplit=1) == ["124645632", "(1, 256)\n"]
+    model = load_model(ModelFile("sentences", here / "models" / "sentences" / "model.py"))()
+    model.load(Setup(), ResolvedWeights("random", "", trained=False, scale="reduced"), LoadSteps())
+    encoder: Any = model.encoder()
+    assert model.parameters == 124_645_632
+    assert tuple(encoder.encode(encoder.prompt(model.max_input_length)).shape) == (1, 256)
 
 
+@pytest.mark.usefixtures("tried_here")
 @pytest.mark.parametrize("kind", KINDS_OF_MODELS)
 def test_a_model_of_each_kind_runs_at_once(here: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     name = f"my_{kind}"  # of its own: a file is imported once in a process
@@ -138,7 +148,7 @@ def test_a_model_of_each_kind_runs_at_once(here: Path, kind: str, capsys: pytest
     (verified,) = verify_models([here / "models"], [name])
     assert (verified.model, verified.findings) == (name, ())
 
-    words = ["--benchmark", "inference_speed", *QUICK, "--quiet", "--output", "results"]
+    words = ["--benchmark", "inference_speed", *QUICK, "--isolation", "inline", "--quiet", "--output", "results"]
     code = main([*next_command, *words])
     failures = [result.failure for result in measured(here / "results").results if result.failure]
     assert (code, failures) == (0, [])
