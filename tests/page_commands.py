@@ -8,9 +8,12 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
+from tests.command_line import call
 from tests.pages import ROOT
 
 QUICK = "--quick --warmup 0 --min-samples 1 --budget 0.1"
@@ -48,6 +51,9 @@ CHANGES = (
 )
 """The first that fits a command decides; no other command is changed."""
 
+PLAIN = re.compile(r"python -m inference_bench\b([^|<>;&$`*~(){}\\]*)")
+"""A command of this package alone, without anything of a shell: carried out in this process, which saves the start."""
+
 CALL = re.compile(r"""((?:python -m inference_bench|inference-bench) ([\w-]+)((?:"[^"]*"|'[^']*'|[^|<>;&#"'])*))""")
 RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
 
@@ -56,8 +62,11 @@ def carry_out(command: str, folder: Path, environment: dict[str, str]) -> subpro
     """Run one command of a page in its folder."""
     if install := re.match(r"(?:python -m )?pip install (.*)", command):
         return _checked_requirements(shlex.split(install[1], comments=True))
+    line = prepared(command, folder)
+    if plain := PLAIN.fullmatch(line):
+        return called(shlex.split(plain[1], comments=True), folder, environment)
     return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", prepared(command, folder)],
+        ["bash", "-euo", "pipefail", "-c", line],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -68,13 +77,24 @@ def carry_out(command: str, folder: Path, environment: dict[str, str]) -> subpro
     )
 
 
+def called(words: Sequence[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Carry out a command of this package in this process, with these variables and no others."""
+    with patch.dict(os.environ, environment, clear=True):
+        ended = call(*words, cwd=folder)
+    for name in [name for name in sys.modules if name.startswith("inference_bench._plugins.")]:
+        del sys.modules[name]  # a page may write the file of a plugin anew
+    return subprocess.CompletedProcess(list(words), ended.code, ended.out, ended.err)
+
+
 def prepared(command: str, folder: Path) -> str:
     """Return the line of the shell that stands for a command of a page."""
     if command.startswith("make"):
         return command.replace("make", f"make --dry-run -C {shlex.quote(str(ROOT))}", 1)
     if command.startswith("pytest"):
         return f"python -m {command} -p no:cacheprovider --ib-budget 0.1"
-    return CALL.sub(lambda call: f"{call[1].rstrip()} {added(call[2], call[3])} ", with_existing_runs(command, folder))
+    return CALL.sub(
+        lambda found: f"{found[1].rstrip()} {added(found[2], found[3])} ", with_existing_runs(command, folder)
+    )
 
 
 def added(command: str, options: str) -> str:

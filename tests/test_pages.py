@@ -20,7 +20,7 @@ import yaml
 
 from inference_bench.cli._command import load_command
 from inference_bench.cli._parser import Parser
-from tests.page_commands import CALL, carry_out, environment_of, with_existing_runs
+from tests.page_commands import CALL, called, carry_out, environment_of, with_existing_runs
 from tests.pages import ROOT, Block, blocks, pages
 
 NOT_RUN_AT_MOST = 17
@@ -94,15 +94,19 @@ class Reader:
         duckdb = pytest.importorskip("duckdb", reason="the extra `duckdb` is not installed")
         text = with_existing_runs(block.text, self.folder)
         if "read_" not in text:
-            self._ends_well(block, [sys.executable, "-m", "inference_bench", "query", text])
+            self._call(block, self.folder, "query", text)
             return
         for statement in text.split(";"):
             duckdb.connect().execute(statement.replace("'benchmark_results", f"'{self.folder}/benchmark_results"))
 
-    def _ends_well(self, block: Block, command: list[str], folder: Path | None = None) -> None:
+    def _call(self, block: Block, folder: Path, *words: str) -> None:
+        ended = called(words, folder, self._environment)
+        assert ended.returncode == 0, f"{block.place}\n{ended.stdout}\n{ended.stderr}"
+
+    def _ends_well(self, block: Block, command: list[str]) -> None:
         ended = subprocess.run(
             command,
-            cwd=folder or self.folder,
+            cwd=self.folder,
             env=self._environment,
             capture_output=True,
             text=True,
@@ -117,7 +121,7 @@ class Reader:
         folder.mkdir()
         (folder / "pyproject.toml").write_text(block.text, encoding="utf-8")
         command = ["env"] if "tool" in tomllib.loads(block.text) else ["run", "--spec", "pyproject.toml", "--dry-run"]
-        self._ends_well(block, [sys.executable, "-m", "inference_bench", *command], folder)
+        self._call(block, folder, *command)
 
     def _check_json(self, block: Block) -> None:
         """Check one value, or one per line."""
