@@ -17,7 +17,7 @@ from tests.stored_weights import leftovers
 pytest.importorskip("torch")
 pytest.importorskip("gguf")
 
-KILLS = 12
+KILLS = 6
 CONVERT = """
 import sys
 from pathlib import Path
