@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict
-from inference_bench.analysis.evidence import Evidence, evidence
+from inference_bench.analysis.evidence import Evidence
 from inference_bench.analysis.holm import corrected
 from inference_bench.analysis.location_shift import MeanShift
+from inference_bench.analysis.machine_evidence import evidence_over_machines, without_machines
 from inference_bench.analysis.margin import MARGIN, AAFloor, Margin, margin_of, no_aa_floor
-from inference_bench.analysis.matching import Matched, match
+from inference_bench.analysis.matching import Matched, Pair, match
 from inference_bench.analysis.observations import Observations, Side
 from inference_bench.analysis.quantiles import LEVEL
 from inference_bench.analysis.verdict import Terms, judge
@@ -38,6 +39,7 @@ class Contest:
         by: the only field in which their cases may differ, as ``matching.fields_of`` names it; None for all fields in
             which the sides differ as a whole.
         unequal: returns why the work of A's case and of B's was not the same, a phrase each; nothing if it was.
+        across_machines: whether figures of different machines are compared: the sides have no machine in common.
     """
 
     before: Side
@@ -47,6 +49,13 @@ class Contest:
     in_rounds: bool = False
     by: str | None = None
     unequal: Callable[[Case, Case], Sequence[str]] = lambda before, after: ()
+    across_machines: bool = False
+
+    @property
+    def by_machine(self) -> bool:
+        """Whether machines count, not processes: other machines on each side, several of them."""
+        sides = self.before, self.after
+        return self.across_machines and all(len({of.machine for of in side.observations}) > 1 for side in sides)
 
 
 def compare(
@@ -75,12 +84,12 @@ def compare_all(contests: Sequence[Contest], *, margin: float = MARGIN, level: f
         margin: changes up to this fraction count as none.
         level: confidence level of the intervals.
     """
-    matched = [match(contest.before, contest.after, contest.by) for contest in contests]
+    matched = [_matched(contest) for contest in contests]
     found = [
-        [(a, b, evidence(a, b, paired=contest.paired, in_rounds=contest.in_rounds)) for a, b in of.pairs]
+        [(pairs, _evidence(contest, pairs)) for pairs in of.groups]
         for contest, of in zip(contests, matched, strict=True)
     ]
-    tested = Counter(_is_main(a) for each in found for a, _, of in each if of is not None)
+    tested = Counter(_is_main(pairs[0][0]) for each in found for pairs, of in each if of is not None)
     strict = {family: 1 - (1 - level) / max(1, tested[family]) for family in (True, False)}
     rows = [list(_rows(contest, each, margin, level, strict)) for contest, each in zip(contests, found, strict=True)]
     final = iter(_corrected_by_family([row for each in rows for row in each], level))
@@ -88,6 +97,22 @@ def compare_all(contests: Sequence[Contest], *, margin: float = MARGIN, level: f
         _comparisons(contest, of, tuple(islice(final, len(each))), level)
         for contest, of, each in zip(contests, matched, rows, strict=True)
     ]
+
+
+def _matched(contest: Contest) -> Matched:
+    sides = [contest.before, contest.after]
+    if contest.across_machines:
+        sides = [without_machines(side, by_machine=contest.by_machine) for side in sides]
+    before, after = sides
+    return match(before, after, contest.by)
+
+
+def _evidence(contest: Contest, pairs: Sequence[Pair]) -> Evidence | None:
+    if not contest.by_machine:
+        return evidence_over_machines(pairs, paired=contest.paired, in_rounds=contest.in_rounds)
+    # The drift that a few runs do not show is in the spread of machines.
+    found = evidence_over_machines(pairs, paired=False, in_rounds=True)
+    return replace(found, replicate="machine") if found is not None and found.replicate == "run" else found
 
 
 def _is_main(observed: Observations | Comparison) -> bool:
@@ -102,21 +127,29 @@ def _corrected_by_family(rows: Sequence[Comparison], level: float) -> list[Compa
 
 def _rows(
     contest: Contest,
-    found: Sequence[tuple[Observations, Observations, Evidence | None]],
+    found: Sequence[tuple[Sequence[Pair], Evidence | None]],
     asked: float,
     level: float,
     strict: Mapping[bool, float],
 ) -> Iterator[Comparison]:
     """Yield the rows of a contest, before the correction for many comparisons."""
-    in_turn = contest.paired or contest.in_rounds
-    for before, after, of in found:
+    for pairs, of in found:
+        before, after = pairs[0]
         if of is None:
             row = _untested(before, after)
         else:
             terms = Terms(level, strict[_is_main(before)], contest.paired)
-            row = _row(before, after, of, margin_of(before, after, asked, contest.floor, of, in_turn=in_turn), terms)
+            # What a machine drifts by itself is in the interval of runs in turn, and in that over machines.
+            covered = contest.paired or contest.in_rounds or of.replicate == "machine"
+            row = _row(before, after, of, margin_of(before, after, asked, contest.floor, of, covered=covered), terms)
+        row = replace(row, grades=_grades(pairs))
         reasons = contest.unequal(before.case, after.case)
         yield _withheld(row, reasons) if reasons else row
+
+
+def _grades(pairs: Sequence[Pair]) -> tuple[str, str]:
+    """Return the worst grade of A's and of B's case on any machine."""
+    return max(before.grade for before, _ in pairs), max(after.grade for _, after in pairs)
 
 
 def _comparisons(contest: Contest, matched: Matched, rows: tuple[Comparison, ...], level: float) -> Comparisons:
@@ -150,6 +183,7 @@ def _withheld(row: Comparison, reasons: Sequence[str]) -> Comparison:
         method="",
         reason="; ".join(reasons),
         flipped=None,
+        machines={},
     )
 
 
@@ -180,8 +214,8 @@ def _row(before: Observations, after: Observations, found: Evidence, margin: Mar
         needed_runs=judgement.needed_runs,
         method=found.shift.method,
         reason=judgement.reason,
-        grades=(before.grade, after.grade),
         flipped=found.shift.flipped if isinstance(found.shift, MeanShift) else None,
+        machines={machine: found.unscaled(shift) for machine, shift in found.machines.items()},
     )
 
 
@@ -203,5 +237,4 @@ def _untested(before: Observations, after: Observations) -> Comparison:
         relative=False,
         change=b - a,
         reason="a largest value has no interval" if largest else "no items in common",
-        grades=(before.grade, after.grade),
     )

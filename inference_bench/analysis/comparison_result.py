@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from inference_bench.plan import Case
+
+OF_RUNS = ("run", "pair", "machine")
+"""Replicates that are measurements, of which more can be had."""
 
 
 class Verdict(StrEnum):
@@ -89,7 +92,7 @@ class Comparison:
         verdict: what can be said.
         values: A's and B's figure, in the metric's unit: the median over runs, or the metric's statistic of the scores.
         runs: processes (items, repetitions) of A and of B.
-        replicate: what ``runs`` counts: ``run``, ``pair``, ``item`` or ``repetition``.
+        replicate: what ``runs`` counts: ``run``, ``pair``, ``machine``, ``item`` or ``repetition``.
         relative: whether change, interval, margin and smallest effect are fractions of A, or in the metric's unit.
         change: B less A; NaN where the verdict is withheld.
         low: lower end of the change's interval, or None if the runs are too few.
@@ -106,6 +109,8 @@ class Comparison:
         reason: why the verdict is not settled; empty if it is.
         grades: A's and B's grade; empty if not graded.
         flipped: answers that are right on one side only, of a metric whose items are right or wrong; None of another.
+        machines: machine → the change there, where the sides were measured on several; a change over two or more is
+            their middle.
     """
 
     before: Case
@@ -132,6 +137,12 @@ class Comparison:
     reason: str = ""
     grades: tuple[str, str] = ("", "")
     flipped: int | None = None
+    machines: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_of_runs(self) -> bool:
+        """Whether further measurements can settle it: its replicates are no items of one data set."""
+        return self.replicate in OF_RUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +177,14 @@ class Comparisons:
         return self.paired or self.in_rounds
 
     @property
+    def machines(self) -> list[str]:
+        """The machines that measured both sides, by name; none where machines were not told apart."""
+        return sorted({machine for row in self.rows for machine in row.machines})
+
+    @property
     def is_settled(self) -> bool:
         """Whether every comparison that further runs can settle is settled by the margin."""
-        of_runs = [row for row in self.rows if row.replicate in ("run", "pair")]
+        of_runs = [row for row in self.rows if row.is_of_runs]
         return bool(self.rows) and all(row.verdict.is_settled or row.verdict is Verdict.WITHHELD for row in of_runs)
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,10 @@ class Evidence:
         values: A's and B's figure, in the metric's unit.
         runs: processes (items) of A and of B.
         relative: whether the shift is a difference of logarithms.
-        replicate: what ``runs`` counts: ``run``, ``pair``, ``item`` or ``repetition``.
+        replicate: what ``runs`` counts: ``run``, ``pair``, ``machine``, ``item`` or ``repetition``.
         resolution: smallest change that the instruments can tell, in the metric's unit.
         in_rounds: whether the runs of both sides were measured in turn, so that a drift of the machine affects both.
+        machines: machine → its own shift, where the sides were on several.
     """
 
     shift: Shift | MeanShift
@@ -46,6 +48,7 @@ class Evidence:
     replicate: str
     resolution: float = 0.0
     in_rounds: bool = False
+    machines: Mapping[str, float] = field(default_factory=dict)
 
     def scaled(self, fraction: float) -> float:
         """Return the size of a change, given as a fraction of A, on the scale of the shift."""

@@ -71,7 +71,7 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class MeanShift:
-    """The shift of a mean: of the scores of items that both sides answered, or of a few runs.
+    """The shift of a mean: of the scores of items that both sides answered, of a few runs, or of machines.
 
     Attributes:
         value: mean difference.

@@ -45,12 +45,13 @@ def margin_of(
     floor: AAFloor,
     found: Evidence,
     *,
-    in_turn: bool = False,
+    covered: bool = False,
 ) -> Margin:
     """Return the largest margin: what was asked for, the A/A floor, or twice the resolution.
 
     A fraction is one of A's figure; where that is zero, the resolution remains. The floor of runs that were measured in
-    turn is their chance alone, which their interval covers: it does not count as doubt, nor against a margin of zero.
+    turn is their chance alone, which their interval covers, and an interval over machines covers how each drifts: it
+    does not count as doubt, nor against a margin of zero.
 
     Args:
         before: A.
@@ -58,12 +59,13 @@ def margin_of(
         asked: changes up to this fraction count as none.
         floor: the A/A floor of this machine.
         found: the evidence for a change.
-        in_turn: whether the processes of both sides took turns.
+        covered: whether the interval covers what a machine does by itself: the processes of both sides took turns, or
+            the change is over machines.
     """
     known = [each for each in (floor(before), floor(after)) if each is not None]
     of_floor = Margin(found.scaled(max(known, default=0.0)), "A/A floor")
     resolution = Margin(found.scaled_size(2 * found.resolution), "2 × resolution")
-    doubts = [resolution] if in_turn else [of_floor, resolution]
+    doubts = [resolution] if covered else [of_floor, resolution]
     others = [of_floor, resolution] if asked > 0 else doubts
     largest = max([Margin(found.scaled(asked), "asked for"), *others], key=lambda margin: margin.limit)
     return replace(largest, doubt=max(each.limit for each in doubts))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
-from inference_bench.analysis.observations import Observations, Side
+from inference_bench.analysis.observations import CaseFailure, Observations, Side
 from inference_bench.plan import Case
 
-Key = tuple[object, ...]
-"""What must agree for two cases, or two observations, to match."""
+Pair = tuple[Observations, Observations]
+"""A's and B's observations of one metric, on one machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,13 @@ class Matched:
     """Two sides, matched.
 
     Attributes:
-        pairs: A's and B's observations of the same metric, phase and case.
+        groups: the pairs of the same metric, phase and case: one per machine that measured both.
         differing: as in ``Comparisons``.
         unmatched: as in ``Comparisons``.
         regressions: as in ``Comparisons``.
     """
 
-    pairs: tuple[tuple[Observations, Observations], ...]
+    groups: tuple[tuple[Pair, ...], ...]
     differing: Mapping[str, tuple[object, object]]
     unmatched: tuple[str, ...]
     regressions: tuple[str, ...]
@@ -33,7 +34,7 @@ def match(before: Side, after: Side, by: str | None = None) -> Matched:
     """Match the observations of two sides.
 
     Cases match if all their fields agree, except for those in which the two sides differ as a whole: two runs of one
-    dtype each compare the dtypes. Random weights match only random ones of the same scale.
+    dtype each compare the dtypes. Random weights match only random ones of the same scale, a machine only itself.
 
     Args:
         before: A.
@@ -42,14 +43,14 @@ def match(before: Side, after: Side, by: str | None = None) -> Matched:
     """
     differing = differing_fields(before.cases, after.cases)
     differing = {name: values for name, values in differing.items() if by in (None, name)}
-    left, right = (_by_key(side, differing) for side in (before, after))
+    left, right = (_by_slot(side, differing) for side in (before, after))
     return Matched(
-        pairs=tuple((left[key], right[key]) for key in left if key in right),
+        groups=_groups(left, right),
         differing=differing,
         unmatched=(
             *_lacking(left, right, before.name, _failed(after, differing)),
             *_lacking(right, left, after.name, _failed(before, differing)),
-            *(_failure(before, case, cause) for case, cause in before.failures),
+            *(_line(before, failure) for failure in before.failures),
             *(f"{side.name}: {line}" for side in (before, after) for line in side.left_out),
         ),
         regressions=tuple(_regressions(before, after, differing)),
@@ -73,38 +74,79 @@ def differing_fields(before: Iterable[Case], after: Iterable[Case]) -> dict[str,
     return found
 
 
-def _key(case: Case, differing: Mapping[str, object]) -> Key:
-    return tuple((name, value) for name, value in fields_of(case).items() if name not in differing)
+class _Place(NamedTuple):
+    """What must agree for two cases to match: the machine, and all fields in which the sides do not differ."""
+
+    machine: str
+    fields: tuple[tuple[str, object], ...]
 
 
-def _by_key(side: Side, differing: Mapping[str, object]) -> dict[Key, Observations]:
-    return {(*_key(of.case, differing), of.random_weights, of.metric, of.phase): of for of in side.observations}
+class _Slot(NamedTuple):
+    """What must agree for two observations to match."""
+
+    place: _Place
+    random_weights: str
+    metric: str
+    phase: str
 
 
-def _failed(side: Side, differing: Mapping[str, object]) -> set[Key]:
-    return {_key(case, differing) for case, _ in side.failures}
+def _place(case: Case, machine: str, differing: Mapping[str, object]) -> _Place:
+    return _Place(machine, tuple((name, value) for name, value in fields_of(case).items() if name not in differing))
+
+
+def _by_slot(side: Side, differing: Mapping[str, object]) -> dict[_Slot, Observations]:
+    return {
+        _Slot(_place(of.case, of.machine, differing), of.random_weights, of.metric, of.phase): of
+        for of in side.observations
+    }
+
+
+def _groups(left: Mapping[_Slot, Observations], right: Mapping[_Slot, Observations]) -> tuple[tuple[Pair, ...], ...]:
+    """Return the pairs, those that differ in their machine only together."""
+    found: dict[_Slot, list[Pair]] = {}
+    for slot, of in left.items():
+        if slot in right:
+            anywhere = slot._replace(place=slot.place._replace(machine=""))
+            found.setdefault(anywhere, []).append((of, right[slot]))
+    return tuple(map(tuple, found.values()))
+
+
+def _failed(side: Side, differing: Mapping[str, object]) -> set[_Place]:
+    return {_place(failure.case, failure.machine, differing) for failure in side.failures}
 
 
 def _lacking(
-    mine: Mapping[Key, Observations], others: Mapping[Key, Observations], name: str, failed_there: set[Key]
+    mine: Mapping[_Slot, Observations], others: Mapping[_Slot, Observations], name: str, failed_there: set[_Place]
 ) -> Iterator[str]:
-    """Name what only this side measured, one line per case; cases that failed on the other side are named elsewhere."""
+    """Name what only this side measured, one line per machine that it has alone, else one per case.
+
+    Cases that failed on the other side are named elsewhere.
+    """
+    there = {of.machine for of in others.values()}
+    alone = sorted({of.machine for of in mine.values()} - there) if there else []
+    yield from (f"only in {name}: machine {machine}" for machine in alone)
     found: dict[str, list[str]] = {}
-    for key, of in mine.items():
-        if key not in others and key[:-3] not in failed_there:
+    for slot, of in mine.items():
+        if slot not in others and slot.place not in failed_there and of.machine not in alone:
             weights = f" with {of.random_weights} weights" if of.random_weights else ""
-            found.setdefault(of.case.slug + weights, []).append(" ".join(filter(None, (of.metric, of.phase))))
+            found.setdefault(f"{of.case.slug}{weights}{_where(of.machine)}", []).append(
+                " ".join(filter(None, (of.metric, of.phase)))
+            )
     for slug, metrics in found.items():
         yield f"only in {name}: {slug} ({', '.join(metrics)})"
 
 
-def _failure(side: Side, case: Case, cause: str) -> str:
-    return f"{side.name}: {case.slug}: {cause}"
+def _where(machine: str) -> str:
+    return f" on {machine}" if machine else ""
+
+
+def _line(side: Side, failure: CaseFailure) -> str:
+    return f"{side.name}: {failure.case.slug}{_where(failure.machine)}: {failure.cause}"
 
 
 def _regressions(before: Side, after: Side, differing: Mapping[str, object]) -> Iterator[str]:
-    """Name the cases that A measured and B failed to."""
-    measured = {_key(of.case, differing) for of in before.observations}
-    for case, cause in after.failures:
-        if _key(case, differing) in measured:
-            yield _failure(after, case, cause)
+    """Name the cases that A measured and B failed to, on the same machine."""
+    measured = {_place(of.case, of.machine, differing) for of in before.observations}
+    for failure in after.failures:
+        if _place(failure.case, failure.machine, differing) in measured:
+            yield _line(after, failure)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from inference_bench.analysis.estimates import run_medians_estimate
+from inference_bench.analysis.comparison_result import Comparison
+from inference_bench.analysis.estimates import MAX_EXPONENT
+from inference_bench.analysis.machine_evidence import shift_over_machines
 from inference_bench.result import Estimate
 
 LEAST_FOR_BAND = 4
@@ -53,7 +55,7 @@ def within_nodes(before: Mapping[str, float], after: Mapping[str, float]) -> Est
     """Return the ratio after / before over nodes that have both, with an interval for further nodes.
 
     Each node gives one ratio, so that its own speed cancels, and the interval covers how differently nodes take the
-    change: the node is a random effect.
+    change: the node is a random effect, as in a comparison.
 
     Returns:
         None if no node has both.
@@ -61,4 +63,39 @@ def within_nodes(before: Mapping[str, float], after: Mapping[str, float]) -> Est
     shared = [node for node in before if node in after and before[node] > 0 and after[node] > 0]
     if not shared:
         return None
-    return run_medians_estimate(np.array([after[node] / before[node] for node in shared]))
+    shift = shift_over_machines(np.array([math.log(after[node] / before[node]) for node in shared]))
+    value, ends = math.exp(shift.value), shift.interval()
+    if ends is None:
+        return Estimate(value, None, None, needs=2)
+    low, high = (math.exp(min(end, MAX_EXPONENT)) for end in ends)
+    return Estimate(value, low, high, shift.method)
+
+
+def odd_machines(row: Comparison) -> list[str]:
+    """Return the machines on which a change is outside the band of the others; none of fewer than four."""
+    return outside_band({machine: 1 + change for machine, change in row.machines.items()}) if row.relative else []
+
+
+def widest_difference(rows: Sequence[Mapping[str, float]]) -> tuple[str, str, float] | None:
+    """Return the fastest node, the slowest one, and by which fraction its times are longer; None if that is unknown.
+
+    Args:
+        rows: times, as for ``relative_times``.
+    """
+    relative = relative_times(rows)
+    if len(relative) < 2:
+        return None
+    fastest, slowest = min(relative, key=relative.__getitem__), max(relative, key=relative.__getitem__)
+    return fastest, slowest, relative[slowest] / relative[fastest] - 1
+
+
+def departures(row: Mapping[str, float], relative: Mapping[str, float]) -> dict[str, float]:
+    """Return node → by which fraction its figure departs, for each whose own speed does not explain it.
+
+    Args:
+        row: one metric of one case: node → figure.
+        relative: node → its time over that of others, as ``relative_times`` returns it.
+    """
+    explained = {node: value / relative[node] for node, value in row.items() if value > 0 and node in relative}
+    middle = float(np.median(list(explained.values()))) if explained else math.nan
+    return {node: explained[node] / middle - 1 for node in outside_band(explained)}

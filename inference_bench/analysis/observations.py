@@ -25,6 +25,8 @@ class Observations:
         resolution: smallest difference that the instrument can measure, in the metric's unit.
         grade: the worst grade of the case's runs; empty if not graded.
         random_weights: as in ``BenchmarkResult``; figures of random weights never pair with those of others.
+        machine: where it was measured, if the sides were on several machines, else empty; figures of different machines
+            never pair.
     """
 
     case: Case
@@ -35,6 +37,22 @@ class Observations:
     resolution: float = 0.0
     grade: str = ""
     random_weights: str = ""
+    machine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFailure:
+    """A case that was not measured, or only in part.
+
+    Attributes:
+        case: the case.
+        cause: why.
+        machine: as in ``Observations``.
+    """
+
+    case: Case
+    cause: str
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +62,19 @@ class Side:
     Attributes:
         name: for people.
         observations: what was measured.
-        failures: cases that were not measured, or only in part, and why.
+        failures: what was not.
         left_out: what was measured but cannot be compared as asked, and why, one line each.
     """
 
     name: str
     observations: tuple[Observations, ...]
-    failures: tuple[tuple[Case, str], ...] = ()
+    failures: tuple[CaseFailure, ...] = ()
     left_out: tuple[str, ...] = ()
 
     @property
     def cases(self) -> list[Case]:
         """All cases, including those that failed."""
-        found = [*(of.case for of in self.observations), *(case for case, _ in self.failures)]
+        found = [*(of.case for of in self.observations), *(failure.case for failure in self.failures)]
         return list({case.id: case for case in found}.values())
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from inference_bench.analysis.comparison_result import Verdict
+from inference_bench.analysis.comparison_result import OF_RUNS, Verdict
 from inference_bench.analysis.estimates import needed_positions
 from inference_bench.analysis.evidence import Evidence
-from inference_bench.analysis.location_shift import needed_runs, smallest_effect
+from inference_bench.analysis.location_shift import FEWEST_SEPARATE, needed_runs, smallest_effect
 from inference_bench.analysis.margin import Margin
 from inference_bench.analysis.quantiles import tail_of
 from inference_bench.metrics import METRICS, Better
@@ -112,7 +112,7 @@ def _side(found: Evidence, limit: float, terms: Terms) -> int:
 
 def _needed(found: Evidence, limit: float, effect: float | None, terms: Terms) -> int | None:
     """Return how many runs would move the interval to one side of the margin, if estimate and spread are true."""
-    of_runs, least = found.replicate in ("run", "pair"), _least(found, terms)
+    of_runs, least = found.replicate in OF_RUNS, _least(found, terms)
     distance = abs(abs(found.shift.value) - limit)
     if effect is None:
         return least
@@ -128,6 +128,8 @@ def _least(found: Evidence, terms: Terms) -> int:
     """Return how many replicates an interval needs at least, at the level that Holm's correction asks for."""
     if found.replicate == "item":
         return 2
+    if found.replicate == "machine":
+        return FEWEST_SEPARATE
     if found.replicate == "repetition":
         return needed_positions(terms.strict)
     return needed_runs(terms.strict, paired=found.replicate == "pair", in_rounds=found.in_rounds)
@@ -141,11 +143,16 @@ def _reason(
     if interval is None and found.replicate == "item":
         return "cannot tell from one item"
     if interval is None:
-        first, second = found.runs
-        is_run = found.replicate == "run"
-        have = f"{first} and {second} runs" if is_run else counted(first, found.replicate)
         least = _least(found, terms)
-        return f"cannot tell from {have}: needs {least}{f' each (`run --runs {least}`)' if is_run else ''}"
+        each = {"run": f" each (`run --runs {least}`)", "machine": " each"}.get(found.replicate, "")
+        return f"cannot tell from {_have(found)}: needs {least}{each}"
     many = f"about {needed:,}" if needed else f"more than {MAX_RUNS:,}"
     unit = "runs of each side" if found.replicate == "run" else f"{found.replicate}s"
     return f"the interval reaches from within the margin to beyond it; {many} {unit} would settle it"
+
+
+def _have(found: Evidence) -> str:
+    """Return how many replicates there are: ``3 and 4 runs``, or one number if they come in pairs."""
+    first, second = found.runs
+    is_separate = found.replicate in ("run", "machine")
+    return f"{first} and {second} {found.replicate}s" if is_separate else counted(first, found.replicate)

@@ -9,7 +9,7 @@ from inference_bench._native_types import ClockDescription
 from inference_bench.ceilings import Ceilings
 from inference_bench.facts import Environment
 from inference_bench.reports._pages.comparison_json import ComparisonDocument
-from inference_bench.reports._pages.findings_json import FindingsDocument
+from inference_bench.reports._pages.findings_json import FindingsDocument, SweepFindingsDocument
 from inference_bench.reports._pages.judgement_json import JudgementDocument
 from inference_bench.results.advice_file import AdviceDocument
 from inference_bench.results.json_schema import Also
@@ -113,7 +113,7 @@ ANSWERS: Mapping[str, Any] = {
     "advise": AdviceDocument,
     "ab": ComparisonDocument,
     "ceilings": Ceilings,
-    "check": FindingsDocument,
+    "check": FindingsDocument | SweepFindingsDocument,
     "compare": ComparisonDocument | JudgementDocument,
     "env": Annotated[EnvironmentAnswer, Also(Environment)],
     "list": ListAnswer,

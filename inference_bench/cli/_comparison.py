@@ -64,14 +64,14 @@ def write_comparison(found: RunComparison, outputs: Outputs, remarks: Sequence[s
     Args:
         found: the comparison.
         outputs: where it goes.
-        remarks: further sentences, before those on engines and on the A/A floor.
+        remarks: further sentences, before those on machines, on engines and on the A/A floor.
     """
     from inference_bench.reports._figures.of_comparison import figures
     from inference_bench.reports._pages.comparison import page
     from inference_bench.reports._pages.comparison_json import write_json
     from inference_bench.reports._render import render
 
-    remarks = [*remarks, *found.on_engines, found.floor_sentence]
+    remarks = [*remarks, *found.remarks]
 
     def write(form: str, stream: TextIO) -> None:
         if form == JSON:

@@ -32,9 +32,13 @@ def judge_side(sides: Sequence[RunSide], args: argparse.Namespace) -> RunJudgeme
     Raises:
         UsageError: no old run can be compared with the new one.
     """
+    from inference_bench.results.machines import sweep_of
+
     if len(sides) != 2 or len(sides[1].runs) != 1:
         return None
     new, history = sides[1].runs[0], sides[0].runs
+    if any(sweep_of(run.record) for run in (new, *history)):
+        return None  # nodes are compared within themselves
     if sum(run.record.id != new.record.id for run in history) < 2:
         return None
     found = judge(new, history, args)

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, TextIO
 from inference_bench.cli._command import Command
 from inference_bench.cli._messages import warn
 from inference_bench.cli._outputs import JSON, PAGE_FORMATS, add_output_options, outputs_of
-from inference_bench.cli._selected import ONE_RUN, add_results_option, selected_runs
+from inference_bench.cli._selected import ONE_RUN, add_results_option, named_sweep, selected_runs
 from inference_bench.cli._slo import add_slo_option, slo_exit_code
 from inference_bench.errors import UnknownNameError, UsageError
 from inference_bench.metrics import QUANTILES
+from inference_bench.provenance.record import LATEST
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from inference_bench.cli._outputs import Outputs
     from inference_bench.results.run import Run
+    from inference_bench.results.storage import Folder
 
 GRADES = ("A", "B", "C", "D", "F")
 
@@ -28,9 +30,9 @@ GRADES = ("A", "B", "C", "D", "F")
 class CheckCommand(Command):
     """Show how far a run can be trusted: a grade per case, and findings with their evidence, effect and fix.
 
-    Nothing is measured again. Exits with 1 if a case's grade is worse than --at-least, or an objective FAILs, with 3 if
-    there is NOT ENOUGH DATA for one. With --dossier the digests of a dossier are checked and its figures recomputed
-    from the raw columns; exits with 1 if one does not match.
+    Nothing is measured again. Of a sweep each node is judged. Exits with 1 if a case's grade is worse than --at-least,
+    or an objective FAILs, with 3 if there is NOT ENOUGH DATA for one. With --dossier the digests of a dossier are
+    checked and its figures recomputed from the raw columns; exits with 1 if one does not match.
     """
 
     examples = (
@@ -68,7 +70,6 @@ class CheckCommand(Command):
         """Show the grade of each case and the findings behind it."""
         from inference_bench.analysis.trust.run import run_grade
         from inference_bench.results.judged_slos import run_with_slos
-        from inference_bench.results.run import load_run
 
         if args.at_least not in GRADES:
             raise UnknownNameError("grade", args.at_least, GRADES)
@@ -77,27 +78,43 @@ class CheckCommand(Command):
         outputs = outputs_of(args, PAGE_FORMATS)
         if args.dossier:
             return _check_dossier(args, outputs)
-        (folder,) = selected_runs([args.word] if args.word else [], args)
-        stored = run_with_slos(load_run(folder), args.slo)
-        if stored.is_in_progress:
-            warn(f"{folder} is in progress: {stored.progress}.")
-        judged = _rejudged(stored) if args.rejudge else stored
-        run = _with_quantile(judged, args.quantile)
-        _write(run, list(_on_rules(stored, judged)), outputs)
-        grades = [run_grade(run.record), *(result.grade for result in run.results if result.grade is not None)]
-        return 1 if any(grade.letter > args.at_least for grade in grades) else slo_exit_code(run.results)
+        swept = named_sweep(args.word or LATEST, args.results)
+        stored = [run_with_slos(run, args.slo) for run in _runs(swept, args)]
+        judged = [_rejudged(run) for run in stored] if args.rejudge else stored
+        runs = [_with_quantile(run, args.quantile) for run in judged]
+        _write(runs, _on_rules(stored, judged), outputs, of_sweep=swept is not None)
+        results = [result for run in runs for result in run.results]
+        grades = [*(run_grade(run.record) for run in runs), *(of.grade for of in results if of.grade is not None)]
+        return 1 if any(grade.letter > args.at_least for grade in grades) else slo_exit_code(results)
 
 
-def _write(run: Run, remarks: Sequence[str], outputs: Outputs) -> None:
-    from inference_bench.reports._pages.findings import page
-    from inference_bench.reports._pages.findings_json import write_json
+def _runs(swept: Folder | None, args: argparse.Namespace) -> list[Run]:
+    """Read the runs of a sweep's shares that have ended, or the run that the arguments name."""
+    from inference_bench.results.ended_shares import open_ended_runs
+    from inference_bench.results.run import load_run
+
+    if swept is not None:
+        return open_ended_runs(swept, warn)
+    (folder,) = selected_runs([args.word] if args.word else [], args)
+    run = load_run(folder)
+    if run.is_in_progress:
+        warn(f"{folder} is in progress: {run.progress}.")
+    return [run]
+
+
+def _write(runs: Sequence[Run], remarks: Sequence[str], outputs: Outputs, *, of_sweep: bool) -> None:
+    from inference_bench.reports._pages import findings, sweep_findings
+    from inference_bench.reports._pages.findings_json import write_json, write_sweep_json
     from inference_bench.reports._render import render
 
     def write(form: str, stream: TextIO) -> None:
-        if form == JSON:
-            write_json(run, stream)
+        if form == JSON and of_sweep:
+            write_sweep_json(runs, stream)
+        elif form == JSON:
+            write_json(runs[0], stream)
         else:
-            render(page(run, remarks), form, stream)
+            content = sweep_findings.page(runs, remarks) if of_sweep else findings.page(runs[0], remarks)
+            render(content, form, stream)
 
     outputs.write(write)
 
@@ -141,21 +158,21 @@ def _with_quantile(run: Run, quantile: str) -> Run:
     return replace(run, results=tuple(results))
 
 
-def _on_rules(stored: Run, judged: Run) -> Iterator[str]:
-    """Yield a line if the stored grades were made by other rules than this version's."""
+def _on_rules(stored: Sequence[Run], judged: Sequence[Run]) -> list[str]:
+    """Return a line if the stored grades were made by other rules than this version's."""
     from inference_bench.analysis.trust.grade import RULES_VERSION
 
     pairs = [
         (old.grade, new.grade)
-        for old, new in zip(stored.results, judged.results, strict=True)
+        for before, after in zip(stored, judged, strict=True)
+        for old, new in zip(before.results, after.results, strict=True)
         if old.grade is not None and new.grade is not None
     ]
     others = sorted({old.rules for old, _ in pairs} - {RULES_VERSION})
     if not others:
-        return
+        return []
     versions = f"stored grades by rules {', '.join(map(str, others))}"
     if stored is judged:
-        yield f"{versions}; this version has rules {RULES_VERSION}: --rejudge applies them"
-        return
+        return [f"{versions}; this version has rules {RULES_VERSION}: --rejudge applies them"]
     changed = sum(old.letter != new.letter for old, new in pairs)
-    yield f"judged again by rules {RULES_VERSION} ({versions}): {counted(changed, 'grade')} of {len(pairs)} changed"
+    return [f"judged again by rules {RULES_VERSION} ({versions}): {counted(changed, 'grade')} of {len(pairs)} changed"]

@@ -22,18 +22,19 @@ if TYPE_CHECKING:
 
     from inference_bench.cli._outputs import Outputs
     from inference_bench.results.axis_sides import AxisSides
-    from inference_bench.results.run_comparison import RunSide
+    from inference_bench.results.run_comparison import ComparisonOptions, RunSide
     from inference_bench.results.run_judgement import RunJudgement
 
 
 class CompareCommand(Command):
     """Compare runs with a baseline: faster, slower, the same, or inconclusive.
 
-    The first argument is the baseline, unless --baseline names it. Each argument is one side: a run, a folder of runs,
-    or a quoted pattern; the processes of all its runs count together. A folder that `ab` wrote holds all
-    sides. With --by the sides are the values of an axis within the runs, such as their dtypes. Exits with 1 if a side
-    is worse than the baseline beyond the margin, or fails a case that the baseline passed; with 3 if two engines did
-    not do the same work, so that no verdict is given.
+    The first argument is the baseline, unless --baseline names it. Each argument is one side: a run, a sweep, a folder
+    of runs, or a quoted pattern; the processes of all its runs count together. A folder that `ab` wrote holds all
+    sides. With --by the sides are the values of an axis within the runs, such as their dtypes. What was measured on
+    several machines is compared within each of them. Exits with 1 if a side is worse than the baseline beyond the
+    margin, or fails a case that the baseline passed; with 3 if two engines did not do the same work, so that no verdict
+    is given.
 
     One run per commit: if the baseline is several old runs and the other side one new run, the new run is judged by
     what the spread of the old ones predicts: OK, SUSPECT or SLOWER (LARGER … by the unit). That takes 8 old runs of
@@ -54,6 +55,7 @@ class CompareCommand(Command):
         ("--baseline 'main/*' 'branch/*'", "all runs of two folders"),
         ("history benchmark_results/NEW", "one new run by the old runs in a folder: a gate with one run per commit"),
         ("benchmark_results/20261124T001500Z-3fa9c1-ab", "the interleaved pairs of `ab`"),
+        ("SWEEP_BEFORE SWEEP_AFTER", "two sweeps over the same machines: within each, then over all of them"),
         ("A B --margin 0.03 --metric ttft,itl --format markdown", "for a pull request"),
     )
 
@@ -83,17 +85,16 @@ class CompareCommand(Command):
             default="p50",
             help=f"compared quantile of each process: {', '.join(QUANTILES)}",
         )
-        parser.add_argument("--across-machines", action="store_true", help="compare runs of different machines")
+        parser.add_argument(
+            "--across-machines",
+            action="store_true",
+            help="compare sides that have no machine in common; without it a change is taken within machines only",
+        )
         add_output_options(parser, PAGE_FORMATS)
 
     def run(self, args: argparse.Namespace) -> int:
         """Read the sides, compare them and print the comparison."""
-        from inference_bench.results.noise_store import load_noise
-        from inference_bench.results.run_comparison import (
-            ComparisonOptions,
-            check_same_machine,
-            compare_runs,
-        )
+        from inference_bench.results.run_comparison import check_common_machine, compare_runs
 
         check_comparison_options(args)
         outputs = outputs_of(args, PAGE_FORMATS)
@@ -110,12 +111,8 @@ class CompareCommand(Command):
         if judged is not None:
             warn(f"one new run cannot be judged: {judged.lacks}. Compared by the processes of each side instead")
         if not args.across_machines:
-            check_same_machine(sides)
-        noise = load_noise(str(sides[0].runs[0].record.environment.get("fingerprint", "unknown")))
-        options = ComparisonOptions(args.metric, args.margin, QUANTILES[args.quantile], noise, problem=warn)
-        if axis is not None:
-            options = replace(options, paired=False, by=axis.field, in_rounds=axis.in_rounds)
-        found = compare_runs(sides, options)
+            check_common_machine(sides)
+        found = compare_runs(sides, _options(args, sides, axis))
         unrelated = list(found.unrelated.values())
         for why in unrelated:
             warn(why)
@@ -123,6 +120,22 @@ class CompareCommand(Command):
         if len(unrelated) == len(found.compared):
             raise UsageError(f"nothing to compare: {unrelated[0]}.")
         return found.exit_code
+
+
+def _options(args: argparse.Namespace, sides: Sequence[RunSide], axis: AxisSides | None) -> ComparisonOptions:
+    from inference_bench.results.noise_store import load_noise
+    from inference_bench.results.run_comparison import ComparisonOptions
+
+    hardware = {str(run.record.environment.get("fingerprint", "unknown")) for side in sides for run in side.runs}
+    options = ComparisonOptions(
+        args.metric,
+        args.margin,
+        QUANTILES[args.quantile],
+        noise=load_noise(hardware.pop()) if len(hardware) == 1 else None,  # that of one machine says nothing of others
+        problem=warn,
+        across_machines=args.across_machines,
+    )
+    return options if axis is None else replace(options, paired=False, by=axis.field, in_rounds=axis.in_rounds)
 
 
 def _show(judged: RunJudgement, outputs: Outputs) -> int:
@@ -133,11 +146,11 @@ def _show(judged: RunJudgement, outputs: Outputs) -> int:
 def _sides(args: argparse.Namespace) -> tuple[Sequence[RunSide], AxisSides | None]:
     """Read the sides, the baseline first: those that the arguments name, or with --by the values of an axis."""
     from inference_bench.results.axis_sides import split_by_axis
-    from inference_bench.results.discovery import open_runs
+    from inference_bench.results.ended_shares import open_ended_runs
     from inference_bench.results.run_comparison import read_sides
 
     if args.by is None:
         return read_sides([*([args.baseline] if args.baseline else []), *args.places], warn, args.results), None
-    runs = [run for place in args.places or [LATEST] for run in open_runs(place, warn, args.results)]
+    runs = [run for place in args.places or [LATEST] for run in open_ended_runs(place, warn, args.results)]
     axis = split_by_axis(runs, args.by, args.baseline, warn)
     return axis.sides, axis

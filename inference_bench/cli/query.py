@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class QueryCommand(Command):
     """Query stored runs in SQL: the tables are summaries, samples, memory and scores.
 
-    Columns are those of results.csv and of the Parquet files (docs/results.md), with a run_id in every row.
+    Columns are those of results.csv and of the Parquet files (docs/results.md), with a run_id and a
+    node (of a sweep, else the host) in every row.
     """
 
     examples = (

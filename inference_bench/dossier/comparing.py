@@ -17,7 +17,7 @@ from inference_bench.results.run_comparison import (
     ComparisonOptions,
     RunComparison,
     RunSide,
-    check_same_machine,
+    check_common_machine,
     compare_runs,
 )
 from inference_bench.spec import SETUP_AXES
@@ -40,7 +40,7 @@ def comparison_of(folder: Path, runs: Sequence[Run]) -> RunComparison | None:
         return None
     sides, options = found
     try:
-        check_same_machine(sides)
+        check_common_machine(sides)
     except UsageError:
         return None
     compared = compare_runs(sides, replace(options, noise=read_noise(folder / NOISE)))

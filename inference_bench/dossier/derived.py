@@ -59,12 +59,12 @@ def _run_page(run: Run) -> bytes:
 
 def _comparison(found: RunComparison) -> bytes:
     text = io.StringIO()
-    write_json(found.compared, found.differences, [found.floor_sentence], text)
+    write_json(found.compared, found.differences, found.remarks, text)
     return text.getvalue().encode()
 
 
 def _comparison_page(found: RunComparison) -> bytes:
     text = io.StringIO()
-    page = comparison_page.page(found.compared, found.differences, [found.floor_sentence])
+    page = comparison_page.page(found.compared, found.differences, found.remarks)
     write_page(page, text, of_comparison.figures(found.compared))
     return text.getvalue().encode()

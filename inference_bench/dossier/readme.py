@@ -108,7 +108,7 @@ def _verdict(runs: Sequence[Run], found: RunComparison | None) -> Iterator[str]:
     if len(runs) == 1:
         yield from _figures(runs[0])
     if found is not None:
-        yield from _page_lines(comparison_page.page(found.compared, found.differences, [found.floor_sentence]))
+        yield from _page_lines(comparison_page.page(found.compared, found.differences, found.remarks))
     elif len(runs) > 1:
         yield "These runs have nothing in common that could be compared, or come from different machines."
         for run in runs:

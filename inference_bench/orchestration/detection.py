@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from inference_bench.analysis.comparison_result import Comparison
 from inference_bench.analysis.evidence import evidence
@@ -192,7 +193,7 @@ def _known_spread(slot: Slot, case_id: str, target: Target, noise: Noise) -> Spr
 
 def _measured_spreads(before: Side, after: Side, rows: Sequence[Comparison]) -> Iterator[Spread]:
     margins = {(row.before.id, row.metric, row.phase): row.margin for row in rows}
-    for a, b in match(before, after).pairs:
+    for a, b in chain.from_iterable(match(before, after).groups):
         margin = margins.get((a.case.id, a.metric, a.phase))
         found = evidence(a, b, paired=True) if margin is not None else None
         if margin is not None and found is not None and found.runs[0] > 1:

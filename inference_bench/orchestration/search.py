@@ -294,7 +294,8 @@ def _sides(outcome: StageOutcome) -> dict[str, tuple[list[float], str]]:
     found = {}
     for name, run in outcome.runs.items():
         side = observe(name, [run], metrics=TIMES, paired=True)
-        found[name] = whole_times(side, outcome.new_tokens), next((why for _, why in side.failures), "")
+        causes = (failure.cause for failure in side.failures)
+        found[name] = whole_times(side, outcome.new_tokens), next(causes, "")
     return found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from inference_bench.analysis.observations import Observations, Process, Side
+from inference_bench.analysis.observations import CaseFailure, Observations, Process, Side
 from inference_bench.analysis.quantiles import needed_samples, quantile
 from inference_bench.analysis.score_summaries import score_estimate
 from inference_bench.errors import RunFormatError
@@ -51,6 +51,7 @@ def observe(
     p: float = 0.5,
     metrics: Collection[str] = (),
     paired: bool = False,
+    machines: Sequence[str] = (),
     problem: Callable[[str], None] = lambda _: None,
 ) -> Side:
     """Read a side: per process and metric the quantile of its measured samples, and the items of scored metrics.
@@ -61,28 +62,37 @@ def observe(
         p: which quantile of a process's samples stands for it.
         metrics: only these; all if empty.
         paired: whether process ``k`` of run ``i`` of this side ran next to that of the other.
+        machines: name of each run's machine, where these are told apart; a figure is then of one machine.
         problem: called with one line per case or item that cannot be read.
     """
-    reading = _Reading(p, metrics, problem)
+    readings: dict[str, _Reading] = {}
     for position, run in enumerate(runs):
+        machine = machines[position] if machines else ""
+        reading = readings.setdefault(machine, _Reading(p, metrics, problem, machine))
         session = str(position) if paired else run.record.id
         for result in run.results:
             reading.add(run, result, session)
-    return reading.side(name)
+    return Side(
+        name,
+        observations=tuple(of for reading in readings.values() for of in reading.observations()),
+        failures=tuple(of for reading in readings.values() for of in reading.failures.values()),
+        left_out=tuple(dict.fromkeys(line for reading in readings.values() for line in reading.left_out())),
+    )
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read of a side so far."""
+    """What has been read of a side on one machine so far."""
 
     p: float
     metrics: Collection[str]
     problem: Callable[[str], None]
+    machine: str
     values: dict[Slot, dict[Process, float]] = field(default_factory=dict)
     scores: dict[Slot, dict[Process, Items]] = field(default_factory=dict)
     resolutions: dict[Slot, float] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
-    failures: dict[str, tuple[Case, str]] = field(default_factory=dict)
+    failures: dict[str, CaseFailure] = field(default_factory=dict)
     grades: dict[str, str] = field(default_factory=dict)
     short: dict[str, dict[str, None]] = field(default_factory=dict)
 
@@ -93,23 +103,23 @@ class _Reading:
         letter = result.grade.letter if result.grade else ""
         self.grades[case.id] = max(self.grades.get(case.id, ""), letter)
         if result.status.is_finding:
-            self.failures[case.id] = case, _cause(result)
+            self.failures[case.id] = CaseFailure(case, _cause(result), self.machine)
         try:
             self._add_values(run, result, session)
             self._add_scores(run, result, session)
         except RunFormatError as error:
             self.problem(str(error))
-            self.failures[case.id] = case, str(error)
+            self.failures[case.id] = CaseFailure(case, str(error), self.machine)
 
-    def side(self, name: str) -> Side:
-        """Return everything read."""
+    def observations(self) -> Iterator[Observations]:
+        """Yield everything read."""
         for slot, of_processes in self.scores.items():
             if is_measured_anew(metric := slot[2]):
                 self.values[slot] = dict(_figures(metric, of_processes))
-        slots = {**self.values, **self.scores}
-        return Side(name, tuple(map(self._observations, slots)), tuple(self.failures.values()), tuple(self._left_out()))
+        yield from map(self._of, {**self.values, **self.scores})
 
-    def _left_out(self) -> Iterator[str]:
+    def left_out(self) -> Iterator[str]:
+        """Yield what was read but cannot be compared as asked, one line each."""
         for slug, metrics in self.short.items():
             why = f"too few samples per process for p{100 * self.p:g} (needs {needed_samples(self.p):,})"
             yield f"{slug}: {why}: {', '.join(map(title_of, metrics))}"
@@ -137,7 +147,7 @@ class _Reading:
     def _is_wanted(self, metric: str) -> bool:
         return metric in self.metrics if self.metrics else not is_of_client(metric)
 
-    def _observations(self, slot: Slot) -> Observations:
+    def _of(self, slot: Slot) -> Observations:
         case_id, random_weights, metric, phase = slot
         return Observations(
             case=self.cases[case_id],
@@ -148,6 +158,7 @@ class _Reading:
             resolution=self.resolutions.get(slot, 0.0),
             grade=self.grades[case_id],
             random_weights=random_weights,
+            machine=self.machine,
         )
 
 

@@ -25,7 +25,7 @@ def floor_sentence(noise: Noise | None, compared: Iterable[Comparisons], now: da
     if noise is None:
         return "A/A floor: not known on this machine. `noise` measures how much identical configurations differ."
     age = noise.age_days(now)
-    rows = [(row, found.in_turn) for found in compared for row in found.rows if row.replicate in ("run", "pair")]
+    rows = [(row, found.in_turn) for found in compared for row in found.rows if row.is_of_runs]
     known = [(row, paired) for row, paired in rows if _slot(row) in noise.cases]
     unknown = _listed(row for row, _ in rows if _slot(row) not in noise.cases)
     above = _listed(row for row, paired in known if _is_above(noise, row, paired=paired))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inference_bench.columns import TABLES, columns_of_file
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.results.discovery import open_runs
+from inference_bench.results.machines import node_of
 from inference_bench.results.run import Run
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ TABLE_NAMES = ("summaries", *TABLES)
 class RunTables:
     """The tables of many runs, each read from its files on first use.
 
-    Every row has a ``run_id``. Times are integer nanoseconds, sizes integer bytes, as in the files (docs/results.md).
+    Every row has a ``run_id`` and a ``node`` (of a sweep, else the host). Times are integer nanoseconds, sizes integer
+    bytes, as in the files (docs/results.md).
 
     Attributes:
         problems: runs and files that could not be read, and runs in progress, one line each; a table adds its own when
@@ -37,13 +39,13 @@ class RunTables:
 
     @cached_property
     def summaries(self) -> pa.Table:
-        """One row per summary, with the columns of ``results.csv`` and ``created_utc``."""
+        """One row per summary, with the columns of ``results.csv``, ``created_utc`` and ``node``."""
         import pyarrow as pa
 
         from inference_bench.results.summary_table import rows
 
         table: list[Mapping[str, object]] = [
-            {"created_utc": run.record.created_utc, **row}
+            {"created_utc": run.record.created_utc, "node": node_of(run.record) or None, **row}
             for run in self._runs
             for result in run.results
             for row in rows(result, run.record)
@@ -95,11 +97,10 @@ class RunTables:
         try:
             return pa.concat_tables(tables, promote_options="permissive")
         except pa.ArrowException:  # foreign columns of one name and several types
-            names = ["run_id", *(column.name for column in columns_of_file(TABLES[name]))]
+            names = ["run_id", "node", *(column.name for column in columns_of_file(TABLES[name]))]
             return pa.concat_tables([table.select(names) for table in tables], promote_options="permissive")
 
     def _tables(self, name: str) -> Iterator[pa.Table]:
-        import pyarrow as pa
 
         for run in self._runs:
             for case_id, files in run.files.items():
@@ -110,8 +111,7 @@ class RunTables:
                 except RunFormatError as error:
                     self.problems.append(str(error))
                     continue
-                run_id = pa.DictionaryArray.from_arrays(pa.array([0] * table.num_rows, pa.int32()), [run.record.id])
-                yield table.add_column(0, "run_id", run_id).replace_schema_metadata()
+                yield _with_words(table, run_id=run.record.id, node=node_of(run.record)).replace_schema_metadata()
 
 
 def load_runs(*places: str | os.PathLike[str], root: Path | None = None) -> RunTables:
@@ -132,6 +132,18 @@ def load_runs(*places: str | os.PathLike[str], root: Path | None = None) -> RunT
     problems: list[str] = []
     runs = {run.record.id: run for place in places for run in open_runs(place, problems.append, root)}
     return RunTables(list(runs.values()), problems)
+
+
+def _with_words(table: pa.Table, **words: str) -> pa.Table:
+    """Return a table with a leading column per word, which is the same in every row; null if it is empty."""
+    import pyarrow as pa
+
+    for place, (name, word) in enumerate(words.items()):
+        indices = pa.array([0] * table.num_rows, pa.int32())
+        table = table.add_column(
+            place, name, pa.DictionaryArray.from_arrays(indices, pa.array([word or None], pa.string()))
+        )
+    return table
 
 
 def _array(column: list[object]) -> pa.Array:

@@ -5,7 +5,7 @@ import pytest
 
 from inference_bench.analysis.comparison import Contest, compare, compare_all
 from inference_bench.analysis.comparison_result import Verdict, word
-from inference_bench.analysis.observations import Observations, Side
+from inference_bench.analysis.observations import CaseFailure, Observations, Side
 from inference_bench.plan import Case
 from inference_bench.reports._pages.verdict_sentence import sentence
 from inference_bench.spec import Setup
@@ -155,7 +155,7 @@ def test_other_benchmarks_never_match():
 
 def test_a_case_that_fails_only_in_b_is_a_regression():
     before = side(seen(runs(1e6)), seen(runs(1e6), of=case(64)))
-    after = side(seen(runs(1e6)), name="B", failures=((case(64), "crashed: SIGSEGV"),))
+    after = side(seen(runs(1e6)), name="B", failures=(CaseFailure(case(64), "crashed: SIGSEGV"),))
 
     found = compare(before, after)
 
@@ -164,7 +164,7 @@ def test_a_case_that_fails_only_in_b_is_a_regression():
 
 
 def test_a_baseline_that_failed_is_told_and_the_rest_compared():
-    before = side(seen(runs(1e6)), failures=((case(64), "timeout"),))
+    before = side(seen(runs(1e6)), failures=(CaseFailure(case(64), "timeout"),))
     after = side(seen(runs(1e6)), seen(runs(1e6), of=case(64)), name="B")
 
     found = compare(before, after)

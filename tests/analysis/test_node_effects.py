@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from inference_bench.analysis.node_effects import outside_band, relative_times, within_nodes
+from inference_bench.analysis.node_effects import (
+    departures,
+    outside_band,
+    relative_times,
+    widest_difference,
+    within_nodes,
+)
 
 
 def test_the_time_of_a_node_is_over_the_median_of_nodes_and_averaged_over_rows():
@@ -36,6 +42,20 @@ def test_the_speed_of_a_node_cancels_in_the_ratio_within_nodes():
     assert ratio is not None
     assert (ratio.value, ratio.low, ratio.high) == pytest.approx((1.1, 1.1, 1.1))
     assert within_nodes({"a": 1.0}, {"b": 1.0}) is None
+
+
+def test_a_figure_departs_if_the_speed_of_its_node_does_not_explain_it():
+    relative = {"a": 1.0, "b": 2.0, "c": 0.5, "d": 1.0}
+    usual = {"a": 10.0, "b": 20.0, "c": 5.0, "d": 10.0}
+    assert departures(usual, relative) == {}
+    assert departures({**usual, "b": 30.0}, relative) == pytest.approx({"b": 0.5})
+    assert departures({"a": 10.0, "b": 90.0}, relative) == {}  # of two nodes either may be the odd one
+
+
+def test_the_widest_difference_names_the_fastest_and_the_slowest_node():
+    rows = [{"a": 10.0, "b": 13.0, "c": 8.0}]
+    assert widest_difference(rows) == pytest.approx(("c", "b", 0.625))
+    assert widest_difference([{"a": 10.0}]) is None
 
 
 @pytest.mark.parametrize("nodes", [3, 5, 8])

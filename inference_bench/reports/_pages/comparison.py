@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference_bench.analysis.comparison_result import Comparison, Comparisons, Verdict, spoken, word
 from inference_bench.analysis.matching import fields_of
+from inference_bench.analysis.node_effects import odd_machines
 from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.reports._pages.document import Verdict as Answer
@@ -16,7 +18,7 @@ from inference_bench.reports._pages.verdict_sentence import sentence
 from inference_bench.units import counted, format_value
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from inference_bench.analysis.environment_differences import Difference
 
@@ -113,33 +115,77 @@ def _outcome(compared: Sequence[Comparisons]) -> Cell:
 
 def _block(found: Comparisons) -> Block:
     how = "interleaved pairs" if found.paired else "runs in rounds" if found.in_rounds else "separate runs"
+    how += _where(found.machines)
     how += f", {100 * found.level:.4g} % intervals"
     lines = [Cell(f"A = {found.before}", Tone.QUIET), Cell(f"B = {found.after}", Tone.QUIET)]
     lines += [Cell(f"compared: {name} {a} → {b}") for name, (a, b) in found.differing.items()]
     benchmarks = dict.fromkeys(row.before.benchmark for row in found.rows)
-    tables = (_table(name, [row for row in found.rows if row.before.benchmark == name]) for name in benchmarks)
+    tables: list[Table] = []
+    for name in benchmarks:
+        rows = [row for row in found.rows if row.before.benchmark == name]
+        tables += [_table(name, rows), *_on_machines(name, rows)]
     return Block(Cell(f"B against A, {how}", Tone.STRONG), tuple(lines), tuple(tables))
 
 
+def _where(machines: Sequence[str]) -> str:
+    """Return on which machines, where they were told apart."""
+    return f" within {len(machines)} machines" if len(machines) > 1 else f" on {machines[0]}" if machines else ""
+
+
 def _table(benchmark: str, rows: Sequence[Comparison]) -> Table:
+    in_phases = metrics_in_phases(rows)
+    note = parameters_words(constants([row.before for row in rows]))
+    title = benchmark_words(benchmark)
+    return replace(_by_case(title, rows, _COLUMNS, lambda row: _cells(row, in_phases)), note=note)
+
+
+def _on_machines(benchmark: str, rows: Sequence[Comparison]) -> Iterator[Table]:
+    """Yield the change on each machine, if there are several; from four on, one that departs is marked."""
+    machines = sorted({machine for row in rows for machine in row.machines})
+    if len(machines) < 2:
+        return
+    in_phases = metrics_in_phases(rows)
+
+    def cells(row: Comparison) -> tuple[Cell, ...]:
+        odd = odd_machines(row)
+        return Cell(metric_text(row, in_phases)), *(_on_machine(row, machine, odd) for machine in machines)
+
+    columns = (Column("metric"), *(Column(machine, numeric=True) for machine in machines))
+    title = f"{benchmark_words(benchmark)}: change on each machine"
+    table = _by_case(title, [row for row in rows if row.machines], columns, cells)
+    yield replace(table, repeated=len(table.columns) - len(machines), is_sortable=False)
+
+
+def _on_machine(row: Comparison, machine: str, odd: Container[str]) -> Cell:
+    change = row.machines.get(machine)
+    return (
+        NO_FIGURE if change is None else Cell(change_text(row, change), Tone.WARNING if machine in odd else Tone.PLAIN)
+    )
+
+
+def _by_case(
+    title: str,
+    rows: Sequence[Comparison],
+    columns: Sequence[Column],
+    cells: Callable[[Comparison], tuple[Cell, ...]],
+) -> Table:
+    """Return a table with a section per case, whose first row says what distinguishes it."""
     varying = varying_fields(rows)
     heads = tuple(Column(name.removeprefix("axis ").replace("_", " "), numeric=name != "model") for name in varying)
     of_case: dict[str, list[Comparison]] = {}
     for row in rows:
         of_case.setdefault(row.before.id, []).append(row)
-    in_phases = metrics_in_phases(rows)
     sections = tuple(
         tuple(
             (
                 *(Cell(str(fields_of(row.before).get(name, "–")) if place == 0 else "") for name in varying),
-                *_cells(row, in_phases),
+                *cells(row),
             )
             for place, row in enumerate(members)
         )
         for members in of_case.values()
     )
-    note = parameters_words(constants([row.before for row in rows]))
-    return Table(benchmark_words(benchmark), (*heads, *_COLUMNS), sections, tuple(of_case), note)
+    return Table(title, (*heads, *columns), sections, tuple(of_case))
 
 
 def varying_fields(rows: Sequence[Comparison]) -> list[str]:
@@ -172,9 +218,15 @@ def _cells(row: Comparison, in_phases: Container[str]) -> tuple[Cell, ...]:
         Cell(word(row.verdict, unit), TONES[row.verdict]),
         Cell(f"±{size_text(row, row.margin)}"),
         Cell("–" if row.smallest_effect is None else size_text(row, row.smallest_effect)),
-        Cell(str(row.runs[0]) if row.runs[0] == row.runs[1] else f"{row.runs[0]}, {row.runs[1]}"),
+        Cell(_runs(row)),
         _grades(row.grades),
     )
+
+
+def _runs(row: Comparison) -> str:
+    """Return the number of replicates, with their noun where they are machines."""
+    numbers = str(row.runs[0]) if row.runs[0] == row.runs[1] else f"{row.runs[0]}, {row.runs[1]}"
+    return f"{numbers} machines" if row.replicate == "machine" else numbers
 
 
 def _grades(grades: tuple[str, str]) -> Cell:
@@ -220,18 +272,23 @@ def _remarks(
         yield Remarks(heading, tuple(Cell(f"{d.name}: {d.before} → {d.after}", Tone.WARNING) for d in different))
     lines = [Cell(text) for text in remarks]
     lines += [Cell(line) for line in _against_the_medians(compared)]
-    if any(found.in_rounds for found in compared):
+    if any(found.in_rounds and _counts_runs(found) for found in compared):
         lines.append(
             Cell(
                 "Measured in rounds, each in the same order: a slow drift of the machine affects all sides, but the "
                 "order is not balanced, and the runs of a round are not taken for pairs. `ab` does both."
             )
         )
-    if any(not found.paired and not found.in_rounds for found in compared):
+    if any(not found.in_turn and _counts_runs(found) for found in compared):
         lines.append(
             Cell("Not interleaved: a drift of the machine between A and B would look like a change. `ab` avoids that.")
         )
     yield Remarks("Reliability", tuple(lines))
+
+
+def _counts_runs(found: Comparisons) -> bool:
+    """Return whether an interval is over the runs of one machine, which does not show how that drifts."""
+    return not found.rows or any(row.replicate != "machine" for row in found.rows)
 
 
 def _against_the_medians(compared: Sequence[Comparisons]) -> Iterator[str]:
@@ -242,7 +299,7 @@ def _against_the_medians(compared: Sequence[Comparisons]) -> Iterator[str]:
         yield (
             f"{_DAGGER} {names}: the change has another sign than the difference between A and B, which is no "
             "contradiction. A and B are the medians of each side; the change, which the verdict is about, is the "
-            "middle of the changes from run to run (pair by pair, if interleaved)."
+            "middle of the changes from run to run (pair by pair if interleaved, machine by machine if on several)."
         )
 
 

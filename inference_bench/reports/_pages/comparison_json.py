@@ -36,6 +36,7 @@ class ComparisonEntry(TypedDict):
     in_rounds: bool
     level: float
     compared: Mapping[str, tuple[object, object]]
+    machines: Sequence[str]
     rows: Sequence[Annotated[RowEntry, Also(Comparison)]]
     regressions: Sequence[str]
     unmatched: Sequence[str]
@@ -76,6 +77,7 @@ def _comparison(found: Comparisons, differences: Sequence[Difference]) -> Compar
         "in_rounds": found.in_rounds,
         "level": found.level,
         "compared": plain(found.differing),
+        "machines": plain(found.machines),
         "rows": [_row(row) for row in found.rows],
         "regressions": list(found.regressions),
         "unmatched": list(found.unmatched),

@@ -9,6 +9,7 @@ from inference_bench.analysis.trust.grade import RULES_VERSION
 from inference_bench.analysis.trust.run import run_grade
 from inference_bench.result import SloJudgement
 from inference_bench.results.documents import CaseEntry, FindingEntry
+from inference_bench.results.machines import node_of, sweep_of
 from inference_bench.results.serialization import case_to_plain, finding_to_plain, to_json
 
 if TYPE_CHECKING:
@@ -37,8 +38,37 @@ class FindingsDocument(TypedDict):
     cases: Sequence[GradedEntry]
 
 
+class NodeFindings(FindingsDocument):
+    """What a share of a sweep says, and its node."""
+
+    node: str
+
+
+class SweepFindingsDocument(TypedDict):
+    """What ``check`` prints of a sweep: one entry per share."""
+
+    check_version: Literal[1]
+    sweep: str
+    nodes: Sequence[NodeFindings]
+
+
 def write_json(run: Run, stream: TextIO) -> None:
     """Write one document."""
+    stream.write(to_json(_document(run)).decode())
+
+
+def write_sweep_json(runs: Sequence[Run], stream: TextIO) -> None:
+    """Write one document on the runs of a sweep."""
+    nodes: list[NodeFindings] = [{**_document(run), "node": node_of(run.record)} for run in runs]
+    document: SweepFindingsDocument = {
+        "check_version": VERSION,
+        "sweep": sweep_of(runs[0].record),
+        "nodes": nodes,
+    }
+    stream.write(to_json(document).decode())
+
+
+def _document(run: Run) -> FindingsDocument:
     cases: list[GradedEntry] = [
         {
             "case": case_to_plain(result.case),
@@ -51,11 +81,10 @@ def write_json(run: Run, stream: TextIO) -> None:
         if result.grade is not None
     ]
     findings = [finding_to_plain(finding) for finding in run_grade(run.record).findings]
-    document: FindingsDocument = {
+    return {
         "check_version": VERSION,
         "run": run.record.id,
         "rules": RULES_VERSION,
         "findings": findings,
         "cases": cases,
     }
-    stream.write(to_json(document).decode())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inference_bench.analysis.node_effects import outside_band, relative_times, within_nodes
 from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._pages.case_names import Places
+from inference_bench.reports._pages.departures import departing
 from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.results.sweep_file import ShareStatus
 from inference_bench.units import counted, format_value
@@ -35,8 +36,9 @@ def page(found: SweepFigures) -> Page:
     ratios = list(_ratios(found.rows, places))
     blocks += [Block(Cell("Within nodes", Tone.STRONG), (), (_within(ratios),))] if ratios else []
     attempts = tuple(_attempts(found.record.shares))
-    remarks = (Remarks("What went wrong", attempts),) if attempts else ()
-    return Page(tuple(_lines(found, odd)), tuple(blocks), remarks, _LEGEND)
+    remarks = departing(found.rows, relative, places)
+    remarks += [Remarks("What went wrong", attempts)] if attempts else []
+    return Page(tuple(_lines(found, odd)), tuple(blocks), tuple(remarks), _LEGEND)
 
 
 def _lines(found: SweepFigures, odd: Sequence[str]) -> Iterator[Cell]:

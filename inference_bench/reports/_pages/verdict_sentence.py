@@ -97,10 +97,10 @@ def _all(rows: Rows) -> str:
 
 
 def _what_settles(rows: Rows) -> str:
-    needed = [row.needed_runs for row in rows if row.replicate in ("run", "pair")]
+    needed = [row.needed_runs for row in rows if row.is_of_runs]
     if not needed or None in needed:
         return ""
-    unit = "runs of each side" if rows[0].replicate == "run" else "pairs"
+    unit = "runs of each side" if rows[0].replicate == "run" else f"{rows[0].replicate}s"
     return f"; about {max(of for of in needed if of)} {unit} would settle it"
 
 
@@ -148,8 +148,8 @@ def _open(groups: Sequence[_Group]) -> Iterator[str]:
 
 def _lack(rows: Rows) -> str:
     """Say so if all open rows have too few runs for an interval; the reasons below the tables name the number."""
-    is_short = all(row.low is None and row.replicate in ("run", "pair") for row in rows)
-    return f" for lack of {'runs' if rows[0].replicate == 'run' else 'pairs'}" if is_short else ""
+    is_short = all(row.low is None and row.is_of_runs for row in rows)
+    return f" for lack of {rows[0].replicate}s" if is_short else ""
 
 
 def _joined(names: Sequence[str]) -> str:
