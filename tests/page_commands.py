@@ -39,7 +39,9 @@ CHANGES = (
         "slow",
     ),
     Change("run", r"--model \S*[./](?!.*--input-lengths)", "--dry-run", "a tiny network has no room for long prompts"),
-    Change("run", r"--models?(-dir)?\b", QUICK, "a look is enough"),
+    Change(
+        "run", r"--models?(-dir)?\b(?!.*--runs)", f"{QUICK} --isolation inline", "a worker process imports torch anew"
+    ),
     Change("run", r"--benchmark\b", f"--model null {QUICK}", "the default model is 500 MB"),
     Change("run", r"--runs\b", f"{SMALL} --runs 2", "each run is a worker process, which takes a second"),
     Change("run", r"--(dtype|gate)\b", SMALL, "the default model is 500 MB"),
