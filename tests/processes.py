@@ -1,11 +1,18 @@
-"""Which worker processes this test session has started and are still there."""
+"""Processes that tests start: daemons, and which worker processes of this test session are still there."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from inference_bench.machine.process_tree import ProcessTree
+from inference_bench.machine.subprocesses import package_environment
 
 _MARK = "INFERENCE_BENCH_TEST_SESSION"
 os.environ[_MARK] = uuid.uuid4().hex
@@ -42,3 +49,29 @@ def assert_no_worker_is_left(within_s: float = 5) -> None:
     while (left := workers_alive()) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert left == []
+
+
+SPINS = "import os, sys; open('/proc/self/comm', 'w').write(sys.argv[1]); os.close(1)\nwhile True: pass"
+"""A program that gives itself a name and uses a CPU until it is killed."""
+
+
+@contextmanager
+def detached() -> Iterator[Callable[..., str]]:
+    """Yield what starts Python as a daemon starts, in a session of its own and below init; all ends with the block.
+
+    It takes the code, its arguments and its standard input (``text``), and returns its standard output once it, and
+    all that it has started, has closed that.
+    """
+    tree = ProcessTree()
+    tree.begin()
+    environment = package_environment(tree.environment(os.environ))
+
+    def start(code: str, *words: str, text: str = "") -> str:
+        command = ["setsid", "--fork", sys.executable, "-c", code, *words]
+        done = subprocess.run(command, input=text, stdout=subprocess.PIPE, env=environment, text=True, check=True)
+        return done.stdout
+
+    try:
+        yield start
+    finally:
+        tree.end(None)

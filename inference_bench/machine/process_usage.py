@@ -10,10 +10,10 @@ from pathlib import Path
 
 from inference_bench._native import now_ns
 from inference_bench.machine.cgroup import quota_use
+from inference_bench.machine.processes import NS_PER_TICK
 from inference_bench.units import NS_PER_S, NS_PER_US
 
 _CPUS = Path("/sys/devices/system/cpu")
-_NS_PER_JIFFY = NS_PER_S // os.sysconf("SC_CLK_TCK")
 
 
 def _cpu_times_ns() -> tuple[int | None, int | None]:
@@ -23,7 +23,7 @@ def _cpu_times_ns() -> tuple[int | None, int | None]:
         user, nice, system, _, _, irq, softirq, steal = fields[:8]
     except (OSError, ValueError):
         return None, None
-    return (user + nice + system + irq + softirq) * _NS_PER_JIFFY, steal * _NS_PER_JIFFY
+    return (user + nice + system + irq + softirq) * NS_PER_TICK, steal * NS_PER_TICK
 
 
 def _pressure_ns(resource: str) -> int | None:

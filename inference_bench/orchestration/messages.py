@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, NotRequired, Self, TypedDict
 
 from inference_bench.errors import ProtocolError
 from inference_bench.model.discovery import ModelFile
@@ -39,6 +39,7 @@ class WorkerFacts(TypedDict):
         usage: the counters of ``machine.process_usage.Usage`` over the timed windows, or over the case if it has none.
         busy_threads: threads that computed during the timed windows; 0 if it has none.
         waited_ns: how long all threads together waited for a CPU during the windows; None if unknown.
+        launcher_ns: in a share, CPU time of its launcher's processes meanwhile, by name; the orchestrator adds it.
         work: what was computed, to compare with other engines: ``Measurement.work``.
         clock: what the native clock says of itself.
         versions: of Python and the packages that matter.
@@ -51,6 +52,7 @@ class WorkerFacts(TypedDict):
     usage: Mapping[str, int | None]
     busy_threads: int
     waited_ns: int | None
+    launcher_ns: NotRequired[Mapping[str, int]]
     work: Mapping[str, object]
     clock: Mapping[str, object]
     versions: Mapping[str, str]

@@ -61,6 +61,7 @@ async def run_benchmarks(
     sinks: Sequence[str] = (),
     progress: Progress | None = None,
     handle_signals: bool = False,
+    in_share: bool = False,
 ) -> RunOutcome:
     """Measure everything a spec asks for and write it under ``output``.
 
@@ -74,6 +75,7 @@ async def run_benchmarks(
         sinks: names of sinks that write the run besides those of every run.
         progress: is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
+        in_share: whether a placement started this process: the CPU time of its launcher is recorded.
 
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
@@ -83,7 +85,8 @@ async def run_benchmarks(
     reading = ProvenanceReading(marks or Provenance(), [*models_dirs, *benchmarks_dirs])
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
     folder = create_run_folder(root)
-    session = Session(spec, prepared, folder, progress or Progress(), reading.result(), sinks=sinks, force=force)
+    of = progress or Progress(), reading.result()
+    session = Session(spec, prepared, folder, *of, sinks=sinks, force=force, in_share=in_share)
     return _with_addresses(await _carry_out(session, handle_signals), sinks)
 
 
@@ -97,6 +100,7 @@ async def resume_run(
     sinks: Sequence[str] = (),
     progress: Progress | None = None,
     handle_signals: bool = False,
+    in_share: bool = False,
 ) -> RunOutcome:
     """Continue an unfinished run: measure what is missing, into the same folder.
 
@@ -110,6 +114,7 @@ async def resume_run(
         sinks: as for ``run_benchmarks``; a run that has ended is written by them without measuring.
         progress: is told what happens.
         handle_signals: as for ``run_benchmarks``.
+        in_share: as for ``run_benchmarks``.
 
     Raises:
         RunFormatError: the folder is no readable run.
@@ -125,7 +130,9 @@ async def resume_run(
     spec = spec_from_plain(former.record.spec, folder / RECORD)
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
     of = progress or Progress(), reading.result(), former
-    session = Session(spec, prepared, folder, *of, sinks=sinks, retry_failed=retry_failed, force=force)
+    session = Session(
+        spec, prepared, folder, *of, sinks=sinks, retry_failed=retry_failed, force=force, in_share=in_share
+    )
     session.check_environment(force=force)
     return _with_addresses(await _carry_out(session, handle_signals), sinks)
 

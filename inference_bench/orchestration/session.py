@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from inference_bench.analysis.serving.of_result import with_slos
 from inference_bench.analysis.trust.case import judged
-from inference_bench.analysis.trust.environment_warnings import environment_warnings
-from inference_bench.ceilings import Ceilings
-from inference_bench.errors import InvalidValueError, RunFormatError, SinkError
-from inference_bench.facts import Environment
-from inference_bench.machine.environment import describe_environment, environment_changes
+from inference_bench.errors import InvalidValueError, SinkError
+from inference_bench.machine.environment import environment_changes
 from inference_bench.machine.interruption import Interruption
 from inference_bench.orchestration.aggregation import Tally
 from inference_bench.orchestration.catching_up import Backlog, catch_up
@@ -25,20 +21,21 @@ from inference_bench.orchestration.fetched_weights import FetchedWeights
 from inference_bench.orchestration.further_runs import FurtherRuns
 from inference_bench.orchestration.harness_floor import FLOOR_LIMITS, floor_cases, floor_of
 from inference_bench.orchestration.jobs import Job, done_cases, jobs_of
+from inference_bench.orchestration.launcher_use import LauncherUse
 from inference_bench.orchestration.look_ahead import LookAhead
 from inference_bench.orchestration.memory_fit import MemoryFit
 from inference_bench.orchestration.messages import CaseProgress, Failed, Measure, Measured
 from inference_bench.orchestration.overlap_policy import choose_overlap
 from inference_bench.orchestration.planning import Prepared
 from inference_bench.orchestration.progress import Harmless, Progress
+from inference_bench.orchestration.run_record import record_of
 from inference_bench.orchestration.stop_requests import StopRequests
 from inference_bench.orchestration.worker_calls import LoadFailedError, measure
 from inference_bench.orchestration.worker_process import WorkerLostError, WorkerProcess
 from inference_bench.orchestration.workers import Workers
 from inference_bench.plan import Case
-from inference_bench.provenance.record import Provenance, code_change
+from inference_bench.provenance.record import Provenance
 from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
-from inference_bench.results.ceilings_store import load_all_ceilings
 from inference_bench.results.run import Run
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import ENDPOINT, Spec
@@ -64,6 +61,7 @@ class Session:
         sinks: names of sinks besides those of every run.
         retry_failed: whether cases that failed in it are measured again.
         force: whether models are loaded although their weights seem not to fit into memory.
+        in_share: whether a placement started this process: the CPU time of its launcher is recorded.
 
     Attributes:
         folder: where results go.
@@ -82,6 +80,7 @@ class Session:
         sinks: Iterable[str] = (),
         retry_failed: bool = False,
         force: bool = False,
+        in_share: bool = False,
     ) -> None:
         self.folder = folder
         self.sink_failure = ""
@@ -91,11 +90,12 @@ class Session:
         self._progress = progress = Harmless(progress)
         self._stops = StopRequests(self._stop_now, progress.warn)
         self._former = former
+        self._in_share = in_share
         self._interruption = Interruption()
         self._sink = open_sinks(folder, also=sinks)
         self._backlog = Backlog(self._sink, progress)
         done = {} if former is None else done_cases(former, prepared.plan, retry_failed=retry_failed)
-        self._record = _record_of(spec, prepared, folder, former, done, provenance)
+        self._record = record_of(spec, prepared, folder, former, done, provenance)
         self._jobs = jobs_of(prepared.plan, done)
         is_inline = spec.isolation == "inline"
         notes = [_INLINE] if is_inline else []
@@ -296,8 +296,10 @@ class Session:
         return Measure(case, self._prepared.benchmark_path(case), self._prepared.plan.limits, run, breakdown=is_first)
 
     async def _measure(self, worker: WorkerProcess, request: Measure) -> Measured | Failed:
+        launcher = [LauncherUse()] if self._in_share else []
         with self._stops.measuring(worker, is_over_http=request.case.setup.device == ENDPOINT):
-            return await measure(worker, request, self._ahead, partial(self._show, request.case))
+            answer = await measure(worker, request, [self._ahead, *launcher], partial(self._show, request.case))
+        return launcher[0].added_to(answer) if launcher else answer
 
     def _show(self, case: Case, progress: CaseProgress) -> None:
         self._ahead.report()
@@ -323,33 +325,3 @@ class Session:
     def _fail(self, case: Case, job: Job, why: Refusal) -> BenchmarkResult:
         self._tallies[case.id].fail(why.status, why.failure)
         return self._end(case, job)
-
-
-def _record_of(
-    spec: Spec, prepared: Prepared, folder: Path, former: Run | None, done: dict[str, str], provenance: Provenance
-) -> RunRecord:
-    """Return what is known of a run before it begins."""
-    environment = describe_environment()
-    environment["warnings"] = environment_warnings(environment, max(setup.threads for setup in spec.setups))
-    if former and (changed := code_change(former.record.provenance, provenance)):
-        environment["warnings"].append(f"resumed although the code has changed: {changed}")
-    ceilings = _known_ceilings(environment, {setup.device for setup in spec.setups})
-    return RunRecord(
-        id=folder.name,
-        created_utc=former.record.created_utc if former else datetime.now(UTC).isoformat(timespec="seconds"),
-        spec=asdict(spec),
-        environment=environment,
-        cases=tuple({"id": c.id, "slug": c.slug, "status": done.get(c.id, "pending")} for c in prepared.plan.cases),
-        provenance=former.record.provenance if former else provenance,
-        ceilings=former.record.ceilings if former else ceilings,
-    )
-
-
-def _known_ceilings(environment: Environment, devices: Collection[str]) -> tuple[Ceilings, ...]:
-    """Return the stored ceilings of these devices; a file that cannot be read becomes a warning."""
-    try:
-        known = load_all_ceilings(str(environment.get("fingerprint")))
-    except RunFormatError as error:
-        environment["warnings"].append(str(error))
-        return ()
-    return tuple(of for name, of in known.items() if name in devices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from inference_bench.errors import InferenceBenchError
@@ -40,14 +40,14 @@ class LoadFailedError(InferenceBenchError):
         self.failure = Failure(answer.cause, detail=answer.detail)
 
 
-class Bystanders(Protocol):
-    """The workers that load while another is measured."""
+class Bystander(Protocol):
+    """What follows the timed windows of a measurement: loaders that would disturb them, readings at their edges."""
 
     async def open_window(self) -> None:
-        """Stop those that would disturb a timed window."""
+        """Do what is due before a window opens."""
 
     def close_window(self) -> None:
-        """Let them continue."""
+        """Do what is due after it; called once more at the end, with no window open."""
 
 
 async def begin_load(worker: WorkerProcess, request: Load, booted: asyncio.Event) -> Loaded | Parked:
@@ -92,7 +92,7 @@ async def finish_load(worker: WorkerProcess, limits: Limits) -> Loaded:
 async def measure(
     worker: WorkerProcess,
     request: Measure,
-    bystanders: Bystanders,
+    bystanders: Sequence[Bystander],
     on_progress: Callable[[CaseProgress], None],
 ) -> Measured | Failed:
     """Have a worker measure a case and return its last answer; the bystanders follow its timed windows.
@@ -113,12 +113,18 @@ async def measure(
                 else:
                     return answer
     finally:
-        bystanders.close_window()
+        _close_window(bystanders)
 
 
-async def _follow(worker: WorkerProcess, window: Window, bystanders: Bystanders) -> None:
+async def _follow(worker: WorkerProcess, window: Window, bystanders: Sequence[Bystander]) -> None:
     if window.opens:
-        await bystanders.open_window()
+        for bystander in bystanders:
+            await bystander.open_window()
         await worker.send(Go())
     else:
-        bystanders.close_window()
+        _close_window(bystanders)
+
+
+def _close_window(bystanders: Sequence[Bystander]) -> None:
+    for bystander in bystanders:
+        bystander.close_window()

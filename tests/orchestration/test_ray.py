@@ -13,7 +13,7 @@ import pytest
 from inference_bench.results.discovery import open_runs
 from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
 from tests.command_line import assert_refused, run
-from tests.processes import assert_no_worker_is_left
+from tests.processes import SPINS, assert_no_worker_is_left, detached
 
 pytest.importorskip("ray.cluster_utils")
 
@@ -124,3 +124,16 @@ def test_where_no_cluster_answers(store, bad_models, monkeypatch):
     request = words(store, bad_models, "--model", "good")
     assert_refused(run(*request), 2, "127.0.0.1:9", "does not answer", "ray start")
     assert_refused(run(*request, "--on", "ray://127.0.0.1:9"), 2, "ray://127.0.0.1:9", "does not answer")
+
+
+def test_the_processes_of_ray_are_told_apart_from_others(store, cluster, bad_models):
+    with detached() as start_daemon:
+        start_daemon(SPINS, "unrelated")
+        done = run(*words(store, bad_models, "--model", "good", "--nodes", "1", "--budget", "1"))
+    assert done.code == 0, done.err + done.out
+    (measured,) = open_runs(str(sweep_in(store)), pytest.fail)
+    used = {name for result in measured.results for worker in result.workers for name in worker["launcher_ns"]}
+    assert used & {"raylet", "gcs_server"}
+    assert "unrelated" not in used
+    shown = run("report", str(sweep_in(store)))
+    assert "launcher, CPUs" in shown.out, shown.err

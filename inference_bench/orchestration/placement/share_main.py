@@ -86,6 +86,7 @@ async def _carry_out(request: ShareRequest) -> RunOutcome:
             marks=request.marks,
             progress=TellingProgress(),
             handle_signals=True,
+            in_share=True,
         )
     else:
         outcome = await resume_run(
@@ -96,6 +97,7 @@ async def _carry_out(request: ShareRequest) -> RunOutcome:
             sinks=[str(output)] if isinstance(output, StoredPath) and isinstance(begun, Path) else (),
             progress=TellingProgress(),
             handle_signals=True,
+            in_share=True,
         )
     if scratch is not None and outcome.run.record.finished and not outcome.sink_failure:
         shutil.rmtree(scratch, ignore_errors=True)  # all of it is in the store

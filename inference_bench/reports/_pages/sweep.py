@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.analysis.node_effects import outside_band, relative_times, within_nodes
 from inference_bench.metrics import title_of, unit_of
+from inference_bench.reports._pages import other_processes
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.departures import departing
 from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
@@ -35,6 +36,8 @@ def page(found: SweepFigures) -> Page:
     blocks += [Block(Cell("Figures", Tone.STRONG), (), (_figures(found, places),))] if found.rows else []
     ratios = list(_ratios(found.rows, places))
     blocks += [Block(Cell("Within nodes", Tone.STRONG), (), (_within(ratios),))] if ratios else []
+    others = (other_processes.table(found.runs),)
+    blocks += [Block(Cell("Other processes", Tone.STRONG), (), others)] if found.runs else []
     attempts = tuple(_attempts(found.record.shares))
     remarks = departing(found.rows, relative, places)
     remarks += [Remarks("What went wrong", attempts)] if attempts else []
