@@ -1,4 +1,4 @@
-"""What else ran on a machine while it was timed, and how much of the time its launcher can have taken. Pure functions."""
+"""What else ran on a machine while it was timed, and how much of the time its launcher can have taken. All pure."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from inference_bench.orchestration.worker_process import WorkerLostError, Worker
 from inference_bench.orchestration.workers import Workers
 from inference_bench.plan import Case
 from inference_bench.provenance.record import Provenance
-from inference_bench.result import BenchmarkResult, Failure, RunRecord, Status
+from inference_bench.result import BenchmarkResult, Failure, Status
 from inference_bench.results.run import Run
 from inference_bench.results.sink import open_sinks
 from inference_bench.spec import ENDPOINT, Spec

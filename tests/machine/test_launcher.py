@@ -12,7 +12,7 @@ SHARE = 900
 
 def table(rows):
     """Pid → parent, group, session, of processes named after their pid."""
-    return {pid: Process(str(pid), *row, 1, 0) for pid, row in rows.items()}
+    return {pid: Process(str(pid), parent, group, session, 1, 0) for pid, (parent, group, session) in rows.items()}
 
 
 INIT = {1: (0, 1, 1), 2: (0, 0, 0), 3: (2, 0, 0)}

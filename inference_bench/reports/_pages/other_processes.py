@@ -60,8 +60,9 @@ def _sentences(found: Disturbance, results: Sequence[BenchmarkResult]) -> Iterat
         return
     worst = max(taken, key=lambda each: each.share - each.half_width)
     names = ", ".join(list(found.launcher)[:_NAMED])
+    cases = f"{len(taken)} of {counted(len(results), 'case')}"
     yield (
         f"the launcher ({names}) can have taken up to {worst.share:.1%} of the time of a case whose interval is "
-        f"±{worst.half_width:.1%} wide, and more than the interval of {len(taken)} of {counted(len(results), 'case')}: "
+        f"±{worst.half_width:.1%}, and more than the interval allows for in {cases}: "
         "use fewer --threads than CPUs, or give the launcher a CPU of its own."
     )
