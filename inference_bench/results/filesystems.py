@@ -60,6 +60,7 @@ def _s3(bucket: str, options: Mapping[str, str]) -> FileSystem:
         connect_timeout=_CONNECT_S,
         request_timeout=_REQUEST_S,
         retry_strategy=AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+        allow_delayed_open=True,  # a small object is one request: a kill leaves nothing of it in the store
         background_writes=False,  # a thread of Arrow's would still hold bytes of ours when an upload fails
     )
 

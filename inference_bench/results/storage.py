@@ -148,7 +148,7 @@ class StoredPath:
 
     def _send_in_parts(self, data: bytes | memoryview) -> None:
         """Write it under another name first, and copy that in the store once all parts have arrived."""
-        draft = self.parent / f".{self.name}-{secrets.token_hex(4)}"
+        draft = self.parent / f".{self.name}.part"  # one that could not be deleted is written over
         try:
             draft._send(data)
             self.filesystem.copy_file(str(draft.path), str(self.path))
