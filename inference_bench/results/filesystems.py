@@ -14,7 +14,7 @@ from inference_bench.errors import InvalidValueError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-_CONNECT_S, _REQUEST_S, _ATTEMPTS = 5.0, 20.0, 3
+_CONNECT_S, _REQUEST_S, _ATTEMPTS = 5.0, 10.0, 3
 """A store that does not answer within seconds is out of reach; whoever asked tries again later."""
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
