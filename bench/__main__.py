@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bench
 
-_LIBRARY = {"__main__", "cold", "endpoint", "interleave", "peers"}
+_LIBRARY = {"__main__", "cold", "endpoint", "interleave", "peers", "synthetic_sweep"}
 
 
 def names() -> list[str]:

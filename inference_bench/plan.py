@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from itertools import groupby, product
 from typing import Protocol
 
@@ -44,11 +45,12 @@ class BenchmarkInfo(Protocol):
 
 
 _SETUP_FIELDS = tuple(each.name for each in fields(Setup))
+_PLAIN = Setup()
 _ADDED = ("engine",)
 """Fields that runs were written without: their default is no part of a case's digest, which stays what it was."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One point of the product: model × benchmark × setup × parameters."""
 
@@ -57,11 +59,11 @@ class Case:
     setup: Setup
     parameters: Mapping[str, int | str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def slug(self) -> str:
         """The name of the case, safe in a file name; unique within a plan."""
         parameters = [f"{name}={value}" for name, value in self.parameters.items()]
-        setup, plain = self.setup, Setup()
+        setup, plain = self.setup, _PLAIN
         words = [self.model, self.benchmark, setup.device, setup.dtype, f"threads={setup.threads}"]
         words += [
             f"{name}={getattr(setup, name)}"
@@ -71,7 +73,7 @@ class Case:
         text = "-".join(words + parameters)
         return "".join(c if c.isalnum() or c in "-_=." else "_" for c in text)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Twelve hex digits of a digest over everything that defines the case; equal across runs and machines."""
         setup = (str(getattr(self.setup, name)) for name in _SETUP_FIELDS if name not in _ADDED or self._has(name))
@@ -80,7 +82,7 @@ class Case:
 
     def _has(self, name: str) -> bool:
         """Return whether a field of the set-up has another value than by default."""
-        return bool(getattr(self.setup, name) != getattr(Setup(), name))
+        return bool(getattr(self.setup, name) != getattr(_PLAIN, name))
 
     def integer(self, name: str) -> int:
         """Return an integer parameter.

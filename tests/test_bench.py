@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LIBRARY = {"__init__", "__main__", "cold", "interleave", "peers"}
+LIBRARY = {"__init__", "__main__", "cold", "interleave", "peers", "synthetic_sweep"}
 
 
 def test_every_bench_says_what_it_asks() -> None:

@@ -136,8 +136,10 @@ def _time(prepared: Prepared) -> str:
     plan = prepared.plan
     loads = _workers(plan, least=True)
     tried = [case for case in plan.cases if case.id not in prepared.not_applicable]
-    by_items = [case for case in tried if goes_by_items(prepared.benchmarks[case.model][case.benchmark])]
-    budgeted = [case for case in tried if case not in by_items]
+    by_items, budgeted = [], []
+    for case in tried:
+        of = by_items if goes_by_items(prepared.benchmarks[case.model][case.benchmark]) else budgeted
+        of.append(case)
     budget_s = plan.limits.budget_ns / NS_PER_S
     least_s, most_s = (sum(runs[case.id] for case in budgeted) * budget_s for runs in (plan.least_runs, plan.runs))
     text = f"at least {loads_s(prepared, loads):.0f} s for {_count(len(loads), 'load')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -291,12 +292,19 @@ def _refused(spec: Spec, plan: Plan, plugins: Plugins) -> dict[str, str]:
     """Check every case and return case id → why its benchmark does not apply to its model."""
     refused = {}
     several = len({case.setup.engine for case in plan.cases if case.model != NO_MODEL}) > 1
-    for case in plan.cases:
-        model, benchmark = plugins.model(case), plugins.benchmarks[case.model][case.benchmark]
-        own = plugins.models[case.model]
-        if isinstance(own, type) and isinstance(model, type) and isinstance(benchmark, type):
+    for (name, setup), group in groupby(plan.cases, key=lambda case: (case.model, case.setup)):
+        cases, own = tuple(group), plugins.models[name]
+        model = plugins.model(cases[0])
+        if not (isinstance(own, type) and isinstance(model, type)):
+            continue
+        unusable = _unusable(own, model, setup)
+        for case in cases:
+            benchmark = plugins.benchmarks[name][case.benchmark]
+            if not isinstance(benchmark, type):
+                continue
             try:
-                in_engine(own, case.setup.engine)
+                if unusable is not None:
+                    raise unusable
                 _check(benchmark, model, case, is_inline=spec.isolation == "inline")
             except NotApplicableError as error:
                 refused[case.id] = str(error)
@@ -310,20 +318,43 @@ def _refused(spec: Spec, plan: Plan, plugins: Plugins) -> dict[str, str]:
     return refused
 
 
-def _check(benchmark: type[Benchmark], model: type[Model], case: Case, *, is_inline: bool) -> None:
-    """Refuse what cannot be measured.
+def _unusable(own: type[Model], model: type[Model], setup: Setup) -> NotApplicableError | UsageError | None:
+    """Return why a set-up of a model cannot be measured at all, or None.
+
+    Args:
+        own: the class of the model's own file.
+        model: the class that loads it in the engine of the set-up.
+        setup: of cases.
+    """
+    try:
+        in_engine(own, setup.engine)
+        _check_setup(model, setup)
+    except (NotApplicableError, UsageError) as error:
+        return error
+    return None
+
+
+def _check_setup(model: type[Model], setup: Setup) -> None:
+    """Refuse a set-up that a model does not have.
 
     Raises:
-        UsageError: a package is not installed, or a value is outside of what the model or benchmark allows.
-        NotApplicableError: the benchmark does not apply to this model, or not in this process.
+        UsageError: a package is not installed, or a device or dtype that the model does not have.
     """
-    setup = case.setup
     where = "" if setup.engine == OWN_ENGINE else f" in {setup.engine}"
     require(f"{model.name}{where}" if where else f"model {model.name}", model.requires, model.install)
     if setup.device.split(":")[0] not in model.devices:
         raise InvalidValueError(f"device of {model.name}{where}", setup.device, "one of " + ", ".join(model.devices))
     if setup.dtype not in model.dtypes:
         raise InvalidValueError(f"dtype of {model.name}{where}", setup.dtype, "one of " + ", ".join(model.dtypes))
+
+
+def _check(benchmark: type[Benchmark], model: type[Model], case: Case, *, is_inline: bool) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UsageError: a value is outside of what the model or benchmark allows.
+        NotApplicableError: the benchmark does not apply to this model, or not in this process.
+    """
     benchmark().check(model, case)
     if is_inline and benchmark.own_process:
         raise NotApplicableError(f"{benchmark.name} needs a process of its own, and isolation is inline")

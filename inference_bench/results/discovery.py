@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from glob import glob, has_magic
 from pathlib import Path
+from typing import TypeVar
 
 from inference_bench.errors import RunFormatError
 from inference_bench.results.run import Run, load_run
@@ -14,6 +15,7 @@ from inference_bench.results.selectors import RunArchive, is_path
 from inference_bench.results.storage import Folder, StoredPath, is_address, place_of
 
 Place = str | os.PathLike[str]
+T = TypeVar("T")
 
 
 def find_folders(place: Place, root: Folder | None = None) -> list[Folder]:
@@ -72,16 +74,38 @@ def open_runs(place: Place, problem: Callable[[str], None], root: Folder | None 
     Raises:
         RunFormatError: none is readable.
     """
-    runs = []
+    runs = read_each(place, load_run, problem, root)
+    for run in runs:
+        if run.is_in_progress:
+            problem(in_progress(run))
+    return runs
+
+
+def in_progress(run: Run) -> str:
+    """Return the remark on a run that is being measured."""
+    return f"{run.folder} is in progress: {run.progress}."
+
+
+def read_each(
+    place: Place, read: Callable[[Folder], T], problem: Callable[[str], None], root: Folder | None = None
+) -> list[T]:
+    """Read all runs of an argument in a way of one's own.
+
+    Args:
+        place: as of ``find_folders``.
+        read: returns what is wanted of the run in a folder.
+        problem: called with a line for each unreadable run, which is skipped.
+        root: folder of the runs that a selector names; None for that of ``run``.
+
+    Raises:
+        RunFormatError: none is readable.
+    """
+    found = []
     for folder in find_runs(place, root):
         try:
-            run = load_run(folder)
+            found.append(read(folder))
         except RunFormatError as error:
             problem(str(error))
-            continue
-        if run.is_in_progress:
-            problem(f"{folder} is in progress: {run.progress}.")
-        runs.append(run)
-    if not runs:
+    if not found:
         raise RunFormatError(f"{os.fspath(place)}: no readable run.")
-    return runs
+    return found

@@ -124,7 +124,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     if not (folder / RECORD).is_file():
         raise RunFormatError(_not_a_run(folder))
     in_progress = is_in_progress(folder)  # before the files: what has ended meanwhile is complete
-    record = record_from_plain(_read(folder / RECORD), folder / RECORD)
+    record = read_record(folder)
     entries = read_as(ResultsDocument, _read(folder / RESULTS), folder / RESULTS)["results"]
     return Run(
         record=record,
@@ -133,6 +133,15 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         files=dict(_files(entry, folder / RESULTS) for entry in entries),
         is_in_progress=in_progress and not record.finished,
     )
+
+
+def read_record(folder: Folder) -> RunRecord:
+    """Read ``run.json``.
+
+    Raises:
+        RunFormatError: it is missing, damaged, or written by a newer version.
+    """
+    return record_from_plain(_read(folder / RECORD), folder / RECORD)
 
 
 def _files(entry: ResultEntry, where: Folder) -> tuple[str, dict[str, str | None]]:

@@ -4,6 +4,7 @@
         run.json                 how the cases were measured
         results.json             one entry per case, without raw samples
         results.csv              one row per summary
+        summaries.parquet        the same rows with their types
         samples/<case>.parquet   raw observations
         memory/<case>.parquet    readings of the memory sampler
         scores/<case>.parquet    score of each item

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 from inference_bench.columns import TABLES, columns_of_file
 from inference_bench.errors import InvalidValueError, RunFormatError
-from inference_bench.results.discovery import open_runs
+from inference_bench.results.discovery import read_each
 from inference_bench.results.machines import node_of
-from inference_bench.results.run import Run
+from inference_bench.results.opened_run import OpenedRun, open_run
+from inference_bench.results.summary_file import joined
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
+
+    from inference_bench.results.run import Run
 
 TABLE_NAMES = ("summaries", *TABLES)
 """Attributes of ``RunTables`` that are tables, and their names in SQL."""
@@ -33,25 +36,14 @@ class RunTables:
             it is read.
     """
 
-    def __init__(self, runs: Sequence[Run], problems: Sequence[str] = ()) -> None:
+    def __init__(self, runs: Sequence[OpenedRun], problems: Sequence[str] = ()) -> None:
         self._runs = runs
         self.problems = list(problems)
 
     @cached_property
     def summaries(self) -> pa.Table:
         """One row per summary, with the columns of ``results.csv``, ``created_utc`` and ``node``."""
-        import pyarrow as pa
-
-        from inference_bench.results.summary_table import rows
-
-        table: list[Mapping[str, object]] = [
-            {"created_utc": run.record.created_utc, "node": node_of(run.record) or None, **row}
-            for run in self._runs
-            for result in run.results
-            for row in rows(result, run.record)
-        ]
-        names = dict.fromkeys(name for row in table for name in row)
-        return pa.table({name: _array([row.get(name) for row in table]) for name in names})
+        return joined([run.summaries for run in self._runs])
 
     @cached_property
     def samples(self) -> pa.Table:
@@ -101,8 +93,7 @@ class RunTables:
             return pa.concat_tables([table.select(names) for table in tables], promote_options="permissive")
 
     def _tables(self, name: str) -> Iterator[pa.Table]:
-
-        for run in self._runs:
+        for run in self._whole_runs():
             for case_id, files in run.files.items():
                 if files[name] is None:
                     continue
@@ -112,6 +103,13 @@ class RunTables:
                     self.problems.append(str(error))
                     continue
                 yield _with_words(table, run_id=run.record.id, node=node_of(run.record)).replace_schema_metadata()
+
+    def _whole_runs(self) -> Iterator[Run]:
+        for opened in self._runs:
+            try:
+                yield opened.run
+            except RunFormatError as error:
+                self.problems.append(str(error))
 
 
 def load_runs(*places: str | os.PathLike[str], root: Path | None = None) -> RunTables:
@@ -130,8 +128,9 @@ def load_runs(*places: str | os.PathLike[str], root: Path | None = None) -> RunT
     if not places:
         raise InvalidValueError("runs", "no folder", "at least one", "Try load_runs('benchmark_results').")
     problems: list[str] = []
-    runs = {run.record.id: run for place in places for run in open_runs(place, problems.append, root)}
-    return RunTables(list(runs.values()), problems)
+    found = [run for place in places for run in read_each(place, open_run, problems.append, root)]
+    runs = {run.record.id: run for run in found}
+    return RunTables(list(runs.values()), [*problems, *(run.remark for run in runs.values() if run.remark)])
 
 
 def _with_words(table: pa.Table, **words: str) -> pa.Table:
@@ -144,13 +143,3 @@ def _with_words(table: pa.Table, **words: str) -> pa.Table:
             place, name, pa.DictionaryArray.from_arrays(indices, pa.array([word or None], pa.string()))
         )
     return table
-
-
-def _array(column: list[object]) -> pa.Array:
-    """Return a column as an array; mixed types (an axis with numbers in one run, names in another) become text."""
-    import pyarrow as pa
-
-    try:
-        return pa.array(column)
-    except (pa.ArrowException, OverflowError):
-        return pa.array([None if value is None else str(value) for value in column])

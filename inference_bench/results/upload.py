@@ -2,7 +2,8 @@
 
     s3://bucket/prefix/run_id=20261123T201530Z-3fa9c1/node=host/
         samples/<case>-<digest>.parquet   objects of their own, never overwritten
-        results.csv, results.json         the cases whose tables are stored
+        summaries.parquet, results.csv    the cases whose tables are stored
+        results.json                      the same, with the names of their tables
         run.json                          last
 
 The folder on disk stays the truth: an upload only brings the store up to it, at any time, and again after any failure.
@@ -24,6 +25,7 @@ from inference_bench.results.reading import read_json
 from inference_bench.results.results_document import encode
 from inference_bench.results.run_folder import RECORD, RESULTS, SUMMARIES
 from inference_bench.results.storage import NODE, RUN
+from inference_bench.results.summary_file import FILE as SUMMARY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,8 +79,9 @@ class Upload:
         document: Any = read_json(self._folder / RESULTS)
         for entry in document["results"]:
             entry |= {table: self._store_table(entry[table]) for table in TABLES if entry.get(table) is not None}
-        if (self._folder / SUMMARIES).is_file():
-            (self.target / SUMMARIES).write_bytes((self._folder / SUMMARIES).read_bytes())
+        for name in (SUMMARY_FILE, SUMMARIES):
+            if (self._folder / name).is_file():
+                (self.target / name).write_bytes((self._folder / name).read_bytes())
         (self.target / RESULTS).write_bytes(encode(document))
         record = (self._folder / RECORD).read_bytes()
         self._records.add(record)

@@ -8,12 +8,20 @@ import subprocess
 import sys
 import time
 
+import duckdb
 import pytest
+from pyarrow import dataset
 
+from inference_bench.result import Status
 from inference_bench.results.discovery import open_runs
+from inference_bench.results.sweep_figures import read_figures
 from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
+from inference_bench.results.tables import load_runs
+from inference_bench.spec import Setup, Spec
 from tests.command_line import assert_refused, run
 from tests.processes import SPINS, assert_no_worker_is_left, detached
+from tests.same_but_times import differences, table_differences
+from tests.swept_plans import COUNTED, measured, swept
 
 pytest.importorskip("ray.cluster_utils")
 
@@ -137,3 +145,41 @@ def test_the_processes_of_ray_are_told_apart_from_others(store, cluster, bad_mod
     assert "unrelated" not in used
     shown = run("report", str(sweep_in(store)))
     assert "launcher, CPUs" in shown.out, shown.err
+def test_a_sweep_on_three_raylets_is_the_plan_measured_here_but_for_times(store, cluster, tmp_path, monkeypatch):
+    """Two models, one of them a network with random weights, each on every node; what DuckDB and pandas read, too."""
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    plan = Spec(
+        ("null", "smollm2_135m_instruct"),
+        ("inference_speed", "batch_processing", "agreement"),
+        setups=tuple(
+            Setup(dtype=dtype, threads=threads, weights="random", scale="reduced")
+            for dtype, threads in (("float32", 1), ("float32", 2), ("bfloat16", 1))
+        ),
+        axes={"input_length": (8, 16), "new_tokens": (4,), "batch_size": (1, 2), "passages": (2,)},
+        limits=COUNTED,
+    )
+    here = measured(plan, tmp_path / "here")
+    folder, record = swept(plan, store.place("team"), "ray")
+    assert [share.status for share in record.shares] == [ShareStatus.ENDED] * 2 * NODES
+    assert {share.node for share in record.shares} == set(read_figures(folder, pytest.fail).nodes)
+    assert len(here.results) > 12
+    assert {result.status for result in here.results} <= {Status.OK, Status.NOT_APPLICABLE}
+    assert any(summary.score for result in here.results for summary in result.summaries)
+    expected = load_runs(here.folder)
+    for copy in range(NODES):
+        places = [share.run for share in record.shares if share.copy == copy]
+        assert differences([run for place in places for run in open_runs(place, pytest.fail)], [here]) == []
+        assert table_differences(load_runs(*places), expected) == []
+    assert_others_read(folder, load_runs(str(folder)).samples)
+
+
+def assert_others_read(folder, ours):
+    """DuckDB and pandas find the same samples in the dataset, and which node each is of."""
+    store = folder.filesystem
+    names = [str(folder.path / name) for name in folder.files() if "/samples/" in name]
+    samples = dataset.dataset(names, filesystem=store, format="parquet", partitioning="hive")
+    (counted,) = duckdb.sql("SELECT count(*), sum(value), count(DISTINCT node) FROM samples").fetchall()
+    assert counted == (ours.num_rows, sum(ours["value"].to_pylist()), NODES)
+    frame = samples.to_table().to_pandas()
+    key = ["case_id", "run", "iteration", "metric", "value"]
+    assert sorted(map(tuple, frame[key].to_numpy())) == sorted(map(tuple, ours.select(key).to_pandas().to_numpy()))

@@ -10,6 +10,7 @@ import pytest
 from inference_bench.errors import InvalidValueError, RunFormatError
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, RunRecord, Status
+from inference_bench.results.opened_run import opened
 from inference_bench.results.run import Run
 from inference_bench.results.tables import RunTables, load_runs
 from inference_bench.spec import Setup
@@ -60,6 +61,7 @@ def test_no_place_and_an_empty_place(tmp_path):
 def test_axes_of_mixed_types_become_text():
     case = Case("tiny", "speed", Setup(threads=1), {"size": 1})
     results = [BenchmarkResult(replace(case, parameters={"size": size}), Status.OK) for size in (1, "large")]
-    table = RunTables([Run(RunRecord("r", "2026-11-23T20:15:30+00:00", {}, {}), tuple(results))]).summaries
+    run = Run(RunRecord("r", "2026-11-23T20:15:30+00:00", {}, {}), tuple(results))
+    table = RunTables([opened(run)]).summaries
 
     assert table["axis_size"].to_pylist() == ["1", "large"]

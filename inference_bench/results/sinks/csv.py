@@ -5,40 +5,29 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from inference_bench.results.sink import Sink
+from inference_bench.results.rows_sink import RowsSink
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from inference_bench.result import BenchmarkResult, RunRecord
 
 
-class CsvSink(Sink):
+class CsvSink(RowsSink):
     """Rewrites the table after each case."""
 
-    def begin(self, record: RunRecord) -> None:
-        """Write the heading, and the rows of what an earlier process of the same run measured.
-
-        Those come from results.json: a table that a spreadsheet has changed or damaged is written anew.
-        """
-        from inference_bench.results.run import load_run
-        from inference_bench.results.run_folder import RECORD
+    def rows(self, result: BenchmarkResult, record: RunRecord) -> Iterable[Mapping[str, object]]:
+        """Return one row per summary."""
         from inference_bench.results.summary_table import rows
 
-        former = load_run(self.folder).results if (self.folder / RECORD).is_file() else ()
-        self._rows = {result.case.id: list(rows(result, record)) for result in former}
-        self._write()
+        return rows(result, record)
 
-    def write(self, result: BenchmarkResult, record: RunRecord) -> None:
-        """Add or replace the rows of a case."""
-        from inference_bench.results.summary_table import rows
-
-        self._rows[result.case.id] = list(rows(result, record))
-        self._write()
-
-    def _write(self) -> None:
+    def write_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Write the table with its heading."""
         from inference_bench.results.atomic_file import write_atomically
         from inference_bench.results.run_folder import SUMMARIES
         from inference_bench.results.summary_table import write_table
 
         text = io.StringIO(newline="")
-        write_table(text, [row for of_case in self._rows.values() for row in of_case])
+        write_table(text, rows)
         write_atomically(self.folder / SUMMARIES, text.getvalue().encode())
