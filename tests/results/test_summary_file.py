@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
-import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -56,7 +56,7 @@ def of_another_version(path):
 def without_a_case(path):
     table = pq.read_table(path)
     first = table["case_id"][0].as_py()
-    pq.write_table(table.filter(pa.compute.not_equal(table["case_id"], first)), path)
+    pq.write_table(table.filter(pc.not_equal(table["case_id"], first)), path)
 
 
 def without_columns(path):
