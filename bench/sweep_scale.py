@@ -1,8 +1,8 @@
 """How long does a plan of 10,000 cases take to make, and the dataset of its results to open?
 
 Whole commands in fresh processes, in turns; medians. *plan*: ``run --dry-run`` of real models, and of it the making of
-the plan and of its shares. *open*: the summaries of all cases at hand, by ``load_runs``, by ``query`` and by ``report``
-of the sweep; every raw sample, for comparison. The dataset is synthetic in the real format (``synthetic_sweep``): in a
+the plan and of its shares. *open*: the summaries of all cases at hand, by ``load_runs`` and by ``query``. Once, for comparison: the report
+of the whole sweep, and every raw sample. The dataset is synthetic in the real format (``synthetic_sweep``): in a
 folder, and on an S3 server of moto's, in a process of its own on this machine.
 
 Run as ``python -m bench.sweep_scale``; exits with 1 if the plan takes more than 2 s, or opening more than 3 s.
@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.synthetic_sweep import IDENTITY, SMALLEST, measured, object_server, spec_of, store_sweep, write_sweep_of
-
 from inference_bench.results.storage import RUN, stored_place
 
 PLAN_S, OPEN_S = 2.0, 3.0
@@ -91,11 +90,11 @@ def open_rows(place: str, where: str, cases: int) -> Iterator[Row]:
     count = "SELECT count(DISTINCT case_id) FROM summaries"
     yield Row(f"load_runs(…).summaries, {where}", (*_PYTHON, _OPEN, place, "summaries"), OPEN_S, shows=str(cases))
     yield Row(f"query over summaries, {where}", (*_COMMAND, "query", count, place), OPEN_S, shows=str(cases))
+
+
+def slow_rows(place: str, where: str, cases: int) -> Iterator[Row]:
+    """Yield what reads every result or every sample."""
     yield Row(f"report of the sweep, {where}", (*_COMMAND, "report", place), shows="Sweep ")
-
-
-def sample_rows(place: str, where: str, cases: int) -> Iterator[Row]:
-    """Yield what reads every sample."""
     yield Row(f"load_runs(…).samples, {where}", (*_PYTHON, _OPEN, place, "samples"), shows=str(cases))
 
 
@@ -141,16 +140,17 @@ def main() -> int:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sweep_scale_")))
         folder, began = root / "runs" / IDENTITY, time.perf_counter()
         record = write_sweep_of(spec_of(cases), folder, measured(root / "measured"))
-        print(f"{cases:,} cases in {len(record.shares)} shares; writing took {time.perf_counter() - began:.0f} s", flush=True)
+        took_s = time.perf_counter() - began
+        print(f"{cases:,} cases in {len(record.shares)} shares; writing took {took_s:.0f} s", flush=True)
         rows = [*plan_rows(cases), *open_rows(str(folder), "a folder", cases)]
-        once = [*sample_rows(str(folder), "a folder", cases)]
+        once = list(slow_rows(str(folder), "a folder", cases))
         if not given.no_store:
             query, began = stack.enter_context(object_server()), time.perf_counter()
             place = stored_place(f"s3://runs/team/{RUN}{IDENTITY}{query}")
             store_sweep(record, place)
             print(f"storing took {time.perf_counter() - began:.0f} s", flush=True)
             rows += open_rows(str(place), "S3", cases)
-            once += sample_rows(str(place), "S3", cases)
+            once += slow_rows(str(place), "S3", cases)
         lines, met = table(rows, given.turns)
         print("| what | median, s | maximum, s | target, s |\n|---|---:|---:|---:|")
         print("\n".join([*lines, *table(once, 1)[0]]))

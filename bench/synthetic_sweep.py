@@ -82,7 +82,7 @@ def store_sweep(record: SweepRecord, target: StoredPath) -> SweepRecord:
 
 @contextmanager
 def object_server() -> Iterator[str]:
-    """Run moto's S3 server in a process of its own, with the bucket ``runs``; yield what an address needs to name it."""
+    """Run moto's S3 server in a process of its own, with a bucket ``runs``; yield what names it in an address."""
     from pyarrow.fs import S3FileSystem
 
     with socket.socket() as free:
@@ -94,9 +94,7 @@ def object_server() -> Iterator[str]:
     try:
         _wait_for(port)
         endpoint = f"127.0.0.1:{port}"
-        store = S3FileSystem(
-            endpoint_override=endpoint, scheme="http", region="us-east-1", allow_bucket_creation=True
-        )
+        store = S3FileSystem(endpoint_override=endpoint, scheme="http", region="us-east-1", allow_bucket_creation=True)
         store.create_dir("runs")
         yield f"?endpoint_override={endpoint}&scheme=http"
     finally:

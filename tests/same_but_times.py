@@ -1,4 +1,4 @@
-"""Two measurements of one plan are identical but for times: what may differ is listed here, all else is compared exactly.
+"""Two measurements of one plan are identical but for times: what may differ is listed, all else is compared exactly.
 
 Each function returns what differs, in words; nothing if the two are the same measurement made twice. The plan must fix
 the number of samples (``Limits(max_samples=N)`` with ``min_samples=N`` and a long budget), because a stopping rule that
