@@ -1,9 +1,9 @@
 """How long does a plan of 10,000 cases take to make, and the dataset of its results to open?
 
 Whole commands in fresh processes, in turns; medians. *plan*: ``run --dry-run`` of real models, and of it the making of
-the plan and of its shares. *open*: the summaries of all cases at hand, by ``load_runs`` and by ``query``. Once, for comparison: the report
-of the whole sweep, and every raw sample. The dataset is synthetic in the real format (``synthetic_sweep``): in a
-folder, and on an S3 server of moto's, in a process of its own on this machine.
+the plan and of its shares. *open*: the summaries of all cases at hand, by ``load_runs`` and by ``query``. Once, for
+comparison: the report of the whole sweep, and every raw sample. The dataset is synthetic in the real format
+(``synthetic_sweep``): in a folder, and on an S3 server of moto's, in a process of its own on this machine.
 
 Run as ``python -m bench.sweep_scale``; exits with 1 if the plan takes more than 2 s, or opening more than 3 s.
 """

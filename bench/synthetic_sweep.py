@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from unittest.mock import patch
 
 from inference_bench.orchestration.placement.share import shares_of
 from inference_bench.orchestration.sweep import new_sweep, share_records
@@ -60,24 +62,27 @@ def measured(folder: Path) -> tuple[RunRecord, BenchmarkResult]:
 def write_sweep_of(spec: Spec, folder: Path, like: tuple[RunRecord, BenchmarkResult]) -> SweepRecord:
     """Write a sweep that has ended into a folder, every case of it like a measured one, and return its record."""
     shares = []
-    for number, share in enumerate(share_records(shares_of(spec, 1))):
-        node = NODES[number % len(NODES)]
-        run = folder / f"20261127T1200{number:02}Z-{number:06x}"
-        cases = list(_cases(spec, share.block))
-        _write_run(run, cases, like, {"sweep": folder.name, "share": f"{number:03}", "node": node})
-        ended = {case.slug: "ok" for case in cases}
-        shares.append(replace(share, status=ShareStatus.ENDED, node=node, run=str(run), cases=ended))
-    return _write_record(folder, shares)
+    with patch("os.fsync"):  # how durable it is does not matter here, and takes minutes
+        for number, share in enumerate(share_records(shares_of(spec, 1))):
+            node = NODES[number % len(NODES)]
+            run = folder / f"20261127T1200{number:02}Z-{number:06x}"
+            cases = list(_cases(spec, share.block))
+            _write_run(run, cases, like, {"sweep": folder.name, "share": f"{number:03}", "node": node})
+            ended = {case.slug: "ok" for case in cases}
+            shares.append(replace(share, status=ShareStatus.ENDED, node=node, run=str(run), cases=ended))
+        return _write_record(folder, shares)
 
 
 def store_sweep(record: SweepRecord, target: StoredPath) -> SweepRecord:
     """Copy a sweep to a store as its shares do, and return its record there."""
-    shares = []
-    for number, share in enumerate(record.shares):
+
+    def store(number: int, share: ShareRecord) -> ShareRecord:
         place = target / f"{NODE}{share.node}" / f"share={number:03}"
         Upload(Path(share.run), place).complete()
-        shares.append(replace(share, run=str(place)))
-    return _write_record(target, shares)
+        return replace(share, run=str(place))
+
+    with ThreadPoolExecutor(len(NODES)) as nodes:
+        return _write_record(target, list(nodes.map(store, *zip(*enumerate(record.shares), strict=True))))
 
 
 @contextmanager
