@@ -6,6 +6,7 @@ share, not after each case: that is what a sweep looks like when it has ended.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -19,25 +20,27 @@ from pathlib import Path
 from unittest.mock import patch
 
 from inference_bench.orchestration.placement.share import shares_of
+from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.orchestration.sweep import new_sweep, share_records
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, RunRecord, Samples
 from inference_bench.results.parquet_table import from_arrow
 from inference_bench.results.raw_tables import make_folders, write_tables
 from inference_bench.results.results_document import entry, write_documents
-from inference_bench.results.run import load_run
 from inference_bench.results.run_folder import files_of
 from inference_bench.results.sink import open_sinks
 from inference_bench.results.storage import NODE, Folder, StoredPath
 from inference_bench.results.sweep_file import ShareRecord, ShareStatus, SweepRecord, write_sweep
 from inference_bench.results.upload import Upload
-from inference_bench.spec import Setup, Spec
+from inference_bench.spec import Limits, Setup, Spec
 
 NODES = ("n1", "n2", "n3")
 _BENCHMARK = "inference_speed"
 _MODELS, _THREADS = 20, (1, 2, 3, 4, 5)
 SMALLEST = _MODELS * len(_THREADS)
 """Cases of the smallest sweep; larger ones are multiples."""
+_LIMITS = Limits(min_samples=200, max_samples=200)
+"""As many samples as a model has in a process: the null model, which does nothing, would have a hundred thousand."""
 IDENTITY = "20261127T120000Z-5ca1ed-sweep"
 
 
@@ -51,10 +54,9 @@ def spec_of(cases: int) -> Spec:
 
 def measured(folder: Path) -> tuple[RunRecord, BenchmarkResult]:
     """Measure one case of the null model, in two processes, and return its run and its result with samples."""
-    request = ("--model", "null", "--benchmark", _BENCHMARK, "--input-lengths", "8", "--new-tokens", "4")
-    effort = ("--runs", "2", "--budget", "0.2", "--quiet", "--output", str(folder))
-    subprocess.run([sys.executable, "-m", "inference_bench", "run", *request, *effort], check=True, capture_output=True)
-    run = load_run(folder)
+    axes = {"input_length": (8,), "new_tokens": (4,)}
+    spec = Spec(("null",), (_BENCHMARK,), axes=axes, runs=2, limits=_LIMITS)
+    run = asyncio.run(run_benchmarks(spec, output=folder)).run
     (result,) = run.results
     return run.record, replace(result, samples=from_arrow(run.samples(result), Samples))
 

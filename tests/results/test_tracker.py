@@ -254,7 +254,12 @@ def test_a_server_needs_no_database(monkeypatch):
 
 
 def test_a_run_has_no_tracker_by_default(folder):
-    assert [type(sink).__name__ for sink in open_sinks(folder).members] == ["CsvSink", "ParquetSink", "JsonSink"]
+    assert [type(sink).__name__ for sink in open_sinks(folder).members] == [
+        "CsvSink",
+        "ParquetSink",
+        "SummariesSink",
+        "JsonSink",
+    ]
     assert [type(sink).__name__ for sink in open_sinks(folder, also=["wandb", "csv"]).members][-1] == "WandbSink"
     assert len(open_sinks(folder, also=["wandb", "csv"]).members) == 4
 
