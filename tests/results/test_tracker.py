@@ -261,7 +261,7 @@ def test_a_run_has_no_tracker_by_default(folder):
         "JsonSink",
     ]
     assert [type(sink).__name__ for sink in open_sinks(folder, also=["wandb", "csv"]).members][-1] == "WandbSink"
-    assert len(open_sinks(folder, also=["wandb", "csv"]).members) == 4
+    assert len(open_sinks(folder, also=["wandb", "csv"]).members) == 5
 
 
 def test_a_setting_names_a_sink(monkeypatch, capsys):
