@@ -136,10 +136,8 @@ def _time(prepared: Prepared) -> str:
     plan = prepared.plan
     loads = _workers(plan, least=True)
     tried = [case for case in plan.cases if case.id not in prepared.not_applicable]
-    by_items, budgeted = [], []
-    for case in tried:
-        of = by_items if goes_by_items(prepared.benchmarks[case.model][case.benchmark]) else budgeted
-        of.append(case)
+    by_items = {case.id: case for case in tried if goes_by_items(prepared.benchmarks[case.model][case.benchmark])}
+    budgeted = [case for case in tried if case.id not in by_items]
     budget_s = plan.limits.budget_ns / NS_PER_S
     least_s, most_s = (sum(runs[case.id] for case in budgeted) * budget_s for runs in (plan.least_runs, plan.runs))
     text = f"at least {loads_s(prepared, loads):.0f} s for {_count(len(loads), 'load')}"
@@ -147,7 +145,7 @@ def _time(prepared: Prepared) -> str:
         span = f"{least_s:g} to " if least_s < most_s else "up to "
         text += f"; {span}{most_s:g} s to sample, and each case's first iterations on top"
     if by_items:
-        names = ", ".join(dict.fromkeys(case.benchmark for case in by_items))
+        names = ", ".join(dict.fromkeys(case.benchmark for case in by_items.values()))
         text += f"; as long as {names} take: --budget does not end them"
     return f"{text}; --case-limit ends a case after {plan.limits.case_ns / NS_PER_S:g} s"
 

@@ -46,17 +46,17 @@ def to_arrow(
     return found.replace_schema_metadata(dict(metadata))
 
 
-def encode(table: pa.Table) -> memoryview:
-    """Return the bytes of a Parquet file."""
+def encode(table: pa.Table, *, checksums: bool = False) -> memoryview:
+    """Return the bytes of a Parquet file, with a checksum of each page if asked."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=checksums)
     return memoryview(buffer.getvalue())
 
 
-def decode(data: bytes) -> pa.Table:
+def decode(data: bytes, *, checksums: bool = False) -> pa.Table:
     """Return the table of a Parquet file's bytes, read by the calling thread alone.
 
     A thread of Arrow's that still holds a Python object when the interpreter ends aborts the process
@@ -64,11 +64,13 @@ def decode(data: bytes) -> pa.Table:
 
     Raises:
         pyarrow.ArrowException: not readable Parquet.
+        OSError: the same, or a page that is not what its checksum says.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=checksums)
+    return file.read(use_threads=False)
 
 
 def read_table(path: Folder, columns: type[Columns]) -> pa.Table:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inference_bench.results.storage import Folder
 
 FILE = "summaries.parquet"
+_CASE = "case_id"
 Row = dict[str, object]
 
 
@@ -57,7 +58,7 @@ def write_summaries(folder: Path, found: Iterable[Mapping[str, object]]) -> None
         InferenceBenchError: the file system refused.
     """
     table = summary_table(list(found)).replace_schema_metadata({VERSION: str(SCHEMA_VERSION)})
-    write_atomically(folder / FILE, encode(table))
+    write_atomically(folder / FILE, encode(table, checksums=True))
 
 
 def read_summaries(folder: Folder, record: RunRecord) -> pa.Table | None:
@@ -70,18 +71,30 @@ def read_summaries(folder: Folder, record: RunRecord) -> pa.Table | None:
     Raises:
         StorageError: the store cannot be reached or refuses.
     """
+    try:
+        data = (folder / FILE).read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    table = _decoded(data)
+    if table is None or table.column_names.count(_CASE) + (not table.num_columns) != 1:
+        return None
+    known = set(table[_CASE].to_pylist()) if table.num_columns else set()
+    ended = {str(case["id"]) for case in record.cases if case.get("status") != "pending"}
+    return table if known == ended else None
+
+
+def _decoded(data: bytes) -> pa.Table | None:
+    """Return the table of a file's bytes; None if they are damaged, or of another version."""
     import pyarrow as pa
 
     try:
-        table = decode((folder / FILE).read_bytes())
+        table = decode(data, checksums=True)
         table.validate(full=True)
-        metadata = table.schema.metadata or {}
-    except (FileNotFoundError, IsADirectoryError, pa.ArrowException):
+        _ = table.column_names  # decoded here, where they may be no UTF-8
+        version = (table.schema.metadata or {}).get(VERSION.encode())
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         return None
-    known = set(table["case_id"].to_pylist()) if "case_id" in table.column_names else set()
-    ended = {str(case["id"]) for case in record.cases if case.get("status") != "pending"}
-    is_whole = metadata.get(VERSION.encode()) == str(SCHEMA_VERSION).encode() and ended == known
-    return table.replace_schema_metadata() if is_whole else None
+    return table.replace_schema_metadata() if version == str(SCHEMA_VERSION).encode() else None
 
 
 def _array(column: list[object]) -> pa.Array:

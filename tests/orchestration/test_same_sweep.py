@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 import pandas as pd
 import pyarrow as pa
@@ -94,7 +96,7 @@ def same(table: pa.Table, ours: pa.Table) -> bool:
 def test_pandas_and_duckdb_read_it_by_the_documented_python(sweep):
     (text,) = documented("python", "pandas")
     folder, _, query = sweep.partition("?")
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(text.replace("s3://bucket/team", f"{folder.rpartition('/')[0]}?{query}"), names)
     ours = load_runs(sweep).samples
     frame, counts = names["frame"], names["counts"]
