@@ -153,16 +153,16 @@ def test_a_sweep_on_three_raylets_is_the_plan_measured_here_but_for_times(store,
         ("inference_speed", "batch_processing", "agreement"),
         setups=tuple(
             Setup(dtype=dtype, threads=threads, weights="random", scale="reduced")
-            for dtype, threads in (("float32", 1), ("float32", 2), ("bfloat16", 1))
+            for dtype, threads in (("float32", 1), ("bfloat16", 2))
         ),
-        axes={"input_length": (8, 16), "new_tokens": (4,), "batch_size": (1, 2), "passages": (2,)},
+        axes={"input_length": (8,), "new_tokens": (4,), "batch_size": (1, 2), "passages": (2,)},
         limits=COUNTED,
     )
     here = measured(plan, tmp_path / "here")
     folder, record = swept(plan, store.place("team"), "ray")
     assert [share.status for share in record.shares] == [ShareStatus.ENDED] * 2 * NODES
     assert {share.node for share in record.shares} == set(read_figures(folder, pytest.fail).nodes)
-    assert len(here.results) > 12
+    assert len(here.results) == 16
     assert {result.status for result in here.results} <= {Status.OK, Status.NOT_APPLICABLE}
     assert any(summary.score for result in here.results for summary in result.summaries)
     expected = load_runs(here.folder)
