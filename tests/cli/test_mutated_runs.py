@@ -84,8 +84,9 @@ def test_a_damaged_run_beside_others_is_told_and_left_out(root, capfd):
     shutil.rmtree(root / "damaged", ignore_errors=True)
     shutil.copytree(root / "sound", root / "damaged")
     (root / "damaged" / "results.json").write_bytes(b"[" * 100_000)
+    (root / "damaged" / "summaries.parquet").write_bytes(b"PAR1")
 
-    for words in (("query", "SELECT count(*) FROM samples", root), ("report", root / "sound")):
+    for words in (("query", "SELECT count(*) FROM summaries", root), ("report", root / "sound")):
         assert main([*map(str, words)]) == 0
     assert "warning: " in capfd.readouterr().err
 
