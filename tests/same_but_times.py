@@ -45,7 +45,18 @@ _OF_SUMMARY = {
     *("outliers_severe", "converged", "stop_reason", "steadiness", "modes", "interfered", "outliers_interfered"),
     *("beside_loader",),
 }
-_OF_WORKER = {"pid", "first_case", "usage", "busy_threads", "waited_ns", "clock", "sampler", "spans", "decision"}
+_OF_WORKER = {
+    "pid",
+    "first_case",
+    "usage",
+    "busy_threads",
+    "waited_ns",
+    "clock",
+    "sampler",
+    "spans",
+    "decision",
+    "launcher_ns",
+}
 _OF_LOAD_STEP = {"begin_ns", "end_ns"}
 
 

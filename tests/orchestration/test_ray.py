@@ -145,6 +145,8 @@ def test_the_processes_of_ray_are_told_apart_from_others(store, cluster, bad_mod
     assert "unrelated" not in used
     shown = run("report", str(sweep_in(store)))
     assert "launcher, CPUs" in shown.out, shown.err
+
+
 def test_a_sweep_on_three_raylets_is_the_plan_measured_here_but_for_times(store, cluster, tmp_path, monkeypatch):
     """Two models, one of them a network with random weights, each on every node; what DuckDB and pandas read, too."""
     monkeypatch.delenv("OMP_NUM_THREADS")
