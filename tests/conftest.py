@@ -163,8 +163,11 @@ def object_server():
 
 @pytest.fixture
 def store(object_server, tmp_path, monkeypatch):
-    """The server with an empty bucket, in a folder and with a state folder of the test's own."""
+    """The server with an empty bucket, in a folder and with a state folder of the test's own, which knows ceilings."""
+    from tests.calibrations import know_ceilings
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    know_ceilings()
     object_server.empty()
     return object_server

@@ -21,7 +21,7 @@ ORDER = (
     "extras slo clock_scale server_stages",
     "plugins",
     "spec metrics columns facts ceilings demands provenance",
-    "plan",
+    "plan calibration",
     "result",
     "analysis",
     "machine",

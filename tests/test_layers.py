@@ -29,7 +29,7 @@ FRAMEWORK_FOLDERS = (
     "scaffold",
 )
 INPUT_OUTPUT = {"asyncio", "io", "os", "pathlib", "shutil", "socket", "subprocess", "tempfile", "urllib"}
-DATA = ("errors", "units", "text", "spec", "metrics", "columns", "plan", "grade", "result", "analysis")
+DATA = ("errors", "units", "text", "spec", "metrics", "columns", "plan", "calibration", "grade", "result", "analysis")
 """Rooms that neither read nor write anything."""
 
 MODEL_FILES = sorted((layers.ROOT / "models").rglob("*.py"))

@@ -9,14 +9,9 @@ import numpy as np
 
 from inference_bench.analysis.comparison_result import Comparison
 from inference_bench.analysis.estimates import MAX_EXPONENT
+from inference_bench.analysis.fleet_band import fleet_band
 from inference_bench.analysis.machine_evidence import shift_over_machines
 from inference_bench.result import Estimate
-
-LEAST_FOR_BAND = 4
-"""Of three nodes two may be the odd ones; from four on, one cannot move the median to its side."""
-_BAND, _NARROWEST = 3.0, math.log(1.05)
-_MAD_OF_NORMAL = 1.4826
-"""Standard deviation over median absolute deviation, of a normal distribution (1 / quantile 3/4)."""
 
 
 def relative_times(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -37,18 +32,13 @@ def relative_times(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def outside_band(relative: Mapping[str, float]) -> list[str]:
-    """Return the nodes beyond the fleet's band: 3 robust standard deviations of the logarithms, and at least 5 %.
+    """Return the nodes beyond the band of the fleet, the farthest first; of fewer than four none is.
 
     Args:
-        relative: as ``relative_times`` returns it; with fewer than ``LEAST_FOR_BAND`` nodes none is outside.
+        relative: as ``relative_times`` returns it.
     """
-    if len(relative) < LEAST_FOR_BAND:
-        return []
-    logs = {node: math.log(value) for node, value in relative.items()}
-    middle = float(np.median(list(logs.values())))
-    deviations = {node: abs(value - middle) for node, value in logs.items()}
-    reach = max(_BAND * _MAD_OF_NORMAL * float(np.median(list(deviations.values()))), _NARROWEST)
-    return [node for node, deviation in deviations.items() if deviation > reach]
+    band = fleet_band(relative)
+    return [] if band is None else list(band.outside)
 
 
 def within_nodes(before: Mapping[str, float], after: Mapping[str, float]) -> Estimate | None:

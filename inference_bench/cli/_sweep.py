@@ -14,7 +14,7 @@ from inference_bench.cli._command import INTERRUPTED
 from inference_bench.errors import InvalidValueError
 from inference_bench.result import Status
 from inference_bench.results.storage import RUN, StoredPath
-from inference_bench.results.sweep_file import ShareStatus, read_sweep
+from inference_bench.results.sweep_file import NodeStatus, ShareStatus, read_sweep
 from inference_bench.text import one_line
 from inference_bench.units import counted
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
+    from inference_bench.calibration import CalibrationPlan
     from inference_bench.orchestration.placement.placement import Placement
     from inference_bench.results.storage import Folder
     from inference_bench.results.sweep_file import ShareRecord, SweepRecord
@@ -51,6 +52,16 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
         help="with --on: nodes on which each model is measured, to tell a change from a node (default: all that are "
         "used); 1 divides the models among the nodes",
     )
+    group.add_argument(
+        "--no-calibration",
+        action="store_true",
+        help="with --on: do not measure clock, harness floor and ceilings of each node before its first share",
+    )
+    group.add_argument(
+        "--leave-out-outliers",
+        action="store_true",
+        help="with --on: a node whose calibration is outside the band of the others, from four on, measures nothing",
+    )
 
 
 def refuse_without_on(args: argparse.Namespace) -> None:
@@ -59,9 +70,10 @@ def refuse_without_on(args: argparse.Namespace) -> None:
     Raises:
         InvalidValueError: it was given.
     """
-    for name in ("nodes", "copies"):
-        if getattr(args, name) is not None:
-            raise InvalidValueError(f"--{name}", getattr(args, name), f"no --{name} without --on", "Such as --on ray.")
+    for name in ("nodes", "copies", "no_calibration", "leave_out_outliers"):
+        if getattr(args, name):
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidValueError(option, getattr(args, name), f"no {option} without --on", "Such as --on ray.")
 
 
 def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
@@ -75,6 +87,7 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
     if given:
         option = f"--{given[0].replace('_', '-')}"
         raise InvalidValueError("options with --on", option, "those of the plan", "Each share is a run of its own.")
+    calibration = _calibration(spec, args)
     placement = open_placement(args.on)
     prepare(spec, args.models_dir, args.benchmarks_dir)
 
@@ -85,10 +98,33 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
             raise InvalidValueError("--copies", copies, f"at most the {counted(len(nodes), 'node')}")
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-sweep"
         shares = share_records(shares_of(spec, copies, args.seed))
-        record = new_sweep(identity, args.on, shares, seed=args.seed, copies=copies)
+        record = new_sweep(identity, args.on, shares, seed=args.seed, copies=copies, calibration=calibration)
         return await _carry_out(_new_folder(args.output, identity), record, placement, nodes, args)
 
     return _run(carry_out, placement)
+
+
+def _calibration(spec: Spec, args: argparse.Namespace) -> CalibrationPlan | None:
+    """Return how the nodes are calibrated; None if they are not to be.
+
+    Raises:
+        InvalidValueError: outliers are to be left out without it.
+    """
+    from inference_bench.calibration import CalibrationPlan
+    from inference_bench.spec import DTYPES, ENDPOINT
+
+    if args.no_calibration:
+        if args.leave_out_outliers:
+            raise InvalidValueError("--leave-out-outliers", "--no-calibration", "one of the two", "It tells outliers.")
+        return None
+    devices = {setup.device for setup in spec.setups} - {ENDPOINT}
+    dtypes = {setup.dtype for setup in spec.setups if setup.dtype in DTYPES}
+    return CalibrationPlan(
+        devices=tuple(sorted(devices)),
+        dtypes=tuple(sorted(dtypes)) or DTYPES[:1],
+        is_quick=args.effort == "quick",
+        leave_out_outliers=args.leave_out_outliers,
+    )
 
 
 def resume_sweep(folder: Folder, args: argparse.Namespace) -> int:
@@ -112,7 +148,9 @@ async def _carry_out(
     from inference_bench.cli._run_options import marks_of
     from inference_bench.orchestration.sweep import Sweep, SweepRequest
 
-    request = SweepRequest(args.models_dir, args.benchmarks_dir, args.force, marks_of(args), tuple(sys.argv))
+    request = SweepRequest(
+        args.models_dir, args.benchmarks_dir, args.force, marks_of(args), tuple(sys.argv), copies=args.copies
+    )
     progress = make_progress(quiet=args.quiet, log_json=args.log_json, live=False, stream=sys.stderr)
     sweep = Sweep(folder, record, request, placement, progress)
     try:
@@ -153,7 +191,10 @@ def _new_folder(output: Folder, identity: str) -> Folder:
 
 
 def _lines(record: SweepRecord, folder: Folder) -> Iterator[str]:
-    """Yield what became of each share, and where it is."""
+    """Yield what became of each node and share, and where it is."""
+    for of in record.nodes:
+        if of.status is not NodeStatus.USED:
+            yield f"{of.node}: {of.status.value.replace('_', ' ')}"
     for share in record.shares:
         yield f"{share.block} on {share.node or 'no node'}: {share.status.value}{_counted(share.cases)}"
         for attempt in share.attempts:

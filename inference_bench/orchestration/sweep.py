@@ -13,18 +13,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from inference_bench.calibration import CalibrationPlan
 from inference_bench.errors import StorageError, UsageError
 from inference_bench.orchestration.catching_up import patiently
+from inference_bench.orchestration.fleet import calibrate_nodes, judged, taking_part, tell_fleet, with_fitting_copies
 from inference_bench.orchestration.placement.placement import NodeLostError, Placement
+from inference_bench.orchestration.placement.process_end import FAILED, REFUSED, how_it_ended
 from inference_bench.orchestration.placement.scratch import scratch_folder
 from inference_bench.orchestration.placement.share import Share, ShareRequest
-from inference_bench.orchestration.placement.share_process import EXIT
 from inference_bench.orchestration.progress import Progress
+from inference_bench.orchestration.together import together
 from inference_bench.provenance.record import Provenance
 from inference_bench.results.run_folder import RECORD, locked
 from inference_bench.results.serialization import plain
 from inference_bench.results.storage import Folder, StoredPath, place_of
-from inference_bench.results.sweep_file import Attempt, ShareRecord, ShareStatus, SweepRecord, driver_of, write_sweep
+from inference_bench.results.sweep_file import (
+    Attempt,
+    NodeRecord,
+    ShareRecord,
+    ShareStatus,
+    SweepRecord,
+    driver_of,
+    write_sweep,
+)
 from inference_bench.results.sweep_runs import delete_leftovers, share_places, share_tags, stored_share
 
 T = TypeVar("T")
@@ -39,13 +50,17 @@ class ForeignSweepError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class SweepRequest:
-    """What all shares of a sweep have in common, as for ``run_benchmarks``."""
+    """What all shares of a sweep have in common, as for ``run_benchmarks``.
+
+    ``copies`` are those that were asked for: with fewer nodes the sweep is refused. None takes as many as there are.
+    """
 
     models_dirs: Sequence[Path] = ()
     benchmarks_dirs: Sequence[Path] = ()
     force: bool = False
     marks: Provenance = field(default_factory=Provenance)
     argv: Sequence[str] = ()
+    copies: int | None = None
 
 
 class Sweep:
@@ -78,24 +93,43 @@ class Sweep:
         """Carry out what is pending, one share at a time on each node; return what became of all.
 
         Raises:
-            InvalidValueError: another process of this machine carries out this sweep.
+            InvalidValueError: another process of this machine carries out this sweep, or more copies were asked for
+                than nodes take part.
             ForeignSweepError: one of another machine does.
             StorageError: the store does not answer for minutes, or refuses for good.
         """
         with locked(self.folder if isinstance(self.folder, Path) else scratch_folder(self.record.id)):
             await self._patiently(self._write)
-            await self._serve_all(nodes)
+            nodes = await self._calibrated(nodes)
+            await together(self._serve(node) for node in nodes)
             await self._patiently(self._write)
             await self._patiently(lambda: delete_leftovers(self.folder, self.record))
         return self.record
 
-    async def _serve_all(self, nodes: Sequence[str]) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for node in nodes:
-                    group.create_task(self._serve(node))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from errors
+    async def _calibrated(self, nodes: Sequence[str]) -> Sequence[str]:
+        """Calibrate the nodes that are not yet, if that was asked for; return those that take part.
+
+        Raises:
+            InvalidValueError: they are fewer than the copies that were asked for.
+        """
+        plan = self.record.calibration
+        if plan is None:
+            return nodes
+        fresh = [node for node in nodes if node not in self.record.calibrations]
+        await calibrate_nodes(fresh, plan, self._placement, self._progress, self._know)
+        self.record = judged(self.record)
+        await self._store()
+        if fresh:
+            tell_fleet(self.record, self._progress)
+        used = taking_part(self.record, nodes)
+        self.record = with_fitting_copies(self.record, self._request.copies, len(used), self._progress)
+        return used
+
+    async def _know(self, node: NodeRecord) -> None:
+        """Record what is known of a node."""
+        others = (of for of in self.record.nodes if of.node != node.node)
+        self.record = replace(self.record, nodes=tuple(sorted((*others, node), key=lambda of: of.node)))
+        await self._store()
 
     async def _serve(self, node: str) -> None:
         """Take shares for a node until none is left, or the node is."""
@@ -232,24 +266,28 @@ class Sweep:
         return await patiently(lambda: asyncio.to_thread(ask), self._progress.warn)
 
 
-def new_sweep(identity: str, on: str, shares: Sequence[ShareRecord], *, seed: int, copies: int) -> SweepRecord:
+def new_sweep(
+    identity: str,
+    on: str,
+    shares: Sequence[ShareRecord],
+    *,
+    seed: int,
+    copies: int,
+    calibration: CalibrationPlan | None = None,
+) -> SweepRecord:
     """Return a sweep that begins now."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return SweepRecord(identity, now, on, seed, copies, tuple(shares))
+    return SweepRecord(identity, now, on, seed, copies, tuple(shares), calibration=calibration)
 
 
 def _attempt(node: str, found: dict[str, Any]) -> Attempt:
     """Return how a share ended, by the last events of its process."""
-    if "refused" in found:
-        return Attempt(node, ShareStatus.REFUSED, found["refused"]["text"])
-    if "failed" in found:
-        return Attempt(node, ShareStatus.FAILED, found["failed"]["text"])
-    ended, end = found.get("ended"), found.get(EXIT, {"code": None, "said": ""})
+    if REFUSED in found:
+        return Attempt(node, ShareStatus.REFUSED, how_it_ended(found))
+    ended = None if FAILED in found else found.get("ended")
     if ended is not None and ended["finished"]:
         return _of_run(node, ended)
-    code, said = end["code"], " ".join(end["said"].split())[-200:]
-    how = f"its process ended with signal {-code}" if code is not None and code < 0 else f"its process ended ({code})"
-    return Attempt(node, ShareStatus.FAILED, f"{how}{f': {said}' if said else ''}")
+    return Attempt(node, ShareStatus.FAILED, how_it_ended(found))
 
 
 def _of_run(node: str, ended: dict[str, Any]) -> Attempt:

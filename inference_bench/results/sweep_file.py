@@ -1,4 +1,4 @@
-"""``sweep.json``: the shares of a sweep, what became of each, and where its run is."""
+"""``sweep.json``: the nodes of a sweep, its shares, what became of each, and where its run is."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from inference_bench.analysis.calibration_figures import OutsideBand
+from inference_bench.calibration import Calibration, CalibrationPlan
 from inference_bench.results.atomic_file import write_atomically
 from inference_bench.results.reading import read_as, read_json
 from inference_bench.results.serialization import plain, to_json
 from inference_bench.results.storage import Folder, StoredPath
 
 SWEEP = "sweep.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class ShareStatus(Enum):
@@ -24,6 +26,33 @@ class ShareStatus(Enum):
     REFUSED = "refused"
     FAILED = "failed"
     NODE_LOST = "node_lost"
+
+
+class NodeStatus(Enum):
+    """What part a node has in a sweep."""
+
+    USED = "used"
+    LEFT_OUT = "left_out"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """One node.
+
+    Attributes:
+        node: its name.
+        status: its part.
+        calibration: what it was found to be; None before that, or if it could not be calibrated.
+        outside: the figures by which it is outside the fleet's band.
+        cause: why it is lost, or could not be calibrated, in words.
+    """
+
+    node: str
+    status: NodeStatus = NodeStatus.USED
+    calibration: Calibration | None = None
+    outside: tuple[OutsideBand, ...] = ()
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +107,8 @@ class SweepRecord:
         copies: on how many nodes each block is measured.
         shares: in their order.
         driver: mark of the process that carries it out, or did last; empty if unknown.
+        calibration: how the nodes are calibrated; None if they are not.
+        nodes: those that are calibrated, by name; none in old sweeps.
     """
 
     id: str
@@ -87,6 +118,13 @@ class SweepRecord:
     copies: int
     shares: tuple[ShareRecord, ...]
     driver: str = ""
+    calibration: CalibrationPlan | None = None
+    nodes: tuple[NodeRecord, ...] = ()
+
+    @property
+    def calibrations(self) -> dict[str, Calibration]:
+        """Node → its calibration, where it has one."""
+        return {of.node: of.calibration for of in self.nodes if of.calibration is not None}
 
 
 def write_sweep(folder: Folder, record: SweepRecord) -> None:

@@ -15,7 +15,7 @@ from pyarrow import dataset
 from inference_bench.result import Status
 from inference_bench.results.discovery import open_runs
 from inference_bench.results.sweep_figures import read_figures
-from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
+from inference_bench.results.sweep_file import SWEEP, NodeStatus, ShareStatus, read_sweep
 from inference_bench.results.tables import load_runs
 from inference_bench.spec import Setup, Spec
 from tests.command_line import assert_refused, run
@@ -27,7 +27,7 @@ pytest.importorskip("ray.cluster_utils")
 
 NODES = 3
 REQUEST = ("--benchmark", "inference_speed", "--threads", "1,2", "--input-lengths", "8,16", "--new-tokens", "4")
-EFFORT = ("--runs", "1", "--budget", "0.1", "--on", "ray")
+EFFORT = ("--runs", "1", "--budget", "0.1", "--on", "ray", "--no-calibration")
 
 
 @pytest.fixture
@@ -119,6 +119,23 @@ def test_nothing_that_ray_sets_reaches_a_measurement(store, cluster, bad_models)
     (measured,) = open_runs(str(sweep_in(store)), pytest.fail)
     variables = measured.record.environment.get("variables", {})
     assert not [name for name in variables if name.startswith(("OMP_", "RAY_"))]
+
+
+def test_every_node_is_calibrated_before_its_first_share(store, cluster, bad_models):
+    """The raylets share this machine: their facts are the same, and three of them have no band."""
+    request = [word for word in words(store, bad_models, "--model", "good") if word != "--no-calibration"]
+    done = run(*request)
+    assert done.code == 0, done.err + done.out
+    record = assert_whole(store, NODES)
+    assert set(record.calibrations) == {share.node for share in record.shares}
+    assert len(record.calibrations) == NODES
+    assert {of.status for of in record.nodes} == {NodeStatus.USED}
+    for calibration in record.calibrations.values():
+        assert calibration.problems == ()
+        assert calibration.floor["itl"]["p50"] > 0
+        assert calibration.clock["resolution_ns"] > 0
+        assert len(calibration.ceilings) == 1
+    assert "3 calibrated nodes: a band of the fleet can be drawn from 4 on" in done.err
 
 
 def test_what_a_cluster_cannot_give_is_refused_before_anything_is_measured(store, cluster, bad_models):

@@ -27,7 +27,10 @@ WITHIN_S = 240
 NODES = 3
 
 REQUEST = ("--model", "good,slow", "--benchmark", "inference_speed", "--threads", "1,2", "--input-lengths", "8")
-EFFORT = ("--new-tokens", "4", "--runs", "1", "--budget", "0.1", "--precision", "0.4", "--copies", "2", "--on", "ray")
+EFFORT = (
+    *("--new-tokens", "4", "--runs", "1", "--budget", "0.1", "--precision", "0.4"),
+    *("--copies", "2", "--no-calibration", "--on", "ray"),
+)
 
 
 class RayCluster:

@@ -35,7 +35,19 @@ MOST_PER_SWEEP = 6
 WITHIN_S = 120
 
 REQUEST = ("--model", "good,slow", "--benchmark", "inference_speed", "--threads", "1,2,3", "--input-lengths", "8,16")
-EFFORT = ("--new-tokens", "4", "--runs", "1", "--budget", "0.1", "--precision", "0.4", "--on", "local")
+EFFORT = (
+    "--new-tokens",
+    "4",
+    "--runs",
+    "1",
+    "--budget",
+    "0.1",
+    "--precision",
+    "0.4",
+    "--no-calibration",
+    "--on",
+    "local",
+)
 SPEC = Spec(
     ("good", "slow"),
     ("inference_speed",),

@@ -10,6 +10,9 @@ from typing import Any
 from inference_bench.provenance.record import Provenance
 from inference_bench.spec import Spec
 
+CALIBRATE, CALIBRATED = "calibrate", "calibrated"
+"""Key of a request that asks a node for its calibration, and event that answers it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:

@@ -1,4 +1,4 @@
-"""The process of a share: reads a ``ShareRequest`` from standard input and tells its events on standard output."""
+"""The process of a share: reads a request from standard input and tells its events on standard output."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from pathlib import Path
 
 from inference_bench.errors import InferenceBenchError, StorageError
 from inference_bench.orchestration.catching_up import patiently
+from inference_bench.orchestration.placement.node_calibration import calibrate_node
+from inference_bench.orchestration.placement.process_end import FAILED, REFUSED
 from inference_bench.orchestration.placement.scratch import scratch_folder
-from inference_bench.orchestration.placement.share import ShareRequest
+from inference_bench.orchestration.placement.share import CALIBRATE, ShareRequest
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import RunOutcome, resume_run, run_benchmarks
 from inference_bench.plan import Case
@@ -50,14 +52,17 @@ def tell(event: str, **facts: object) -> None:
 
 
 def main() -> int:
-    """Carry out the share; 2 if it is refused, or if the store does not answer."""
-    request = read_as(ShareRequest, json.load(sys.stdin), "share")
+    """Carry out the share, or the calibration; 2 if it is refused, or if the store does not answer."""
+    asked = json.load(sys.stdin)
+    if CALIBRATE in asked:
+        return calibrate_node(asked[CALIBRATE], tell)
+    request = read_as(ShareRequest, asked, "share")
     sys.argv = list(request.argv) or sys.argv
     try:
         outcome = asyncio.run(patiently(lambda: _carry_out(request), TellingProgress().warn))
     except InferenceBenchError as error:
         is_temporary = isinstance(error, StorageError) and error.is_temporary
-        tell("failed" if is_temporary else "refused", text=str(error))
+        tell(FAILED if is_temporary else REFUSED, text=str(error))
         return error.exit_code
     tell(
         "ended",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inference_bench.analysis.node_effects import outside_band, relative_times, within_nodes
 from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._pages import other_processes
+from inference_bench.reports._pages.calibration import calibration_blocks
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.departures import departing
 from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Page, Remarks, Table, Tone
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 _LEGEND = (
     "time: geometric mean, over all times, of a node's figure over the median of all nodes; more than 1 is slower. "
     "within nodes: each node gives one ratio, so that its speed cancels; [low, high] is the 95 % interval for further "
-    "nodes. Figures of different nodes are not compared."
+    "nodes. band: 95 % of fleets without an odd node lie wholly in it, and it is never narrower than 5 % to each side. "
+    "Figures of different nodes are not compared."
 )
 
 
@@ -34,6 +36,8 @@ def page(found: SweepFigures) -> Page:
     places = Places(found.results)
     blocks = [Block(Cell("Nodes", Tone.STRONG), (), (_nodes(found, relative, odd),))]
     blocks += [Block(Cell("Figures", Tone.STRONG), (), (_figures(found, places),))] if found.rows else []
+    slots = {(row.case.benchmark, row.metric, row.phase) for row in found.rows}
+    blocks += calibration_blocks(found.record, slots)
     ratios = list(_ratios(found.rows, places))
     blocks += [Block(Cell("Within nodes", Tone.STRONG), (), (_within(ratios),))] if ratios else []
     others = (other_processes.table(found.runs),)
@@ -50,8 +54,7 @@ def _lines(found: SweepFigures, odd: Sequence[str]) -> Iterator[Cell]:
     tone = Tone.PLAIN if ended == len(shares) else Tone.ALARM
     yield Cell(f"Sweep {found.record.id}: {ended} of {counted(len(shares), 'share')} ended, on {found.record.on}", tone)
     if odd:
-        beyond = "beyond 3 robust standard deviations, and 5 %, of the median"
-        yield Cell(f"Outside the band of the others ({beyond}): {', '.join(odd)}.", Tone.WARNING)
+        yield Cell(f"Outside the band of the others: {', '.join(odd)}.", Tone.WARNING)
 
 
 def _nodes(found: SweepFigures, relative: dict[str, float], odd: Sequence[str]) -> Table:
