@@ -127,7 +127,8 @@ def take_turns(blocks: int, budget_s: float, seed: int, folder: Path) -> Turns:
 
 def _turn(side: str, address: str, budget_s: float, folder: Path) -> Turn:
     """Carry the sweep out."""
-    command = [sys.executable, "-m", "inference_bench", "run", "--on", side, *PLAN, "--budget", f"{budget_s:g}"]
+    where = ("--on", side, "--no-calibration")
+    command = [sys.executable, "-m", "inference_bench", "run", *where, *PLAN, "--budget", f"{budget_s:g}"]
     environment = {**os.environ, "RAY_ADDRESS": address} if address else None
     done = subprocess.run(
         [*command, "--quiet", "--output", str(folder)], env=environment, capture_output=True, text=True, check=False

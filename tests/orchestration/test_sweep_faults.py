@@ -36,17 +36,8 @@ WITHIN_S = 120
 
 REQUEST = ("--model", "good,slow", "--benchmark", "inference_speed", "--threads", "1,2,3", "--input-lengths", "8,16")
 EFFORT = (
-    "--new-tokens",
-    "4",
-    "--runs",
-    "1",
-    "--budget",
-    "0.1",
-    "--precision",
-    "0.4",
-    "--no-calibration",
-    "--on",
-    "local",
+    *("--new-tokens", "4", "--runs", "1", "--budget", "0.1", "--precision", "0.4"),
+    *("--no-calibration", "--on", "local"),
 )
 SPEC = Spec(
     ("good", "slow"),
