@@ -50,6 +50,23 @@ class MatmulRate:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineLoad:
+    """What a machine did beside the processes that measured its ceilings; None is what its kernel does not count.
+
+    Attributes:
+        others_cpus: CPUs that other processes used, on average.
+        stolen: time that the hypervisor gave to other virtual machines, over threads x wall time.
+        waited_for_memory: share of the time in which some task waited for memory.
+        slow_downs_per_s: how often heat slowed the CPUs down.
+    """
+
+    others_cpus: float | None = None
+    stolen: float | None = None
+    waited_for_memory: float | None = None
+    slow_downs_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ceilings:
     """The ceilings of one device of a machine.
 
@@ -63,6 +80,7 @@ class Ceilings:
         launch_ns: time that the host takes to launch an empty kernel; None on a CPU.
         copy_bytes_per_s: bytes read and written per second by a copy within the device; None on a CPU.
         drift: by how much a median of the last round differed from that of the first, as a fraction: the largest.
+        load: of the machine meanwhile; None in older files. ``analysis.machine_load`` judges it.
     """
 
     fingerprint: str
@@ -74,6 +92,7 @@ class Ceilings:
     launch_ns: Interval | None = None
     copy_bytes_per_s: Interval | None = None
     drift: float = 0.0
+    load: MachineLoad | None = None
 
     def age_days(self, now: datetime | None = None) -> float:
         """Return how long ago they were measured."""

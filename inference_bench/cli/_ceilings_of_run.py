@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 def ceilings_of_run(run: Run, former: StoredAdvice | None) -> tuple[Ceilings | None, Sequence[str]]:
     """Return the ceilings of a run's machine and device, and remarks on them.
 
-    Unknown or old ones are measured now, if this is the machine and a model was counted that they are needed for. A run
-    of several devices is held against those of its first one: name the others' cases with ``--case``.
+    Unknown ones are measured now, and old or doubtful ones if the machine is calm: only on the machine of the run, and
+    if a model was counted that they are needed for. A run of several devices is held against those of its first one:
+    name the others' cases with ``--case``.
     """
     from inference_bench.results.ceilings_store import ceilings_of
 
@@ -31,14 +32,16 @@ def ceilings_of_run(run: Run, former: StoredAdvice | None) -> tuple[Ceilings | N
     fingerprint = str(run.record.environment.get("fingerprint", ""))
     stored = {ceilings.device: ceilings for ceilings in (former.ceilings if former else ())}
     found = ceilings_of(run.record, device) or stored.get(device)
-    if _needs_measuring(run, found) and _is_here(fingerprint):
+    if _is_here(fingerprint) and _needs_measuring(run, found):
         found = _measured_now(device) or found
     return found, _remarks(found, device)
 
 
 def _needs_measuring(run: Run, found: Ceilings | None) -> bool:
+    from inference_bench.orchestration.ceilings import is_worth_measuring
+
     is_counted = any("demands" in result.model for result in run.results)
-    return is_counted and (found is None or found.is_old())
+    return is_counted and is_worth_measuring(found)
 
 
 def _is_here(fingerprint: str) -> bool:
@@ -48,7 +51,7 @@ def _is_here(fingerprint: str) -> bool:
 
 
 def _measured_now(device: str) -> Ceilings | None:
-    """Measure and store the ceilings of a device; None, with a warning, where that fails."""
+    """Measure and store the ceilings of a device; None if that fails, with a warning, or if known ones are better."""
     from inference_bench.orchestration.ceilings import measure_ceilings
     from inference_bench.results.ceilings_store import store_ceilings
 
@@ -57,15 +60,16 @@ def _measured_now(device: str) -> Ceilings | None:
 
     try:
         found = measure_ceilings(device, note=note)
-        store_ceilings(found)
+        is_stored = store_ceilings(found) is not None
     except InferenceBenchError as error:
         warn(f"the ceilings of {device} cannot be measured: {error}")
         return None
-    return found
+    return found if is_stored else None
 
 
 def _remarks(found: Ceilings | None, device: str) -> Sequence[str]:
+    from inference_bench.reports._pages.ceilings_remarks import age_remark
+
     if found is None:
         return [f"The ceilings of {device} are unknown on the machine that this run is of: run `ceilings` there."]
-    old = f"These ceilings are {found.age_days():.0f} days old: run `ceilings` to measure them again."
-    return [old] if found.is_old() else []
+    return list(filter(None, [age_remark(found)]))

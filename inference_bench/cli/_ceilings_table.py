@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._columns import aligned
+from inference_bench.reports._pages.ceilings_remarks import age_remark, busy_remark
 from inference_bench.units import counted, format_bytes, format_ns
 
 if TYPE_CHECKING:
@@ -33,15 +34,18 @@ def ceilings_lines(ceilings: Ceilings) -> Iterator[str]:
     yield from _table("matrix products, GFLOP/s (of int8: GOP/s)", "dtype", matmul)
     yield ""
     yield from aligned([(name, text) for name, text in _single(ceilings).items() if text])
+    yield from filter(None, (age_remark(ceilings), busy_remark(ceilings)))
 
 
 def _single(ceilings: Ceilings) -> Mapping[str, str]:
     copy, launch = ceilings.copy_bytes_per_s, ceilings.launch_ns
+    others = None if ceilings.load is None else ceilings.load.others_cpus
     return {
         "smallest operation": _time(ceilings.operation_ns),
         "launch of a kernel": _time(launch) if launch else "",
         "copy, GB/s": _scaled(copy) if copy else "",
         "drift, first to last round": f"up to {ceilings.drift:.1%}",
+        "CPUs used by others": "" if others is None else f"{others:.2f}",
     }
 
 

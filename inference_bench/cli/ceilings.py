@@ -21,7 +21,8 @@ class CeilingsCommand(Command):
 
     These are the ceilings that a model's speed is held against. They are kept in the user's state folder, one file per
     machine, and shown from there until they are 30 days old. Measuring takes about half a minute on two CPUs; nothing
-    else should run meanwhile.
+    else should run meanwhile. Ceilings of a busy machine are marked wherever they are used, never replace those of a
+    calm one, and are measured again once the machine is calm.
     """
 
     examples = (
@@ -48,6 +49,9 @@ class CeilingsCommand(Command):
             help="(default: all of torch)",
         )
         parser.add_argument("--again", action="store_true", help="measure although they are known")
+        parser.add_argument(
+            "--force", action="store_true", help="keep what was measured on a busy machine instead of what is known"
+        )
         add_output_options(parser, PLAIN_FORMATS)
 
     def run(self, args: argparse.Namespace) -> int:
@@ -66,16 +70,18 @@ class CeilingsCommand(Command):
 
 
 def _known(args: argparse.Namespace) -> Ceilings | None:
-    """Return the stored ceilings if they are young and have what is asked for."""
+    """Return the stored ceilings if they have what is asked for, and measuring would not make them better."""
     from inference_bench.machine.device import check_device
     from inference_bench.machine.environment import describe_environment
+    from inference_bench.orchestration.ceilings import is_worth_measuring
     from inference_bench.results.ceilings_store import load_ceilings
 
     check_device(args.device)
     if args.again:
         return None
     found = load_ceilings(str(describe_environment().get("fingerprint")), args.device)
-    return found if found and not found.is_old() and found.has(args.threads, args.dtype) else None
+    is_enough = found is not None and found.has(args.threads, args.dtype)
+    return found if is_enough and not is_worth_measuring(found) else None
 
 
 def _measured(args: argparse.Namespace) -> Ceilings:
@@ -91,5 +97,9 @@ def _measured(args: argparse.Namespace) -> Ceilings:
     for dtype in args.dtype:
         if not found.has((), (dtype,)):
             warn(f"{dtype} is left out: torch cannot multiply it on {args.device}")
-    print(f"kept in {store_ceilings(found)}", file=sys.stderr)
+    path = store_ceilings(found, force=args.force)
+    if path is None:
+        warn("not kept: the machine was busy, and ceilings of a calm one are known. --again --force keeps these instead")
+    else:
+        print(f"kept in {path}", file=sys.stderr)
     return found

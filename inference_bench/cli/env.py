@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Mapping
 
+    from inference_bench.ceilings import Ceilings
+
 
 _UNITS: dict[str, Callable[[float], str]] = {
     "bytes": format_bytes,
@@ -71,8 +73,15 @@ def _ceilings(environment: Mapping[str, Any]) -> dict[str, str]:
         known = load_all_ceilings(str(environment.get("fingerprint")))
     except RunFormatError as error:
         return {"unreadable": str(error)}
-    found = {name: f"measured {of.measured_utc}{', old' if of.is_old() else ''}" for name, of in known.items()}
-    return {"cpu": "not measured: see the command ceilings", **found}
+    return {"cpu": "not measured: see the command ceilings", **{name: _known(of) for name, of in known.items()}}
+
+
+def _known(ceilings: Ceilings) -> str:
+    from inference_bench.reports._pages.ceilings_remarks import busy_words
+
+    busy = busy_words(ceilings)
+    parts = f"measured {ceilings.measured_utc}", busy, "old" if ceilings.is_old() else ""
+    return ", ".join(filter(None, parts))
 
 
 def _clock() -> dict[str, object]:

@@ -14,14 +14,17 @@ from statistics import median
 
 import numpy as np
 
+from inference_bench._native import now_ns
 from inference_bench.analysis.estimates import median_estimate
-from inference_bench.ceilings import Ceilings, Interval, MatmulRate, ReadBandwidth
+from inference_bench.analysis.machine_load import disturbances, is_doubtful
+from inference_bench.ceilings import Ceilings, Interval, MachineLoad, MatmulRate, ReadBandwidth
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UnknownNameError
 from inference_bench.machine.available_memory import headroom_bytes
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.device import check_device
 from inference_bench.machine.environment import describe_environment
 from inference_bench.machine.subprocesses import last_line, run_python
+from inference_bench.orchestration.load_watch import LoadWatch, present_load
 from inference_bench.spec import DTYPES
 from inference_bench.units import MIB
 
@@ -87,7 +90,15 @@ def measure_ceilings(
     _check(threads, dtypes)
     environment = describe_environment()
     jobs = _jobs(device, threads or default_threads(device), dtypes or DTYPES, sizes or default_sizes())
-    return _ceilings(str(environment.get("fingerprint")), device, _measured(jobs, note))
+    rounds, load = _measured(jobs, note)
+    return _ceilings(str(environment.get("fingerprint")), device, rounds, load)
+
+
+def is_worth_measuring(known: Ceilings | None) -> bool:
+    """Return whether ceilings are to be measured: unknown ones, and old or doubtful ones if the machine is calm now."""
+    if known is None:
+        return True
+    return (known.is_old() or is_doubtful(known)) and not disturbances(present_load())
 
 
 def default_threads(device: str = "cpu") -> tuple[int, ...]:
@@ -127,14 +138,18 @@ def _jobs(device: str, threads: Sequence[int], dtypes: Sequence[str], sizes: Seq
     return [job for _ in range(_ROUNDS) for count in threads for job in of(count)]
 
 
-def _measured(jobs: Sequence[_Job], note: Note | None) -> Rounds:
+def _measured(jobs: Sequence[_Job], note: Note | None) -> tuple[Rounds, MachineLoad]:
+    """Return what all processes found, and the load of the machine beside them."""
     found: Rounds = {}
+    watch, began_ns, thread_ns = LoadWatch(), now_ns(), 0
     for number, job in enumerate(jobs, 1):
         if note is not None:
             note(number, len(jobs), job.title)
+        job_ns = now_ns()
         for what, key, values in _reply(job):
             found.setdefault((what, job.threads, key), []).append(values)
-    return found
+        thread_ns += job.threads * (now_ns() - job_ns)
+    return found, watch.load(thread_ns / (now_ns() - began_ns))
 
 
 def _reply(job: _Job) -> list[tuple[str, int | str, list[float]]]:
@@ -151,8 +166,9 @@ def _bound(job: _Job) -> Mapping[str, str]:
     return {"OMP_PROC_BIND": "true", "OMP_PLACES": "threads"} if job.threads <= available_cpus() else {}
 
 
-def _ceilings(fingerprint: str, device: str, rounds: Rounds) -> Ceilings:
-    intervals = {key: _interval(values) for key, values in rounds.items()}
+def _ceilings(fingerprint: str, device: str, rounds: Rounds, load: MachineLoad) -> Ceilings:
+    widest = bool(disturbances(load))
+    intervals = {key: _interval(values, widest) for key, values in rounds.items()}
 
     def first(what: str) -> Interval | None:
         """Return the one with the fewest threads."""
@@ -178,6 +194,7 @@ def _ceilings(fingerprint: str, device: str, rounds: Rounds) -> Ceilings:
         launch_ns=first("launch"),
         copy_bytes_per_s=first("copy"),
         drift=max(_drift(values) for values in rounds.values()),
+        load=load,
     )
 
 
@@ -185,13 +202,18 @@ def _order(item: tuple[Key, Interval]) -> tuple[str, int]:
     return item[0][:2]
 
 
-def _interval(rounds: Sequence[Sequence[float]]) -> Interval:
-    """Return the median of all repetitions; an end that they are too few or too dependent for is the extreme one."""
+def _interval(rounds: Sequence[Sequence[float]], widest: bool = False) -> Interval:
+    """Return the median of all repetitions; an end that they are too few or too dependent for is the extreme one.
+
+    Args:
+        rounds: the values of each.
+        widest: take both extremes: on a busy machine the best repetition comes nearest to the ceiling.
+    """
     values = np.array([value for each in rounds for value in each], np.float64)
     estimate = median_estimate(values)
     middle = float(np.median(values)) if estimate.value is None else estimate.value
-    low = float(values.min()) if estimate.low is None else estimate.low
-    high = float(values.max()) if estimate.high is None else estimate.high
+    low = float(values.min()) if widest or estimate.low is None else estimate.low
+    high = float(values.max()) if widest or estimate.high is None else estimate.high
     return Interval(middle, low, high)
 
 

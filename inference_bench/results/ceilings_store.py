@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
 
+from inference_bench.analysis.machine_load import is_doubtful
 from inference_bench.ceilings import Ceilings
 from inference_bench.errors import RunFormatError
 from inference_bench.result import RunRecord
@@ -56,7 +57,9 @@ def load_all_ceilings(fingerprint: str, folder: Path | None = None) -> Mapping[s
 
 
 def ceilings_of(record: RunRecord, device: str) -> Ceilings | None:
-    """Return the newest ceilings of a run's machine: those that the run recorded, or those that are stored here.
+    """Return the ceilings of a run's machine, those that the run recorded or those that are stored here.
+
+    Those of a calm machine count more than those of a busy one, newer ones more than older ones.
 
     Args:
         record: of the run.
@@ -67,7 +70,8 @@ def ceilings_of(record: RunRecord, device: str) -> Ceilings | None:
     """
     known = [each for each in record.ceilings if each.device == device]
     stored = load_ceilings(str(record.environment.get("fingerprint", "")), device)
-    return max([*known, *([] if stored is None else [stored])], key=lambda each: each.measured_utc, default=None)
+    found = [*known, *([] if stored is None else [stored])]
+    return max(found, key=lambda each: (not is_doubtful(each), each.measured_utc), default=None)
 
 
 def ceilings_to_show(record: RunRecord, device: str) -> Ceilings | None:
@@ -78,19 +82,26 @@ def ceilings_to_show(record: RunRecord, device: str) -> Ceilings | None:
         return None
 
 
-def store_ceilings(ceilings: Ceilings, folder: Path | None = None) -> Path:
+def store_ceilings(ceilings: Ceilings, folder: Path | None = None, *, force: bool = False) -> Path | None:
     """Store the ceilings of a device in place of its former ones, and return the file.
+
+    Those of a busy machine do not replace those of a calm one: then nothing is stored, and None returned.
 
     Args:
         ceilings: of one device.
         folder: instead of the user's state folder.
+        force: replace the former ones in any case.
 
     Raises:
         InvalidValueError: the folder cannot be written.
         RunFormatError: the file that is there is damaged or from a newer version.
     """
     path = machine_file(KIND, ceilings.fingerprint, folder)
-    devices = {**load_all_ceilings(ceilings.fingerprint, folder), ceilings.device: ceilings}
+    known = load_all_ceilings(ceilings.fingerprint, folder)
+    former = known.get(ceilings.device)
+    if former is not None and is_doubtful(ceilings) and not is_doubtful(former) and not force:
+        return None
+    devices = {**known, ceilings.device: ceilings}
     document = CeilingsDocument(schema_version=SCHEMA_VERSION, devices=devices)
     return write_machine_file(path, to_json(plain(document)))
 

@@ -11,6 +11,7 @@ from inference_bench.analysis.advice.class_rule import ClassRule
 from inference_bench.analysis.advice.condition import Condition
 from inference_bench.analysis.advice.intervals import as_number
 from inference_bench.analysis.advice.phase import LOAD, PROCESS, REQUESTS, STEPS
+from inference_bench.analysis.machine_load import OTHERS_CPUS, SLOW_DOWNS_PER_S, STOLEN
 from inference_bench.metrics import METRICS
 
 RULES_VERSION = 1
@@ -81,7 +82,7 @@ _OTHERS = Condition(
     "CPUs used by others",
     "CPU time of all other processes of the machine, over wall time",
     lambda facts: facts.process.others_cpus(),
-    0.1,
+    OTHERS_CPUS,
     "the harness itself and an idle system use a few hundredths",
     written=as_number,
 )
@@ -89,7 +90,7 @@ _STOLEN = Condition(
     "steal",
     "time that the hypervisor gave to other VMs, over threads x wall time",
     lambda facts: facts.process.stolen(),
-    0.01,
+    STOLEN,
     "an interval of a median resolves about 1 %",
 )
 _THROTTLED = Condition(
@@ -111,7 +112,7 @@ _HEAT = Condition(
     "slow-downs by heat per second",
     "the kernel's count of thermal throttling",
     lambda facts: facts.process.slowed_by_heat(),
-    0.0,
+    SLOW_DOWNS_PER_S,
     "a cool machine has none",
     written=as_number,
 )

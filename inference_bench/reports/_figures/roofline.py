@@ -14,6 +14,7 @@ from inference_bench.analysis.machine_use import machine_uses
 from inference_bench.reports._figures import axes
 from inference_bench.reports._figures.figure import Ends, Figure, Point, Series, Shape
 from inference_bench.reports._pages.case_names import Places
+from inference_bench.reports._pages.ceilings_remarks import busy_remark
 from inference_bench.reports._pages.document import Cell, Column, Table
 from inference_bench.reports._pages.run_advice import stored_advice
 from inference_bench.results.ceilings_store import ceilings_to_show
@@ -82,10 +83,10 @@ def _of_setup(setup: Setup, spots: Sequence[_Spot], ceilings: Ceilings) -> Itera
     read = ceilings.read_bandwidth(setup.threads, round(max(spot.read_bytes for spot in spots)))
     multiply = ceilings.matmul_rate(setup.dtype, setup.threads)
     if read is not None and multiply is not None:
-        yield _figure(setup, spots, read, multiply)
+        yield _figure(setup, spots, read, multiply, busy_remark(ceilings))
 
 
-def _figure(setup: Setup, spots: Sequence[_Spot], read: Interval, multiply: Interval) -> Figure:
+def _figure(setup: Setup, spots: Sequence[_Spot], read: Interval, multiply: Interval, remark: str) -> Figure:
     ridge = multiply.value / read.value
     intensities = [ridge, *(spot.intensity for spot in spots)]
     low, high = min(intensities) / 2, max(intensities) * 2
@@ -99,7 +100,7 @@ def _figure(setup: Setup, spots: Sequence[_Spot], read: Interval, multiply: Inte
         [Series("ceiling", "neutral", Shape.CURVE, tuple(roof)), *_series(spots)],
         _table(title, spots),
         note=f"Left of the bend the ceiling is reading {_span(read)} GB/s at the model's working set, right of it "
-        f"multiplying {_span(multiply)} GFLOP/s, both measured on this machine. A prefill reads the weights once.",
+        f"multiplying {_span(multiply)} GFLOP/s, both measured on this machine. A prefill reads the weights once. {remark}".rstrip(),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inference_bench.analysis.advice.advice import Outcome
 from inference_bench.analysis.advice.intervals import as_factor
 from inference_bench.analysis.advice.proof import ProofVerdict
+from inference_bench.reports._pages.ceilings_remarks import busy_remark
 from inference_bench.reports._pages.document import Block, Cell, Column, Page, Remarks, Table, Tone
 from inference_bench.units import counted
 
@@ -37,7 +38,12 @@ def page(stored: StoredAdvice, remarks: Sequence[str] = ()) -> Page:
     """
     advice = stored.advice
     ceilings = f"held against the ceilings of {advice.ceilings_utc}" if advice.ceilings_utc else "no ceilings known"
-    lines = (Cell(f"Run {advice.run}: {_verdict(advice.cases)}", Tone.STRONG), Cell(ceilings), *map(Cell, remarks))
+    lines = (
+        Cell(f"Run {advice.run}: {_verdict(advice.cases)}", Tone.STRONG),
+        Cell(ceilings),
+        *(Cell(remark, Tone.WARNING) for remark in map(busy_remark, stored.ceilings) if remark),
+        *map(Cell, remarks),
+    )
     return Page(
         lines=lines,
         blocks=tuple(_block(case) for case in advice.cases),

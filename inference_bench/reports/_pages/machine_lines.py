@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from inference_bench.analysis.machine_use import MachineUse, machine_uses
 from inference_bench.metrics import title_of, unit_of
 from inference_bench.reports._pages.case_names import Places
+from inference_bench.reports._pages.ceilings_remarks import busy_remark
 from inference_bench.reports._pages.document import Cell, Tone
 from inference_bench.reports._pages.numbers import numbers_of
 
@@ -35,6 +36,9 @@ def machine_lines(results: Sequence[BenchmarkResult], ceilings: Ceilings | None 
     yield Cell(f"use of the machine{of_cases}: {' · '.join(parts)}", Tone.QUIET)
     if any(use.is_cached for _, use in highest):
         yield Cell("MBU above 1: a part of what a step reads lies in a cache, not in memory", Tone.QUIET)
+    is_held = ceilings is not None and any(use.share is not None for _, use in highest)
+    if is_held and (remark := busy_remark(ceilings)):
+        yield Cell(remark, Tone.WARNING)
 
 
 def _highest(results: Sequence[BenchmarkResult], ceilings: Ceilings | None) -> list[Found]:
