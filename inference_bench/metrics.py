@@ -119,6 +119,7 @@ _OWN = "this project"
 _LINUX = "Linux proc(5)"
 _BANDWIDTH = "Databricks 2023, LLM Inference Performance Engineering (MBU)"
 _OPERATIONS = "Chowdhery et al. 2022, PaLM (MFU); two operations per multiply-add"
+_PRODUCTS = "rate that large products of matrices were measured to have, in the framework with the same dtype and threads"
 _NORMS = "Higham 2002, normwise relative error"
 _SERVING = "common usage of serving benchmarks (output, total and request throughput)"
 
@@ -420,14 +421,37 @@ _ALL = (
         of_machine=True,
     ),
     Metric(
-        "mfu",
+        "prefill_mfu",
+        "prefill MFU",
+        RATIO,
+        Better.HIGHER,
+        f"prefill_flop_rate / {_PRODUCTS}",
+        _OPERATIONS,
+        derived_from="ttft",
+        of_time=True,
+        of_machine=True,
+        noun="MFU",
+    ),
+    Metric(
+        "decode_mfu",
+        "decode MFU",
+        RATIO,
+        Better.HIGHER,
+        f"decode_flop_rate / {_PRODUCTS}",
+        _OPERATIONS,
+        derived_from="itl",
+        of_time=True,
+        of_machine=True,
+        noun="MFU",
+    ),
+    Metric(
+        "forward_mfu",
         "MFU",
         RATIO,
         Better.HIGHER,
-        "operations per second of prefill, decode or forward pass / rate of large products of matrices, measured in "
-        "the framework with the same dtype and threads",
+        f"forward_flop_rate / {_PRODUCTS}",
         _OPERATIONS,
-        derived_from="ttft",
+        derived_from="forward_time",
         of_time=True,
         of_machine=True,
     ),

@@ -12,9 +12,11 @@ import numpy as np
 
 from inference_bench.analysis.derived_summaries import derived_summaries
 from inference_bench.analysis.estimates import relative_width
+from inference_bench.analysis.machine_use import share_summaries
 from inference_bench.analysis.score_summaries import summarise_scores
 from inference_bench.analysis.stopping import ONE_WINDOW, Decision
 from inference_bench.analysis.summaries import summarise_samples
+from inference_bench.ceilings import Interval
 from inference_bench.metrics import METRICS
 from inference_bench.result import Samples, Scores, Summary
 from inference_bench.spec import Limits
@@ -28,12 +30,14 @@ class CaseFacts:
         limits: when sampling stopped.
         decisions: why it stopped, in each process that measured the case.
         rates: derived metric → tokens (or items) per duration.
+        ceilings: of the machine, of those rates that have one (``machine_use.rate_ceilings``).
         resolution_ns: smallest step of the clock; 0 if unknown.
     """
 
     limits: Limits
     decisions: Sequence[Decision] = ()
     rates: Mapping[str, float] = field(default_factory=dict)
+    ceilings: Mapping[str, Interval] = field(default_factory=dict)
     resolution_ns: float = 0.0
 
     @property
@@ -43,7 +47,7 @@ class CaseFacts:
 
 
 def case_summaries(samples: Samples | None, scores: Scores | None, facts: CaseFacts) -> tuple[Summary, ...]:
-    """Return the summaries of a case: of its samples, the rates that follow from them, and of its scores.
+    """Return the summaries of a case: of its samples, the rates that follow, their shares of ceilings, and its scores.
 
     Args:
         samples: raw observations, or None.
@@ -52,7 +56,8 @@ def case_summaries(samples: Samples | None, scores: Scores | None, facts: CaseFa
     """
     sampled = _sampled(samples, facts) if samples is not None else ()
     derived = derived_summaries(sampled, facts.rates)
-    return (*sampled, *derived, *(summarise_scores(scores) if scores is not None else ()))
+    shares = share_summaries(derived, facts.ceilings)
+    return (*sampled, *derived, *shares, *(summarise_scores(scores) if scores is not None else ()))
 
 
 def is_narrow(summary: Summary, facts: CaseFacts) -> bool:

@@ -11,9 +11,11 @@ from statistics import median
 from typing import Any
 
 from inference_bench.analysis.case_summaries import CaseFacts, case_summaries
+from inference_bench.analysis.machine_use import has_shares, rate_ceilings
 from inference_bench.analysis.stopping import Decision
 from inference_bench.analysis.trust.case import grade
 from inference_bench.analysis.trust.grade import RULES_VERSION
+from inference_bench.ceilings import Interval
 from inference_bench.errors import RunFormatError
 from inference_bench.metrics import METRICS
 from inference_bench.result import BenchmarkResult, Samples, Scores, Stage, Summary
@@ -132,6 +134,7 @@ def _recompute_case(
     place = f"{run.record.id} {result.case.slug}"
     samples, scores = (_columns(run, entry, name, kind) for name, kind in (("samples", Samples), ("scores", Scores)))
     facts, is_ended = _facts(result, limits, findings)
+    facts = replace(facts, ceilings=_ceilings(run, result, facts.rates))
     summaries = case_summaries(samples, scores, facts)  # type: ignore[arg-type]
     _compare_summaries(place, entry["summaries"], summaries, is_ended, findings)
     if not is_ended:
@@ -195,7 +198,14 @@ def _facts(result: BenchmarkResult, limits: Limits | None, findings: Findings) -
     if not is_ended:
         findings.unchecked["why sampling ended: not stored, as in live runs"] += len(result.summaries)
     resolution_ns = float((clock or {}).get("resolution_ns") or 0)
-    return CaseFacts(limits or Limits(), known if is_ended else (), rates, resolution_ns), is_ended
+    facts = CaseFacts(limits or Limits(), known if is_ended else (), rates, resolution_ns=resolution_ns)
+    return facts, is_ended
+
+
+def _ceilings(run: Run, result: BenchmarkResult, rates: Mapping[str, float]) -> dict[str, Interval]:
+    """Return the ceilings of rates that the run recorded; none if an older version stored no shares of them."""
+    recorded = next((each for each in run.record.ceilings if each.device == result.case.setup.device), None)
+    return {} if recorded is None or not has_shares(result) else rate_ceilings(result.case, rates, recorded)
 
 
 def _inferred_rates(summaries: Sequence[Summary]) -> dict[str, float]:

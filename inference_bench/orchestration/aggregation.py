@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_bench.analysis.case_summaries import CaseFacts, case_summaries, is_narrow
+from inference_bench.analysis.machine_use import rate_ceilings
 from inference_bench.analysis.stopping import Decision
+from inference_bench.ceilings import Ceilings
 from inference_bench.metrics import METRICS
 from inference_bench.orchestration.messages import Columns, Failed, Measured
 from inference_bench.orchestration.stretches import Activity
@@ -40,6 +42,7 @@ class Tally:
     case: Case
     limits: Limits
     headline: tuple[str, ...] = ()
+    ceilings: Ceilings | None = None
     status: Status = Status.OK
     failure: Failure | None = None
     model: Mapping[str, object] = field(default_factory=dict)
@@ -143,7 +146,8 @@ class Tally:
     def _facts(self) -> CaseFacts:
         clock = self.workers[0].get("clock") if self.workers else None
         resolution_ns = clock.get("resolution_ns", 0) if isinstance(clock, Mapping) else 0
-        return CaseFacts(self.limits, self._decisions, self._rates, resolution_ns)
+        ceilings = {} if self.ceilings is None else rate_ceilings(self.case, self._rates, self.ceilings)
+        return CaseFacts(self.limits, self._decisions, self._rates, ceilings, resolution_ns)
 
     def _notes_on_weights(self) -> tuple[str, ...]:
         weights = self.model.get("weights")

@@ -99,8 +99,10 @@ class Session:
         self._jobs = jobs_of(prepared.plan, done)
         is_inline = spec.isolation == "inline"
         notes = [_INLINE] if is_inline else []
+        ceilings = {each.device: each for each in self._record.ceilings}
         self._tallies = {
-            case.id: Tally(case, spec.limits, prepared.headline(case), notes=notes[:]) for case in prepared.plan.cases
+            case.id: Tally(case, spec.limits, prepared.headline(case), ceilings.get(case.setup.device), notes=notes[:])
+            for case in prepared.plan.cases
         }
         self._weights = FetchedWeights(prepared)
         self._further = FurtherRuns(prepared.plan, self._tallies, spec.time_ns)

@@ -75,7 +75,13 @@ def ceilings_of(record: RunRecord, device: str) -> Ceilings | None:
 
 
 def ceilings_to_show(record: RunRecord, device: str) -> Ceilings | None:
-    """Return ``ceilings_of`` for a report, which is no place to complain of a damaged store: then None."""
+    """Return the ceilings that a report holds a run against: those that it recorded, else those that are stored here.
+
+    A report is no place to complain of a damaged store: then None.
+    """
+    recorded = [each for each in record.ceilings if each.device == device]
+    if recorded:
+        return recorded[0]
     try:
         return ceilings_of(record, device)
     except RunFormatError:

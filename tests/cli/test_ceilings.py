@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_bench.ceilings import Ceilings, Interval, MatmulRate, ReadBandwidth
+from inference_bench.ceilings import Ceilings, Interval, MachineLoad, MatmulRate, ReadBandwidth
 from inference_bench.cli._ceilings_table import ceilings_lines
 from inference_bench.cli._main import main
 from inference_bench.machine.environment import describe_environment
@@ -17,6 +17,7 @@ from inference_bench.results.ceilings_store import load_ceilings, store_ceilings
 from inference_bench.results.run import load_run
 
 NOW = datetime.now(UTC)
+BUSY = MachineLoad(others_cpus=0.83, stolen=0.0)
 
 
 def known(threads=(1, 2)) -> Ceilings:
@@ -67,6 +68,7 @@ def test_a_wide_machine_stays_within_eighty_columns():
 
 
 def test_old_ceilings_are_measured_again(state, capsys, monkeypatch):
+    monkeypatch.setattr("inference_bench.orchestration.ceilings.present_load", MachineLoad)
     store_ceilings(replace(known(), measured_utc=(NOW - timedelta(days=31)).isoformat()))
     asked = []
 
@@ -80,6 +82,41 @@ def test_old_ceilings_are_measured_again(state, capsys, monkeypatch):
     assert main(["ceilings", "--again"]) == 0
     assert main(["ceilings", "--threads", "64"]) == 0
     assert asked == [("cpu", ()), ("cpu", ()), ("cpu", (64,))]
+
+
+def test_what_was_measured_on_a_busy_machine_is_marked_and_replaces_no_calm_ones(state, capsys, monkeypatch):
+    busy = replace(known(), operation_ns=Interval(1900.0, 1800.0, 2000.0), load=BUSY)
+    monkeypatch.setattr("inference_bench.orchestration.ceilings.measure_ceilings", lambda *_, **__: busy)
+
+    assert main(["ceilings", "--again"]) == 0
+    shown = capsys.readouterr()
+    assert "measured on a busy machine (other processes used 0.83 CPUs)" in shown.out
+    assert "1.90 µs" in shown.out
+    assert "not kept: the machine was busy" in shown.err
+    assert load_ceilings(busy.fingerprint, "cpu") == known()
+
+    assert main(["ceilings", "--again", "--force"]) == 0
+    assert "kept in" in capsys.readouterr().err
+    assert load_ceilings(busy.fingerprint, "cpu") == busy
+    assert main(["env"]) == 0
+    assert "on a busy machine (other processes used 0.83 CPUs)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("now", "measured"), [(MachineLoad(), 1), (BUSY, 0)], ids=["calm", "busy"])
+def test_doubtful_ones_are_measured_again_once_the_machine_is_calm(state, capsys, monkeypatch, now, measured):
+    store_ceilings(replace(known(), load=BUSY), force=True)
+    asked = []
+
+    def measure(*_, **__):
+        asked.append(1)
+        return known()
+
+    monkeypatch.setattr("inference_bench.orchestration.ceilings.measure_ceilings", measure)
+    monkeypatch.setattr("inference_bench.orchestration.ceilings.present_load", lambda: now)
+
+    assert main(["ceilings"]) == 0
+    assert len(asked) == measured
+    assert ("busy machine" in capsys.readouterr().out) == (not measured)
 
 
 def test_an_interruption_leaves_what_was_known(state, capsys, monkeypatch):

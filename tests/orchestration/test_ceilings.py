@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
+from inference_bench.ceilings import OLD_DAYS, MachineLoad
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.machine.environment import describe_environment
-from inference_bench.orchestration.ceilings import _drift, _interval, default_sizes, default_threads, measure_ceilings
+from inference_bench.orchestration.ceilings import (
+    _drift,
+    _interval,
+    default_sizes,
+    default_threads,
+    is_worth_measuring,
+    measure_ceilings,
+)
 from inference_bench.units import MIB
 
 
@@ -51,6 +61,8 @@ def test_figures_are_possible_and_lie_within_their_intervals(measured):
     assert all(1e8 < each.value < 1e15 for each in rates)  # a kernel that was left out would be faster
     assert 10 < found.operation_ns.value < 1e6
     assert found.drift >= 0
+    assert found.load is not None
+    assert found.load.others_cpus is not None
 
 
 def test_progress_names_each_process(measured):
@@ -83,6 +95,27 @@ def test_an_interval_is_of_all_rounds_and_drift_between_the_first_and_the_last()
     assert interval.low < 115 <= 200 <= interval.high
     assert _drift(rounds) == pytest.approx(207 / 107 - 1)
     assert _drift([[2.0], [9.0], [1.0]]) == 0.5
+
+
+def test_on_a_busy_machine_the_interval_reaches_to_the_best_repetition():
+    rounds = [[float(value) for value in range(100, 115)], [float(value) for value in range(100, 115)]]
+    calm, busy = _interval(rounds), _interval(rounds, widest=True)
+    assert calm.high < busy.high == 114
+    assert calm.low > busy.low == 100
+    assert calm.value == busy.value
+
+
+@pytest.mark.parametrize("now", [MachineLoad(), MachineLoad(others_cpus=1.0)], ids=["calm", "busy"])
+def test_doubtful_and_old_ceilings_are_measured_again_once_the_machine_is_calm(measured, monkeypatch, now):
+    monkeypatch.setattr("inference_bench.orchestration.ceilings.present_load", lambda: now)
+    is_calm = now.others_cpus is None
+    young = replace(measured[0], measured_utc=datetime.now(UTC).isoformat(), load=MachineLoad(others_cpus=0.01))
+    then = datetime.now(UTC) - timedelta(days=OLD_DAYS + 1)
+
+    assert is_worth_measuring(None)
+    assert not is_worth_measuring(young)
+    assert is_worth_measuring(replace(young, load=MachineLoad(others_cpus=0.5))) == is_calm
+    assert is_worth_measuring(replace(young, measured_utc=then.isoformat())) == is_calm
 
 
 def test_what_cannot_be_measured_is_refused():

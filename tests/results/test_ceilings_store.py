@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inference_bench.ceilings import Ceilings, Interval, MatmulRate, ReadBandwidth
+from inference_bench.ceilings import Ceilings, Interval, MachineLoad, MatmulRate, ReadBandwidth
 from inference_bench.errors import RunFormatError
 from inference_bench.results.ceilings_store import (
     KIND,
@@ -35,6 +35,7 @@ CPU = Ceilings(
     drift=0.02,
 )
 GPU = replace(CPU, device="cuda:0", launch_ns=Interval(3e3, 2e3, 4e3), copy_bytes_per_s=Interval(2e12, 1e12, 3e12))
+BUSY = replace(CPU, measured_utc=(NOW + timedelta(days=2)).isoformat(), load=MachineLoad(others_cpus=0.7, stolen=0.0))
 
 
 def test_what_is_stored_comes_back_whole(tmp_path):
@@ -109,7 +110,30 @@ def test_of_the_run_and_of_the_store_the_newest_count(tmp_path, monkeypatch):
     assert ceilings_of(recorded, "cpu") == later
     assert ceilings_of(replace(recorded, environment={"fingerprint": "other"}), "cpu") == CPU
 
+    assert ceilings_to_show(recorded, "cpu") == CPU  # by which the run's own figures were made
+    unrecorded = replace(recorded, ceilings=())
+    assert ceilings_to_show(unrecorded, "cpu") == later
+
     file.write_text("[]")
-    assert ceilings_to_show(recorded, "cpu") is None
+    assert ceilings_to_show(unrecorded, "cpu") is None
     with pytest.raises(RunFormatError):
         ceilings_of(recorded, "cpu")
+
+
+def test_those_of_a_busy_machine_replace_no_calm_ones_unless_forced(tmp_path):
+    assert store_ceilings(BUSY, tmp_path) is not None
+    assert load_ceilings("machine", "cpu", tmp_path) == BUSY
+    assert store_ceilings(CPU, tmp_path) is not None
+    assert store_ceilings(BUSY, tmp_path) is None
+    assert load_ceilings("machine", "cpu", tmp_path) == CPU
+    assert store_ceilings(BUSY, tmp_path, force=True) is not None
+    assert load_ceilings("machine", "cpu", tmp_path) == BUSY
+
+
+def test_calm_ones_count_more_than_newer_ones_of_a_busy_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    recorded = replace(RECORD, environment={"fingerprint": "machine"}, ceilings=(CPU,))
+    store_ceilings(BUSY)
+
+    assert ceilings_of(recorded, "cpu") == CPU
+    assert ceilings_of(replace(recorded, ceilings=()), "cpu") == BUSY

@@ -99,9 +99,16 @@ def _figure(setup: Setup, spots: Sequence[_Spot], read: Interval, multiply: Inte
         axes.logarithmic("operations [GFLOP/s], higher is better", rates),
         [Series("ceiling", "neutral", Shape.CURVE, tuple(roof)), *_series(spots)],
         _table(title, spots),
-        note=f"Left of the bend the ceiling is reading {_span(read)} GB/s at the model's working set, right of it "
-        f"multiplying {_span(multiply)} GFLOP/s, both measured on this machine. A prefill reads the weights once. {remark}".rstrip(),
+        note=_note(read, multiply, remark),
     )
+
+
+def _note(read: Interval, multiply: Interval, remark: str) -> str:
+    bends = (
+        f"Left of the bend the ceiling is reading {_span(read)} GB/s at the model's working set, right of it "
+        f"multiplying {_span(multiply)} GFLOP/s, both measured on this machine. A prefill reads the weights once."
+    )
+    return f"{bends} {remark}".rstrip()
 
 
 def _series(spots: Sequence[_Spot]) -> Iterator[Series]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference_bench.analysis.machine_use import MachineUse, machine_uses
-from inference_bench.metrics import title_of, unit_of
+from inference_bench.analysis.machine_use import MachineUse, machine_uses, with_shares
+from inference_bench.metrics import noun_of, title_of, unit_of
 from inference_bench.reports._pages.case_names import Places
 from inference_bench.reports._pages.ceilings_remarks import busy_remark
 from inference_bench.reports._pages.document import Cell, Tone
@@ -14,8 +14,8 @@ from inference_bench.reports._pages.numbers import numbers_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inference_bench.ceilings import Ceilings, Interval
-    from inference_bench.result import BenchmarkResult
+    from inference_bench.ceilings import Ceilings
+    from inference_bench.result import BenchmarkResult, Summary
 
     Found = tuple[BenchmarkResult, MachineUse]
 
@@ -34,10 +34,14 @@ def machine_lines(results: Sequence[BenchmarkResult], ceilings: Ceilings | None 
     parts = [_words(use) + (f" ({places.point(result.case)})" if len(results) > 1 else "") for result, use in highest]
     of_cases = ", where it is highest" if len(results) > 1 else ""
     yield Cell(f"use of the machine{of_cases}: {' · '.join(parts)}", Tone.QUIET)
-    if any(use.is_cached for _, use in highest):
+    yield from _remarks([use for _, use in highest], ceilings)
+
+
+def _remarks(uses: Sequence[MachineUse], ceilings: Ceilings | None) -> Iterator[Cell]:
+    if any(use.is_cached for use in uses):
         yield Cell("MBU above 1: a part of what a step reads lies in a cache, not in memory", Tone.QUIET)
-    is_held = ceilings is not None and any(use.share is not None for _, use in highest)
-    if is_held and (remark := busy_remark(ceilings)):
+    remark = "" if ceilings is None else busy_remark(ceilings)
+    if remark and any(use.share for use in uses):
         yield Cell(remark, Tone.WARNING)
 
 
@@ -45,7 +49,7 @@ def _highest(results: Sequence[BenchmarkResult], ceilings: Ceilings | None) -> l
     """Return the case with the highest value of each rate."""
     found: dict[str, Found] = {}
     for result in results:
-        for use in machine_uses(result, ceilings):
+        for use in machine_uses(with_shares(result, ceilings)):
             tag, value = use.rate.metric, use.rate.headline.value or 0.0
             if tag not in found or value > (found[tag][1].rate.headline.value or 0.0):
                 found[tag] = result, use
@@ -56,8 +60,10 @@ def _words(use: MachineUse) -> str:
     numbers, rate = numbers_of(use.rate, unit_of(use.rate.metric)), use.rate.headline
     interval = "" if rate.low is None else f"{numbers.interval(rate)} "
     figure = f"{title_of(use.rate.metric)} {numbers.text(rate.value)} {interval}{numbers.unit}"
-    return figure if use.share is None else f"{figure}, {title_of(use.metric)} {_percent(use.share)}"
+    return figure if use.share is None else f"{figure}, {noun_of(use.share.metric)} {_percent(use.share)}"
 
 
-def _percent(share: Interval) -> str:
-    return f"{100 * share.value:.0f} [{100 * share.low:.0f}, {100 * share.high:.0f}] %"
+def _percent(share: Summary) -> str:
+    of = share.headline
+    numbers = ["–" if each is None else f"{100 * each:.0f}" for each in (of.value, of.low, of.high)]
+    return f"{numbers[0]} %" if of.low is None else "{} [{}, {}] %".format(*numbers)

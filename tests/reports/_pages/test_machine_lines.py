@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from inference_bench.ceilings import MachineLoad
 from inference_bench.metrics import METRICS, title_of
 from inference_bench.reports._pages.case_tables import case_table
 from inference_bench.reports._pages.machine_lines import machine_lines
@@ -60,3 +61,16 @@ def test_a_report_takes_the_ceilings_that_are_stored_of_the_same_machine(tmp_pat
     assert "MBU 50 [" in said("this-machine")
     assert "GB/s" in said("another-machine")
     assert "MBU" not in said("another-machine")
+
+
+def test_ceilings_of_a_busy_machine_are_marked():
+    result = _result(100_000_000, 20 * NS_PER_MS)
+    busy = replace(CEILINGS, load=MachineLoad(others_cpus=0.83))
+
+    _, remark = machine_lines([result], busy)
+
+    assert remark.text == (
+        "The ceilings were measured on a busy machine (other processes used 0.83 CPUs): the true ones may be higher, "
+        "and MBU and MFU lower."
+    )
+    assert len(list(machine_lines([result], replace(busy, matmul=(), read=())))) == 1
