@@ -7,6 +7,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from inference_bench._native_types import ClockDescription
 from inference_bench.ceilings import Ceilings
+from inference_bench.cli._search_answer import SearchDocument
 from inference_bench.facts import Environment
 from inference_bench.reports._pages.comparison_json import ComparisonDocument
 from inference_bench.reports._pages.findings_json import FindingsDocument, SweepFindingsDocument
@@ -110,7 +111,7 @@ class VerifyAnswer(TypedDict):
 
 
 ANSWERS: Mapping[str, Any] = {
-    "advise": AdviceDocument,
+    "advise": AdviceDocument | SearchDocument,
     "ab": ComparisonDocument,
     "ceilings": Ceilings,
     "check": FindingsDocument | SweepFindingsDocument,

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED
+from inference_bench.cli._outputs import write_plain
 from inference_bench.cli._spec_writer import spec_text
 from inference_bench.errors import InvalidValueError, RunFormatError, UsageError
 from inference_bench.spec import SETUP_AXES
-from inference_bench.units import NS_PER_S, counted
+from inference_bench.units import NS_PER_S
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from inference_bench.analysis.elimination import Chance, Departure
-    from inference_bench.ceilings import Interval
+    from inference_bench.analysis.elimination import Chance
+    from inference_bench.cli._outputs import Outputs
+    from inference_bench.model.model import Model
     from inference_bench.orchestration.search import SearchOutcome, SearchTerms
     from inference_bench.results.run import Run
     from inference_bench.spec import Setup, Spec
@@ -60,29 +63,47 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def search_run(run: Run, folder: Path, args: argparse.Namespace) -> int:
+def search_run(run: Run, folder: Path, args: argparse.Namespace, outputs: Outputs) -> int:
     """Search for the fastest set-up of a run's model, show what was tried, and return the exit code.
 
     Args:
         run: whose model, weights and parameters are taken.
         folder: of the run; results go into a folder of it.
         args: the options of ``add_search_options``, ``models_dir``, ``time`` and ``quiet``.
+        outputs: where the answer goes.
 
     Raises:
         UsageError: the run cannot be searched, or there is nothing to choose from; nothing was measured.
     """
+    from inference_bench._native import now_ns
     from inference_bench.machine.cpus import available_cpus
-    from inference_bench.orchestration.search_space import compiled, given_space, likely_space, model_of
+    from inference_bench.orchestration.search_space import given_space, likely_space, model_of
 
     spec, terms, given = _spec_of(run), _terms(args), _given(args)
     model, base = model_of(spec, terms.models_dirs), spec.setups[0]
     setups = given_space(base, given) if given else likely_space(base, model, available_cpus())
-    outcome = _search(spec, setups, terms, folder, args)
-    if not given and outcome.stop_reason == "decided" and outcome.winner is not None:
-        fastest = outcome.setups[outcome.winner]
-        if (faster := compiled(fastest, model)) is not None:
-            outcome = _search(spec, [fastest, faster], terms, folder, args)
-    return _end(spec, outcome, terms)
+    deadline_ns = now_ns() + terms.time_ns
+    outcomes, remarks = [_search(spec, setups, terms, folder, args)], []
+    if not given:
+        rest = replace(terms, time_ns=deadline_ns - now_ns())
+        further, remarks = _compiled_beside(outcomes[0], spec, model, rest, folder, args)
+        outcomes += further
+    _write(run, spec, outcomes, remarks, terms, outputs)
+    last = outcomes[-1]
+    return INTERRUPTED if last.interrupted else int(last.winner is None)
+
+
+def _compiled_beside(
+    first: SearchOutcome, spec: Spec, model: Model, terms: SearchTerms, folder: Path, args: argparse.Namespace
+) -> tuple[list[SearchOutcome], list[str]]:
+    """Return the winner beside itself compiled, if there is time for both, and what was not tried."""
+    from inference_bench.orchestration.search_space import compiled
+
+    if first.winner is None or (faster := compiled(first.setups[first.winner], model)) is None:
+        return [], []
+    if first.stop_reason != "decided" or terms.time_ns <= 0:
+        return [], ["not tried: the fastest set-up compiled, since the search was not decided in its time"]
+    return [_search(spec, [first.setups[first.winner], faster], terms, folder, args)], []
 
 
 def _spec_of(run: Run) -> Spec:
@@ -143,13 +164,13 @@ def _chance() -> Chance:
 def _search(
     spec: Spec, setups: Sequence[Setup], terms: SearchTerms, folder: Path, args: argparse.Namespace
 ) -> SearchOutcome:
-    """Search among set-ups, and print what was tried."""
+    """Search among set-ups."""
     from inference_bench.cli._progress import make_progress
     from inference_bench.orchestration.search import refused_setups, search
     from inference_bench.orchestration.search_space import named
 
     by_name = named(setups)
-    outcome = asyncio.run(
+    return asyncio.run(
         search(
             spec,
             by_name,
@@ -160,46 +181,26 @@ def _search(
             handle_signals=True,
         )
     )
-    print("\n".join(outcome_lines(outcome)))
-    return outcome
 
 
-def outcome_lines(outcome: SearchOutcome) -> Iterator[str]:
-    """Yield the table of what was tried, the fastest first, then those that left, the last first."""
-    from inference_bench.cli._columns import aligned
-
-    rows = [("set-up", "time", "95 % interval", "rounds", "agreement", "what became of it")]
-    for name, ratio in outcome.ratios.items():
-        became = "the fastest" if name == outcome.winner else "not told apart from the fastest"
-        rows.append((name, *_figures(ratio), f"{outcome.rounds}", _agreement(outcome, name), became))
-    for gone in reversed(outcome.departures):
-        rows.append((gone.name, *_of_departure(gone), _agreement(outcome, gone.name), f"left: {gone.reason}"))
-    yield f"Search of {counted(len(outcome.setups), 'set-up')} ({outcome.stop_reason})"
-    yield from aligned(rows)
-    yield "time: over that of the fastest at that moment; agreement: share of likeliest tokens that are float32's"
-
-
-def _of_departure(gone: Departure) -> tuple[str, str, str]:
-    return (*(("", "") if gone.ratio is None else _figures(gone.ratio)), f"{gone.rounds}")
-
-
-def _figures(ratio: Interval) -> tuple[str, str]:
-    is_unit = ratio.low == ratio.high
-    return f"×{ratio.value:.3f}", "" if is_unit else f"[{ratio.low:.3f}, {ratio.high:.3f}]"
-
-
-def _agreement(outcome: SearchOutcome, name: str) -> str:
-    return f"{outcome.agreements[name]:.3f}" if name in outcome.agreements else ""
-
-
-def _end(spec: Spec, outcome: SearchOutcome, terms: SearchTerms) -> int:
-    """Write the winner's file, and return the exit code."""
+def _write(
+    run: Run,
+    spec: Spec,
+    outcomes: Sequence[SearchOutcome],
+    remarks: Sequence[str],
+    terms: SearchTerms,
+    outputs: Outputs,
+) -> None:
+    """Write the winner's file, and the answer."""
+    from inference_bench.cli._search_answer import search_document, search_lines
     from inference_bench.results.atomic_file import write_atomically
+    from inference_bench.results.serialization import plain
 
-    if outcome.winner is None:
+    last, path = outcomes[-1], None
+    if last.winner is None:
         print("no set-up could be measured, so none is the fastest", file=sys.stderr)
-        return INTERRUPTED if outcome.interrupted else 1
-    path = outcome.folder / _FILE
-    write_atomically(path, spec_text(spec, outcome.setups[outcome.winner], terms.models_dirs).encode())
-    print(f"\nfastest: {outcome.winner}\npython -m inference_bench run --spec {path}")
-    return INTERRUPTED if outcome.interrupted else 0
+    else:
+        path = last.folder / _FILE
+        write_atomically(path, spec_text(spec, last.setups[last.winner], terms.models_dirs).encode())
+    document = search_document(run.record.id, outcomes, path, remarks)
+    write_plain(plain(document), lambda: search_lines(document), outputs)

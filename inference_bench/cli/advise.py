@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._messages import warn
-from inference_bench.cli._outputs import JSON, PAGE_FORMATS, add_output_options, outputs_of
+from inference_bench.cli._outputs import JSON, PAGE_FORMATS, PLAIN_FORMATS, add_output_options, outputs_of
 from inference_bench.cli._search import add_search_options, search_run
 from inference_bench.cli._selected import ONE_RUN, add_results_option, on_disk, selected_runs
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UsageError
@@ -64,7 +64,7 @@ class AdviseCommand(Command):
             metavar="SECONDS",
             type=values.seconds("time"),
             default=600.0,
-            help="start no further pair of an experiment after this time",
+            help="start no further pair of an experiment after this time; of a search no round that would not end by then",
         )
         parser.add_argument(
             "--models-dir",
@@ -82,7 +82,7 @@ class AdviseCommand(Command):
         """Give advice, store it, carry out what is asked for, and show it all."""
         from inference_bench.results.run import load_run
 
-        outputs = outputs_of(args, PAGE_FORMATS)
+        outputs = outputs_of(args, PLAIN_FORMATS if args.search else PAGE_FORMATS)
         word = [args.word] if args.word else []
         (folder,) = on_disk(selected_runs(word, args), "advise")
         run = load_run(folder)
@@ -90,7 +90,7 @@ class AdviseCommand(Command):
             warn(f"{folder} is in progress: {run.progress}.")
         chosen = _with_cases(run, args.case)
         if args.search:
-            return search_run(chosen, folder, args)
+            return search_run(chosen, folder, args, outputs)
         if args.prove:
             _check_machine(run)
         stored, remarks = _advice_on(run, folder, args)

@@ -99,7 +99,9 @@ def _measured(args: argparse.Namespace) -> Ceilings:
             warn(f"{dtype} is left out: torch cannot multiply it on {args.device}")
     path = store_ceilings(found, force=args.force)
     if path is None:
-        warn("not kept: the machine was busy, and ceilings of a calm one are known. --again --force keeps these instead")
+        warn(
+            "not kept: the machine was busy, and ceilings of a calm one are known. --again --force keeps these instead"
+        )
     else:
         print(f"kept in {path}", file=sys.stderr)
     return found

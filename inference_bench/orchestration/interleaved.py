@@ -36,6 +36,9 @@ from inference_bench.results.run_folder import create_run_folder, locked
 from inference_bench.spec import Spec
 from inference_bench.units import NS_PER_S
 
+TIME_SPENT = "time spent"
+"""Why no further round is measured once the time is over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
@@ -70,6 +73,7 @@ class Question:
         noise: the A/A floors of this machine, or None if unknown.
         may_stop: whether to look meanwhile, and stop once every comparison is settled.
         detect: stop, too, once a change of this fraction would have been detected, or cannot be; None not to.
+        cuts_rounds: whether the time ends a round before every side was measured; else it ends with a round.
     """
 
     metrics: Collection[str] = ()
@@ -77,6 +81,7 @@ class Question:
     noise: Noise | None = None
     may_stop: bool = True
     detect: float | None = None
+    cuts_rounds: bool = False
 
     def target(self, variants: Sequence[Variant], time_ns: int) -> Target | None:
         """Return what is to be detected, and what may be spent on it; None if nothing is asked for."""
@@ -260,7 +265,9 @@ class _Rounds:
             order = [self._turns[place] for place in turn_order(len(self._turns), number)]
             names = " then ".join(turn.variant.name for turn in order)
             self._progress.message(f"{self._noun} {number + 1} of at most {self._most}: {names}")
-            for turn in order:
+            for place, turn in enumerate(order):
+                if self._question.cuts_rounds and number + place and now_ns() >= deadline_ns:
+                    return TIME_SPENT
                 await turn.take(number)
                 if turn.session.stopping:
                     return "interrupted"
@@ -271,7 +278,7 @@ class _Rounds:
             if reason := self._detected((now_ns() - began_ns) / NS_PER_S / self._rounds):
                 return reason
             if now_ns() >= deadline_ns and self._rounds < self._most:
-                return "time spent"
+                return TIME_SPENT
         found = self.compared()
         return _settled(found) if found.is_settled else f"limit of {self._noun}s reached"
 

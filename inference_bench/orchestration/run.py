@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from inference_bench._native import now_ns
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.session import Session
@@ -36,6 +37,7 @@ class RunOutcome:
         interrupted: whether it was asked to stop before the plan's end.
         sink_failure: which of the sinks that were asked for could not write the run, and why; empty if none.
         stored_at: addresses that the run was copied to.
+        is_cut: whether its deadline ended it before the plan's end.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class RunOutcome:
     interrupted: bool
     sink_failure: str = ""
     stored_at: tuple[str, ...] = ()
+    is_cut: bool = False
 
     @property
     def has_findings(self) -> bool:
@@ -62,6 +65,7 @@ async def run_benchmarks(
     progress: Progress | None = None,
     handle_signals: bool = False,
     in_share: bool = False,
+    deadline_ns: int | None = None,
 ) -> RunOutcome:
     """Measure everything a spec asks for and write it under ``output``.
 
@@ -76,6 +80,7 @@ async def run_benchmarks(
         progress: is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
         in_share: whether a placement started this process: the CPU time of its launcher is recorded.
+        deadline_ns: no case but the first begins after this instant, by ``now_ns``; None for no such limit.
 
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
@@ -87,7 +92,7 @@ async def run_benchmarks(
     folder = create_run_folder(root)
     of = progress or Progress(), reading.result()
     session = Session(spec, prepared, folder, *of, sinks=sinks, force=force, in_share=in_share)
-    return _with_addresses(await _carry_out(session, handle_signals), sinks)
+    return _with_addresses(await _carry_out(session, handle_signals, deadline_ns), sinks)
 
 
 async def resume_run(
@@ -147,7 +152,8 @@ def _with_addresses(outcome: RunOutcome, sinks: Sequence[str]) -> RunOutcome:
     return replace(outcome, stored_at=tuple(map(str, addresses)))
 
 
-async def _carry_out(session: Session, handle_signals: bool) -> RunOutcome:
+async def _carry_out(session: Session, handle_signals: bool, deadline_ns: int | None = None) -> RunOutcome:
+    is_cut = False
     with locked(session.folder), stopped_by_signals(session.stop_after_case, enabled=handle_signals):
         async with session:
             session.begin()
@@ -157,5 +163,9 @@ async def _carry_out(session: Session, handle_signals: bool) -> RunOutcome:
             async with aclosing(session.measure_plan()) as results:
                 async for result in results:
                     session.write(result)
+                    if deadline_ns is not None and now_ns() >= deadline_ns and not session.stopping:
+                        is_cut = True
+                        session.stop_after_case()
             await session.finish()
-    return RunOutcome(session.folder, load_run(session.folder), session.stopping, session.sink_failure)
+    is_interrupted = session.stopping and not is_cut
+    return RunOutcome(session.folder, load_run(session.folder), is_interrupted, session.sink_failure, is_cut=is_cut)

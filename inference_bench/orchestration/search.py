@@ -20,9 +20,11 @@ from inference_bench.analysis.elimination import Chance, Departure, Elimination
 from inference_bench.analysis.whole_times import TIMES, whole_times
 from inference_bench.ceilings import Interval
 from inference_bench.errors import UsageError
+from inference_bench.orchestration.interleaved import TIME_SPENT
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Harmless, Progress
 from inference_bench.orchestration.run import run_benchmarks
+from inference_bench.orchestration.search_pace import Pace
 from inference_bench.orchestration.search_stages import (
     Stage,
     StageMeasurement,
@@ -33,6 +35,7 @@ from inference_bench.orchestration.search_stages import (
 )
 from inference_bench.result import BenchmarkResult, Status
 from inference_bench.results.comparison_sides import observe
+from inference_bench.results.run import Run
 from inference_bench.spec import Setup, Spec
 from inference_bench.units import counted
 
@@ -47,7 +50,8 @@ class SearchTerms:
     """What a search may do.
 
     Attributes:
-        time_ns: no further round begins after this long.
+        time_ns: no round is begun that is not expected to end by then. The first one is always begun, and ends then,
+            with the case that is being measured.
         least_agreement: as ``LEAST_AGREEMENT``; 0 to measure none.
         chance: of a round, as far as this machine's is known.
         models_dirs: folders with further models.
@@ -178,45 +182,54 @@ class _Search:
 
     async def carry_out(self, deadline_ns: int) -> SearchOutcome:
         """Carry out stage after stage."""
-        reason = "limit of stages reached"
-        for number, stage in enumerate(stages(), 1):
-            if now_ns() >= deadline_ns:
-                reason = "time spent"
-                break
+        pace = Pace(deadline_ns)
+        for number, whole in enumerate(stages(), 1):
             left = self.elimination.left
+            stage = pace.fitting(whole, len(left))
+            if not stage.rounds:
+                return self._outcome(pace.refusal(whole, len(left)))
             self.progress.message(f"stage {number}: {counted(len(left), 'set-up')}, {counted(stage.rounds, 'round')}")
-            await self._measure(left, stage, deadline_ns)
+            ended = await self._measure(left, stage, pace)
             self._dismiss_equal()
             if not self._interrupted:
                 await self._guard()
-            if self._interrupted:
-                reason = "interrupted"
-                break
+            if ended or self._interrupted:
+                return self._outcome("interrupted" if self._interrupted else ended)
             self.elimination.end_stage()
             if self.elimination.is_decided or not self.elimination.left:
-                reason = "decided"
-                break
-        return self._outcome(reason)
+                return self._outcome("decided")
+        return self._outcome("limit of stages reached")
 
-    async def _measure(self, names: Sequence[str], stage: Stage, deadline_ns: int) -> None:
-        """Measure a stage and add its rounds; one that was interrupted counts only if there is no other."""
-        setups = {name: self.setups[name] for name in names}
-        outcome = await self._stages.measure(setups, stage, deadline_ns)
+    async def _measure(self, names: Sequence[str], stage: Stage, pace: Pace) -> str:
+        """Measure a stage, add its rounds, and return why it ended early; empty if it did not."""
+        began_ns, is_first = now_ns(), not self.elimination.rounds
+        outcome = await self._stages.measure({name: self.setups[name] for name in names}, stage, pace.deadline_ns)
         self._interrupted = outcome.interrupted
         for run in outcome.runs.values():
             self._resolved.update({result.case.setup: resolved_setup(result) for result in run.results})
+        cases = max(len(run.results) for run in outcome.runs.values()) or 1
+        pace.learn(stage, stage.rounds * len(names), now_ns() - began_ns, cases)
         sides = _sides(outcome)
+        self._add_rounds(sides, ended_early=outcome.is_cut or outcome.interrupted)
+        measured = sum(1 for times, _ in sides.values() if times)
+        in_first = f" in the first round: {measured} of {counted(len(names), 'set-up')} measured" if is_first else ""
+        return f"{TIME_SPENT}{in_first}" if outcome.is_cut else ""
+
+    def _add_rounds(self, sides: Mapping[str, tuple[list[float], str]], *, ended_early: bool) -> None:
+        """Add what was measured. Of a stage that ended early the whole rounds count, or the first of all as it is."""
         whole = min((len(times) for times, _ in sides.values() if times), default=0)
-        failures = {name: why for name, (_, why) in sides.items() if why}
-        if self._interrupted and self.elimination.rounds:
+        if ended_early and self.elimination.rounds and not all(times for times, _ in sides.values()):
+            return
+        otherwise = "the search ended before its turn" if ended_early else "it was not measured"
+        failures = {name: why or otherwise for name, (times, why) in sides.items() if why or not times}
+        if ended_early and self.elimination.rounds:
             failures = {}
-            whole = whole if all(times for times, _ in sides.values()) else 0
         for number in range(whole):
             of_round = {name: times[number] for name, (times, _) in sides.items() if number < len(times)}
             self.elimination.add_round(of_round, failures)
-        if not whole and not self._interrupted:
-            for name in names:
-                self.elimination.dismiss(name, failures.get(name, "it was not measured"))
+        if not whole and not ended_early:
+            for name, why in failures.items():
+                self.elimination.dismiss(name, why)
 
     def _dismiss_equal(self) -> None:
         """Dismiss set-ups that are another one under another name, such as attention ``auto`` beside ``sdpa``."""
@@ -291,12 +304,15 @@ class _Search:
 
 def _sides(outcome: StageOutcome) -> dict[str, tuple[list[float], str]]:
     """Return for each set-up the whole times of its rounds, and why it has none."""
-    found = {}
-    for name, run in outcome.runs.items():
-        side = observe(name, [run], metrics=TIMES, paired=True)
-        causes = (failure.cause for failure in side.failures)
-        found[name] = whole_times(side, outcome.new_tokens), next(causes, "")
-    return found
+    most = max(len(run.results) for run in outcome.runs.values())
+    return {name: _side(name, run, outcome, most) for name, run in outcome.runs.items()}
+
+
+def _side(name: str, run: Run, outcome: StageOutcome, cases: int) -> tuple[list[float], str]:
+    if outcome.is_cut and len(run.results) < cases:
+        return [], ""  # its other cases were cut off
+    side = observe(name, [run], metrics=TIMES, paired=True)
+    return whole_times(side, outcome.new_tokens), next((failure.cause for failure in side.failures), "")
 
 
 def _changes_numbers(setup: Setup) -> bool:

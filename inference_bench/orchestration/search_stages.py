@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inference_bench._native import now_ns
 from inference_bench.analysis.whole_times import TIMES
-from inference_bench.orchestration.interleaved import Question, Variant, measure_interleaved
+from inference_bench.orchestration.interleaved import TIME_SPENT, Question, Variant, measure_interleaved
 from inference_bench.orchestration.planning import prepare
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.run import run_benchmarks
@@ -51,11 +51,13 @@ class StageOutcome:
     Attributes:
         runs: name of a set-up → its run.
         interrupted: whether it was asked to stop.
+        is_cut: whether the time ended it before every side was measured in every round.
         new_tokens: for the lengths of which the generations stand, as for ``whole_times``.
     """
 
     runs: Mapping[str, Run]
     interrupted: bool
+    is_cut: bool = False
     new_tokens: tuple[int, ...] = ()
 
 
@@ -98,16 +100,16 @@ class StageMeasurement:
         Args:
             setups: name → set-up.
             stage: how long.
-            deadline_ns: no further round begins after it.
+            deadline_ns: no further case begins after it.
         """
         new_tokens = self._lengths(next(iter(setups.values()))) if stage.is_short else ()
         if stage.rounds > 1:
             specs = {name: self._spec([setup], stage) for name, setup in setups.items()}
             return await self._interleaved(specs, deadline_ns)
         spec = self._spec(list(setups.values()), stage, short=bool(new_tokens))
-        return replace(await self._one_round(spec, setups), new_tokens=new_tokens)
+        return replace(await self._one_round(spec, setups, deadline_ns), new_tokens=new_tokens)
 
-    async def _one_round(self, spec: Spec, setups: Mapping[str, Setup]) -> StageOutcome:
+    async def _one_round(self, spec: Spec, setups: Mapping[str, Setup], deadline_ns: int) -> StageOutcome:
         outcome = await run_benchmarks(
             spec,
             output=self.folder,
@@ -115,8 +117,10 @@ class StageMeasurement:
             benchmarks_dirs=self.benchmarks_dirs,
             progress=self.progress,
             handle_signals=self.handle_signals,
+            deadline_ns=deadline_ns,
         )
-        return StageOutcome({name: _part(outcome.run, of) for name, of in setups.items()}, outcome.interrupted)
+        parts = {name: _part(outcome.run, of) for name, of in setups.items()}
+        return StageOutcome(parts, outcome.interrupted, outcome.is_cut)
 
     async def _interleaved(self, specs: Mapping[str, Spec], deadline_ns: int) -> StageOutcome:
         outcome = await measure_interleaved(
@@ -124,13 +128,14 @@ class StageMeasurement:
                 Variant(name, spec, models_dirs=self.models_dirs, benchmarks_dirs=self.benchmarks_dirs)
                 for name, spec in specs.items()
             ],
-            Question(metrics=TIMES, may_stop=False),
+            Question(metrics=TIMES, may_stop=False, cuts_rounds=True),
             output=self.folder,
             time_ns=max(1, deadline_ns - now_ns()),
             progress=self.progress,
             handle_signals=self.handle_signals,
         )
-        return StageOutcome(dict(zip(specs, outcome.runs, strict=True)), outcome.interrupted)
+        runs = dict(zip(specs, outcome.runs, strict=True))
+        return StageOutcome(runs, outcome.interrupted, outcome.stop_reason == TIME_SPENT)
 
     def _lengths(self, setup: Setup) -> tuple[int, ...]:
         """Return the new tokens of the cases of a set-up; none unless all generate more than ``_SHORT``."""

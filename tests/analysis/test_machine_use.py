@@ -58,8 +58,13 @@ def test_the_ceiling_of_a_rate_is_that_of_its_working_set_threads_and_dtype():
 
     found = rate_ceilings(result.case, rates, CEILINGS)
 
-    assert found == {"achieved_bandwidth": Interval(10e9, 9e9, 11e9), "decode_flop_rate": CEILINGS.matmul[0].flops_per_s}
-    assert rate_ceilings(result.case, {**rates, "achieved_bandwidth": 900.0}, CEILINGS)["achieved_bandwidth"].value == 40e9
+    assert found == {
+        "achieved_bandwidth": Interval(10e9, 9e9, 11e9),
+        "decode_flop_rate": CEILINGS.matmul[0].flops_per_s,
+    }
+    assert (
+        rate_ceilings(result.case, {**rates, "achieved_bandwidth": 900.0}, CEILINGS)["achieved_bandwidth"].value == 40e9
+    )
 
 
 def test_a_share_has_every_figure_of_its_rate():

@@ -42,11 +42,11 @@ class Sleeper(Model):
 SETUPS = named([Setup(dtype=dtype, threads=threads) for dtype in ("float32", "bfloat16") for threads in (1, 2, 4)])
 
 
-def searched(tmp_path, setups, **terms):
+def searched(tmp_path, setups, *, time_s=60.0, **terms):
     folder = tmp_path / "models"
     (folder / "sleeper").mkdir(parents=True)
     (folder / "sleeper" / "model.py").write_text(SLEEPER)
-    of = SearchTerms(60 * NS_PER_S, models_dirs=(folder,), **terms)
+    of = SearchTerms(round(time_s * NS_PER_S), models_dirs=(folder,), **terms)
     spec = Spec(("sleeper",), ("inference_speed",))
     refused = refused_setups(spec, setups, of)
     return asyncio.run(search(spec, setups, refused, of, output=tmp_path / "out"))
@@ -127,3 +127,13 @@ def test_a_likely_space_has_the_run_itself_first_and_only_what_the_model_can():
 def test_a_run_of_several_models_names_them():
     with pytest.raises(InvalidValueError, match="null, smollm2_135m_instruct"):
         model_of(Spec(("null", "smollm2_135m_instruct"), ("inference_speed",)), ())
+
+
+def test_the_first_round_ends_with_the_time_and_what_it_did_not_get_to_leaves(tmp_path):
+    outcome = searched(tmp_path, SETUPS, time_s=0.001, least_agreement=0)
+
+    names = list(SETUPS)
+    assert outcome.stop_reason == "time spent in the first round: 1 of 6 set-ups measured"
+    assert (outcome.winner, outcome.rounds) == (names[0], 1)
+    assert {of.name for of in outcome.departures} == set(names[1:])
+    assert {of.reason for of in outcome.departures} == {"the search ended before its turn"}
