@@ -72,3 +72,18 @@ def _resolve(
 ) -> ResolvedWeights:
     with interruption.active():
         return model.converted(resolve_weights(model, setup, say), setup, say)
+
+
+async def missing_weights(prepared: Prepared, say: Callable[[str], None]) -> str:
+    """Fetch the weights of all models of a plan, and return why some are unavailable; empty if all are there.
+
+    Args:
+        prepared: the plan.
+        say: called with what is downloaded, from another thread.
+    """
+    weights = FetchedWeights(prepared)
+    for group in prepared.plan.groups:
+        await weights.fetch(group, say, Interruption())
+        if (error := weights.error(group.cases[0])) is not None:
+            return str(error)
+    return ""

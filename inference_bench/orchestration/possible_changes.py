@@ -16,8 +16,8 @@ from inference_bench.model.model import Model
 from inference_bench.plan import Case
 from inference_bench.spec import OWN_ENGINE
 
-_COMPILES = "transformers"
-"""The engine whose models ``torch.compile`` takes."""
+_TORCH = "transformers"
+"""The engine whose models ``torch.compile`` takes, and whose set-ups have a choice of attention."""
 _COMPILERS = ("c++", "g++", "clang++")
 """Any of them is what ``torch.compile`` needs for code on a CPU."""
 
@@ -39,8 +39,9 @@ def possible_changes(models_dirs: Sequence[Path] = ()) -> Callable[[Case], Possi
         return Possible(
             dtypes=tuple(measured.dtypes),
             engines=dict(_other_engines(model, measured, case)),
-            compiles=measured.engine == _COMPILES and any(map(shutil.which, _COMPILERS)),
+            compiles=measured.engine == _TORCH and any(map(shutil.which, _COMPILERS)),
             batches=_has_batches(measured),
+            fuses_attention=measured.engine == _TORCH,
         )
 
     return possible

@@ -15,6 +15,7 @@ class Possible:
         engines: other engines that run the model here → their dtypes.
         compiles: whether ``torch.compile`` can be used.
         batches: whether the model can be measured in batches.
+        fuses_attention: whether the engine has a choice of attention, one that keeps no scores among them.
         refused: change in the words of ``ab`` → why it cannot be made here.
     """
 
@@ -22,8 +23,10 @@ class Possible:
     engines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     compiles: bool = False
     batches: bool = False
+    fuses_attention: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-ANYTHING = Possible(("float32", "bfloat16", "float16", "int8_dynamic"), {}, compiles=True, batches=True)
+_DTYPES = ("float32", "bfloat16", "float16", "int8_dynamic")
+ANYTHING = Possible(_DTYPES, {}, compiles=True, batches=True, fuses_attention=True)
 """What is assumed where the machine was not asked."""

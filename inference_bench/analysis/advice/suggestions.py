@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from inference_bench.analysis.advice.advice import ClassFinding, Experiment, LeftOut, Outcome
 from inference_bench.analysis.advice.case_facts import CaseFacts
 from inference_bench.analysis.advice.change import Changes, suggested_by
+from inference_bench.analysis.advice.changes_of_attention import fused_attention
 from inference_bench.analysis.advice.changes_of_processes import (
     as_many_threads_as_cpus,
     fewer_threads_than_quota,
@@ -29,10 +30,10 @@ from inference_bench.analysis.advice.phase import STEPS
 from inference_bench.analysis.advice.possible import Possible
 
 SUGGESTIONS: Mapping[str, tuple[Changes, ...]] = {
-    "memory_bound": (fewer_bytes, larger_batch, another_engine, threads_for_bytes),
-    "compute_bound": (faster_matmul, threads_for_arithmetic),
-    "overhead_bound": (fewer_operations, larger_batch),
-    "launch_bound": (fewer_operations, larger_batch),
+    "memory_bound": (fewer_bytes, larger_batch, another_engine, threads_for_bytes, fused_attention),
+    "compute_bound": (faster_matmul, threads_for_arithmetic, fused_attention),
+    "overhead_bound": (fewer_operations, larger_batch, fused_attention),
+    "launch_bound": (fewer_operations, larger_batch, fused_attention),
     "oversubscribed": (as_many_threads_as_cpus,),
     "idle_threads": (without_idle_threads,),
     "throttled": (fewer_threads_than_quota,),

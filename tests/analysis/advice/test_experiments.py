@@ -191,3 +191,27 @@ def test_a_step_without_a_class_is_advised_by_what_it_is_partly_spent_on():
 
 def test_a_step_that_nothing_explains_has_no_advice():
     assert advised(case(timed("itl", "decode", 200 * MS))).experiments == ()
+
+
+def test_fused_attention_saves_at_most_what_bytes_and_arithmetic_leave():
+    eager = Setup(threads=2, attention="eager")
+    found = experiments(advised(decode(6, setup=eager)))["attention=sdpa"]
+
+    # MBU 5/6, less the width of the time and of the bandwidth: no gain, up to 1 / (5/6), and the error of the model.
+    assert found.predicted.low == pytest.approx(1 / 1.05)
+    assert found.predicted.high == pytest.approx(1.2 * 1.05, rel=0.05)
+    assert found.baseline == "attention=eager"
+    assert "--attention" not in found.command
+    assert "attention=sdpa" not in experiments(advised(decode(6)))
+    refused = left_out(advised(decode(6, setup=eager), possible=Possible(("float32",))))
+    assert refused["attention=sdpa"] == "this engine has one kind of attention"
+
+
+def test_where_arithmetic_explains_a_prefill_fused_attention_brings_little():
+    eager = Setup(threads=2, attention="eager")
+    demands = replace(DEMANDS, weight_bytes=1_000_000)
+    found = experiments(advised(prefill(2.1, demands=demands, setup=eager)))["attention=sdpa"]
+
+    # MFU 2 / 2.1, less the width of the time and of the rate.
+    assert found.because == "compute_bound"
+    assert 1.05 < found.predicted.high < 1.18
