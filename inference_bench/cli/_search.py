@@ -11,6 +11,7 @@ from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED
 from inference_bench.cli._outputs import write_plain
 from inference_bench.cli._spec_writer import spec_text
+from inference_bench.cli._weights_check import check_weights
 from inference_bench.errors import InvalidValueError, RunFormatError, UsageError
 from inference_bench.spec import SETUP_AXES
 from inference_bench.units import NS_PER_S
@@ -82,6 +83,7 @@ def search_run(run: Run, folder: Path, args: argparse.Namespace, outputs: Output
     spec, terms, given = _spec_of(run), _terms(args), _given(args)
     model, base = model_of(spec, terms.models_dirs), spec.setups[0]
     setups = given_space(base, given) if given else likely_space(base, model, available_cpus())
+    check_weights("--search", run, args.models_dir)
     deadline_ns = now_ns() + terms.time_ns
     outcomes, remarks = [_search(spec, setups, terms, folder, args)], []
     if not given:

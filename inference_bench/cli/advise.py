@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -14,8 +12,8 @@ from inference_bench.cli._messages import warn
 from inference_bench.cli._outputs import JSON, PAGE_FORMATS, PLAIN_FORMATS, add_output_options, outputs_of
 from inference_bench.cli._search import add_search_options, search_run
 from inference_bench.cli._selected import ONE_RUN, add_results_option, on_disk, selected_runs
+from inference_bench.cli._weights_check import check_weights
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UsageError
-from inference_bench.spec import ENDPOINT
 
 if TYPE_CHECKING:
     import argparse
@@ -96,7 +94,7 @@ class AdviseCommand(Command):
             return search_run(chosen, folder, args, outputs)
         if args.prove:
             _check_machine(run)
-            _check_weights(chosen, args.models_dir)
+            check_weights("--prove", chosen, args.models_dir)
         stored, remarks = _advice_on(run, folder, args)
         cases = frozenset(result.case.id for result in chosen.results)
         interrupted = False
@@ -131,29 +129,6 @@ def _check_machine(run: Run) -> None:
         raise UsageError(
             f"--prove: run {run.record.id} was measured on another machine (fingerprint {theirs}, this one is {ours}), "
             "expected one of this machine: what is measured here says nothing of that one. Measure it here first."
-        )
-
-
-def _check_weights(run: Run, models_dirs: Sequence[Path]) -> None:
-    """Refuse to prove what cannot be loaded any more, before anything is measured; fetches weights that are missing.
-
-    Raises:
-        UsageError: the weights, or the model, of a case are gone.
-    """
-    from inference_bench.orchestration.fetched_weights import missing_weights
-    from inference_bench.orchestration.planning import prepare
-    from inference_bench.results.serialization import spec_from_plain
-
-    spec = spec_from_plain(run.record.spec, run.folder)
-    cases = [result.case for result in run.results if result.case.setup.device != ENDPOINT]
-    if not cases:
-        return
-    prepared = prepare(replace(spec, models=tuple(dict.fromkeys(case.model for case in cases))), tuple(models_dirs))
-    why = asyncio.run(missing_weights(prepared, lambda text: print(text, file=sys.stderr)))
-    if why:
-        raise UsageError(
-            f"--prove: the weights of run {run.record.id} are gone ({why.rstrip('.')}). Nothing was measured: bring them "
-            "back, or measure a run with other weights."
         )
 
 

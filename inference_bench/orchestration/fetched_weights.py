@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from inference_bench.errors import InferenceBenchError, PluginError
@@ -74,15 +74,17 @@ def _resolve(
         return model.converted(resolve_weights(model, setup, say), setup, say)
 
 
-async def missing_weights(prepared: Prepared, say: Callable[[str], None]) -> str:
-    """Fetch the weights of all models of a plan, and return why some are unavailable; empty if all are there.
+async def missing_weights(prepared: Prepared, models: Collection[str], say: Callable[[str], None]) -> str:
+    """Fetch the weights of some models of a plan, and return why they are unavailable; empty if all are there.
 
     Args:
         prepared: the plan.
+        models: their names; if the plan has none of them, all count.
         say: called with what is downloaded, from another thread.
     """
     weights = FetchedWeights(prepared)
-    for group in prepared.plan.groups:
+    groups = [group for group in prepared.plan.groups if group.model in models]
+    for group in groups or prepared.plan.groups:
         await weights.fetch(group, say, Interruption())
         if (error := weights.error(group.cases[0])) is not None:
             return str(error)

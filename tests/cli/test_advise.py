@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from inference_bench.machine.environment import describe_environment
 from inference_bench.results.advice_file import ADVICE, read_advice, write_advice
 from inference_bench.results.ceilings_store import store_ceilings
 from tests.advised import near
+from tests.stored_weights import weights_folder
 
 MODEL = """
 import time
@@ -177,3 +179,65 @@ def test_a_damaged_advice_says_what_to_do(measured, capsys):
 
     assert main(["advise", str(measured)]) == 2
     assert "Delete it and run `advise` again." in capsys.readouterr().err
+
+
+def test_a_proof_without_the_weights_of_the_run_is_refused_before_anything_is_measured(tmp_path, state, held, capsys):
+    held()
+    folder = tmp_path / "models" / "sleeper"
+    folder.mkdir(parents=True)
+    (folder / "model.py").write_text(MODEL.replace("    needs_weights = False\n", ""))
+    weights = weights_folder(tmp_path / "weights")
+    words = ["--models-dir", str(folder.parent), "-o", str(tmp_path / "runs"), "--weights", str(weights)]
+    assert main(["run", "--model", "sleeper", "--benchmark", "inference_speed", *words, *OPTIONS]) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    capsys.readouterr()
+
+    shutil.rmtree(weights)
+    assert main(["advise", str(run), "--models-dir", str(folder.parent), "--prove"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"--prove: the weights of run {run.name} are gone (weights: got '{weights}'" in error
+    assert "Nothing was measured" in error
+    assert not (run / "proofs").exists()
+    assert main(["advise", str(run), "--models-dir", str(folder.parent)]) == 0  # advice needs no weights
+
+
+def test_a_proof_of_a_model_that_is_gone_is_refused(measured, models, held, capsys):
+    held()
+    shutil.rmtree(models)
+
+    assert main(["advise", str(measured), "--models-dir", str(models.parent), "--prove"]) == 2
+    error = capsys.readouterr().err
+    assert "sleeper" in error
+    assert error.count("\n") == 1
+    assert not (measured / "proofs").exists()
+
+
+def test_a_run_without_the_columns_that_classes_need_names_them(measured, models, held, capsys):
+    """As a run of an older version: no waiting of threads, no demands."""
+    held()
+    document = json.loads((measured / "results.json").read_text())
+    (entry,) = document["results"]
+    entry["model"] = {key: value for key, value in entry["model"].items() if not key.startswith("demands")}
+    for worker in entry["workers"]:
+        worker.pop("waited_ns", None)
+        worker["usage"].pop("system_ns", None)
+    (measured / "results.json").write_text(json.dumps(document))
+
+    assert main(["advise", str(measured), "--models-dir", str(models)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "what the model asks for (recorded by a version that did not count them)" in shown
+    assert "how long threads waited for a CPU (schedstat)" in shown
+    assert "the kernel's share of the CPU time" in shown
+
+
+def test_a_model_whose_demands_cannot_be_counted_says_why(measured, models, held, capsys):
+    held()
+    document = json.loads((measured / "results.json").read_text())
+    (entry,) = document["results"]
+    del entry["model"]["demands"]
+    entry["model"]["demands_unknown"] = "its cache is a state"
+    (measured / "results.json").write_text(json.dumps(document))
+
+    assert main(["advise", str(measured), "--models-dir", str(models)]) == 0
+    assert "what the model asks for (its cache is a state)" in " ".join(capsys.readouterr().out.split())
