@@ -81,7 +81,7 @@ def _likwid(size: int, threads: int) -> float:
 
 
 def _stress_ng(size: int, threads: int) -> float:
-    """Return the fastest read kernel's rate: that of one process, a part of the working set each, times their number."""
+    """Return the fastest read kernel's rate, of processes with a part of the working set each."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "metrics.yaml"
         command = ["stress-ng", "--memrate", str(threads), "--memrate-bytes", str(size // threads)]

@@ -119,9 +119,7 @@ _OWN = "this project"
 _LINUX = "Linux proc(5)"
 _BANDWIDTH = "Databricks 2023, LLM Inference Performance Engineering (MBU)"
 _OPERATIONS = "Chowdhery et al. 2022, PaLM (MFU); two operations per multiply-add"
-_PRODUCTS = (
-    "rate that large products of matrices were measured to have, in the framework with the same dtype and threads"
-)
+_PRODUCTS = "rate of large products of matrices, measured in the framework with the same dtype and threads"
 _NORMS = "Higham 2002, normwise relative error"
 _SERVING = "common usage of serving benchmarks (output, total and request throughput)"
 

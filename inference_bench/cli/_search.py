@@ -85,7 +85,8 @@ def search_run(run: Run, folder: Path, args: argparse.Namespace, outputs: Output
     setups = given_space(base, given) if given else likely_space(base, model, available_cpus())
     check_weights("--search", run, args.models_dir)
     deadline_ns = now_ns() + terms.time_ns
-    outcomes, remarks = [_search(spec, setups, terms, folder, args)], []
+    outcomes = [_search(spec, setups, terms, folder, args)]
+    remarks: list[str] = []
     if not given:
         rest = replace(terms, time_ns=deadline_ns - now_ns())
         further, remarks = _compiled_beside(outcomes[0], spec, model, rest, folder, args)
@@ -96,7 +97,7 @@ def search_run(run: Run, folder: Path, args: argparse.Namespace, outputs: Output
 
 
 def _compiled_beside(
-    first: SearchOutcome, spec: Spec, model: Model, terms: SearchTerms, folder: Path, args: argparse.Namespace
+    first: SearchOutcome, spec: Spec, model: type[Model], terms: SearchTerms, folder: Path, args: argparse.Namespace
 ) -> tuple[list[SearchOutcome], list[str]]:
     """Return the winner beside itself compiled, if there is time for both, and what was not tried."""
     from inference_bench.orchestration.search_space import compiled

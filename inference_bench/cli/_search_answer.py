@@ -43,7 +43,7 @@ class SearchStep(TypedDict):
 
 
 class SearchDocument(TypedDict):
-    """What ``advise --search --json`` prints: its last step decides. ``fastest`` and ``spec`` are None without a winner."""
+    """What ``advise --search --json`` prints: the last step decides; without a winner ``fastest`` is None."""
 
     search_version: int
     run: str

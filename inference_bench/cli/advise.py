@@ -65,7 +65,7 @@ class AdviseCommand(Command):
             metavar="SECONDS",
             type=values.seconds("time"),
             default=600.0,
-            help="start no further pair of an experiment after this time; of a search no round that would not end by then",
+            help="start no further pair of an experiment after this time, no round of a search that would end later",
         )
         parser.add_argument(
             "--models-dir",

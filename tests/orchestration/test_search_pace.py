@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from inference_bench._native import now_ns
@@ -28,7 +30,7 @@ def pace():
 def test_each_stage_samples_twice_as_long_as_the_one_before():
     sampled = [stage.rounds * stage.budget_ns for stage in stages()]
 
-    assert all(later == 2 * earlier for earlier, later in zip(sampled, sampled[1:], strict=False))
+    assert all(later == 2 * earlier for earlier, later in pairwise(sampled))
     assert max(stage.budget_ns for stage in stages()) == 2 * NS_PER_S
 
 
