@@ -85,9 +85,9 @@ def _stress_ng(size: int, threads: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "metrics.yaml"
         command = ["stress-ng", "--memrate", str(threads), "--memrate-bytes", str(size // threads)]
-        command += ["--timeout", str(STRESS_S), "--metrics", "--quiet", "--yaml", str(report)]
+        command += ["--timeout", str(STRESS_S), "--metrics", "--yaml", str(report)]
         printed = _printed(command)
-        rates = _numbers(r"read\d+-mb-per-sec:\s+([\d.]+)", report.read_text() if report.exists() else printed, command)
+        rates = _numbers(r"read\w+-mb-per-sec:\s+([\d.]+)", report.read_text() if report.exists() else printed, command)
     return max(rates) * threads * MIB / 1e9
 
 
