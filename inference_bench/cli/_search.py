@@ -201,7 +201,7 @@ def _write(
 
     last, path = outcomes[-1], None
     if last.winner is None:
-        print("no set-up could be measured, so none is the fastest", file=sys.stderr)
+        print("no set-up is the fastest: all have left, and the table says why", file=sys.stderr)
     else:
         path = last.folder / _FILE
         write_atomically(path, spec_text(spec, last.setups[last.winner], terms.models_dirs).encode())
