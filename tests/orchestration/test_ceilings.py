@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -98,7 +99,7 @@ def test_an_interval_is_of_all_rounds_and_drift_between_the_first_and_the_last()
 
 
 def test_on_a_busy_machine_the_interval_reaches_to_the_best_repetition():
-    rounds = [[float(value) for value in range(100, 115)], [float(value) for value in range(100, 115)]]
+    rounds = [random.Random(seed).sample(range(100, 115), 15) for seed in (1, 2)]
     calm, busy = _interval(rounds), _interval(rounds, widest=True)
     assert calm.high < busy.high == 114
     assert calm.low > busy.low == 100
