@@ -46,7 +46,7 @@ def test_a_search_ends_with_a_file_that_run_reads(tmp_path, capsys):
         (["-a", "threads=1", "-a", "threads=2"], "each axis once"),
         (["-a", "threads=1,1"], r"search space: 1 set-up .*expected two or more"),
         (["-a", "threads=many,few"], "threads"),
-        (["-a", "threads"], "NAME=VALUE"),
+        (["-a", "threads"], "name=value"),
         (["-a", "dtype=int8,int4"], r"search space: 2 set-ups .*expected two or more"),
         (["-a", "threads=1,2", "--least-agreement", "2"], "least agreement"),
         (["-a", "threads=1,2", "--time", "0"], "time"),
