@@ -106,7 +106,8 @@ def test_whatever_is_killed_at_random_instants_the_data_set_is_whole(store, bad_
         statuses.update(status for share in record.shares for status in share.cases.values())
     print(f"{kills} times the {victim} killed in {sweeps} sweeps, cases: {dict(statuses)}")
     assert statuses[Status.OK.value] + statuses[Status.CRASHED.value] == 12 * sweeps
-    assert statuses[Status.CRASHED.value] <= (kills if victim == "worker" else 0)
+    most_lost = 2 * kills  # a worker that is killed while it loads loses all of its cases, here two
+    assert statuses[Status.CRASHED.value] <= (most_lost if victim == "worker" else 0)
 
 
 # ---- stores that fail
