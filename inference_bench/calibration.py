@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_bench.ceilings import Ceilings
+from inference_bench.ceilings import Ceilings, MachineLoad
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Calibration:
         clock: as in ``RunRecord``.
         floor: as in ``RunRecord``: of the null model.
         ceilings: of the devices of the plan; those that the node had stored, or measured for this.
+        load: of the machine just before, while nothing of this package ran.
         aa_floors: those that the node has stored.
         aa_measured_utc: when the newest of them was measured; empty if there is none.
         problems: what could not be measured, and why.
@@ -66,6 +67,7 @@ class Calibration:
     clock: Mapping[str, Any] = field(default_factory=dict)
     floor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     ceilings: tuple[Ceilings, ...] = ()
+    load: MachineLoad | None = None
     aa_floors: tuple[StoredFloor, ...] = ()
     aa_measured_utc: str = ""
     problems: tuple[str, ...] = ()

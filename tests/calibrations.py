@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from inference_bench.calibration import Calibration, StoredFloor
-from inference_bench.ceilings import Ceilings, Interval, MatmulRate, ReadBandwidth
+from inference_bench.ceilings import Ceilings, Interval, MachineLoad, MatmulRate, ReadBandwidth
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.environment import describe_environment
 from inference_bench.results.ceilings_store import store_ceilings
@@ -48,8 +48,10 @@ def calibration(*ratios: float, **facts: str) -> Calibration:
                     MatmulRate("bfloat16", 2, _interval(9e11)),
                 ),
                 operation_ns=_interval(900.0 * operation),
+                load=MachineLoad(others_cpus=0.02),
             ),
         ),
+        load=MachineLoad(others_cpus=0.03),
         aa_floors=(StoredFloor("inference_speed", "itl", "", 0.012),),
         aa_measured_utc="2029-12-31T00:00:00+00:00",
     )

@@ -1,4 +1,4 @@
-"""The calibration of this machine: clock, harness floor, ceilings, and the A/A floors that it has stored."""
+"""The calibration of this machine: load, clock, harness floor, ceilings, and the A/A floors that it has stored."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from inference_bench.ceilings import Ceilings
 from inference_bench.errors import InferenceBenchError, InvalidValueError
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.environment import describe_environment
-from inference_bench.orchestration.ceilings import default_sizes, measure_ceilings
+from inference_bench.orchestration.ceilings import default_sizes, is_worth_measuring, measure_ceilings
 from inference_bench.orchestration.harness_floor import BENCHMARK, MODEL
+from inference_bench.orchestration.load_watch import present_load
 from inference_bench.orchestration.run import run_benchmarks
 from inference_bench.result import RunRecord
 from inference_bench.results.ceilings_store import load_ceilings, store_ceilings
@@ -47,6 +48,7 @@ async def calibrate(plan: CalibrationPlan, note: Note) -> Calibration:
         plan: what is measured.
         note: is told what begins.
     """
+    load = present_load()
     environment = describe_environment()
     fingerprint = str(environment.get("fingerprint"))
     problems: list[str] = []
@@ -61,6 +63,7 @@ async def calibrate(plan: CalibrationPlan, note: Note) -> Calibration:
         clock=record.clock,
         floor=record.floor,
         ceilings=ceilings,
+        load=load,
         aa_floors=floors,
         aa_measured_utc=measured_utc,
         problems=tuple(problems),
@@ -85,7 +88,7 @@ def _ceilings(device: str, plan: CalibrationPlan, fingerprint: str, note: Note) 
     """Return the ceilings that are stored if they serve, else measure them and, unless quick, keep them."""
     threads = {1, available_cpus()} if device == "cpu" else {1}
     known = load_ceilings(fingerprint, device)
-    if known is not None and known.has(threads, plan.dtypes) and not known.is_old():
+    if known is not None and known.has(threads, plan.dtypes) and not is_worth_measuring(known):
         return known
 
     def tell(number: int, of: int, title: str) -> None:

@@ -58,6 +58,7 @@ def test_ceilings_that_are_stored_are_not_measured_again():
     assert found.clock["source"]
     assert found.facts["cpu.model"] == describe_environment()["cpu"]["model"]
     assert "packages.numpy" in found.facts
+    assert found.load is not None
 
 
 def test_what_cannot_be_measured_is_a_problem_and_the_rest_is_there():

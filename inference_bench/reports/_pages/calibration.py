@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inference_bench.analysis.calibration_figures import CalibrationRow, calibration_rows, fact_differences
 from inference_bench.analysis.calibration_words import difference_words, no_band_words, outside_words
 from inference_bench.analysis.fleet_band import LEAST_FOR_BAND
+from inference_bench.analysis.machine_load import is_doubtful
 from inference_bench.metrics import title_of
 from inference_bench.reports._pages.document import NO_FIGURE, Block, Cell, Column, Table, Tone
 from inference_bench.results.sweep_file import NodeStatus
@@ -65,6 +66,7 @@ def _conditions(found: Mapping[str, Calibration], slots: Collection[Slot]) -> It
         return Cell(title), *(NO_FIGURE if each is None else Cell(each) for each in texts), NO_FIGURE
 
     yield row("clock", _clock)
+    yield row("CPUs used by others", _others)
     yield row("ceilings measured", _ceilings_date)
     for slot in sorted({_slot(each) for of in found.values() for each in of.aa_floors} & set(slots)):
         yield row(_floor_title(slot), lambda of, slot=slot: _floor(of, slot))  # type: ignore[misc]
@@ -75,8 +77,15 @@ def _clock(of: Calibration) -> str | None:
     return None if source is None or resolution_ns is None else f"{source}, {format_ns(resolution_ns)}"
 
 
+def _others(of: Calibration) -> str | None:
+    return None if of.load is None or of.load.others_cpus is None else f"{of.load.others_cpus:.2f}"
+
+
 def _ceilings_date(of: Calibration) -> str | None:
-    return min((each.measured_utc for each in of.ceilings), default=None)
+    if not of.ceilings:
+        return None
+    oldest = min(each.measured_utc for each in of.ceilings)[:10]
+    return f"{oldest}, machine busy" if any(map(is_doubtful, of.ceilings)) else oldest
 
 
 def _slot(floor: StoredFloor) -> Slot:
