@@ -24,7 +24,8 @@ class CpuFacts(TypedDict, total=False):
     """What is known of the CPUs; speeds, governor and caches are those of CPU 0.
 
     ``logical`` counts all CPUs, ``cores`` and ``sockets`` the physical ones; ``affinity`` lists those this process may
-    use and ``usable`` counts them, cut down to the cgroup's quota; ``caches`` maps a name such as ``L1d`` to bytes.
+    use and ``usable`` counts them, cut down to the cgroup's quota; ``niceness`` is that of this
+    process; ``caches`` maps a name such as ``L1d`` to bytes.
     """
 
     model: str | None
@@ -36,6 +37,7 @@ class CpuFacts(TypedDict, total=False):
     sockets: int | None
     affinity: list[int]
     usable: int
+    niceness: int
     isolated: str | None
     smt: bool | None
     caches: dict[str, int]

@@ -20,6 +20,7 @@ from inference_bench.cli._comparison import (
     known_noise,
     write_comparison,
 )
+from inference_bench.cli._messages import warn
 from inference_bench.cli._outputs import PAGE_FORMATS, outputs_of
 from inference_bench.cli._run_options import marks_of
 from inference_bench.errors import InvalidValueError
@@ -104,7 +105,7 @@ def compare_variants(changes: Sequence[str], args: argparse.Namespace) -> int:
     show(outcome, outputs)
     if outcome.interrupted:
         return INTERRUPTED
-    return outcome.comparison.exit_code
+    return outcome.comparison.exit_code or int(bool(outcome.sink_failure))
 
 
 def add_restarts(parser: argparse._ActionsContainer) -> None:
@@ -255,3 +256,12 @@ def show(outcome: AbOutcome, outputs: Outputs) -> None:
     remark = f"Measured in turn, {how} ({outcome.stop_reason})."
     write_comparison(outcome.comparison, outputs, [remark])
     print(f"written to {outcome.folder}", file=sys.stderr)
+    say_where_stored(outcome.stored_at, outcome.sink_failure)
+
+
+def say_where_stored(address: str, failure: str) -> None:
+    """Print where runs were copied to, or what is missing there; nothing if no address was given."""
+    if failure:
+        warn(failure)
+    elif address:
+        print(f"stored at {address}", file=sys.stderr)

@@ -18,8 +18,8 @@ from inference_bench.model.discovery import find_models
 from inference_bench.model.engine.engine import engine_names, load_engine
 from inference_bench.model.places import is_endpoint
 from inference_bench.model.weights.references import SOURCES, hub_reference, names_place
-from inference_bench.results.run_folder import LOCAL_OUTPUT
-from inference_bench.results.storage import Folder, StoredPath
+from inference_bench.results.run_group import on_disk
+from inference_bench.results.storage import Folder
 from inference_bench.spec import (
     ALL_ENGINES,
     DEFAULT_BENCHMARKS,
@@ -65,21 +65,13 @@ def spec_of(args: argparse.Namespace) -> Spec:
     )
 
 
-def check_output(folder: Folder, *, stores: bool = False) -> None:
-    """Refuse an output folder that cannot be created, without creating it.
-
-    Args:
-        folder: of runs.
-        stores: whether the command writes to stores, too; that one is available is checked later.
+def check_output(output: Folder) -> None:
+    """Refuse an output folder that cannot be created, without creating it; that a store is there is checked later.
 
     Raises:
-        InvalidValueError: it cannot be created, or is an address where none is allowed.
+        InvalidValueError: it cannot be created.
     """
-    if isinstance(folder, StoredPath):
-        if not stores:
-            advice = "Only `run` writes to a store: choose a folder with --output."
-            raise InvalidValueError("output folder", str(folder), "a folder of this machine", advice)
-        folder = LOCAL_OUTPUT
+    folder = on_disk(output)
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         reason = "is not a folder" if not nearest.is_dir() else "may not be written"

@@ -320,7 +320,7 @@ def _add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None
         metavar="DIR|ADDRESS",
         type=place_of,
         default=default_output(),
-        help="parent folder; each run writes a new folder in it; with `run` also an address on a store, such as "
+        help="parent folder; each run writes a new folder in it; also an address on a store, such as "
         "s3://bucket/prefix: each case is copied there when it has ended; INFERENCE_BENCH_OUTPUT sets the default",
     )
     add_output_options(group, formats)

@@ -6,16 +6,18 @@ import asyncio
 import secrets
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED
+from inference_bench.endpoint.key import VARIABLE
 from inference_bench.errors import InvalidValueError
 from inference_bench.result import Status
 from inference_bench.results.storage import RUN, StoredPath
 from inference_bench.results.sweep_file import NodeStatus, ShareStatus, read_sweep
-from inference_bench.text import one_line
+from inference_bench.text import one_line, without_secret_words
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
@@ -24,11 +26,31 @@ if TYPE_CHECKING:
 
     from inference_bench.calibration import CalibrationPlan
     from inference_bench.orchestration.placement.placement import Placement
+    from inference_bench.orchestration.progress import Progress
+    from inference_bench.orchestration.sweep import Sweep, SweepRequest
+    from inference_bench.provenance.record import Provenance
     from inference_bench.results.storage import Folder
     from inference_bench.results.sweep_file import ShareRecord, SweepRecord
     from inference_bench.spec import Spec
 
-_NOT_WITH_ON = ("ab", "gate", "confirm", "slo", "find_capacity", "sink", "isolation", "export", "format")
+_JUDGED_LATER = "Each share is a run of its own: judge that when it has ended, by `check` or `report`."
+_SHOWN_LATER = "`report SWEEP` shows all shares when they have ended."
+_STORED_LATER = "Each share is a run of its own: `run --resume RUN --sink NAME` writes it there when it has ended."
+_NOT_WITH_ON = {
+    **dict.fromkeys(("gate", "confirm", "slo", "find_capacity"), _JUDGED_LATER),
+    **dict.fromkeys(("export", "format"), _SHOWN_LATER),
+    "sink": _STORED_LATER,
+    "isolation": "A share has processes of its own.",
+    "retry_failed": "It belongs to --resume.",
+    "endpoint_key_variable": f"Set {VARIABLE} where the nodes are started.",
+}
+"""Option that a sweep does not take → what to do instead."""
+_NOT_OF_A_SWEEP = {
+    "retry_failed": "`run --resume RUN --retry-failed` of the share's own run does that.",
+    "sink": _STORED_LATER,
+    "format": _SHOWN_LATER,
+    "endpoint_key_variable": _NOT_WITH_ON["endpoint_key_variable"],
+}
 
 
 def add_sweep_options(parser: argparse.ArgumentParser) -> None:
@@ -76,20 +98,36 @@ def refuse_without_on(args: argparse.Namespace) -> None:
             raise InvalidValueError(option, getattr(args, name), f"no {option} without --on", "Such as --on ray.")
 
 
+def refuse_of_a_run(args: argparse.Namespace) -> None:
+    """Refuse what has a meaning in the resumption of a sweep only, when a run is resumed.
+
+    Raises:
+        InvalidValueError: it was given.
+    """
+    for name in ("on", "nodes"):
+        if getattr(args, name) is not None:
+            given, expected = getattr(args, name), f"no --{name}: {args.resume} is a run, and no sweep"
+            raise InvalidValueError(f"--{name}", given, expected, "It goes on on this machine.")
+
+
 def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
-    """Measure what a spec asks for on nodes, and return the exit code."""
+    """Measure what a spec asks for on nodes, and return the exit code.
+
+    Raises:
+        UsageError: something asked for is refused; nothing was measured.
+    """
     from inference_bench.orchestration.placement.placement import open_placement
     from inference_bench.orchestration.placement.share import shares_of
     from inference_bench.orchestration.planning import prepare
-    from inference_bench.orchestration.sweep import new_sweep, share_records
+    from inference_bench.orchestration.sweep import Sweep, new_sweep, share_records
 
-    given = [name for name in _NOT_WITH_ON if name in args.told]
-    if given:
-        option = f"--{given[0].replace('_', '-')}"
-        raise InvalidValueError("options with --on", option, "those of the plan", "Each share is a run of its own.")
+    _refuse(args, _NOT_WITH_ON, "with --on")
     calibration = _calibration(spec, args)
-    placement = open_placement(args.on)
+    placement, progress = open_placement(args.on), _progress(args)
     prepare(spec, args.models_dir, args.benchmarks_dir)
+    request = _request(args)
+    if isinstance(args.output, StoredPath):
+        args.output.check_writable()
 
     async def carry_out() -> int:
         nodes = await placement.open(args.nodes)
@@ -99,9 +137,10 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-sweep"
         shares = share_records(shares_of(spec, copies, args.seed))
         record = new_sweep(identity, args.on, shares, seed=args.seed, copies=copies, calibration=calibration)
-        return await _carry_out(_new_folder(args.output, identity), record, placement, nodes, args)
+        sweep = Sweep(_new_folder(args.output, identity), record, request, placement, progress)
+        return await _carry_out(sweep, nodes)
 
-    return _run(carry_out, placement)
+    return _run(carry_out, placement, progress)
 
 
 def _calibration(spec: Spec, args: argparse.Namespace) -> CalibrationPlan | None:
@@ -128,45 +167,82 @@ def _calibration(spec: Spec, args: argparse.Namespace) -> CalibrationPlan | None
 
 
 def resume_sweep(folder: Folder, args: argparse.Namespace) -> int:
-    """Carry out the shares of a sweep that have not ended, and return the exit code."""
+    """Carry out the shares of a sweep that have not ended, and return the exit code.
+
+    Raises:
+        UsageError: the sweep cannot be resumed; nothing was measured.
+    """
     from inference_bench.orchestration.placement.placement import open_placement
+    from inference_bench.orchestration.sweep import Sweep
     from inference_bench.results.sweep_runs import take_in
 
+    _refuse(args, _NOT_OF_A_SWEEP, "with --resume of a sweep")
     record = take_in(folder, read_sweep(folder))
-    placement = open_placement(args.on or record.on)
+    if all(share.status is ShareStatus.ENDED for share in record.shares):
+        print(f"nothing is missing: {counted(len(record.shares), 'share')} of {folder} ended", file=sys.stderr)
+        return _tell(record, folder)
+    placement, progress = open_placement(args.on or record.on), _progress(args)
+    sweep = Sweep(folder, record, _request(args), placement, progress)
 
     async def carry_out() -> int:
-        return await _carry_out(folder, record, placement, await placement.open(args.nodes), args)
+        return await _carry_out(sweep, await placement.open(args.nodes))
 
-    return _run(carry_out, placement)
+    return _run(carry_out, placement, progress)
 
 
-async def _carry_out(
-    folder: Folder, record: SweepRecord, placement: Placement, nodes: Sequence[str], args: argparse.Namespace
-) -> int:
-    from inference_bench.cli._progress import make_progress
+def _refuse(args: argparse.Namespace, options: Mapping[str, str], how: str) -> None:
+    """Refuse options on the command line that a sweep does not take.
+
+    Raises:
+        InvalidValueError: one was given.
+    """
+    for name, advice in options.items():
+        if name in args.told:
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidValueError(option, getattr(args, name), f"no {option} {how}", advice)
+
+
+def _request(args: argparse.Namespace) -> SweepRequest:
+    """Return what all shares have in common.
+
+    Raises:
+        InvalidValueError: a label or tag that is not allowed, or a folder of code that is too large to be sent.
+    """
+    from inference_bench.orchestration.placement.code_folder import code_folder
+    from inference_bench.orchestration.sweep import SweepRequest
+
+    for folder in (*args.models_dir, *args.benchmarks_dir):
+        code_folder(folder)
+    argv = tuple(without_secret_words(sys.orig_argv or sys.argv))
+    return SweepRequest(args.models_dir, args.benchmarks_dir, args.force, _marks(args), argv, copies=args.copies)
+
+
+def _marks(args: argparse.Namespace) -> Provenance:
+    """Return label, note and tags, and the repository of the measured code, which nodes need not have."""
     from inference_bench.cli._run_options import marks_of
-    from inference_bench.orchestration.sweep import Sweep, SweepRequest
+    from inference_bench.provenance.reading import ProvenanceReading
+    from inference_bench.provenance.repository import LIMIT_S
 
-    request = SweepRequest(
-        args.models_dir, args.benchmarks_dir, args.force, marks_of(args), tuple(sys.argv), copies=args.copies
-    )
-    progress = make_progress(quiet=args.quiet, log_json=args.log_json, live=False, stream=sys.stderr)
-    sweep = Sweep(folder, record, request, placement, progress)
-    try:
-        ended = await sweep.carry_out(nodes)
-    finally:
-        progress.close()
-    for line in _lines(ended, folder):
-        print(line)
-    return 0 if all(map(_is_good, ended.shares)) else 1
+    marks = marks_of(args)
+    return replace(marks, code=ProvenanceReading(marks, [*args.models_dir, *args.benchmarks_dir]).result(LIMIT_S).code)
 
 
-def _run(carry_out: Callable[[], Awaitable[int]], placement: Placement) -> int:
+def _progress(args: argparse.Namespace) -> Progress:
+    from inference_bench.cli._progress import make_progress
+
+    return make_progress(quiet=args.quiet, log_json=args.log_json, live=False, stream=sys.stderr)
+
+
+async def _carry_out(sweep: Sweep, nodes: Sequence[str]) -> int:
+    return _tell(await sweep.carry_out(nodes), sweep.folder)
+
+
+def _run(carry_out: Callable[[], Awaitable[int]], placement: Placement, progress: Progress) -> int:
     async def all_of_it() -> int:
         try:
             return await carry_out()
         finally:
+            progress.close()
             await placement.close()
 
     try:
@@ -177,17 +253,19 @@ def _run(carry_out: Callable[[], Awaitable[int]], placement: Placement) -> int:
 
 
 def _new_folder(output: Folder, identity: str) -> Folder:
-    """Return the folder of a new sweep; one on a store begins to exist with its first object.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
+    """Return the folder of a new sweep; one on a store begins to exist with its first object."""
     if isinstance(output, StoredPath):
-        output.check_writable()
         return output / f"{RUN}{identity}"
     folder = output.absolute() / identity
     folder.mkdir(parents=True)
     return folder
+
+
+def _tell(record: SweepRecord, folder: Folder) -> int:
+    """Print what became of each share, and where it is; return the exit code."""
+    for line in _lines(record, folder):
+        print(line)
+    return 0 if all(map(_is_good, record.shares)) else 1
 
 
 def _lines(record: SweepRecord, folder: Folder) -> Iterator[str]:

@@ -69,7 +69,8 @@ class NoiseCommand(Command):
         if noise is not None and outputs.format != JSON:
             _print_floors(noise)
         print(f"added to {path}", file=sys.stderr)
-        return 1 if any(result.status.is_finding for run in outcome.runs for result in run.results) else 0
+        has_findings = any(result.status.is_finding for run in outcome.runs for result in run.results)
+        return int(has_findings or bool(outcome.sink_failure))
 
 
 def _print_floors(noise: Noise) -> None:

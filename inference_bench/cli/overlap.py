@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._comparison import known_noise, write_comparison
+from inference_bench.cli._interleaved import say_where_stored
 from inference_bench.cli._outputs import PAGE_FORMATS, outputs_of
 from inference_bench.cli._run_options import RUNS, add_loading_ahead, add_paired_run_options, marks_of
 
@@ -60,9 +61,10 @@ class OverlapCommand(Command):
             return INTERRUPTED
         write_comparison(found.comparison, outputs, list(_remarks(found)))
         print(f"written to {found.folder}", file=sys.stderr)
+        say_where_stored(found.stored_at, found.sink_failure)
         if found.interrupted:
             return INTERRUPTED
-        return 1 if found.comparison.is_worse else 0
+        return int(found.comparison.is_worse or bool(found.sink_failure))
 
 
 def _measure(args: argparse.Namespace) -> OverlapCheck | None:

@@ -20,6 +20,7 @@ from inference_bench.cli._slo import add_capacity_option, add_slo_option, ask_fo
 from inference_bench.cli._sweep import (
     add_sweep_options,
     measure_sweep,
+    refuse_of_a_run,
     refuse_without_on,
     resume_sweep,
 )
@@ -49,6 +50,9 @@ _NOT_WITH_AB = (
     "park",
     "gate",
     "confirm",
+    "on",
+    "nodes",
+    "copies",
 )
 
 _SINK_LATER = "It measures several runs: `run --resume RUN --sink NAME` writes each of them when it has ended."
@@ -130,13 +134,14 @@ class RunCommand(Command):
             check_resumed(args)
             if (swept := named_sweep(args.resume, args.output)) is not None:
                 return resume_sweep(swept, args)
+            refuse_of_a_run(args)
             take_key(args)
             outcome = _resume(args)
         else:
             if args.find_capacity:
                 ask_for_capacity(args)
             spec = spec_of(args)
-            check_output(args.output, stores=True)
+            check_output(args.output)
             if args.dry_run:
                 return _show_plan(spec, args)
             if args.on is not None:

@@ -44,6 +44,7 @@ def describe_cpus(root: Path) -> CpuFacts:
         "sockets": len({package for package, _ in cores}) or None,
         "affinity": affinity(),
         "usable": available_cpus(root),
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
         "isolated": text(cpus / "isolated") or None,
         "smt": switch(cpus / "smt/active", on="1"),
         "caches": _caches(cpus / "cpu0/cache"),

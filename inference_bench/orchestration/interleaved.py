@@ -6,18 +6,17 @@ All sides are ordinary runs in one folder; run ``k`` of one side is the partner 
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from inference_bench._native import now_ns
 from inference_bench.analysis.margin import MARGIN
-from inference_bench.errors import UsageError
+from inference_bench.errors import StorageError, UsageError
+from inference_bench.orchestration.catching_up import patiently
 from inference_bench.orchestration.detection import PILOT, DetectionPlan, Target, is_reached, plan_ahead, plan_on
+from inference_bench.orchestration.inherited_variables import inherited_variables
 from inference_bench.orchestration.looks import look_level, looks
 from inference_bench.orchestration.planning import Prepared, prepare
 from inference_bench.orchestration.progress import Harmless, Progress
@@ -33,6 +32,9 @@ from inference_bench.results.pairing import write_pairing
 from inference_bench.results.run import Run, load_run
 from inference_bench.results.run_comparison import ComparisonOptions, RunComparison, RunSide, compare_runs
 from inference_bench.results.run_folder import create_run_folder, locked
+from inference_bench.results.run_group import new_group, on_disk, stores
+from inference_bench.results.sink import check_sinks
+from inference_bench.results.storage import Folder
 from inference_bench.spec import Spec
 from inference_bench.units import NS_PER_S
 
@@ -102,6 +104,8 @@ class AbOutcome:
         runs: of the baseline and of each candidate.
         stop_reason: why no further round was measured.
         interrupted: whether it was asked to stop.
+        stored_at: address that all was copied to; empty if none was asked for.
+        sink_failure: why that is not complete, and what to do; empty if it is.
     """
 
     folder: Path
@@ -109,13 +113,15 @@ class AbOutcome:
     runs: tuple[Run, ...]
     stop_reason: str
     interrupted: bool
+    stored_at: str = ""
+    sink_failure: str = ""
 
 
 async def measure_interleaved(
     variants: Sequence[Variant],
     question: Question,
     *,
-    output: Path,
+    output: Folder,
     time_ns: int,
     progress: Progress | None = None,
     handle_signals: bool = False,
@@ -125,7 +131,7 @@ async def measure_interleaved(
     Args:
         variants: the baseline, then one or more candidates.
         question: what the comparison must settle.
-        output: where the folder of all runs is created.
+        output: where the folder of all runs is created; for an address on a store, as for ``run_benchmarks``.
         time_ns: no further round begins after this long.
         progress: is told what happens.
         handle_signals: on SIGINT finish the present case and stop, on a second one stop now; main thread only.
@@ -134,7 +140,8 @@ async def measure_interleaved(
         UsageError: something asked for does not exist, is not allowed, or cannot be detected; nothing was measured.
     """
     progress = Harmless(progress or Progress())
-    folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-ab"
+    group = new_group(output, "ab")
+    check_sinks(stores(group))
     variants = [replace(variant, spec=_alone(variant.spec)) for variant in variants]
     readings = [ProvenanceReading(of.provenance, [*of.models_dirs, *of.benchmarks_dirs]) for of in variants]
     prepared = [await _prepared(of) for of in variants]
@@ -144,18 +151,19 @@ async def measure_interleaved(
     async with AsyncExitStack() as stack:
         turns: list[_Turn] = []
         for variant, ready, reading in zip(variants, prepared, readings, strict=True):
-            run_folder = create_run_folder(folder)
+            run_folder = create_run_folder(on_disk(group))
             stack.enter_context(locked(run_folder))
             watcher = _Watcher(progress) if not turns else Progress()
-            session = Session(variant.spec, ready, run_folder, watcher, reading.result())
+            session = Session(variant.spec, ready, run_folder, watcher, reading.result(), sinks=stores(group))
             await stack.enter_async_context(session)
             results = await stack.enter_async_context(aclosing(session.measure_plan()))
             turns.append(_Turn(variant, session, results, ready.plan.runs))
         with stopped_by_signals(*(turn.session.stop_after_case for turn in turns), enabled=handle_signals):
-            measured = _Rounds(folder, turns, question, progress, target)
+            measured = _Rounds(group, turns, question, progress, target)
             reason = await measured.measure(now_ns() + time_ns)
+    outcome = await measured.outcome(reason)
     progress.close()
-    return measured.outcome(reason)
+    return outcome
 
 
 async def _prepared(variant: Variant) -> Prepared:
@@ -209,7 +217,7 @@ class _Turn:
         """Write what is known, fetch weights, measure the floor."""
         self.session.begin()
         await self.session.fetch_weights()
-        with _environment(self.variant.environment):
+        with inherited_variables(self.variant.environment):
             await self.session.measure_floor()
 
     async def take(self, number: int) -> None:
@@ -220,7 +228,7 @@ class _Turn:
         """
         if self.variant.restart is not None:
             await self.variant.restart.carry_out(self.variant.spec.models)
-        with _environment(self.variant.environment):
+        with inherited_variables(self.variant.environment):
             for _ in range(sum(number < runs for runs in self.runs.values())):
                 result = await anext(self.results, None)
                 if result is None:
@@ -237,9 +245,9 @@ class _Rounds:
     """The rounds of all variants, and what they say so far; a round has one pair of each candidate."""
 
     def __init__(
-        self, folder: Path, turns: Sequence[_Turn], question: Question, progress: Progress, target: Target | None
+        self, group: Folder, turns: Sequence[_Turn], question: Question, progress: Progress, target: Target | None
     ) -> None:
-        self._folder = folder
+        self._group = group
         self._target = target
         self._turns = turns
         self._question = question
@@ -272,7 +280,7 @@ class _Rounds:
                 if turn.session.stopping:
                     return "interrupted"
             self._rounds = number + 1
-            self._describe("not ended")
+            self._describe("not ended", on_disk(self._group))
             if self._question.may_stop and self._rounds in self._looks and (found := self.compared()).is_settled:
                 return _settled(found)
             if reason := self._detected((now_ns() - began_ns) / NS_PER_S / self._rounds):
@@ -309,15 +317,31 @@ class _Rounds:
             sides, ComparisonOptions(of.metrics, of.margin, noise=of.noise, paired=True, level=self._level)
         )
 
-    def outcome(self, reason: str) -> AbOutcome:
+    async def outcome(self, reason: str) -> AbOutcome:
         """Return how the measurement ended."""
-        self._describe(reason)
+        self._describe(reason, on_disk(self._group))
         runs = tuple(load_run(turn.folder) for turn in self._turns)
-        return AbOutcome(self._folder, self.compared(), runs, reason, reason == "interrupted")
+        folder, addresses = on_disk(self._group), stores(self._group)
+        failure = await self._missing(reason)
+        ended = folder, self.compared(), runs, reason, reason == "interrupted"
+        return AbOutcome(*ended, "".join(addresses), failure)
 
-    def _describe(self, reason: str) -> None:
+    async def _missing(self, reason: str) -> str:
+        """Let the store know how the sides belong together; return what it lacks, and why."""
+
+        async def describe() -> None:
+            self._describe(reason, self._group)
+
+        failures = [turn.session.sink_failure for turn in self._turns]
+        try:
+            await patiently(describe, self._progress.warn)
+        except StorageError as error:
+            failures.append(str(error))
+        return " ".join(dict.fromkeys(filter(None, failures)))
+
+    def _describe(self, reason: str, folder: Folder) -> None:
         write_pairing(
-            self._folder,
+            folder,
             [turn.variant.name for turn in self._turns],
             [turn.folder.name for turn in self._turns],
             self._level,
@@ -331,18 +355,3 @@ class _Rounds:
 
 def _settled(found: RunComparison) -> str:
     return "settled, but for work that was not equal" if found.is_withheld else "settled"
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for the workers that start in this block: they inherit this process's environment."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

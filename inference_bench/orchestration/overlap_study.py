@@ -8,10 +8,8 @@ it are the A/A comparison: how much medians differ although nothing was changed.
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -23,6 +21,8 @@ from inference_bench.provenance.record import Provenance
 from inference_bench.results.noise_store import Noise
 from inference_bench.results.run import Run
 from inference_bench.results.run_comparison import ComparisonOptions, RunComparison, RunSide, compare_runs
+from inference_bench.results.run_group import new_group, on_disk, stores
+from inference_bench.results.storage import Folder
 from inference_bench.spec import Spec
 
 TIMED = ("ttft", "itl", "forward_time")
@@ -53,6 +53,8 @@ class OverlapCheck:
         off: sweeps without.
         comparison: the medians with loading ahead against those without.
         interrupted: whether it was asked to stop.
+        stored_at: address that the runs were copied to; empty if none was asked for.
+        sink_failure: why that is not complete, and what to do; empty if it is.
     """
 
     folder: Path
@@ -61,6 +63,8 @@ class OverlapCheck:
     off: tuple[Sweep, ...]
     comparison: RunComparison
     interrupted: bool
+    stored_at: str = ""
+    sink_failure: str = ""
 
     @property
     def wall_ratios(self) -> list[float]:
@@ -97,7 +101,7 @@ async def check_overlap(
     spec: Spec,
     *,
     pairs: int,
-    output: Path,
+    output: Folder,
     models_dirs: Sequence[Path] = (),
     benchmarks_dirs: Sequence[Path] = (),
     noise: Noise | None = None,
@@ -110,7 +114,7 @@ async def check_overlap(
     Args:
         spec: the plan, its policy, and how far ahead it loads.
         pairs: from 6 on each median's change has an exact interval.
-        output: where the folder of all runs is created.
+        output: where the folder of all runs is created; for an address on a store, as for ``run_benchmarks``.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
         noise: the A/A floors of this machine, or None if unknown.
@@ -125,15 +129,15 @@ async def check_overlap(
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
     progress = Harmless(progress or Progress())
-    folder = output / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-overlap"
+    group = new_group(output, "overlap")
     sides: dict[bool, list[Sweep]] = {True: [], False: []}
-    interrupted = False
+    interrupted, failures = False, dict[str, None]()
     for pair, is_ahead in _turns(pairs):
         progress.message(f"pair {pair + 1} of {pairs}: {'with' if is_ahead else 'without'} loading ahead")
         began_ns = now_ns()
         outcome = await run_benchmarks(
             spec if is_ahead else replace(spec, lookahead=0),
-            output=folder,
+            output=group,
             models_dirs=models_dirs,
             benchmarks_dirs=benchmarks_dirs,
             marks=marks,
@@ -141,10 +145,12 @@ async def check_overlap(
             handle_signals=handle_signals,
         )
         interrupted = outcome.interrupted
+        failures |= dict.fromkeys(filter(None, [outcome.sink_failure]))
         if interrupted:
             break
         sides[is_ahead].append(Sweep(outcome.run, now_ns() - began_ns))
-    return _study(folder, sides[True], sides[False], noise, interrupted=interrupted)
+    found = _study(on_disk(group), sides[True], sides[False], noise, interrupted=interrupted)
+    return found and replace(found, stored_at="".join(stores(group)), sink_failure=" ".join(failures))
 
 
 def _turns(pairs: int) -> Iterator[tuple[int, bool]]:

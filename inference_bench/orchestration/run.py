@@ -20,6 +20,7 @@ from inference_bench.provenance.reading import ProvenanceReading
 from inference_bench.provenance.record import Provenance
 from inference_bench.results.run import Run, load_run
 from inference_bench.results.run_folder import LOCAL_OUTPUT, RECORD, create_run_folder, locked
+from inference_bench.results.run_group import on_disk, stores
 from inference_bench.results.serialization import spec_from_plain
 from inference_bench.results.sink import check_sinks
 from inference_bench.results.storage import Folder, StoredPath, is_address, stored_place
@@ -71,7 +72,7 @@ async def run_benchmarks(
 
     Args:
         spec: what to measure.
-        output: where the run's folder is created; for an address on a store, in ``LOCAL_OUTPUT``, and copied to it.
+        output: where the run's folder is created; for an address on a store, as ``on_disk`` says, and copied to it.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
         force: load models although their weights seem not to fit into memory.
@@ -85,11 +86,11 @@ async def run_benchmarks(
     Raises:
         UsageError: something asked for does not exist or is not allowed; nothing was measured.
     """
-    root, sinks = _on_disk(output, sinks)
+    sinks = [*sinks, *stores(output)]
     check_sinks(sinks)
     reading = ProvenanceReading(marks or Provenance(), [*models_dirs, *benchmarks_dirs])
     prepared = prepare(spec, models_dirs, benchmarks_dirs)
-    folder = create_run_folder(root)
+    folder = create_run_folder(on_disk(output))
     of = progress or Progress(), reading.result()
     session = Session(spec, prepared, folder, *of, sinks=sinks, force=force, in_share=in_share)
     return _with_addresses(await _carry_out(session, handle_signals, deadline_ns), sinks)
@@ -140,11 +141,6 @@ async def resume_run(
     )
     session.check_environment(force=force)
     return _with_addresses(await _carry_out(session, handle_signals), sinks)
-
-
-def _on_disk(output: Folder, sinks: Sequence[str]) -> tuple[Path, Sequence[str]]:
-    """Return the folder on disk that runs are written to, and the sinks, with that of the store if it is one."""
-    return (output, sinks) if isinstance(output, Path) else (LOCAL_OUTPUT, [*sinks, str(output)])
 
 
 def _with_addresses(outcome: RunOutcome, sinks: Sequence[str]) -> RunOutcome:

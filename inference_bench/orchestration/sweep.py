@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inference_bench.calibration import CalibrationPlan
-from inference_bench.errors import StorageError, UsageError
+from inference_bench.errors import InvalidValueError, StorageError, UsageError
 from inference_bench.orchestration.catching_up import patiently
 from inference_bench.orchestration.fleet import calibrate_nodes, judged, taking_part, tell_fleet, with_fitting_copies
+from inference_bench.orchestration.placement.code_folder import code_folder
 from inference_bench.orchestration.placement.placement import NodeLostError, Placement
 from inference_bench.orchestration.placement.process_end import FAILED, REFUSED, how_it_ended
 from inference_bench.orchestration.placement.scratch import scratch_folder
@@ -26,7 +28,7 @@ from inference_bench.orchestration.together import together
 from inference_bench.provenance.record import Provenance
 from inference_bench.results.run_folder import RECORD, locked
 from inference_bench.results.serialization import plain
-from inference_bench.results.storage import Folder, StoredPath, place_of
+from inference_bench.results.storage import Folder, StoredPath
 from inference_bench.results.sweep_file import (
     Attempt,
     NodeRecord,
@@ -42,6 +44,8 @@ T = TypeVar("T")
 
 MOST_ATTEMPTS = 3
 """A share whose process was killed this often is given up: it is the share that kills it."""
+_DIGITS = 12
+"""Of a digest, as messages show it."""
 
 
 class ForeignSweepError(UsageError):
@@ -72,13 +76,22 @@ class Sweep:
         request: what the shares have in common.
         placement: carries shares out.
         progress: is told what happens.
+
+    Raises:
+        InvalidValueError: a folder of code that is too large to be sent, or has changed since the sweep began.
     """
 
     def __init__(
         self, folder: Folder, record: SweepRecord, request: SweepRequest, placement: Placement, progress: Progress
     ) -> None:
         self.folder = folder
-        self.record = replace(record, driver=secrets.token_hex(8))
+        self._models, self._benchmarks = (
+            [code_folder(path) for path in paths] for paths in (request.models_dirs, request.benchmarks_dirs)
+        )
+        sources = {of.path: of.digest for of in (*self._models, *self._benchmarks)}
+        _check_sources(record, sources, force=request.force)
+        self._marks = replace(record.marks or request.marks, code=request.marks.code, sources=sources)
+        self.record = replace(record, driver=secrets.token_hex(8), marks=self._marks)
         self._former_driver = record.driver
         self._request = request
         self._placement = placement
@@ -88,6 +101,7 @@ class Sweep:
         self._busy: set[int] = set()
         self._over = {number for number, share in enumerate(record.shares) if share.status is ShareStatus.ENDED}
         self._failures: Counter[int] = Counter()
+        self._refusals: defaultdict[int, set[str]] = defaultdict(set)
 
     async def carry_out(self, nodes: Sequence[str]) -> SweepRecord:
         """Carry out what is pending, one share at a time on each node; return what became of all.
@@ -98,7 +112,8 @@ class Sweep:
             ForeignSweepError: one of another machine does.
             StorageError: the store does not answer for minutes, or refuses for good.
         """
-        with locked(self.folder if isinstance(self.folder, Path) else scratch_folder(self.record.id)):
+        place = self.folder if isinstance(self.folder, Path) else scratch_folder(self.record.id)
+        with locked(place, "sweep", str(self.folder)):
             await self._patiently(self._write)
             nodes = await self._calibrated(nodes)
             await together(self._serve(node) for node in nodes)
@@ -153,7 +168,7 @@ class Sweep:
         async with self._changed:
             while True:
                 shares = self.record.shares
-                waiting = [number for number in range(len(shares)) if number not in self._busy | self._over]
+                waiting = [number for number in self._waiting() if node not in self._refusals[number]]
                 if waiting:
                     # Rather a block that this node has not measured: copies are there to see how nodes differ.
                     done = {shares[number].block for number in self._over if shares[number].node == node}
@@ -164,16 +179,23 @@ class Sweep:
                     return None
                 await self._changed.wait()
 
+    def _waiting(self) -> list[int]:
+        return [number for number in range(len(self.record.shares)) if number not in self._busy | self._over]
+
     async def _end(self, number: int, share: ShareRecord, attempt: Attempt) -> None:
-        """Record how a share ended on a node, and whether it is over: ended, refused, or failed too often."""
+        """Record how a share ended on a node, and whether it is over: ended, or failed too often.
+
+        Another node may have what the one that refuses it lacks, so each is asked once.
+        """
         async with self._changed:
             share = replace(share, status=attempt.status, node=attempt.node, attempts=(*share.attempts, attempt))
             shares = tuple(share if place == number else old for place, old in enumerate(self.record.shares))
             self.record = replace(self.record, shares=shares)
             self._busy.discard(number)
             self._failures[number] += attempt.status is ShareStatus.FAILED
-            is_over = attempt.status in (ShareStatus.ENDED, ShareStatus.REFUSED)
-            if is_over or self._failures[number] >= MOST_ATTEMPTS:
+            if attempt.status is ShareStatus.REFUSED:
+                self._refusals[number].add(attempt.node)
+            if attempt.status is ShareStatus.ENDED or self._failures[number] >= MOST_ATTEMPTS:
                 self._over.add(number)
             self._changed.notify_all()
         await self._store()
@@ -209,10 +231,11 @@ class Sweep:
             output=str(output),
             resume=resume,
             scratch=f"{self.record.id}/{number:03}-{node}",
-            models_dirs=[str(path.absolute()) for path in common.models_dirs],
-            benchmarks_dirs=[str(path.absolute()) for path in common.benchmarks_dirs],
+            cwd=os.getcwd(),
+            models_dirs=self._models,
+            benchmarks_dirs=self._benchmarks,
             force=common.force,
-            marks=replace(common.marks, tags={**common.marks.tags, **tags}),
+            marks=replace(self._marks, tags={**self._marks.tags, **tags}),
             argv=common.argv,
         )
 
@@ -286,19 +309,26 @@ def _attempt(node: str, found: dict[str, Any]) -> Attempt:
         return Attempt(node, ShareStatus.REFUSED, how_it_ended(found))
     ended = None if FAILED in found else found.get("ended")
     if ended is not None and ended["finished"]:
-        return _of_run(node, ended)
+        failure = ended["sink_failure"]
+        return Attempt(node, ShareStatus.FAILED if failure else ShareStatus.ENDED, failure)
     return Attempt(node, ShareStatus.FAILED, how_it_ended(found))
 
 
-def _of_run(node: str, ended: dict[str, Any]) -> Attempt:
-    """Return how a share ended whose run is finished: its run must be where the driver, and everyone, finds it."""
-    if ended["sink_failure"]:
-        return Attempt(node, ShareStatus.FAILED, ended["sink_failure"])
-    run = place_of(ended["run"])
-    if isinstance(run, Path) and not (run / RECORD).is_file():
-        advice = "--output must be an address, such as s3://bucket/prefix, or a folder that all nodes share"
-        return Attempt(node, ShareStatus.REFUSED, f"its run is in {run} on that node, and not here: {advice}.")
-    return Attempt(node, ShareStatus.ENDED)
+def _check_sources(record: SweepRecord, sources: Mapping[str, str], *, force: bool) -> None:
+    """Refuse to go on with other code than a sweep began with.
+
+    Raises:
+        InvalidValueError: it has changed, or its folders are not named, and this was not forced.
+    """
+    before = sources if record.marks is None else record.marks.sources
+    if force or sorted(before.values()) == sorted(sources.values()):
+        return
+    advice = "Name those folders, unchanged (--models-dir, --benchmarks-dir), or go on with other code by --force."
+    raise InvalidValueError("code of models and benchmarks", _listed(sources), _listed(before), advice)
+
+
+def _listed(sources: Mapping[str, str]) -> str:
+    return ", ".join(f"{path} ({digest[:_DIGITS]})" for path, digest in sources.items()) or "none"
 
 
 def share_records(shares: Sequence[Share]) -> list[ShareRecord]:

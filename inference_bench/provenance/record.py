@@ -66,6 +66,7 @@ class Provenance:
         label: name that the user gave to the run.
         note: what the user wrote about it.
         tags: further facts that the user gave, by name.
+        sources: folders of models and benchmarks that the driver of a sweep sent, by path: SHA-256 of their code.
     """
 
     code: CodeState | None = None
@@ -76,6 +77,7 @@ class Provenance:
     label: str = ""
     note: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def marked(label: str = "", note: str = "", tags: Iterable[tuple[str, str]] = ()) -> Provenance:

@@ -5,12 +5,25 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from errno import EINVAL
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.errors import InferenceBenchError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from inference_bench.results.storage import Folder
+
+
+def write_whole(path: Folder, data: bytes) -> None:
+    """Write a file, or an object of a store, so that readers see the old one or the new one.
+
+    Raises:
+        InferenceBenchError: the file system or the store refuses; the old one is unchanged.
+    """
+    if isinstance(path, Path):
+        write_atomically(path, data)
+    else:
+        path.write_bytes(data)
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:

@@ -70,7 +70,10 @@ def _gs(bucket: str, options: Mapping[str, str]) -> FileSystem:
 
     endpoint, scheme = _endpoint(options, os.environ.get("STORAGE_EMULATOR_HOST", ""))
     return GcsFileSystem(
-        endpoint_override=endpoint or None, scheme=scheme, retry_time_limit=timedelta(seconds=_REQUEST_S)
+        anonymous=scheme == "http",  # an emulator: a token would be sent in clear, and there is none to be found
+        endpoint_override=endpoint or None,
+        scheme=scheme,
+        retry_time_limit=timedelta(seconds=_REQUEST_S),
     )
 
 

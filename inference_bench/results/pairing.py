@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_bench.errors import RunFormatError
-from inference_bench.results.atomic_file import write_atomically
+from inference_bench.results.atomic_file import write_whole
 from inference_bench.results.documents import PairingDocument
 from inference_bench.results.reading import read_as, read_json
 from inference_bench.results.serialization import to_json
@@ -37,7 +37,7 @@ class PairedRuns:
     level: float
 
 
-def write_pairing(folder: Path, names: Sequence[str], runs: Sequence[str], level: float, **facts: object) -> None:
+def write_pairing(folder: Folder, names: Sequence[str], runs: Sequence[str], level: float, **facts: object) -> None:
     """Write the description of an interleaved measurement.
 
     Args:
@@ -48,8 +48,8 @@ def write_pairing(folder: Path, names: Sequence[str], runs: Sequence[str], level
         **facts: further facts: order, pairs, why measuring stopped.
     """
     sides = [{"name": name, "run": run} for name, run in zip(names, runs, strict=True)]
-    document = {"schema_version": _VERSION, "sides": sides, "level": level, **facts}
-    write_atomically(folder / PAIRING, to_json(document))
+    data = to_json({"schema_version": _VERSION, "sides": sides, "level": level, **facts})
+    write_whole(folder / PAIRING, data)
 
 
 def read_pairing(folder: Folder) -> PairedRuns | None:

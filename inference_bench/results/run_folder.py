@@ -87,8 +87,13 @@ def _new_folder(root: Path, stamp: str) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, what: str = "run's folder", shown: str = "") -> Iterator[None]:
     """Lock the folder of a run against other processes that would write into it; the lock ends with this process.
+
+    Args:
+        folder: of the run, or another one.
+        what: is locked, for the message.
+        shown: where it is, for the message, if that is not the folder.
 
     Raises:
         InvalidValueError: another process holds the lock.
@@ -97,7 +102,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         if not _takes_lock(descriptor):
             advice = "Wait until it has ended, or stop it."
-            raise InvalidValueError("run's folder", str(folder), "one that no other process writes into", advice)
+            raise InvalidValueError(what, shown or str(folder), "one that no other process writes into", advice)
         yield
     finally:
         os.close(descriptor)

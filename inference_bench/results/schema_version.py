@@ -15,8 +15,13 @@ _LONGEST = 9
 """Digits of a version; Python refuses to read a number of more than 4,300."""
 
 
-def check_version(path: Folder, version: object) -> None:
+def check_version(path: Folder, version: object, newest: int = SCHEMA_VERSION) -> None:
     """Refuse a file that this code cannot read.
+
+    Args:
+        path: of the file.
+        version: that it names.
+        newest: that this code reads.
 
     Raises:
         RunFormatError: the file names no version, or a newer one.
@@ -24,7 +29,7 @@ def check_version(path: Folder, version: object) -> None:
     text = str(version)
     if not text.isdecimal() or len(text) > _LONGEST:
         raise RunFormatError(f"{path}: no schema_version in it; expected a file that inference_bench wrote.")
-    if int(text) > SCHEMA_VERSION:
+    if int(text) > newest:
         raise RunFormatError(
-            f"{path}: schema version {version}, but this inference_bench reads up to {SCHEMA_VERSION}. Upgrade it."
+            f"{path}: schema version {version}, but this inference_bench reads up to {newest}. Upgrade it."
         )

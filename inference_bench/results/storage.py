@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RUN, NODE = "run_id=", "node="
 """Beginnings of the names of folders in a store: ``run_id=20261123T201530Z-3fa9c1/node=host``."""
 _FILE = "file"
+_FLAT = "gs"
 _SENT_WHOLE_BYTES = 5 << 20
 """What is larger is sent in parts; if one is refused, Arrow makes an object of those that arrived."""
 _SEPARATOR = "://"
@@ -136,7 +137,7 @@ class StoredPath:
 
     def write_bytes(self, data: bytes | memoryview) -> None:
         """Write or replace it: readers see the old object or the new one, never a part."""
-        with told_by_store(self):
+        with told_by_store(self, reads=False):
             if len(data) <= _SENT_WHOLE_BYTES:
                 self._send(data)
             else:
@@ -168,7 +169,7 @@ class StoredPath:
             StorageError: that is not possible.
         """
         probe = str(self.path / f".probe-{secrets.token_hex(4)}")
-        with told_by_store(self):
+        with told_by_store(self, reads=False):
             with self.filesystem.open_output_stream(probe, compression=None) as stream:
                 stream.write(b"may this be written?\n")
             self.filesystem.delete_file(probe)
@@ -178,13 +179,24 @@ class StoredPath:
             return self.filesystem.get_file_info(str(self.path))
 
     def _listed(self, *, recursive: bool) -> list[FileInfo]:
+        """Return what is in it, by name. Arrow lists no folders of Google's storage: they follow from the objects."""
         from pyarrow.fs import FileSelector
 
+        is_flat = self.scheme == _FLAT and not recursive
         with told_by_store(self):
             found = self.filesystem.get_file_info(
-                FileSelector(str(self.path), allow_not_found=True, recursive=recursive)
+                FileSelector(str(self.path), allow_not_found=True, recursive=recursive or is_flat)
             )
-        return sorted(found, key=lambda info: str(info.path))
+        return sorted(self._top(found) if is_flat else found, key=lambda info: str(info.path))
+
+    def _top(self, found: list[FileInfo]) -> list[FileInfo]:
+        """Return what is directly in it, of all that is in it at any depth."""
+        from pyarrow.fs import FileInfo, FileType
+
+        inside = [(PurePosixPath(info.path).relative_to(self.path), info) for info in found]
+        folders = {name.parts[0] for name, _ in inside if len(name.parts) > 1}
+        files = [info for name, info in inside if len(name.parts) == 1 and name.name not in folders]
+        return [*files, *(FileInfo(str(self.path / name), FileType.Directory) for name in folders)]
 
 
 Folder = Path | StoredPath

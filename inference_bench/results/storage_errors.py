@@ -32,7 +32,7 @@ class _Saying:
 
 _SAYINGS = (
     _Saying(
-        r"NO_SUCH_BUCKET|bucket.*(does not exist|not found)",
+        r"NO_SUCH_BUCKET|bucket.*(does not exist|not found)|Status\(NOT_FOUND",
         "there is no such bucket",
         "Make it, or correct the address.",
     ),
@@ -65,8 +65,12 @@ _ANYTHING = _Saying("", "the store refuses", "")
 
 
 @contextmanager
-def told_by_store(where: object) -> Iterator[None]:
+def told_by_store(where: object, *, reads: bool = True) -> Iterator[None]:
     """Turn what a store says into one line that names the address.
+
+    Args:
+        where: the address.
+        reads: whether what is not found may be an object; where one is written, it is the bucket.
 
     Raises:
         StorageError: the store cannot be reached, or refuses.
@@ -76,9 +80,9 @@ def told_by_store(where: object) -> Iterator[None]:
 
     try:
         yield
-    except FileNotFoundError:
-        raise
     except (OSError, pa.ArrowException) as error:
+        if reads and isinstance(error, FileNotFoundError):
+            raise
         words = " ".join(str(error).split()).rstrip(".")
         found = next((saying for saying in _SAYINGS if re.search(saying.pattern, words)), _ANYTHING)
         message = f"{where}: {found.meaning} ({_detail(words)}). {found.advice}".rstrip()
@@ -88,5 +92,5 @@ def told_by_store(where: object) -> Iterator[None]:
 def _detail(words: str) -> str:
     """Return a store's words without what only its operator needs."""
     detail = re.sub(r"^When .*?: (?=AWS Error)", "", words)
-    detail = re.sub(r" ?\(Request ID: [^)]*\)", "", detail).rstrip(".")
+    detail = re.sub(r" ?\(Request ID: [^)]*\)| error_info=\{.*\}|\. Detail: .*", "", detail).rstrip(".")
     return detail if len(detail) <= _QUOTED else f"{detail[:_QUOTED]}…"

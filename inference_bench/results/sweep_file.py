@@ -9,10 +9,12 @@ from typing import Any
 
 from inference_bench.analysis.calibration_figures import OutsideBand
 from inference_bench.calibration import Calibration, CalibrationPlan
-from inference_bench.results.atomic_file import write_atomically
+from inference_bench.provenance.record import Provenance
+from inference_bench.results.atomic_file import write_whole
 from inference_bench.results.reading import read_as, read_json
+from inference_bench.results.schema_version import check_version
 from inference_bench.results.serialization import plain, to_json
-from inference_bench.results.storage import Folder, StoredPath
+from inference_bench.results.storage import Folder
 
 SWEEP = "sweep.json"
 SCHEMA_VERSION = 2
@@ -109,6 +111,7 @@ class SweepRecord:
         driver: mark of the process that carries it out, or did last; empty if unknown.
         calibration: how the nodes are calibrated; None if they are not.
         nodes: those that are calibrated, by name; none in old sweeps.
+        marks: label, note and tags of its runs, and the code that they measure; None in sweeps stored before.
     """
 
     id: str
@@ -120,6 +123,7 @@ class SweepRecord:
     driver: str = ""
     calibration: CalibrationPlan | None = None
     nodes: tuple[NodeRecord, ...] = ()
+    marks: Provenance | None = None
 
     @property
     def calibrations(self) -> dict[str, Calibration]:
@@ -134,10 +138,7 @@ def write_sweep(folder: Folder, record: SweepRecord) -> None:
         InferenceBenchError: the folder or the store refuses.
     """
     data = to_json({"schema_version": SCHEMA_VERSION, **plain(record)})
-    if isinstance(folder, StoredPath):
-        (folder / SWEEP).write_bytes(data)
-    else:
-        write_atomically(folder / SWEEP, data)
+    write_whole(folder / SWEEP, data)
 
 
 def driver_of(folder: Folder) -> str:
@@ -157,6 +158,8 @@ def read_sweep(folder: Folder) -> SweepRecord:
     """Read the file.
 
     Raises:
-        RunFormatError: it is missing or damaged.
+        RunFormatError: it is missing, damaged, or written by a newer version.
     """
-    return read_as(SweepRecord, read_json(folder / SWEEP), folder / SWEEP)
+    data = read_json(folder / SWEEP)
+    check_version(folder / SWEEP, data.get("schema_version") if isinstance(data, dict) else None, SCHEMA_VERSION)
+    return read_as(SweepRecord, data, folder / SWEEP)

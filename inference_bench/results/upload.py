@@ -41,7 +41,9 @@ class ForeignRunError(SinkError):
 
 
 def target_of(address: StoredPath, run: str) -> StoredPath:
-    """Return where a run is stored: below an address, or at it if that is the place of a run."""
+    """Return where a run is stored: below an address, in it if that is a group of runs, or at it if it is its place."""
+    if address.name.startswith(RUN):
+        return address / run
     if any(part.startswith(RUN) for part in address.parts):
         return address
     return address / f"{RUN}{run}" / f"{NODE}{this_node()}"

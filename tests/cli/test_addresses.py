@@ -45,11 +45,38 @@ def test_what_cannot_be_written_is_refused_before_anything_is_measured(store):
 
 def test_what_stays_on_this_machine_says_so(store):
     address = store.address("team")
-    ab = ("ab", "dtype=float32", "dtype=bfloat16", "--model", "null", "--output", address)
-    assert_refused(call(*ab), 2, "Only `run` writes to a store")
     call(*RUN, *QUICK, "--output", address)
     assert_refused(call("report", address, "--watch"), 2, "--watch", "a run on this machine")
     assert_refused(call("report", address, "--dossier", "d"), 2, "--dossier", "a run on this machine")
+
+
+PAIRS = ("--model", "null", "--benchmark", "inference_speed", "--input-lengths", "8", "--new-tokens", "4")
+
+
+def test_pairs_are_stored_and_compared_from_there(store):
+    address = store.address("team")
+    done = call("ab", "threads=1", "threads=2", *PAIRS, "--runs", "2", "--budget", "0.05", "--output", address)
+    assert done.code in (0, 1), done.err
+    (local,) = os.listdir("benchmark_results")
+    assert local.endswith("-ab")
+    stored = store.place("team") / f"run_id={local}"
+    assert f"stored at {stored}\n" in done.err
+    compared = call("compare", str(stored))
+    assert (compared.code, compared.out) == (done.code, call("compare", f"benchmark_results/{local}").out)
+    assert "threads=2" in compared.out
+    assert call("compare", "latest", "--results", address).out == compared.out
+
+
+def test_noise_and_overlap_are_stored_too(store):
+    for command, more in (("noise", ("--runs", "2")), ("overlap", ("--pairs", "1"))):
+        address = store.address(command)
+        done = call(command, *PAIRS, *more, "--budget", "0.05", "--output", address)
+        assert done.code in (0, 1), done.err
+        assert "stored at s3://runs/" in done.err
+        runs = {name.split("/")[1] for name in store.objects(command) if name.endswith("/run.json")}
+        assert len(runs) == 2
+        shown = call("report", sorted(runs)[0], "--results", f"s3://runs/{command}{store.query}")
+        assert shown.code in (0, 2), shown.err
 
 
 def test_an_old_run_is_stored_without_measuring(store):

@@ -3,6 +3,8 @@
 Needs the extra ``ray``; the raylets share the machine, so that nothing here says how fast a node is.
 """
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import duckdb
 import pytest
 from pyarrow import dataset
 
+from inference_bench.orchestration.placement.share_process import clean_environment
 from inference_bench.result import Status
 from inference_bench.results.discovery import open_runs
 from inference_bench.results.sweep_figures import read_figures
@@ -19,6 +22,7 @@ from inference_bench.results.sweep_file import SWEEP, NodeStatus, ShareStatus, r
 from inference_bench.results.tables import load_runs
 from inference_bench.spec import Setup, Spec
 from tests.command_line import assert_refused, run
+from tests.conftest import write_model
 from tests.processes import SPINS, assert_no_worker_is_left, detached
 from tests.same_but_times import differences, table_differences
 from tests.swept_plans import COUNTED, measured, swept
@@ -35,7 +39,7 @@ def cluster(monkeypatch, tmp_path):
     """Three nodes of one CPU each; shares on them write where the test looks, and have its credentials."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_DASHBOARD_ENABLED", "0")
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     from ray.cluster_utils import Cluster
 
     nodes = Cluster()
@@ -113,12 +117,59 @@ def test_a_driver_that_is_killed_leaves_nothing_running_and_is_resumed(store, cl
     assert_whole(store, 1)
 
 
-def test_nothing_that_ray_sets_reaches_a_measurement(store, cluster, bad_models):
-    done = run(*words(store, bad_models, "--model", "good", "--nodes", "1"))
-    assert done.code == 0, done.err + done.out
-    (measured,) = open_runs(str(sweep_in(store)), pytest.fail)
-    variables = measured.record.environment.get("variables", {})
-    assert not [name for name in variables if name.startswith(("OMP_", "RAY_"))]
+TELLS = """
+import json, os, resource
+limits = {name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith('RLIMIT')}
+status = dict(line.split(':\\t') for line in open('/proc/self/status').read().splitlines() if ':\\t' in line)
+facts = {
+    'variables': dict(os.environ), 'niceness': os.getpriority(os.PRIO_PROCESS, 0), 'limits': limits,
+    'oom': open('/proc/self/oom_score_adj').read(), 'cpus': sorted(os.sched_getaffinity(0)),
+    'signals': [status[name] for name in ('SigIgn', 'SigBlk')], 'umask': status['Umask'],
+}
+open(PLACE, 'w').write(json.dumps(facts))
+"""
+OURS = ("INFERENCE_BENCH_TREE", "PYTEST_CURRENT_TEST", "COLUMNS")
+"""Variables whose value is another one in each process of ours, or in each command of a test."""
+
+
+def told(place):
+    """Return what a measured process told of itself, without what is its own."""
+    facts = json.loads(place.read_text())
+    facts["variables"] = {name: value for name, value in facts["variables"].items() if name not in OURS}
+    return facts
+
+
+def test_a_measured_process_cannot_tell_that_ray_started_its_share(store, cluster, tmp_path):
+    """Variables, niceness, limits, CPUs and signals are those of the same share on this machine without Ray."""
+    place = tmp_path / "told.json"
+    write_model(tmp_path / "models", "tells", load=f"exec({f'PLACE = {str(place)!r}{TELLS}'!r}, {{}})")
+    request = words(store, tmp_path / "models", "--model", "tells", "--nodes", "1")
+    found = {}
+    for on in ("ray", "local"):
+        done = run(*request, "--on", on)
+        assert done.code == 0, done.err + done.out
+        found[on] = told(place)
+    ray, local = (found[on].pop("variables") for on in ("ray", "local"))
+    different = {
+        name: (ray.get(name), local.get(name)) for name in {**ray, **local} if ray.get(name) != local.get(name)
+    }
+    assert different == {}
+    assert found["ray"] == found["local"]
+
+
+def test_ray_sets_what_is_taken_away(cluster):
+    """Otherwise the test before would show nothing: a task of this version has other variables than its driver."""
+    import ray
+
+    ray.init(address=cluster.address, log_to_driver=False)
+    try:
+        facts = ray.get(ray.remote(num_cpus=1)(lambda: (dict(os.environ), os.getpriority(os.PRIO_PROCESS, 0))).remote())
+    finally:
+        ray.shutdown()
+    added = {name: value for name, value in facts[0].items() if os.environ.get(name) != value and name not in OURS}
+    assert {"OMP_NUM_THREADS", "RAY_JOB_ID"} <= added.keys()
+    assert clean_environment(added) == {}
+    assert facts[1] > 0
 
 
 def test_every_node_is_calibrated_before_its_first_share(store, cluster, bad_models):

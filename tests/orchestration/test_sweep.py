@@ -9,23 +9,27 @@ import sys
 import time
 from collections import Counter
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
 from inference_bench.columns import TABLES
-from inference_bench.errors import PluginError, UnknownNameError
+from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
+from inference_bench.orchestration.placement.code_folder import code_folder
 from inference_bench.orchestration.placement.placement import NodeLostError, open_placement, placement_names
 from inference_bench.orchestration.placement.share import shares_of
 from inference_bench.orchestration.placement.share_process import MODULE, clean_environment
 from inference_bench.orchestration.placements.local import LocalPlacement
 from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.sweep import Sweep, SweepRequest, new_sweep, share_records
+from inference_bench.provenance.record import marked
 from inference_bench.results.discovery import find_runs, open_runs
 from inference_bench.results.run import load_run
 from inference_bench.results.sweep_figures import read_figures
 from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep
 from inference_bench.spec import Limits, Setup, Spec
 from tests.command_line import assert_refused, call
+from tests.conftest import write_model
 from tests.processes import assert_no_worker_is_left
 
 SPEC = Spec(
@@ -183,11 +187,37 @@ def test_a_share_that_is_always_killed_is_given_up(tmp_path, bad_models):
     assert len(share.attempts) == 3
 
 
-def test_a_share_that_is_refused_is_not_tried_elsewhere(tmp_path):
-    record, warnings = sweep(tmp_path, LocalPlacement(), ["n1", "n2"], tmp_path / "not_there")
+def test_a_share_that_one_node_refuses_is_offered_to_each_other_once(tmp_path):
+    record, warnings = sweep(tmp_path, LocalPlacement(), ["n1", "n2"], made(tmp_path / "empty"))
     assert {share.status for share in record.shares} == {ShareStatus.REFUSED}
-    assert all(len(share.attempts) == 1 for share in record.shares)
-    assert any("not_there" in warning for warning in warnings)
+    for share in record.shares:
+        assert sorted(attempt.node for attempt in share.attempts) == ["n1", "n2"]
+    assert any("unknown model 'good'" in warning for warning in warnings)
+
+
+class Lacking(LocalPlacement):
+    """A double: of two nodes the first lacks something that all shares need."""
+
+    async def carry_out(self, request, node):
+        if node == "n1":
+            yield json.dumps({"event": "refused", "text": "no torch here"})
+            return
+        async with aclosing(super().carry_out(request, node)) as lines:
+            async for line in lines:
+                yield line
+
+
+def test_what_one_node_lacks_another_may_have(tmp_path, bad_models):
+    record, _ = sweep(tmp_path, Lacking(), ["n1", "n2"], bad_models)
+    assert_whole(tmp_path, record)
+    assert {share.node for share in record.shares} == {"n2"}
+    causes = {attempt.cause for share in record.shares for attempt in share.attempts if attempt.node == "n1"}
+    assert causes == {"no torch here"}
+
+
+def made(folder):
+    folder.mkdir()
+    return folder
 
 
 class Told(LocalPlacement):
@@ -202,11 +232,22 @@ class Told(LocalPlacement):
             yield json.dumps(event)
 
 
-def test_a_run_that_only_its_node_can_see_is_refused_with_advice(tmp_path, bad_models):
-    ended = {"event": "ended", "run": "/on/that/node", "finished": True, "sink_failure": "", "cases": {}}
-    record, _ = sweep(tmp_path, Told(ended), ["n1"], bad_models)
+class Elsewhere(LocalPlacement):
+    """A double: a node with another disk, on which the folder of the sweep is not."""
+
+    async def carry_out(self, request, node):
+        request = json.dumps({**json.loads(request), "output": "/on/the/driver"})
+        async with aclosing(super().carry_out(request, node)) as lines:
+            async for line in lines:
+                yield line
+
+
+def test_a_folder_that_a_node_does_not_share_is_refused_before_anything_is_measured(tmp_path, bad_models):
+    record, _ = sweep(tmp_path, Elsewhere(), ["n1"], bad_models)
     assert {share.status for share in record.shares} == {ShareStatus.REFUSED}
-    assert "s3://bucket/prefix" in record.shares[0].attempts[0].cause
+    cause = record.shares[0].attempts[0].cause
+    assert "output folder: got '/on/the/driver', expected one that this node shares" in cause
+    assert "s3://bucket/prefix" in cause
 
 
 def test_a_share_that_is_not_wholly_stored_has_not_ended(tmp_path, bad_models):
@@ -216,7 +257,7 @@ def test_a_share_that_is_not_wholly_stored_has_not_ended(tmp_path, bad_models):
 
 
 def test_what_was_refused_is_tried_again_when_the_sweep_is_resumed(tmp_path, bad_models):
-    record, _ = sweep(tmp_path, LocalPlacement(), ["n1"], tmp_path / "not_there")
+    record, _ = sweep(tmp_path, Lacking(), ["n1"], bad_models)
     resumed = Sweep(tmp_path, record, SweepRequest([bad_models]), LocalPlacement(), Progress())
     ended = asyncio.run(resumed.carry_out(["n1"]))
     assert_whole(tmp_path, ended)
@@ -283,16 +324,90 @@ def test_the_driver_killed_leaves_nothing_running_and_is_resumed(store, tmp_path
     assert sorted(len(run.results) for run in runs) == [2, 2]
 
 
-# ---- bad input
-
-RUN = ("run", "--model", "null", "--on")
+# ---- code and weights
 
 
-def test_what_does_not_go_together_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert_refused(call(*RUN, "local", "--nodes", "2"), 2, "--nodes", "1 with --on local", "--on ray")
-    assert_refused(call(*RUN, "local", "--copies", "2"), 2, "--copies", "at most the 1 node")
-    assert_refused(call(*RUN, "local", "--sink", "mlflow"), 2, "--sink", "a run of its own")
-    assert_refused(call(*RUN, "nowhere"), 2, "unknown placement 'nowhere'")
-    assert_refused(call("run", "--model", "null", "--nodes", "2"), 2, "--nodes", "--on")
-    assert not list(tmp_path.iterdir())
+class WithoutFolder(LocalPlacement):
+    """A double: a node whose disk lacks the driver's folders of models."""
+
+    async def carry_out(self, request, node):
+        data = json.loads(request)
+        for folder in data["models_dirs"]:
+            folder["path"] = "/only/on/the/driver/models"
+        async with aclosing(super().carry_out(json.dumps(data), node)) as lines:
+            async for line in lines:
+                yield line
+
+
+def test_a_node_that_lacks_the_models_measures_the_code_that_it_was_sent(tmp_path, bad_models):
+    record, _ = sweep(tmp_path, WithoutFolder(), ["n1"], bad_models)
+    assert_whole(tmp_path, record)
+    sources = {digest for run in open_runs(tmp_path, pytest.fail) for digest in run.record.provenance.sources.values()}
+    assert sources == {code_folder(bad_models).digest}
+    assert not list(tmp_path.rglob("model.py"))
+
+
+def test_a_sweep_goes_on_with_the_code_that_it_began_with(tmp_path):
+    models = tmp_path / "models"
+    write_model(models, "good")
+    write_model(models, "slow")
+    record, _ = sweep(tmp_path, Lacking(), ["n1"], models)
+    (models / "good" / "model.py").write_text("changed = True")
+    for folders in ([models], []):
+        with pytest.raises(InvalidValueError, match=r"code of models.*expected .*models \([0-9a-f]{12}\)\. .*--force"):
+            Sweep(tmp_path, record, SweepRequest(folders), LocalPlacement(), Progress())
+    forced = Sweep(tmp_path, record, SweepRequest([models], force=True), LocalPlacement(), Progress())
+    assert set(forced.record.marks.sources.values()) == {code_folder(models).digest}
+
+
+def test_label_and_tags_of_a_sweep_stay_when_it_is_resumed(tmp_path, bad_models):
+    record = new_sweep("x-sweep", "test", share_records(shares_of(SPEC, 1)), seed=0, copies=1)
+    request = SweepRequest([bad_models], marks=marked("nightly", tags=[("pull", "123")]))
+    asyncio.run(Sweep(tmp_path, record, request, Lacking(), Lines()).carry_out(["n1"]))
+    resumed = Sweep(tmp_path, read_sweep(tmp_path), SweepRequest([bad_models]), LocalPlacement(), Progress())
+    asyncio.run(resumed.carry_out(["n1"]))
+    runs = open_runs(tmp_path, pytest.fail)
+    assert {(run.record.provenance.label, run.record.provenance.tags["pull"]) for run in runs} == {("nightly", "123")}
+
+
+WEIGHTED = """
+from inference_bench import HubWeights, Model
+
+
+class Weighted(Model):
+    title = "weighted"
+    parameters = 1
+    max_input_length = 4096
+    hub = HubWeights("owner/tiny", "0123456789abcdef0123456789abcdef01234567")
+
+    def load(self, setup, weights, steps): ...
+
+    def unload(self): ...
+
+    def generator(self): ...
+"""
+
+
+def test_a_node_that_cannot_have_the_weights_refuses_before_its_run_begins(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    models = tmp_path / "models"
+    (models / "weighted").mkdir(parents=True)
+    (models / "weighted" / "model.py").write_text(WEIGHTED)
+    (tmp_path / "sweep").mkdir()
+    spec = replace(SPEC, models=("weighted",))
+    record, _ = sweep(tmp_path / "sweep", LocalPlacement(), ["n1", "n2"], models, spec=spec)
+    (share,) = record.shares
+    assert share.status is ShareStatus.REFUSED
+    assert [attempt.node for attempt in share.attempts] == ["n1", "n2"]
+    cause = share.attempts[0].cause
+    assert "HF_HUB_OFFLINE is set" in cause, cause
+    assert [path.name for path in (tmp_path / "sweep").glob("[!.]*")] == [SWEEP]
+
+
+def test_a_node_without_a_folder_that_it_may_write_refuses(tmp_path, bad_models, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null/state")
+    record, _ = sweep(tmp_path, LocalPlacement(), ["n1"], bad_models)
+    assert {share.status for share in record.shares} == {ShareStatus.REFUSED}
+    assert "/dev/null/state" in record.shares[0].attempts[0].cause
+    assert "Expected a folder that this user may write" in record.shares[0].attempts[0].cause

@@ -52,5 +52,8 @@ def _possible(environment: Environment, threads: int | None) -> Iterator[str]:
     quota, affinity = number(section(environment, "cgroup"), "cpu_quota"), cpu.get("affinity")
     if quota is not None and quota < (len(affinity) if isinstance(affinity, list) else 0):
         yield f"A quota allows {quota:g} CPUs' worth of time: the kernel stops threads that use more in each period."
+    niceness = number(cpu, "niceness") or 0
+    if niceness > 0:
+        yield f"This process runs at niceness {niceness:g}: all other work comes first."
     if threads is not None and threads > usable:
         yield f"{counted(threads, 'thread')} share {usable} usable CPUs: they wait for each other."

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from inference_bench.orchestration.placement.code_folder import CodeFolder
 from inference_bench.provenance.record import Provenance
 from inference_bench.spec import Spec
 
@@ -41,7 +42,8 @@ class ShareRequest:
         spec: as ``RunRecord.spec`` has it.
         output: folder of runs on a disk that the driver reads, too; or the address of this share's run on a store.
         resume: the run to continue, or None.
-        scratch: name of the folder that a stored share is written to first.
+        scratch: name of a folder of this share on the node's disk.
+        cwd: folder that the driver runs in; the share runs in it too where the node has it.
         models_dirs: folders with further models.
         benchmarks_dirs: folders with further benchmarks.
         force: as for ``run_benchmarks``.
@@ -53,8 +55,9 @@ class ShareRequest:
     output: str
     resume: str | None = None
     scratch: str = ""
-    models_dirs: Sequence[str] = ()
-    benchmarks_dirs: Sequence[str] = ()
+    cwd: str = "."
+    models_dirs: Sequence[CodeFolder] = ()
+    benchmarks_dirs: Sequence[CodeFolder] = ()
     force: bool = False
     marks: Provenance = field(default_factory=Provenance)
     argv: Sequence[str] = ()

@@ -20,7 +20,7 @@ EXIT = "exit"
 
 _SET_BY_LAUNCHERS = ("RAY_", "SLURM_", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "VECLIB_")
 """Beginnings of variables that a launcher sets for its own tasks; none of them may reach a measurement."""
-_ALSO_SET = ("CUDA_VISIBLE_DEVICES", "PYTHONUNBUFFERED", "PYTHONHASHSEED")
+_ALSO_SET = ("CUDA_VISIBLE_DEVICES", "SPT_NOENV", "PYTHONBREAKPOINT", "PYTHONUNBUFFERED", "PYTHONHASHSEED")
 _LAST = 2_000
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
@@ -19,11 +18,12 @@ from inference_bench.extras import needed_by
 from inference_bench.orchestration.placement.placement import NodeLostError, Placement
 from inference_bench.orchestration.placement.share_process import EXIT
 from inference_bench.orchestration.placements import _node_runner
+from inference_bench.orchestration.placements._cluster_address import ADVICE, AUTO, check_cluster_address, cluster_at
 from inference_bench.orchestration.placements._node_runner import NodeRunner, versions_here
 from inference_bench.units import counted
 
 RESOURCE = "inference_bench"
-_CONNECT_S, _HOLD_S = 5.0, 60.0
+_HOLD_S = 60.0
 _ID_DIGITS = 6
 
 
@@ -47,7 +47,9 @@ class RayPlacement(Placement):
         self._nodes = dict(list(found.items())[:count])
         ray.cloudpickle.register_pickle_by_value(_node_runner)
         self._runners = {name: _runner(ray, node) for name, node in self._nodes.items()}
-        await asyncio.gather(*(self._check(name) for name in self._nodes))
+        problems = await asyncio.gather(*(self._problem(name) for name in self._nodes))
+        if any(problems):
+            raise UsageError(f"{'; '.join(filter(None, problems))}. {_SAME}")
         return list(self._nodes)
 
     def _connect(self, ray: Any) -> None:
@@ -57,35 +59,27 @@ class RayPlacement(Placement):
             UsageError: the address does not answer.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        address = f"ray://{self.address}" if self.address else os.environ.get("RAY_ADDRESS") or "auto"
-        _check_answers(address)
+        given = "--on" if self.address else "RAY_ADDRESS"
+        address = f"ray://{self.address}" if self.address else os.environ.get("RAY_ADDRESS") or AUTO
+        check_cluster_address(address, given)
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            said = " ".join(str(error).split())[:200]
-            raise UsageError(f"{_cluster(address)} does not answer ({said}). {_ADVICE}") from error
+            raise UsageError(f"{cluster_at(address)} {_refusal(error)}") from error
 
-    async def _check(self, name: str) -> None:
-        """Wait until a node is held, and refuse one with other versions than this process.
-
-        Raises:
-            UsageError: it is busy, lost, or differs.
-        """
+    async def _problem(self, name: str) -> str:
+        """Wait until a node is held; return why it is not, or what its versions are if this process has others."""
         import ray
 
         try:
             theirs = await asyncio.wait_for(_answer(self._runners[name].describe.remote()), _HOLD_S)
         except TimeoutError:
-            raise UsageError(
-                f"node {name} is busy: after {_HOLD_S:g} s other work still holds its CPUs; expected a node of its own "
-                "for each share. Wait for that work, or name fewer --nodes."
-            ) from None
+            return f"node {name} is busy: after {_HOLD_S:g} s other work still holds its CPUs"
         except ray.exceptions.RayError as error:
-            raise UsageError(f"node {name} is lost: {_first_line(error)}") from error
+            return f"node {name} is lost: {_first_line(error)}"
         ours = versions_here()
         different = [f"{what} {theirs[what]} (here {ours[what]})" for what in ours if theirs[what] != ours[what]]
-        if different:
-            raise UsageError(f"node {name} has {', '.join(different)}, expected the same everywhere: install it there.")
+        return f"node {name} has {', '.join(different)}" if different else ""
 
     async def carry_out(self, request: str, node: str) -> AsyncGenerator[str, None]:
         """Carry out a share on a node."""
@@ -133,26 +127,16 @@ class RayPlacement(Placement):
             ray.shutdown()
 
 
-_ADVICE = "Start one (`ray start --head`), or name it: --on ray://HOST:10001, or RAY_ADDRESS."
+_SAME = "Expected nodes of their own for this sweep, with the same Python and the same inference_bench as here."
+_QUOTED = 300
 
 
-def _cluster(address: str) -> str:
-    return "no Ray cluster is running here, or it" if address == "auto" else f"the Ray cluster at {address}"
-
-
-def _check_answers(address: str) -> None:
-    """Refuse an address whose port is closed: Ray itself tries for a minute, and may end the process.
-
-    Raises:
-        UsageError: it is closed.
-    """
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if not host or not port.isdecimal():
-        return
-    try:
-        socket.create_connection((host, int(port)), _CONNECT_S).close()
-    except OSError as error:
-        raise UsageError(f"{_cluster(address)} does not answer ({error.strerror or error}). {_ADVICE}") from error
+def _refusal(error: Exception) -> str:
+    """Return what a cluster says that does not take this process, and what to do."""
+    said = " ".join(str(error).split())[:_QUOTED]
+    if "ersion mismatch" in said:
+        return f"runs other versions ({said}). {_SAME}"
+    return f"does not answer ({said}). {ADVICE}"
 
 
 def _named(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
