@@ -19,7 +19,7 @@ from inference_bench.orchestration.detection import PILOT, DetectionPlan, Target
 from inference_bench.orchestration.inherited_variables import inherited_variables
 from inference_bench.orchestration.looks import look_level, looks
 from inference_bench.orchestration.planning import Prepared, prepare
-from inference_bench.orchestration.progress import Harmless, Progress
+from inference_bench.orchestration.progress import Harmless, Progress, Watcher
 from inference_bench.orchestration.server_restart import ServerRestart
 from inference_bench.orchestration.session import Session
 from inference_bench.orchestration.signals import stopped_by_signals
@@ -153,7 +153,7 @@ async def measure_interleaved(
         for variant, ready, reading in zip(variants, prepared, readings, strict=True):
             run_folder = create_run_folder(on_disk(group))
             stack.enter_context(locked(run_folder))
-            watcher = _Watcher(progress) if not turns else Progress()
+            watcher = Watcher(progress) if not turns else Progress()
             session = Session(variant.spec, ready, run_folder, watcher, reading.result(), sinks=stores(group))
             await stack.enter_async_context(session)
             results = await stack.enter_async_context(aclosing(session.measure_plan()))
@@ -187,21 +187,6 @@ def _announced(plan: DetectionPlan) -> str:
 def _alone(spec: Spec) -> Spec:
     """Return the spec without loading ahead: the other side is measured meanwhile."""
     return replace(spec, overlap="off", lookahead=0)
-
-
-class _Watcher(Progress):
-    """Passes on messages and warnings, which both sides repeat, from one side only."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def message(self, text: str) -> None:
-        """Pass on a message."""
-        self._progress.message(text)
-
-    def warn(self, text: str) -> None:
-        """Pass on a warning."""
-        self._progress.warn(text)
 
 
 @dataclass(slots=True)

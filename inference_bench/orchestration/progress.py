@@ -99,3 +99,18 @@ class Harmless(Progress):
             if not self._has_failed:
                 self._has_failed = True
                 _log.warning("progress cannot be shown; measuring continues", exc_info=True)
+
+
+class Watcher(Progress):
+    """Passes on messages and warnings, which both sides repeat, from one side only."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def message(self, text: str) -> None:
+        """Pass on a message."""
+        self._progress.message(text)
+
+    def warn(self, text: str) -> None:
+        """Pass on a warning."""
+        self._progress.warn(text)
