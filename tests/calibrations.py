@@ -31,7 +31,7 @@ def calibration(*ratios: float, **facts: str) -> Calibration:
         measured_utc="2030-01-01T00:00:00+00:00",
         facts=FACTS | {name.replace("__", "."): value for name, value in facts.items()},
         clock={"source": "tsc", "resolution_ns": 0.5, "read_cost_ns": 20.0 * clock},
-        floor={"itl": {"p50": 500.0 * floor}},
+        floor={"e2e": {"p50": 500.0 * floor}},
         ceilings=(
             Ceilings(
                 fingerprint="machine",

@@ -12,8 +12,8 @@ from inference_bench.units import counted
 
 _GIGA = 1e9
 _CPU = "cpu"
-_FLOOR_OF, _QUANTILE = "itl", "p50"
-"""The floor of a token stands for all: the other metrics of the null model are sums of such intervals."""
+_FLOOR_OF, _QUANTILE = "e2e", "p50"
+"""A whole generation of the null model: single intervals of it are a few steps of some clocks, which no band is for."""
 
 
 @dataclass(frozen=True, slots=True)
