@@ -225,7 +225,7 @@ def test_a_sweep_on_three_raylets_is_the_plan_measured_here_but_for_times(store,
             Setup(dtype=dtype, threads=threads, weights="random", scale="reduced")
             for dtype, threads in (("float32", 1), ("bfloat16", 2))
         ),
-        axes={"input_length": (8,), "new_tokens": (4,), "batch_size": (1, 2), "passages": (2,)},
+        axes={"input_length": (8,), "new_tokens": (4,), "batch_size": (1, 2)},
         limits=COUNTED,
     )
     here = measured(plan, tmp_path / "here")
