@@ -30,8 +30,10 @@ from inference_bench._native import now_ns
 from inference_bench.analysis.estimates import median_estimate
 from inference_bench.orchestration.placement.placement import Placement, open_placement
 from inference_bench.orchestration.placement.share import ShareRequest
+from inference_bench.orchestration.sweep import new_sweep
 from inference_bench.results.run import load_run
 from inference_bench.results.serialization import plain
+from inference_bench.results.sweep_file import write_sweep
 from inference_bench.spec import Limits, Spec
 from inference_bench.units import NS_PER_S
 
@@ -70,6 +72,8 @@ async def by_placement(placement: Placement, node: str, folder: Path) -> Cost:
     Raises:
         RuntimeError: the share did not end well.
     """
+    folder.mkdir()
+    write_sweep(folder, new_sweep(folder.name, placement.name, (), seed=0, copies=1))
     began_ns, run, events = now_ns(), "", []
     request = ShareRequest(plain(_SPEC), str(folder), scratch=folder.name)
     async with aclosing(placement.carry_out(json.dumps(plain(request)), node)) as lines:
@@ -77,7 +81,7 @@ async def by_placement(placement: Placement, node: str, folder: Path) -> Cost:
             events.append(json.loads(line))
             run = events[-1].get("run", run) if events[-1]["event"] == "ended" else run
     if not run:
-        raise RuntimeError(f"the share did not end: {events[-1]}")
+        raise RuntimeError(f"the share did not end: {events}")
     return _cost(began_ns, run)
 
 
