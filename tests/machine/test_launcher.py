@@ -75,7 +75,7 @@ def test_a_process_that_has_ended_has_no_launcher():
     assert launcher_of(table(RAY), 12345) == set()
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 1])
+@pytest.mark.parametrize("pid", [os.getpid(), 1], ids=["this process", "init"])
 def test_on_this_machine_a_launcher_holds_the_parent_and_never_the_process_itself(pid):
     seen = processes()
     found = launcher_of(seen, pid)
