@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 from inference_bench.errors import MissingPackageError
 
-CORE = ("numpy>=1.26", "scipy>=1.11", "pyarrow>=15", "orjson>=3.10", "rich>=13", "duckdb>=1.1", "nvidia-ml-py>=12")
+CORE = ("numpy>=1.26", "scipy>=1.11", "pyarrow>=21", "orjson>=3.10", "rich>=13", "duckdb>=1.1", "nvidia-ml-py>=12")
 """The dependencies, as in ``pyproject.toml``."""
 
 EXTRAS = {

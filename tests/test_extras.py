@@ -92,7 +92,7 @@ def test_a_foreign_module_that_is_missing_is_not_guessed_at():
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        (ModuleNotFoundError("", name="pyarrow.parquet"), "pyarrow is not installed: pip install 'pyarrow>=15'"),
+        (ModuleNotFoundError("", name="pyarrow.parquet"), "pyarrow is not installed: pip install 'pyarrow>=21'"),
         (ModuleNotFoundError("", name="no_such_module_anywhere"), ""),
         (ModuleNotFoundError("", name=None), ""),
         (ImportError("", name="torch"), ""),

@@ -82,8 +82,8 @@ LISTED = {
     "model": {"discovery", "interfaces", "load_steps", "model", "places", "prompts", "special_tokens", "text_tokens"},
     "model.weights": {"conversion", "files", "identity", "references"},
     "reports": {"_report", "chrome_trace", "console", "csv", "github", "html", "json", "markdown"},
-    "results": {"atomic_file", "sink", "tracker"},
-    "results.sinks": {"csv", "json", "mlflow", "parquet", "storage", "wandb"},
+    "results": {"atomic_file", "rows_sink", "sink", "tracker"},
+    "results.sinks": {"csv", "json", "mlflow", "parquet", "storage", "summaries", "wandb"},
     "cli": {*MAIN, "_outputs", "list"},
 }
 """Package → modules that ``list`` imports of it; of those that are not named it may import what it needs."""

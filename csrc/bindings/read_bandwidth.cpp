@@ -1,7 +1,6 @@
 #include "read_bandwidth.hpp"
 
 #include <memory>
-#include <optional>
 
 #include "arguments.hpp"
 #include "register.hpp"
@@ -20,7 +19,7 @@ class Measuring {
   public:
     Measuring(std::int64_t bytes, std::int64_t threads, std::int64_t repetitions, std::int64_t least_ns) {
         const WithoutGil released;
-        core_.emplace(bytes, threads, repetitions, least_ns);
+        core_ = std::make_unique<ReadBandwidth>(bytes, threads, repetitions, least_ns);
     }
     ~Measuring() {
         const WithoutGil released;
@@ -42,7 +41,7 @@ class Measuring {
         return core_->wait(kSliceNs);
     }
 
-    std::optional<ReadBandwidth> core_;
+    std::unique_ptr<ReadBandwidth> core_;
 };
 
 py::dict read_bandwidth(const py::object& working_set_bytes, const py::object& threads, const py::object& repetitions,

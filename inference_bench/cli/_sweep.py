@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,15 +13,13 @@ from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED
 from inference_bench.endpoint.key import VARIABLE
 from inference_bench.errors import InvalidValueError
-from inference_bench.result import Status
 from inference_bench.results.storage import RUN, StoredPath
-from inference_bench.results.sweep_file import NodeStatus, ShareStatus, read_sweep
-from inference_bench.text import one_line, without_secret_words
+from inference_bench.text import without_secret_words
 from inference_bench.units import counted
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from inference_bench.calibration import CalibrationPlan
     from inference_bench.orchestration.placement.placement import Placement
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from inference_bench.orchestration.sweep import Sweep, SweepRequest
     from inference_bench.provenance.record import Provenance
     from inference_bench.results.storage import Folder
-    from inference_bench.results.sweep_file import ShareRecord, SweepRecord
     from inference_bench.spec import Spec
 
 _JUDGED_LATER = "Each share is a run of its own: judge that when it has ended, by `check` or `report`."
@@ -118,13 +114,14 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
     """
     from inference_bench.orchestration.placement.placement import open_placement
     from inference_bench.orchestration.placement.share import shares_of
-    from inference_bench.orchestration.planning import prepare
+    from inference_bench.orchestration.planning import axes_of_models, prepare
     from inference_bench.orchestration.sweep import Sweep, new_sweep, share_records
 
     _refuse(args, _NOT_WITH_ON, "with --on")
     calibration = _calibration(spec, args)
     placement, progress = open_placement(args.on), _progress(args)
     prepare(spec, args.models_dir, args.benchmarks_dir)
+    axes = axes_of_models(spec, args.models_dir, args.benchmarks_dir)
     request = _request(args)
     if isinstance(args.output, StoredPath):
         args.output.check_writable()
@@ -135,7 +132,7 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
         if copies > len(nodes):
             raise InvalidValueError("--copies", copies, f"at most the {counted(len(nodes), 'node')}")
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-sweep"
-        shares = share_records(shares_of(spec, copies, args.seed))
+        shares = share_records(shares_of(spec, copies, args.seed, axes=axes))
         record = new_sweep(identity, args.on, shares, seed=args.seed, copies=copies, calibration=calibration)
         sweep = Sweep(_new_folder(args.output, identity), record, request, placement, progress)
         return await _carry_out(sweep, nodes)
@@ -172,15 +169,17 @@ def resume_sweep(folder: Folder, args: argparse.Namespace) -> int:
     Raises:
         UsageError: the sweep cannot be resumed; nothing was measured.
     """
+    from inference_bench.cli._sweep_answer import tell_sweep
     from inference_bench.orchestration.placement.placement import open_placement
     from inference_bench.orchestration.sweep import Sweep
+    from inference_bench.results.sweep_file import ShareStatus, read_sweep
     from inference_bench.results.sweep_runs import take_in
 
     _refuse(args, _NOT_OF_A_SWEEP, "with --resume of a sweep")
     record = take_in(folder, read_sweep(folder))
     if all(share.status is ShareStatus.ENDED for share in record.shares):
         print(f"nothing is missing: {counted(len(record.shares), 'share')} of {folder} ended", file=sys.stderr)
-        return _tell(record, folder)
+        return tell_sweep(record, folder)
     placement, progress = open_placement(args.on or record.on), _progress(args)
     sweep = Sweep(folder, record, _request(args), placement, progress)
 
@@ -234,7 +233,9 @@ def _progress(args: argparse.Namespace) -> Progress:
 
 
 async def _carry_out(sweep: Sweep, nodes: Sequence[str]) -> int:
-    return _tell(await sweep.carry_out(nodes), sweep.folder)
+    from inference_bench.cli._sweep_answer import tell_sweep
+
+    return tell_sweep(await sweep.carry_out(nodes), sweep.folder)
 
 
 def _run(carry_out: Callable[[], Awaitable[int]], placement: Placement, progress: Progress) -> int:
@@ -259,35 +260,3 @@ def _new_folder(output: Folder, identity: str) -> Folder:
     folder = output.absolute() / identity
     folder.mkdir(parents=True)
     return folder
-
-
-def _tell(record: SweepRecord, folder: Folder) -> int:
-    """Print what became of each share, and where it is; return the exit code."""
-    for line in _lines(record, folder):
-        print(line)
-    return 0 if all(map(_is_good, record.shares)) else 1
-
-
-def _lines(record: SweepRecord, folder: Folder) -> Iterator[str]:
-    """Yield what became of each node and share, and where it is."""
-    for of in record.nodes:
-        if of.status is not NodeStatus.USED:
-            yield f"{of.node}: {of.status.value.replace('_', ' ')}"
-    for share in record.shares:
-        yield f"{share.block} on {share.node or 'no node'}: {share.status.value}{_counted(share.cases)}"
-        for attempt in share.attempts:
-            if attempt.cause:
-                yield f"  {attempt.node}: {one_line(attempt.cause)}"
-        if share.run:
-            yield f"  {share.run}"
-    yield f"{counted(len(record.shares), 'share')} in {folder}"
-
-
-def _counted(cases: Mapping[str, str]) -> str:
-    found = Counter(cases.values())
-    return "".join(f", {count} {status}" for status, count in sorted(found.items()))
-
-
-def _is_good(share: ShareRecord) -> bool:
-    bad = {status.value for status in Status if status.is_finding}
-    return share.status is ShareStatus.ENDED and not bad.intersection(share.cases.values())

@@ -121,6 +121,21 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
     )
 
 
+def axes_of_models(
+    spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Sequence[Path] = ()
+) -> dict[str, frozenset[str]]:
+    """Return model → the axes that the benchmarks of a spec have for it.
+
+    Raises:
+        UsageError: as for ``prepare``.
+    """
+    found = {}
+    for name in spec.models:
+        plan = prepare(replace(spec, models=(name,), axes={}), models_dirs, benchmarks_dirs).plan
+        found[name] = frozenset(axis for case in plan.cases for axis in case.parameters)
+    return found
+
+
 def _check_slos(spec: Spec, plan: Plan, plugins: Plugins) -> None:
     """Refuse objectives that no case of the plan can be judged by.
 

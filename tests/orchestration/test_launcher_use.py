@@ -6,8 +6,10 @@ from collections import Counter
 import pytest
 
 from inference_bench.orchestration.placement.share import ShareRequest
+from inference_bench.orchestration.sweep import new_sweep
 from inference_bench.results.run import load_run
 from inference_bench.results.serialization import plain
+from inference_bench.results.sweep_file import write_sweep
 from inference_bench.runner import BenchmarkRunner
 from inference_bench.spec import Limits, Spec
 from tests.processes import SPINS, detached
@@ -39,7 +41,8 @@ def _elsewhere(tmp_path, monkeypatch):
 
 def test_what_belongs_to_the_launcher_is_told_apart(tmp_path):
     spec = Spec(("null",), WITH_WINDOWS_AND_WITHOUT, axes=AXES, limits=LIMITS)
-    request = json.dumps(plain(ShareRequest(plain(spec), str(tmp_path / "runs"))))
+    write_sweep(tmp_path, new_sweep("x-sweep", "test", (), seed=0, copies=1))  # a share looks for it
+    request = json.dumps(plain(ShareRequest(plain(spec), str(tmp_path))))
     with detached() as start:
         start(SPINS, "unrelated")
         events = [json.loads(line) for line in start(START, text=request).splitlines()]

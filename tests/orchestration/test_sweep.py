@@ -57,6 +57,16 @@ def test_each_node_measures_whole_blocks_in_orders_of_its_own():
     assert len({tuple(share.block for share in shares[at : at + 2]) for at in range(0, 8, 2)}) > 1
 
 
+def test_an_axis_that_one_model_lacks_is_left_out_of_its_shares():
+    spec = replace(SPEC, axes={"input_length": (16,), "new_tokens": (4,)})
+    shares = shares_of(spec, 1, axes={"good": {"input_length", "view"}, "slow": {"input_length", "new_tokens"}})
+
+    assert {share.block: set(share.spec.axes) for share in shares} == {
+        "good": {"input_length"},
+        "slow": {"input_length", "new_tokens"},
+    }
+
+
 def test_the_seed_gives_the_order():
     assert shares_of(SPEC, 3, seed=5) == shares_of(SPEC, 3, seed=5)
     assert shares_of(SPEC, 3, seed=5) != shares_of(SPEC, 3, seed=6)

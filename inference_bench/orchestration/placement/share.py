@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -63,7 +63,9 @@ class ShareRequest:
     argv: Sequence[str] = ()
 
 
-def shares_of(spec: Spec, copies: int, seed: int = 0) -> list[Share]:
+def shares_of(
+    spec: Spec, copies: int, seed: int = 0, *, axes: Mapping[str, Collection[str]] | None = None
+) -> list[Share]:
     """Return the shares of a sweep: each model ``copies`` times, in a random order, its set-ups in another each time.
 
     The first copies of all blocks come before the second ones, so that nodes of different speed have a whole design
@@ -73,6 +75,7 @@ def shares_of(spec: Spec, copies: int, seed: int = 0) -> list[Share]:
         spec: what was asked for; its time is divided among the models.
         copies: on how many nodes each model is measured.
         seed: of the orders; the same seed gives the same orders.
+        axes: model → the axes that its benchmarks have, where only some models have an axis; None where all have all.
     """
     generator = random.Random(seed)
     shares: list[Share] = []
@@ -80,6 +83,7 @@ def shares_of(spec: Spec, copies: int, seed: int = 0) -> list[Share]:
     for copy in range(copies):
         for block in generator.sample(spec.models, len(spec.models)):
             setups = tuple(generator.sample(spec.setups, len(spec.setups)))
-            of_block = replace(spec, models=(block,), setups=setups, time_ns=time_ns)
+            given = {name: spec.axes[name] for name in spec.axes if axes is None or name in axes[block]}
+            of_block = replace(spec, models=(block,), setups=setups, axes=given, time_ns=time_ns)
             shares.append(Share(len(shares), block, copy, of_block))
     return shares

@@ -90,17 +90,29 @@ def _figure(setup: Setup, spots: Sequence[_Spot], read: Interval, multiply: Inte
     ridge = multiply.value / read.value
     intensities = [ridge, *(spot.intensity for spot in spots)]
     low, high = min(intensities) / 2, max(intensities) * 2
-    roof = [Point(x, min(x * read.value, multiply.value) / _GIGA) for x in (low, ridge, high)]
-    rates = [point.y for point in roof] + [end for spot in spots for end in (spot.rate, *(spot.ends or ()))]
+    roofs = [
+        _roof("ceiling", read.value, multiply.value, low, high),
+        _roof("interval of the ceiling", read.low, multiply.low, low, high, is_pale=True),
+        _roof("interval of the ceiling", read.high, multiply.high, low, high, is_pale=True),
+    ]
+    rates = [point.y for roof in roofs for point in roof.points]
+    rates += [end for spot in spots for end in (spot.rate, *(spot.ends or ()))]
     title = f"Roofline: {setup.dtype}, {setup.threads} threads, {setup.device}"
     return Figure(
         title,
         axes.logarithmic("operations per byte read [FLOP/B]", [low, high]),
         axes.logarithmic("operations [GFLOP/s], higher is better", rates),
-        [Series("ceiling", "neutral", Shape.CURVE, tuple(roof)), *_series(spots)],
+        [*roofs, *_series(spots)],
         _table(title, spots),
         note=_note(read, multiply, remark),
     )
+
+
+def _roof(name: str, read: float, multiply: float, low: float, high: float, *, is_pale: bool = False) -> Series:
+    """Return the ceiling of a bandwidth and a rate between two intensities, with its bend if that lies between."""
+    bend = min(max(multiply / read, low), high)
+    points = tuple(Point(x, min(x * read, multiply) / _GIGA) for x in (low, bend, high))
+    return Series(name, "neutral", Shape.CURVE, points, is_pale=is_pale)
 
 
 def _note(read: Interval, multiply: Interval, remark: str) -> str:

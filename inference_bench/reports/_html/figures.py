@@ -44,10 +44,15 @@ def _legend(figure: Figure) -> str:
     """Return the names of the series; empty if there is nothing to tell apart."""
     entries = "".join(
         f'<li><svg class="{series.colour}" viewBox="-6 -6 12 12" aria-hidden="true"><path class="dot" '
-        f'd="{marker(series.colour)}"/></svg>{escape(series.name)}</li>'
+        f'd="{_sign(series)}"/></svg>{escape(series.name)}</li>'
         for series in figure.legend
     )
     return f'<ul class="legend">{entries}</ul>' if entries else ""
+
+
+def _sign(series: Series) -> str:
+    """Return the path of a series' sign in the legend: a square for bars, else the mark of its colour."""
+    return "M-4-4H4V4H-4Z" if series.shape in (Shape.BARS, Shape.FRAMES) else marker(series.colour)
 
 
 def _plain(figure: Figure, cases: Cases) -> dict[str, Any]:

@@ -78,11 +78,15 @@ def advised(run):
 
 def test_a_point_of_the_roofline_is_what_a_step_reaches_by_what_it_reads(advised):
     (figure,) = roofline.figures(advised, Setups(advised.results))
-    roof, decode = figure.series
+    roof, lower, upper, decode = figure.series
 
     assert (decode.name, decode.points[0].x, decode.points[0].y) == ("decode", 0.5, 4.0)
     assert roof.points[1].x == pytest.approx(10)
     assert [point.y for point in roof.points] == [pytest.approx(roof.points[0].x * 10), *[pytest.approx(100)] * 2]
+    assert [(each.points[0].y / each.points[0].x, each.points[-1].y) for each in (lower, upper)] == [
+        (pytest.approx(9), pytest.approx(95)),
+        (pytest.approx(11), pytest.approx(105)),
+    ]
     assert figure.x.is_log
     assert figure.y.is_log
     assert "10 [9, 11] GB/s" in figure.note
