@@ -143,7 +143,7 @@ def test_a_measured_process_cannot_tell_that_ray_started_its_share(store, cluste
     """Variables, niceness, limits, CPUs and signals are those of the same share on this machine without Ray."""
     place = tmp_path / "told.json"
     write_model(tmp_path / "models", "tells", load=f"exec({f'PLACE = {str(place)!r}{TELLS}'!r}, {{}})")
-    request = words(store, tmp_path / "models", "--model", "tells", "--nodes", "1")
+    request = words(store, tmp_path / "models", "--model", "tells", "--nodes", "1", "--threads", "1")
     found = {}
     for on in ("ray", "local"):
         done = run(*request, "--on", on)
