@@ -80,12 +80,13 @@ ReadBandwidth::~ReadBandwidth() { stop(); }
 void ReadBandwidth::start() {
     std::uint64_t* part = pages_.numbers();
     const std::vector<std::size_t> cpus = allowed_cpus();
+    const std::size_t words = part_bytes_ / sizeof *part;
     for (std::size_t place = 0; place < readers_.size(); ++place) {
         Reader& reader = readers_[place];
         reader.of = this;
         if (readers_.size() <= cpus.size()) reader.cpu = cpus[place];
         reader.part = part;
-        part += part_bytes_ / sizeof *part;
+        part += words;
     }
     try {
         for (Reader& reader : readers_) reader.thread.start("ib-read", run, &reader);
@@ -128,7 +129,8 @@ void ReadBandwidth::run(void* argument) noexcept {
 }
 
 void ReadBandwidth::touch(const Reader& reader) const noexcept {
-    std::iota(reader.part, reader.part + part_bytes_ / sizeof *reader.part, std::uint64_t{0});
+    const std::size_t words = part_bytes_ / sizeof *reader.part;
+    std::iota(reader.part, reader.part + words, std::uint64_t{0});
 }
 
 void ReadBandwidth::read(Reader& reader) const noexcept {

@@ -42,6 +42,7 @@ std::vector<MatchedSpan> SpanMatcher::match(std::vector<SpanHalf> halves) {
 void SpanMatcher::give_up_oldest() {
     const std::size_t excess = open_.size() - max_open_;
     std::vector<std::pair<std::int64_t, Key>> ages;
+    ages.reserve(open_.size());
     for (const auto& [key, begin] : open_) ages.emplace_back(begin.ns, key);
     std::nth_element(ages.begin(), ages.begin() + static_cast<std::ptrdiff_t>(excess), ages.end());
     for (std::size_t i = 0; i < excess; ++i) open_.erase(ages[i].second);

@@ -208,7 +208,8 @@ void SpanRecorder::run_drainer() noexcept {
         maintain_clock();
         try {
             store_closed_chunks();
-        } catch (const std::bad_alloc&) {  // the chunks stay where they are, and later records are lost and counted
+            // NOLINTNEXTLINE(bugprone-empty-catch): the chunks stay where they are, later records are lost and counted
+        } catch (const std::bad_alloc&) {
         }
     }
 }
