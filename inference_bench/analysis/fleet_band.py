@@ -22,7 +22,7 @@ LEVEL = 0.95
 _MOST_ODD = 3
 """One node in so many may be odd; if more are, the fleet is of several kinds."""
 NARROWEST = 0.05
-"""A smaller difference names nobody: the figures of one node differ by some per cent from day to day."""
+"""A smaller difference names no node: the figures of one node differ by some per cent from day to day."""
 
 
 @dataclass(frozen=True, slots=True)

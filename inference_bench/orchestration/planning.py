@@ -127,13 +127,10 @@ def axes_of_models(
     """Return model → the axes that the benchmarks of a spec have for it.
 
     Raises:
-        UsageError: as for ``prepare``.
+        UsageError: a name that does not exist.
     """
-    found = {}
-    for name in spec.models:
-        plan = prepare(replace(spec, models=(name,), axes={}), models_dirs, benchmarks_dirs).plan
-        found[name] = frozenset(axis for case in plan.cases for axis in case.parameters)
-    return found
+    plugins = find_plugins(spec, models_dirs, benchmarks_dirs)
+    return {name: frozenset(axis.name for of in _planned(plugins, name) for axis in of.axes) for name in spec.models}
 
 
 def _check_slos(spec: Spec, plan: Plan, plugins: Plugins) -> None:

@@ -1,4 +1,4 @@
-"""Addresses of clusters: whoever is there, the answer comes within seconds and says what is wrong."""
+"""Addresses of clusters: a wrong one is refused within seconds, with what is wrong."""
 
 import socket
 import threading

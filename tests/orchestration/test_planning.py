@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from inference_bench.errors import InvalidValueError
-from inference_bench.orchestration.planning import prepare
+from inference_bench.orchestration.planning import axes_of_models, prepare
 from inference_bench.spec import DTYPES, Setup, Spec
 
 
@@ -109,3 +109,12 @@ def test_weights_of_another_size_are_cases_of_another_model(tmp_path):
         assert prepared.benchmark(case).name == "inference_speed"
     again = {case.id: case for case in prepared.plan.cases}
     assert len(again) == len(prepared.plan.cases)
+
+
+def test_the_axes_of_each_model_are_those_of_its_benchmarks():
+    spec = Spec(("null", "smollm2_135m_instruct"), ("inference_speed", "agreement"), axes={"passages": (1,)})
+
+    axes = axes_of_models(spec)
+
+    assert "input_length" in axes["null"] & axes["smollm2_135m_instruct"]
+    assert "passages" in axes["smollm2_135m_instruct"] - axes["null"]

@@ -117,7 +117,7 @@ async def _carry_out(request: ShareRequest) -> RunOutcome:
 
 
 def _check_shared(output: Folder) -> None:
-    """Refuse a folder that is not the driver's: nobody would find the run in it.
+    """Refuse a folder that is not the driver's: the run in it could not be found.
 
     Raises:
         InvalidValueError: it is another one.

@@ -25,7 +25,7 @@ def check_cluster_address(address: str, given: str) -> None:
 
     Raises:
         InvalidValueError: it is no such address.
-        UsageError: nobody answers there, or somebody else.
+        UsageError: no program answers there, or another one than Ray.
     """
     if address == AUTO:
         return
