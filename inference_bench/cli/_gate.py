@@ -16,8 +16,9 @@ from inference_bench.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from inference_bench.provenance.record import CodeState
     from inference_bench.results.run import Run
     from inference_bench.results.run_comparison import RunComparison
     from inference_bench.results.run_judgement import RunJudgement
@@ -165,10 +166,19 @@ def _of_alarms(found: RunJudgement, args: argparse.Namespace) -> argparse.Namesp
 
 def _old_commit(found: RunJudgement) -> str:
     """Return the commit of the newest old run with other code than the new one; empty if none names its commit."""
-    new = None if found.new.run is None else found.new.run.record.provenance.code
-    for earlier in reversed(found.earlier):
-        code = None if earlier.run is None else earlier.run.record.provenance.code
-        if code is not None and not code.changed_files and code != new:
+    new, *earlier = (
+        None if of.run is None else of.run.record.provenance.code for of in (found.new, *reversed(found.earlier))
+    )
+    return old_commit(new, earlier)
+
+
+def old_commit(new: CodeState | None, earlier: Iterable[CodeState | None]) -> str:
+    """Return the commit of the first earlier state that is its commit's code, and not that of the new state.
+
+    A state whose changes are unknown stands for its commit, unless the new one may be the same code.
+    """
+    for code in earlier:
+        if code is not None and not code.changed_files and (new is None or new.is_known_to_differ(code)):
             return code.commit
     return ""
 

@@ -13,11 +13,11 @@ from inference_bench.cli._run_options import DEFAULT_MODEL
 from inference_bench.endpoint.keys import use_variables
 from inference_bench.errors import InvalidValueError, UnknownNameError
 from inference_bench.machine.cpus import available_cpus
-from inference_bench.machine.device import check_device
 from inference_bench.model.discovery import find_models
 from inference_bench.model.engine.engine import engine_names, load_engine
 from inference_bench.model.places import is_endpoint
 from inference_bench.model.weights.references import SOURCES, hub_reference, names_place
+from inference_bench.orchestration.placement.placement import LOCAL
 from inference_bench.results.run_group import on_disk
 from inference_bench.results.storage import Folder
 from inference_bench.spec import (
@@ -63,6 +63,11 @@ def spec_of(args: argparse.Namespace) -> Spec:
         breakdown=getattr(args, "breakdown", False),
         slos=tuple(getattr(args, "slo", ())),  # `ab`, `noise` and `overlap` compare, and judge no case
     )
+
+
+def measures_here(args: argparse.Namespace) -> bool:
+    """Return whether this machine is to measure, and not others that a placement hands out."""
+    return getattr(args, "on", None) in (None, LOCAL)
 
 
 def check_output(output: Folder) -> None:
@@ -142,7 +147,7 @@ def take_key(args: argparse.Namespace) -> None:
 
 def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:
     weights = args.weights or ("any" if args.all else "auto")
-    _check_weights(weights)
+    _check_weights(weights, here=measures_here(args))
     given = dict(args.axis)
     lists = {
         "device": args.device,
@@ -157,8 +162,6 @@ def _setups(args: argparse.Namespace) -> tuple[Setup, ...]:
         Setup(**dict(zip(lists, values, strict=True)), weights=weights, scale=args.scale, seed=args.seed)
         for values in product(*map(dict.fromkeys, lists.values()))
     )
-    for setup in setups:
-        check_device(setup.device)
     return tuple(dict.fromkeys(of for setup in setups for of in _in_engines(setup, lists["dtype"])))
 
 
@@ -186,11 +189,13 @@ def _value_of(name: str) -> Callable[[int | str], int | str]:
     return whole if name == "threads" else str
 
 
-def _check_weights(given: str) -> None:
-    """Refuse a misspelt source; the content of a path is checked when it is loaded."""
+def _check_weights(given: str, *, here: bool) -> None:
+    """Refuse a misspelt source, and a path that is not ``here``; its content is checked when it is loaded."""
     if not names_place(given) or hub_reference(given) or Path(given).expanduser().exists():
         return
     if os.sep in given:
+        if not here:
+            return
         expected = "a path that exists, or owner/name@revision of the hub"
         raise InvalidValueError("weights", given, expected, f"Or one of: {', '.join(SOURCES)}.")
     raise UnknownNameError("weights source", given, SOURCES)

@@ -112,6 +112,7 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
     Raises:
         UsageError: something asked for is refused; nothing was measured.
     """
+    from inference_bench.cli._request import measures_here
     from inference_bench.orchestration.placement.placement import open_placement
     from inference_bench.orchestration.placement.share import shares_of
     from inference_bench.orchestration.planning import axes_of_models, prepare
@@ -120,7 +121,13 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
     _refuse(args, _NOT_WITH_ON, "with --on")
     calibration = _calibration(spec, args)
     placement, progress = open_placement(args.on), _progress(args)
-    prepare(spec, args.models_dir, args.benchmarks_dir)
+    here = measures_here(args)
+    prepare(spec, args.models_dir, args.benchmarks_dir, here=here)
+    if not here and not _names_threads(args):
+        count = counted(spec.setups[0].threads, "thread")
+        progress.warn(
+            f"each node measures with {count}, as many as this machine has CPUs: --threads names another number"
+        )
     axes = axes_of_models(spec, args.models_dir, args.benchmarks_dir)
     request = _request(args)
     if isinstance(args.output, StoredPath):
@@ -138,6 +145,11 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
         return await _carry_out(sweep, nodes)
 
     return _run(carry_out, placement, progress)
+
+
+def _names_threads(args: argparse.Namespace) -> bool:
+    """Return whether a number of threads was asked for."""
+    return bool(args.threads) or any(name == "threads" for name, _ in args.axis)
 
 
 def _calibration(spec: Spec, args: argparse.Namespace) -> CalibrationPlan | None:

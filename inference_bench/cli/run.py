@@ -245,11 +245,12 @@ def _resume(args: argparse.Namespace) -> RunOutcome:
 
 def _show_plan(spec: Spec, args: argparse.Namespace) -> int:
     from inference_bench.cli._dry_run import broken_plugins, plan_lines
+    from inference_bench.cli._request import measures_here
     from inference_bench.orchestration.planning import prepare
     from inference_bench.results.sink import check_sinks
 
     check_sinks(args.sink)
-    prepared = prepare(spec, args.models_dir, args.benchmarks_dir)
+    prepared = prepare(spec, args.models_dir, args.benchmarks_dir, here=measures_here(args))
     for line in plan_lines(prepared, args.output, spec.slos):
         print(line)
     broken = broken_plugins(prepared)

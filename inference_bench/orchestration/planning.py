@@ -13,6 +13,7 @@ from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
 from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError, UsageError
 from inference_bench.extras import require
+from inference_bench.machine.device import check_device
 from inference_bench.model.discovery import ModelFile, find_models, load_model, resolve_models
 from inference_bench.model.engine.engine import check_engine, in_engine
 from inference_bench.model.model import Model
@@ -94,16 +95,25 @@ class Prepared(Plugins):
     not_applicable: Mapping[str, str]
 
 
-def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Sequence[Path] = ()) -> Prepared:
+def prepare(
+    spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Sequence[Path] = (), *, here: bool = True
+) -> Prepared:
     """Resolve the names of a spec, plan its cases, and check each: all that can be known before a model is loaded.
 
+    Args:
+        spec: what is asked for.
+        models_dirs: further folders of models.
+        benchmarks_dirs: further folders of benchmarks.
+        here: whether this machine is to measure: its devices, packages and weights are then checked, too.
+
     Raises:
-        UsageError: a name that does not exist, or a value that a model or benchmark does not allow.
+        UsageError: a name that does not exist, a value that a model or benchmark does not allow, or something that
+            this machine lacks.
     """
     for setup in spec.setups:
         check_engine(setup.engine)
     plugins = find_plugins(spec, models_dirs, benchmarks_dirs)
-    _check_weights(spec, plugins)
+    _check_weights(spec, plugins, here=here)
     setups = {name: _setups(spec, plugins, name) for name in spec.models}
     names = {(name, setup): _measured_name(plugins, name, setup) for name, of in setups.items() for setup in of}
     plugins = _under(plugins, {measured: name for (name, _), measured in names.items()})
@@ -116,9 +126,8 @@ def prepare(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: Seque
     plugins = _for_plan(plugins, plan)
     _check_slos(spec, plan, plugins)
     _check_breakdown(spec, plugins)
-    return Prepared(
-        plugins.files, plugins.models, plugins.benchmarks, plugins.benchmark_files, plan, _refused(spec, plan, plugins)
-    )
+    refused = _refused(spec, plan, plugins, here=here)
+    return Prepared(plugins.files, plugins.models, plugins.benchmarks, plugins.benchmark_files, plan, refused)
 
 
 def axes_of_models(
@@ -203,8 +212,8 @@ def find_plugins(spec: Spec, models_dirs: Sequence[Path] = (), benchmarks_dirs: 
     return Plugins(files, models, benchmarks, benchmark_files)
 
 
-def _check_weights(spec: Spec, plugins: Plugins) -> None:
-    """Refuse a model whose own place of weights holds none, and weights that no model loads.
+def _check_weights(spec: Spec, plugins: Plugins, *, here: bool) -> None:
+    """Refuse a model whose own place of weights holds none ``here``, and weights that no model loads.
 
     Raises:
         UsageError: there is one.
@@ -212,7 +221,7 @@ def _check_weights(spec: Spec, plugins: Plugins) -> None:
     models = [plugins.models[name] for name in spec.models]
     for setup in spec.setups:
         for model in models:
-            if isinstance(model, type):
+            if here and isinstance(model, type):
                 check_own_weights(model, setup)
         if names_place(setup.weights) and not any(_may_load(model, setup.weights) for model in models):
             raise InvalidValueError("weights", setup.weights, f"none: {_verb(spec.models)} no weights", _LOADS_WEIGHTS)
@@ -300,7 +309,7 @@ def _planned(plugins: Plugins, model: str) -> list[_Planned]:
     return [planned(name, of) for name, of in plugins.benchmarks[model].items()]
 
 
-def _refused(spec: Spec, plan: Plan, plugins: Plugins) -> dict[str, str]:
+def _refused(spec: Spec, plan: Plan, plugins: Plugins, *, here: bool) -> dict[str, str]:
     """Check every case and return case id → why its benchmark does not apply to its model."""
     refused = {}
     several = len({case.setup.engine for case in plan.cases if case.model != NO_MODEL}) > 1
@@ -309,7 +318,7 @@ def _refused(spec: Spec, plan: Plan, plugins: Plugins) -> dict[str, str]:
         model = plugins.model(cases[0])
         if not (isinstance(own, type) and isinstance(model, type)):
             continue
-        unusable = _unusable(own, model, setup)
+        unusable = _unusable(own, model, setup, here=here)
         for case in cases:
             benchmark = plugins.benchmarks[name][case.benchmark]
             if not isinstance(benchmark, type):
@@ -330,16 +339,21 @@ def _refused(spec: Spec, plan: Plan, plugins: Plugins) -> dict[str, str]:
     return refused
 
 
-def _unusable(own: type[Model], model: type[Model], setup: Setup) -> NotApplicableError | UsageError | None:
+def _unusable(
+    own: type[Model], model: type[Model], setup: Setup, *, here: bool
+) -> NotApplicableError | UsageError | None:
     """Return why a set-up of a model cannot be measured at all, or None.
 
     Args:
         own: the class of the model's own file.
         model: the class that loads it in the engine of the set-up.
         setup: of cases.
+        here: whether this machine is to measure it.
     """
     try:
         in_engine(own, setup.engine)
+        if here:
+            _check_machine(model, setup)
         _check_setup(model, setup)
     except (NotApplicableError, UsageError) as error:
         return error
@@ -350,14 +364,29 @@ def _check_setup(model: type[Model], setup: Setup) -> None:
     """Refuse a set-up that a model does not have.
 
     Raises:
-        UsageError: a package is not installed, or a device or dtype that the model does not have.
+        InvalidValueError: a device or dtype that the model does not have.
     """
-    where = "" if setup.engine == OWN_ENGINE else f" in {setup.engine}"
-    require(f"{model.name}{where}" if where else f"model {model.name}", model.requires, model.install)
+    where = _engine_in_words(setup)
     if setup.device.split(":")[0] not in model.devices:
         raise InvalidValueError(f"device of {model.name}{where}", setup.device, "one of " + ", ".join(model.devices))
     if setup.dtype not in model.dtypes:
         raise InvalidValueError(f"dtype of {model.name}{where}", setup.dtype, "one of " + ", ".join(model.dtypes))
+
+
+def _check_machine(model: type[Model], setup: Setup) -> None:
+    """Refuse a set-up that needs what this machine lacks.
+
+    Raises:
+        UsageError: a package is not installed, or there is no such device.
+    """
+    where = _engine_in_words(setup)
+    require(f"{model.name}{where}" if where else f"model {model.name}", model.requires, model.install)
+    if model.runs_here:
+        check_device(setup.device)
+
+
+def _engine_in_words(setup: Setup) -> str:
+    return "" if setup.engine == OWN_ENGINE else f" in {setup.engine}"
 
 
 def _check(benchmark: type[Benchmark], model: type[Model], case: Case, *, is_inline: bool) -> None:

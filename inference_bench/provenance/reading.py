@@ -15,8 +15,8 @@ from inference_bench.provenance.record import CodeState, Provenance
 from inference_bench.provenance.repository import describe_repository, find_repository, read_head
 from inference_bench.text import without_secret_words
 
-WAIT_S = 0.05
-"""Time that a run waits for git, after its plugins were imported."""
+WAIT_S = 1.0
+"""Time that a run waits for git, after its plugins were imported. It waits only where git is slower than the import."""
 
 _PACKAGE = Path(__file__).parents[1]
 

@@ -52,6 +52,16 @@ class CodeState:
             return f"commit {self.short} (changes unknown)"
         return f"commit {self.short}" + (f" ({counted(self.changed_files, 'file')} changed)" * bool(self.changed_files))
 
+    def is_known_to_differ(self, other: CodeState) -> bool:
+        """Return whether another state of the same repository is certainly other code.
+
+        The branch does not count, and what is unknown of either is no difference.
+        """
+        if self.commit != other.commit:
+            return True
+        known = (self.changed_files, other.changed_files), (self.changes_digest or None, other.changes_digest or None)
+        return any(None not in pair and pair[0] != pair[1] for pair in known)
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -117,7 +127,8 @@ def code_change(former: Provenance, present: Provenance) -> str:
     before, now = former.code, present.code
     if before is None or now is None or before.repository != now.repository:
         return ""
-    if before.commit != now.commit:
-        return f"{before.text} before, {now.text} now"
-    is_known = None not in (before.changed_files, now.changed_files)
-    return f"{now.text}, with other changes than before" if is_known and before != now else ""
+    if not before.is_known_to_differ(now):
+        return ""
+    if before.commit == now.commit:
+        return f"{now.text}, with other changes than before"
+    return f"{before.text} before, {now.text} now"

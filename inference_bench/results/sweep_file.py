@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -14,7 +14,7 @@ from inference_bench.results.atomic_file import write_whole
 from inference_bench.results.reading import read_as, read_json
 from inference_bench.results.schema_version import check_version
 from inference_bench.results.serialization import plain, to_json
-from inference_bench.results.storage import Folder
+from inference_bench.results.storage import RUN, Folder, place_of
 
 SWEEP = "sweep.json"
 SCHEMA_VERSION = 2
@@ -155,11 +155,22 @@ def driver_of(folder: Folder) -> str:
 
 
 def read_sweep(folder: Folder) -> SweepRecord:
-    """Read the file.
+    """Read the file. The runs of its shares are looked for in this folder, wherever it was when they were written.
 
     Raises:
         RunFormatError: it is missing, damaged, or written by a newer version.
     """
     data = read_json(folder / SWEEP)
     check_version(folder / SWEEP, data.get("schema_version") if isinstance(data, dict) else None, SCHEMA_VERSION)
-    return read_as(SweepRecord, data, folder / SWEEP)
+    record = read_as(SweepRecord, data, folder / SWEEP)
+    return replace(record, shares=tuple(_in_folder(share, record.id, folder) for share in record.shares))
+
+
+def _in_folder(share: ShareRecord, sweep: str, folder: Folder) -> ShareRecord:
+    """Return a share with its run in the folder of its sweep as it is reached now; as it is if it was elsewhere."""
+    parts = place_of(share.run).parts
+    names = [name for name in (sweep, f"{RUN}{sweep}") if name in parts]
+    if not names:
+        return share
+    inside = "/".join(parts[parts.index(names[0]) + 1 :])
+    return replace(share, run=str(folder / inside))

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from inference_bench.analysis.comparison_result import Verdict
-from inference_bench.cli._gate import confirmed_code
+from inference_bench.cli._gate import confirmed_code, old_commit
+from inference_bench.provenance.record import CodeState
 from tests.command_line import call
 
 WORK = """
@@ -166,3 +167,24 @@ def rows(*verdicts):
 )
 def test_the_verdict_of_the_pairs_decides(verdicts, code):
     assert confirmed_code(rows(*verdicts)) == code
+
+
+A, B = "a" * 40, "b" * 40
+
+
+@pytest.mark.parametrize(
+    ("new", "earlier", "commit"),
+    [
+        (CodeState(A, changed_files=0), [CodeState(A, changed_files=0)], ""),
+        (CodeState(A, "", changed_files=0), [CodeState(A, "main", changed_files=0)], ""),
+        (CodeState(A), [CodeState(A, changed_files=0)], ""),  # git was too slow: it may be the same code
+        (CodeState(A, changed_files=0), [CodeState(A)], ""),
+        (CodeState(A, changed_files=1, changes_digest="1"), [CodeState(A, changed_files=0)], A),
+        (CodeState(A, changed_files=0), [CodeState(B, changed_files=1), CodeState("c" * 40)], "c" * 40),
+        (CodeState(A), [None, CodeState(B, changed_files=0), CodeState("c" * 40, changed_files=0)], B),
+        (None, [CodeState(B, changed_files=0)], B),
+        (CodeState(A, changed_files=0), [], ""),
+    ],
+)
+def test_the_old_commit_is_certainly_other_code(new, earlier, commit):
+    assert old_commit(new, earlier) == commit

@@ -83,3 +83,27 @@ def of(commit, repository="a", changed_files=0, digest=""):
 )
 def test_a_change_is_told_where_both_are_known(former, present, said):
     assert code_change(former, present) == said
+
+
+CLEAN, UNKNOWN = CodeState(COMMIT, changed_files=0), CodeState(COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        (CLEAN, CLEAN, False),
+        (CLEAN, CodeState(COMMIT, "main", "a", changed_files=0), False),
+        (CLEAN, UNKNOWN, False),
+        (CLEAN, CodeState(COMMIT, changed_files=1, changes_digest="1"), True),
+        (CLEAN, CodeState(COMMIT, changed_files=1), True),
+        (CodeState(COMMIT, changed_files=1), CodeState(COMMIT, changed_files=1, changes_digest="1"), False),
+        (
+            CodeState(COMMIT, changed_files=1, changes_digest="1"),
+            CodeState(COMMIT, changed_files=1, changes_digest="2"),
+            True,
+        ),
+        (UNKNOWN, CodeState(OTHER), True),
+    ],
+)
+def test_what_is_unknown_is_no_difference_and_the_branch_is_none(one, other, differ):
+    assert one.is_known_to_differ(other) == other.is_known_to_differ(one) == differ

@@ -11,7 +11,9 @@ from inference_bench.orchestration.progress import Progress
 from inference_bench.orchestration.sweep import Sweep, SweepRequest, new_sweep, share_records
 from inference_bench.results.discovery import find_runs
 from inference_bench.results.run import load_run
-from inference_bench.results.sweep_file import ShareStatus
+from inference_bench.results.storage import StoredPath
+from inference_bench.results.sweep_figures import read_figures
+from inference_bench.results.sweep_file import ShareStatus, read_sweep, write_sweep
 from inference_bench.results.sweep_runs import delete_leftovers, share_places, take_in
 from inference_bench.spec import Limits, Spec
 
@@ -33,8 +35,8 @@ def measure(folder):
 def folder(request, store, tmp_path):
     if request.param == "store":
         return store.place("team") / "run_id=x-sweep"
-    (tmp_path / "sweep").mkdir()
-    return tmp_path / "sweep"
+    (tmp_path / "x-sweep").mkdir()
+    return tmp_path / "x-sweep"
 
 
 def pending(record, number, **changed):
@@ -81,3 +83,36 @@ def test_what_is_left_of_a_share_that_has_not_ended_stays(folder):
     delete_leftovers(folder, pending(record, 1, status=ShareStatus.NODE_LOST, node="n2"))
     delete_leftovers(folder, record)
     assert len(find_runs(str(folder))) == 2
+
+
+def move(folder):
+    """Move the folder of a sweep to another name, and return that."""
+    if not isinstance(folder, StoredPath):
+        return folder.rename(folder.with_name("renamed"))
+    there = folder.parent / "copies" / folder.name
+    for name in folder.files():
+        (there / name).write_bytes((folder / name).read_bytes())
+        (folder / name).unlink()
+    return there
+
+
+def test_a_sweep_that_was_moved_finds_its_runs(folder):
+    measure(folder)
+    before = read_figures(folder, pytest.fail)
+
+    moved = move(folder)
+
+    after = read_figures(moved, pytest.fail)
+    assert len(after.runs["n1"]) == 2
+    assert after.rows == before.rows
+    assert all(share.run.startswith(str(moved).partition("?")[0]) for share in after.record.shares)
+    assert take_in(moved, after.record) == after.record == read_sweep(moved)
+
+
+def test_a_run_outside_of_the_folder_of_its_sweep_is_left_where_it_is(tmp_path):
+    folder = tmp_path / "x-sweep"
+    folder.mkdir()
+    record = new_sweep("x-sweep", "local", share_records(shares_of(SPEC, 1)), seed=0, copies=1)
+    elsewhere = replace(record, shares=(replace(record.shares[0], run="/elsewhere/run"),))
+    write_sweep(folder, elsewhere)
+    assert read_sweep(folder) == elsewhere
