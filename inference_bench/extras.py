@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
 from inference_bench.errors import MissingPackageError
@@ -120,12 +120,29 @@ def require(what: str, modules: Iterable[str], install: Sequence[str] = ()) -> N
         MissingPackageError: the first that is missing.
     """
     for name in missing_modules(modules):
-        raise MissingPackageError(what, name, f"pip install {shlex.join(install)}" if install else install_hint(name))
+        if install:
+            command = f"pip install {shlex.join(install)}"
+        elif _is_known(name):
+            command = install_hint(name)
+        else:
+            command = f"install what brings it; the attribute `install` of the class of {what} says what that is"
+        raise MissingPackageError(what, name, command)
 
 
 def missing_modules(modules: Iterable[str]) -> list[str]:
     """Return the modules that are not installed; imports none of them."""
-    return [name for name in modules if find_spec(name) is None]
+    return [name for name in modules if not _is_installed(name)]
+
+
+def _is_installed(name: str) -> bool:
+    with suppress(ModuleNotFoundError):  # the package of a submodule is missing
+        return find_spec(name) is not None
+    return False
+
+
+def _is_known(name: str) -> bool:
+    """Return whether this project knows what brings a module."""
+    return name in _OWN or name in _EXTRA_OF or name in _CORE_OF
 
 
 def _missing(error: BaseException) -> str:
@@ -133,7 +150,7 @@ def _missing(error: BaseException) -> str:
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return ""
     name = error.name if error.name in _OWN else error.name.partition(".")[0]
-    return name if name in _OWN or name in _EXTRA_OF or name in _CORE_OF else ""
+    return name if _is_known(name) else ""
 
 
 def _of_core(package: str) -> tuple[str, ...]:

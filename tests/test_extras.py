@@ -121,3 +121,11 @@ def test_a_requirement_that_is_missing(monkeypatch):
         MissingPackageError, match=r"^model m needs torch_of_a_test, which is not installed: pip install"
     ):
         require("model m", ["torch_of_a_test"])
+
+
+@pytest.mark.parametrize("name", ["no_such_module_anywhere", "no_such_module_anywhere.inside"])
+def test_a_module_that_only_a_plugin_knows_is_refused_with_what_its_author_can_do(name):
+    with pytest.raises(MissingPackageError, match=f"model mine needs {name}, which is not installed: .*`install`"):
+        require("model mine", (name,))
+    with pytest.raises(MissingPackageError, match="not installed: pip install 'mine>=2'"):
+        require("model mine", (name,), ("mine>=2",))

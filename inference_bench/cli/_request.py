@@ -67,7 +67,7 @@ def spec_of(args: argparse.Namespace) -> Spec:
 
 def measures_here(args: argparse.Namespace) -> bool:
     """Return whether this machine is to measure, and not others that a placement hands out."""
-    return getattr(args, "on", None) in (None, LOCAL)
+    return (getattr(args, "on", None) or LOCAL).partition("://")[0] == LOCAL
 
 
 def check_output(output: Folder) -> None:

@@ -123,11 +123,6 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
     placement, progress = open_placement(args.on), _progress(args)
     here = measures_here(args)
     prepare(spec, args.models_dir, args.benchmarks_dir, here=here)
-    if not here and not _names_threads(args):
-        count = counted(spec.setups[0].threads, "thread")
-        progress.warn(
-            f"each node measures with {count}, as many as this machine has CPUs: --threads names another number"
-        )
     axes = axes_of_models(spec, args.models_dir, args.benchmarks_dir)
     request = _request(args)
     if isinstance(args.output, StoredPath):
@@ -138,6 +133,11 @@ def measure_sweep(spec: Spec, args: argparse.Namespace) -> int:
         copies = args.copies or len(nodes)
         if copies > len(nodes):
             raise InvalidValueError("--copies", copies, f"at most the {counted(len(nodes), 'node')}")
+        if not here and not _names_threads(args):
+            count = counted(spec.setups[0].threads, "thread")
+            progress.warn(
+                f"each node measures with {count}, as many as this machine has CPUs: --threads names another number"
+            )
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-sweep"
         shares = share_records(shares_of(spec, copies, args.seed, axes=axes))
         record = new_sweep(identity, args.on, shares, seed=args.seed, copies=copies, calibration=calibration)

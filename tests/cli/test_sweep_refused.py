@@ -127,3 +127,13 @@ def test_a_store_that_refuses_or_is_not_there(store):
     store.refusal = None
     assert_refused(call(*request, f"s3://absent/x{store.query}"), 2, "there is no such bucket", "Make it")
     assert not store.objects()
+
+
+@pytest.mark.parametrize("words", ["--device cuda:99", "--weights /only/on/nodes", "--dtype float16 --device cuda:99"])
+def test_the_driver_needs_nothing_that_its_nodes_measure_with(words):
+    there = call(*f"run --on ray --dry-run {words}".split())
+    here = call(*f"run --on local --dry-run {words}".split())
+
+    assert (there.code, there.err) == (0, "")
+    assert "smollm2" in there.out
+    assert_refused(here, 2, words.split()[-1])

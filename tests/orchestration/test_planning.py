@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from inference_bench.errors import InvalidValueError
+from inference_bench.errors import InvalidValueError, UsageError
 from inference_bench.orchestration.planning import axes_of_models, prepare
 from inference_bench.spec import DTYPES, Setup, Spec
 
@@ -118,3 +118,31 @@ def test_the_axes_of_each_model_are_those_of_its_benchmarks():
 
     assert "input_length" in axes["null"] & axes["smollm2_135m_instruct"]
     assert "passages" in axes["smollm2_135m_instruct"] - axes["null"]
+
+
+LACKING = """
+from inference_bench import Model
+
+class Plugin(Model):
+    title = "needs what is not here"
+    parameters = 1
+    max_input_length = 16
+    needs_weights = False
+    devices = ("cpu", "cuda")
+    requires = {requires}
+"""
+
+
+@pytest.mark.parametrize(("requires", "device"), [(("no_such_package",), "cpu"), ((), "cuda:99")])
+def test_what_this_machine_lacks_is_refused_only_where_it_is_to_measure(requires, device, tmp_path):
+    (tmp_path / "lacking").mkdir()
+    (tmp_path / "lacking" / "model.py").write_text(LACKING.format(requires=requires))
+    spec = Spec(("lacking",), ("model_loading_time",), setups=(Setup(device=device),))
+
+    lacks = "no_such_package" if requires else device
+    with pytest.raises(UsageError, match=lacks):
+        prepare(spec, [tmp_path])
+
+    there = prepare(spec, [tmp_path], here=False)
+    assert {case.setup.device for case in there.plan.cases} == {device}
+    assert lacks not in str(there.not_applicable)

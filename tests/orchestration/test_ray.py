@@ -195,6 +195,20 @@ def test_what_a_cluster_cannot_give_is_refused_before_anything_is_measured(store
     assert not store.objects("team")
 
 
+def test_a_device_that_only_nodes_could_have_is_asked_for_there(store, cluster):
+    done = run(
+        *"run --model smollm2_135m_instruct --device cuda:99 --nodes 2 --quick".split(),
+        *EFFORT[-3:],
+        "--output",
+        store.address("team"),
+    )
+
+    assert done.code == 1
+    assert done.err.count("device 'cuda:99'") == 4  # two shares; each node is asked once
+    assert "each node measures with" in done.err
+    assert not has_run(store)
+
+
 def test_where_no_cluster_answers(store, bad_models, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     request = words(store, bad_models, "--model", "good")
