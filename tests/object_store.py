@@ -24,6 +24,7 @@ class ObjectStore:
 
     Attributes:
         refusal: HTTP status that every request gets; None if requests are answered.
+        reason: the code and the sentence that a refusal has in its body, as S3 has them; none if empty.
         writes: number of requests that wrote, or would have.
         on_write: called before each of them.
     """
@@ -33,6 +34,7 @@ class ObjectStore:
         from werkzeug.serving import make_server
 
         self.refusal: str | None = None
+        self.reason: tuple[str, ...] = ()
         self.writes = 0
         self.on_write: Callable[[], None] = lambda: None
         self._answer = DomainDispatcherApplication(create_backend_app)
@@ -44,8 +46,9 @@ class ObjectStore:
             self.writes += 1
             self.on_write()
         if self.refusal is not None:
-            start(self.refusal, [("Content-Length", "0")])
-            return [b""]
+            body = _error(*self.reason) if self.reason and environ["REQUEST_METHOD"] != "HEAD" else b""
+            start(self.refusal, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+            return [body]
         answer: Iterable[bytes] = self._answer(environ, start)
         return answer
 
@@ -76,10 +79,22 @@ class ObjectStore:
         """Forget all objects, and answer again."""
         import requests
 
-        self.refusal, self.on_write = None, lambda: None
+        self.refusal, self.reason, self.on_write = None, (), lambda: None
         base = f"http://127.0.0.1:{self._server.server_port}"
         requests.post(f"{base}/moto-api/reset", timeout=10).raise_for_status()
         requests.put(f"{base}/{BUCKET}", timeout=10).raise_for_status()
+
+    @contextmanager
+    def asking_for_keys(self) -> Iterator[None]:
+        """Refuse keys that it does not know, and it knows none, while the block runs."""
+        import requests
+
+        url = f"http://127.0.0.1:{self.port}/moto-api/reset-auth"
+        requests.post(url, data=b"0", timeout=10).raise_for_status()
+        try:
+            yield
+        finally:
+            requests.post(url, data=b"inf", timeout=10).raise_for_status()
 
     @contextmanager
     def running(self) -> Iterator[ObjectStore]:
@@ -91,6 +106,10 @@ class ObjectStore:
                 yield self
         finally:
             self._server.shutdown()
+
+
+def _error(code: str, sentence: str) -> bytes:
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{sentence}</Message></Error>".encode()
 
 
 @contextmanager

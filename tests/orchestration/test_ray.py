@@ -197,7 +197,7 @@ def test_what_a_cluster_cannot_give_is_refused_before_anything_is_measured(store
 
 def test_a_device_that_only_nodes_could_have_is_asked_for_there(store, cluster):
     done = run(
-        *"run --model smollm2_135m_instruct --device cuda:99 --nodes 2 --quick".split(),
+        *["run", "--model", "smollm2_135m_instruct", "--device", "cuda:99", "--nodes", "2", "--quick"],
         *EFFORT[-3:],
         "--output",
         store.address("team"),

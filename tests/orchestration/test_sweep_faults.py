@@ -220,6 +220,13 @@ def test_missing_credentials_are_one_line_before_anything_is_measured(store, tmp
     assert {each.name for each in tmp_path.iterdir()} <= {"state"}
 
 
+def test_wrong_credentials_are_one_line_before_anything_is_measured(store, tmp_path):
+    with store.asking_for_keys():
+        assert_refused(call(*RUN, store.address("team")), 2, "/team", "access is denied", "INVALID_ACCESS_KEY_ID")
+        assert_refused(call("report", store.address("team")), 2, "/team", "access is denied", "AWS_ACCESS_KEY_ID")
+    assert {each.name for each in tmp_path.iterdir()} <= {"state"}
+
+
 # ---- two processes, one sweep
 
 

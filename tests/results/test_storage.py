@@ -122,6 +122,45 @@ def test_what_a_store_refuses_is_one_line_with_advice(store, refusal, part):
     assert message.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "sentence", "part"),
+    [
+        ("403 Forbidden", "InvalidAccessKeyId", "The key of this bucket does not exist.", "access is denied"),
+        ("403 Forbidden", "SignatureDoesNotMatch", "The signature does not match.", "access is denied"),
+        ("400 Bad Request", "ExpiredToken", "The provided token has expired.", "access is denied"),
+        ("400 Bad Request", "InvalidToken", "The provided token is invalid.", "access is denied"),
+        ("403 Forbidden", "RequestTimeTooSkewed", "The difference is too large.", "the clock of this machine differs"),
+        ("404 Not Found", "NoSuchBucket", "The specified bucket does not exist", "there is no such bucket"),
+        ("301 Moved", "PermanentRedirect", "Use the specified endpoint.", "the bucket is in another region"),
+        ("400 Bad Request", "AuthorizationHeaderMalformed", "expecting 'eu'", "the bucket is in another region"),
+        ("403 Forbidden", "QuotaExceeded", "Bucket quota exceeded", "the store has no room left"),
+        ("507 Insufficient Storage", "XMinioStorageFull", "Too few free.", "the store has no room left"),
+        ("400 Bad Request", "RequestTimeout", "Nothing was written to the bucket not found.", "no answer"),
+        ("503 Slow Down", "SlowDown", "Please reduce your request rate.", "the store is unavailable"),
+        ("500 Internal Server Error", "InternalError", "An internal error.", "the store is unavailable"),
+        ("400 Bad Request", "SomethingNew", "The bucket does not exist, or not found.", "the store refuses (AWS Error"),
+    ],
+)
+def test_the_code_of_an_error_decides_what_it_means_and_not_its_sentence(store, status, code, sentence, part):
+    store.refusal, store.reason = status, (code, sentence)
+    try:
+        with pytest.raises(StorageError) as refused:
+            store.place("refused").check_writable()
+    finally:
+        store.refusal, store.reason = None, ()
+    assert f": {part}" in str(refused.value)
+    assert refused.value.is_temporary == ((status[0] == "5" and "507" not in status) or code == "RequestTimeout")
+
+
+def test_a_refusal_without_words_names_what_does_that(store):
+    store.refusal = "400 Bad Request"
+    try:
+        with pytest.raises(StorageError, match=r"does not say why .*expired.* another region"):
+            (store.place("refused") / "x").read_bytes()
+    finally:
+        store.refusal = None
+
+
 def test_a_bucket_that_is_not_there(store):
     with pytest.raises(StorageError, match=r"no such bucket .* Make it, or correct the address"):
         stored_place(f"s3://absent/x{store.query}").check_writable()
