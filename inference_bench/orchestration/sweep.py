@@ -39,6 +39,7 @@ from inference_bench.results.sweep_file import (
     write_sweep,
 )
 from inference_bench.results.sweep_runs import delete_leftovers, share_places, share_tags, stored_share
+from inference_bench.units import counted
 
 T = TypeVar("T")
 
@@ -115,6 +116,8 @@ class Sweep:
         place = self.folder if isinstance(self.folder, Path) else scratch_folder(self.record.id)
         with locked(place, "sweep", str(self.folder)):
             await self._patiently(self._write)
+            shares = counted(len(self._waiting()), "share")
+            self._progress.message(f"{shares} for {counted(len(nodes), 'node')}, into {self.folder}")
             nodes = await self._calibrated(nodes)
             await together(self._serve(node) for node in nodes)
             await self._patiently(self._write)
