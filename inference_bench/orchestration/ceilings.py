@@ -108,14 +108,20 @@ def default_threads(device: str = "cpu") -> tuple[int, ...]:
 
 
 def default_sizes() -> tuple[int, ...]:
-    """Return the working sets that are measured, in bytes: each twice as large as the one before."""
+    """Return the working sets that are measured, in bytes: each twice as large as the one before.
+
+    They reach from the second cache to at least four times the last one, as far as a quarter of the memory allows.
+    """
     caches = describe_environment().get("cpu", {}).get("caches", {})
-    smallest = caches.get("L2", MIB)
-    largest = max(_LARGEST_BYTES, 4 * max(caches.values(), default=0))
-    available = headroom_bytes()
-    most = largest if available is None else min(largest, available // _SHARE_OF_MEMORY)
-    powers = range(max(1, (most // smallest).bit_length()))
-    return tuple(smallest << power for power in powers)
+    return _sizes(caches.get("L2", MIB), max(caches.values(), default=0), headroom_bytes())
+
+
+def _sizes(smallest: int, cache: int, available: int | None) -> tuple[int, ...]:
+    enough = max(_LARGEST_BYTES, 4 * cache)
+    sizes = [smallest]
+    while sizes[-1] < enough and (available is None or 2 * sizes[-1] <= available // _SHARE_OF_MEMORY):
+        sizes.append(2 * sizes[-1])
+    return tuple(sizes)
 
 
 def _check(threads: Sequence[int], dtypes: Sequence[str]) -> None:

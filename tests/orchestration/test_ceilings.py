@@ -12,16 +12,18 @@ import pytest
 
 from inference_bench.ceilings import OLD_DAYS, MachineLoad
 from inference_bench.errors import InvalidValueError, UnknownNameError
+from inference_bench.machine.available_memory import headroom_bytes
 from inference_bench.machine.environment import describe_environment
 from inference_bench.orchestration.ceilings import (
     _drift,
     _interval,
+    _sizes,
     default_sizes,
     default_threads,
     is_worth_measuring,
     measure_ceilings,
 )
-from inference_bench.units import MIB
+from inference_bench.units import GIB, KIB, MIB
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,24 @@ def test_the_default_grid_reaches_from_the_second_cache_beyond_the_last(monkeypa
     caches = describe_environment()["cpu"]["caches"]
     assert sizes[0] == caches["L2"]
     assert all(larger == 2 * smaller for smaller, larger in pairwise(sizes))
-    assert sizes[-1] >= 4 * caches["L3"]
+    assert sizes[-1] >= 4 * caches["L3"] or 2 * sizes[-1] > (headroom_bytes() or 0) // 4
+
+
+@pytest.mark.parametrize(
+    ("smallest", "cache", "available", "count", "largest"),
+    [
+        (512 * KIB, 32 * MIB, 24 * GIB, 11, 512 * MIB),
+        (2 * MIB, 480 * MIB, 24 * GIB, 11, 2 * GIB),  # a cache of a size that is no power of two
+        (1280 * KIB, 30 * MIB, 24 * GIB, 10, 640 * MIB),
+        (2 * MIB, 480 * MIB, 4 * GIB, 10, GIB),
+        (2 * MIB, 480 * MIB, 0, 1, 2 * MIB),
+        (MIB, 0, None, 10, 512 * MIB),
+        (2 * MIB, 2 * GIB, None, 13, 8 * GIB),
+    ],
+)
+def test_the_largest_working_set_is_four_caches_or_what_memory_allows(smallest, cache, available, count, largest):
+    sizes = _sizes(smallest, cache, available)
+    assert (sizes[0], len(sizes), sizes[-1]) == (smallest, count, largest)
 
 
 def test_the_default_threads_are_powers_of_two_and_all_usable(monkeypatch):

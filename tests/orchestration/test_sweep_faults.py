@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -22,7 +24,7 @@ from inference_bench.result import Status
 from inference_bench.results.sweep_file import SWEEP, ShareStatus, read_sweep, write_sweep
 from inference_bench.spec import Limits, Setup, Spec
 from tests.command_line import assert_refused, call, run
-from tests.object_store import CREDENTIALS
+from tests.object_store import CREDENTIALS, ObjectStore
 from tests.processes import SHARE, WORKER, assert_no_worker_is_left, processes_alive
 from tests.store_proxy import FAULTS, HANGS, store_proxy
 from tests.whole_sweep import assert_readable, assert_whole, sweeps_in
@@ -124,19 +126,17 @@ class Lines(Progress):
 
 
 def measure(folder, models, progress=None, spec=SPEC):
-    record = new_sweep("x-sweep", "local", share_records(shares_of(spec, 1)), seed=0, copies=1)
+    identity = folder.name.removeprefix("run_id=")
+    record = new_sweep(identity, "local", share_records(shares_of(spec, 1)), seed=0, copies=1)
     sweep = Sweep(folder, record, SweepRequest([models]), LocalPlacement(), progress or Progress())
     return asyncio.run(sweep.carry_out(["n1"]))
 
 
 UNAVAILABLE = "503 Slow Down"
-LONG = pytest.param(30, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("seconds", [2, LONG])
-@pytest.mark.parametrize("fault", [UNAVAILABLE, *FAULTS])
-def test_a_store_that_fails_for_a_while_in_mid_run_gets_all_and_the_user_is_told(store, bad_models, fault, seconds):
-    """It fails from the first case on; the share and its driver wait for it."""
+def measure_through(fault, seconds, models, store):
+    """Measure a sweep whose store fails for so long, from the first case on; return what the user was told."""
     progress = Lines()
     with store_proxy(store.port) as network:
         first = store.writes
@@ -154,14 +154,28 @@ def test_a_store_that_fails_for_a_while_in_mid_run_gets_all_and_the_user_is_told
                 threading.Timer(seconds, mend).start()
 
         store.on_write = fail_once
-        folder = network.place("team") / "run_id=x-sweep"
-        measure(folder, bad_models, progress)
-        assert_whole(folder, bad_models)
-    told = [text for text in progress.warnings if "Trying again" in text]
-    # A short outage may be over within the tries of one request; one that hangs is given up after half a minute.
-    assert told or fault == HANGS or seconds < 20, progress.warnings
-    assert all("120 s" in text and text.count("\n") == 0 for text in told)
-    assert all("the store is unavailable" in text or "no answer" in text for text in told), told
+        folder = network.place("team") / f"run_id={fault.replace(' ', '-')}-sweep"
+        measure(folder, models, progress)
+        assert_whole(folder, models)
+    return [text for text in progress.warnings if "Trying again" in text]
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(30, marks=pytest.mark.slow)])
+def test_a_store_that_fails_for_a_while_in_mid_run_gets_all_and_the_user_is_told(store, bad_models, seconds):
+    """The share and its driver wait for it. Each way to fail has a sweep and a server of its own, all at once."""
+    faults = (UNAVAILABLE, *FAULTS)
+    with ExitStack() as open_now:
+        servers = [open_now.enter_context(ObjectStore().running()) for _ in faults]
+        threads = open_now.enter_context(ThreadPoolExecutor(len(faults)))
+        told = list(
+            threads.map(lambda fault, server: measure_through(fault, seconds, bad_models, server), faults, servers)
+        )
+
+    for fault, texts in zip(faults, told, strict=True):
+        # A short outage may be over within the tries of one request; one that hangs is given up after half a minute.
+        assert texts or fault == HANGS or seconds < 20, fault
+        assert all("120 s" in text and text.count("\n") == 0 for text in texts)
+        assert all("the store is unavailable" in text or "no answer" in text for text in texts), texts
 
 
 def test_a_share_that_is_killed_while_the_store_does_not_answer_loses_no_case(store, bad_models):

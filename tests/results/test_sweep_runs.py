@@ -1,7 +1,9 @@
 """What is in the folder of a sweep besides what ``sweep.json`` names."""
 
 import asyncio
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,8 @@ from inference_bench.results.run import load_run
 from inference_bench.results.storage import StoredPath
 from inference_bench.results.sweep_figures import read_figures
 from inference_bench.results.sweep_file import ShareStatus, read_sweep, write_sweep
-from inference_bench.results.sweep_runs import delete_leftovers, share_places, take_in
+from inference_bench.results.sweep_runs import delete_leftovers, share_places, stored_share, take_in
+from inference_bench.results.upload import Upload
 from inference_bench.spec import Limits, Spec
 
 SPEC = Spec(
@@ -25,18 +28,30 @@ SPEC = Spec(
 )
 
 
-def measure(folder):
-    """Measure two copies of a block; both are on one node, because there is only one."""
-    record = new_sweep("x-sweep", "local", share_records(shares_of(SPEC, 2)), seed=0, copies=2)
-    return asyncio.run(Sweep(folder, record, SweepRequest(), LocalPlacement(), Progress()).carry_out(["n1"]))
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Two copies of a block; both are on one node, because there is only one."""
+    folder = tmp_path_factory.mktemp("measured") / "x-sweep"
+    folder.mkdir()
+    record = new_sweep(folder.name, "local", share_records(shares_of(SPEC, 2)), seed=0, copies=2)
+    asyncio.run(Sweep(folder, record, SweepRequest(), LocalPlacement(), Progress()).carry_out(["n1"]))
+    return folder
 
 
 @pytest.fixture(params=["disk", "store"])
-def folder(request, store, tmp_path):
-    if request.param == "store":
-        return store.place("team") / "run_id=x-sweep"
-    (tmp_path / "x-sweep").mkdir()
-    return tmp_path / "x-sweep"
+def folder(request, store, tmp_path, measured):
+    """A sweep of the test's own, on a disk or on a store, where shares have other places."""
+    if request.param == "disk":
+        return Path(shutil.copytree(measured, tmp_path / "x-sweep"))
+    folder = store.place("team") / "run_id=x-sweep"
+    record = read_sweep(measured)
+    shares = []
+    for number, share in enumerate(record.shares):
+        place = stored_share(folder, share.node, number)
+        Upload(Path(share.run), place).complete()
+        shares.append(replace(share, run=str(place)))
+    write_sweep(folder, replace(record, shares=tuple(shares)))
+    return folder
 
 
 def pending(record, number, **changed):
@@ -48,7 +63,7 @@ def pending(record, number, **changed):
 
 
 def test_a_share_whose_end_nobody_recorded_is_taken_in(folder):
-    record = measure(folder)
+    record = read_sweep(folder)
     places = list(share_places(folder, record))
     assert sorted((place.number, place.node) for place in places) == [(0, "n1"), (1, "n1")]
     assert take_in(folder, record) == record
@@ -56,7 +71,7 @@ def test_a_share_whose_end_nobody_recorded_is_taken_in(folder):
 
 
 def test_a_run_that_is_not_finished_is_not_taken_in(folder):
-    record = measure(folder)
+    record = read_sweep(folder)
     path = record.shares[1].run
     (place,) = [found for found in find_runs(str(folder)) if str(found) == path]
     content = (place / "run.json").read_bytes()
@@ -69,7 +84,7 @@ def test_a_run_that_is_not_finished_is_not_taken_in(folder):
 
 
 def test_what_is_left_of_a_share_that_was_measured_elsewhere_is_deleted(folder):
-    record = measure(folder)
+    record = read_sweep(folder)
     kept, left = (share.run for share in record.shares)
     elsewhere = replace(record, shares=(record.shares[0], replace(record.shares[1], node="n2", run="elsewhere")))
     delete_leftovers(folder, elsewhere)
@@ -79,7 +94,7 @@ def test_what_is_left_of_a_share_that_was_measured_elsewhere_is_deleted(folder):
 
 
 def test_what_is_left_of_a_share_that_has_not_ended_stays(folder):
-    record = measure(folder)
+    record = read_sweep(folder)
     delete_leftovers(folder, pending(record, 1, status=ShareStatus.NODE_LOST, node="n2"))
     delete_leftovers(folder, record)
     assert len(find_runs(str(folder))) == 2
@@ -97,7 +112,6 @@ def move(folder):
 
 
 def test_a_sweep_that_was_moved_finds_its_runs(folder):
-    measure(folder)
     before = read_figures(folder, pytest.fail)
 
     moved = move(folder)
