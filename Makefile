@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 ARGS ?=
-# Processes that share the tests; a file stays in one. 0 runs all in this one, for a debugger.
-WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+# Processes that share the tests; a file stays in one. One more than CPUs, for tests wait, too. 0 runs all in this one, for a
+# debugger.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
 # Options of pip for torch alone. A machine without a GPU saves gigabytes with the address of torch's CPU builds, which
 # pytorch.org/get-started/locally shows: TORCH_OPTIONS='--index-url …'.
 TORCH_OPTIONS ?=
