@@ -23,6 +23,7 @@ run: $(VENV)/.run ## install, fetch the default model, measure its speed and mem
 	@$(BIN)/python -m inference_bench run $(ARGS)
 
 test: $(VENV)/.dev ## install, run the whole test suite (ARGS='-k clock' and the like)
+	@$(BIN)/python -m compileall -q inference_bench # hundreds of processes would each do that, where they may not keep it
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(VENV)/.dev ## the tests but the slow ones, and which lines they run; fails below the floor in pyproject.toml
