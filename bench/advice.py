@@ -215,7 +215,7 @@ def prove(folder: Path) -> int:
     from inference_bench.results.advice_file import read_advice
 
     run = _measured(folder, "--threads", f"{CPUS}")
-    _command("advise", str(run), "--prove", "12", "--time", "60")
+    _command("advise", str(run), "--prove", "12")
     stored = read_advice(run)
     proofs = stored.proofs if stored else ()
     for proof in proofs:

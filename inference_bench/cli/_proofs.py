@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from inference_bench.cli import _interleaved
 from inference_bench.errors import UsageError
+from inference_bench.units import NS_PER_S, counted
 
 if TYPE_CHECKING:
     import argparse
@@ -45,12 +46,23 @@ def carry_out(
     Raises:
         UsageError: there is no experiment.
     """
+    from inference_bench._native import now_ns
     from inference_bench.results.advice_file import write_advice
 
     chosen = first_commands(stored.of_cases(cases), args.prove)
     if not chosen:
         raise UsageError("--prove: no experiment follows from this run, so there is nothing to prove. See `advise`.")
+    began_ns = now_ns()
     for place, (command, experiments) in enumerate(chosen.items(), 1):
+        if args.time is not None and place > 1 and now_ns() - began_ns >= args.time * NS_PER_S:
+            left = len(chosen) - place + 1
+            them = "it" if left == 1 else "them"
+            print(
+                f"{counted(left, 'experiment')} not begun after {args.time:g} s (--time): "
+                f"the same command begins with {them}",
+                file=sys.stderr,
+            )
+            break
         print(f"experiment {place} of {len(chosen)}: {shlex.join(command)}", file=sys.stderr)
         outcome = _measured(command, folder.absolute() / PROOFS, args)
         if outcome.interrupted:
@@ -87,7 +99,12 @@ def _experiments(advice: Advice) -> Iterator[tuple[str, Experiment]]:
 
 
 def _measured(command: Command, output: Path, args: argparse.Namespace) -> AbOutcome:
-    """Measure both sides of an ``ab`` command in turn, all pairs, into a folder of the run."""
+    """Measure both sides of an ``ab`` command in turn, into a folder of the run.
+
+    There are at least as many pairs as an interval needs: with fewer, nothing would be known after all.
+    """
+    from inference_bench.analysis.location_shift import needed_runs
+    from inference_bench.analysis.quantiles import LEVEL
     from inference_bench.cli._command import load_command
     from inference_bench.cli._option_sources import read_options
     from inference_bench.cli._parser import Parser
@@ -96,11 +113,12 @@ def _measured(command: Command, output: Path, args: argparse.Namespace) -> AbOut
 
     name, *words = command
     folders = [word for folder in args.models_dir for word in ("--models-dir", str(folder))]
-    own = ["--time", f"{args.time:g}", "--output", str(output), *(["--quiet"] if args.quiet else [])]
+    own = ["--output", str(output), *(["--quiet"] if args.quiet else [])]
     asked = read_options(Parser(load_command(name)), [*words, *folders, *own])
     with Revisions() as revisions:
         variants = [_interleaved.variant(change, asked, revisions) for change in asked.variants]
-        return _interleaved.measure(variants, Question(asked.metric, may_stop=False), asked)
+        question = Question(asked.metric, may_stop=False, least_rounds=needed_runs(LEVEL, paired=True))
+        return _interleaved.measure(variants, question, asked)
 
 
 def _held_against(experiments: Sequence[tuple[str, Experiment]], outcome: AbOutcome) -> Iterator[Proof]:

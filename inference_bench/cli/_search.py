@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _FILE = "fastest.toml"
 SEARCHES = "searches"
 """Folder in that of the run, as for proofs."""
+SEARCH_TIME_S = 600.0
 _KNOWN_FREEDOM = 4.0
 """Degrees of freedom that the noise measured earlier counts for: rounds of a search are shorter, and scatter more."""
 _LEAST_SPREAD = 0.01
@@ -143,7 +144,7 @@ def _given(args: argparse.Namespace) -> dict[str, tuple[int | str, ...]]:
 def _terms(args: argparse.Namespace) -> SearchTerms:
     from inference_bench.orchestration.search import SearchTerms
 
-    time_ns = round(args.time * NS_PER_S) or 1
+    time_ns = round((args.time or SEARCH_TIME_S) * NS_PER_S) or 1
     return SearchTerms(time_ns, args.least_agreement, _chance(), tuple(args.models_dir))
 
 

@@ -10,7 +10,7 @@ from inference_bench.cli import _values as values
 from inference_bench.cli._command import INTERRUPTED, Command
 from inference_bench.cli._messages import warn
 from inference_bench.cli._outputs import JSON, PAGE_FORMATS, PLAIN_FORMATS, add_output_options, outputs_of
-from inference_bench.cli._search import add_search_options, search_run
+from inference_bench.cli._search import SEARCH_TIME_S, add_search_options, search_run
 from inference_bench.cli._selected import ONE_RUN, add_results_option, on_disk, selected_runs
 from inference_bench.cli._weights_check import check_weights
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UsageError
@@ -40,7 +40,10 @@ class AdviseCommand(Command):
     examples = (
         ("", "what limits the newest run, and what would help"),
         ("--prove", "carry out the three best experiments: predicted against measured"),
-        ("nightly --case decode --prove 10 --time 60", "ten experiments on some cases, a minute of pairs each"),
+        (
+            "nightly --case decode --prove 10 --time 1800",
+            "ten experiments on some cases, or as many as begin in 30 minutes",
+        ),
         ("--search --time 900", "the fastest set-up of the run's model, as a file for `run --spec`"),
         ("latest --json", "for another program"),
     )
@@ -64,8 +67,8 @@ class AdviseCommand(Command):
             "--time",
             metavar="SECONDS",
             type=values.seconds("time"),
-            default=600.0,
-            help="start no further pair of an experiment after this time, no round of a search that would end later",
+            help="with --prove start no further experiment after this time (default: all that were asked for); with "
+            f"--search no round that would end later (default: {SEARCH_TIME_S:g})",
         )
         parser.add_argument(
             "--models-dir",

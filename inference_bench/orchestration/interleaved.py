@@ -76,6 +76,7 @@ class Question:
         may_stop: whether to look meanwhile, and stop once every comparison is settled.
         detect: stop, too, once a change of this fraction would have been detected, or cannot be; None not to.
         cuts_rounds: whether the time ends a round before every side was measured; else it ends with a round.
+        least_rounds: rounds that are measured however long they take.
     """
 
     metrics: Collection[str] = ()
@@ -84,6 +85,7 @@ class Question:
     may_stop: bool = True
     detect: float | None = None
     cuts_rounds: bool = False
+    least_rounds: int = 1
 
     def target(self, variants: Sequence[Variant], time_ns: int) -> Target | None:
         """Return what is to be detected, and what may be spent on it; None if nothing is asked for."""
@@ -270,7 +272,7 @@ class _Rounds:
                 return _settled(found)
             if reason := self._detected((now_ns() - began_ns) / NS_PER_S / self._rounds):
                 return reason
-            if now_ns() >= deadline_ns and self._rounds < self._most:
+            if now_ns() >= deadline_ns and self._question.least_rounds <= self._rounds < self._most:
                 return TIME_SPENT
         found = self.compared()
         return _settled(found) if found.is_settled else f"limit of {self._noun}s reached"

@@ -23,7 +23,7 @@ import time
 from inference_bench import Model, TextGenerator
 from inference_bench.demands import Demands
 
-STEP_S = {"float32": 0.006, "bfloat16": 0.0034}
+STEP_S = {"float32": 0.006, "bfloat16": 0.0034, "float16": 0.0034}
 
 
 class Sleeper(Model):
@@ -33,7 +33,7 @@ class Sleeper(Model):
     max_input_length = 64
     needs_weights = False
     devices = ("cpu",)
-    dtypes = ("float32", "bfloat16")
+    dtypes = ("float32", "bfloat16", "float16")
     abilities = ("generate",)
 
     def load(self, setup, weights, steps):
@@ -99,7 +99,7 @@ def held():
     """Store the ceilings of this machine: 20 GB/s."""
 
     def store():
-        rates = tuple(MatmulRate(dtype, 1, near(100e9)) for dtype in ("float32", "bfloat16"))
+        rates = tuple(MatmulRate(dtype, 1, near(100e9)) for dtype in ("float32", "bfloat16", "float16"))
         read = (ReadBandwidth(1, 100_000_000, near(20e9)),)
         fingerprint = str(describe_environment()["fingerprint"])
         store_ceilings(Ceilings(fingerprint, "cpu", "2026-11-26T00:00:00+00:00", read, rates, near(1000)))
@@ -117,8 +117,10 @@ def test_advice_predicts_and_proofs_are_kept(measured, models, held, capsys):
     assert ("process", "waiting") in named
     assert ("decode", "memory_bound") in {(of["phase"], of["because"]) for of in case["experiments"]}
 
-    assert main(["advise", str(measured), "--models-dir", str(models), "--prove", "1", "--quiet"]) == 0
+    asked = ["--models-dir", str(models), "--prove", "2", "--time", "0.01", "--quiet"]
+    assert main(["advise", str(measured), *asked]) == 0
     shown = capsys.readouterr()
+    assert "1 experiment not begun after 0.01 s (--time): the same command begins with it" in shown.err
     stored = read_advice(measured)
     assert stored is not None
     assert {proof.experiment.change for proof in stored.proofs} == {"dtype=bfloat16"}
