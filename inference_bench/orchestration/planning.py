@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 from inference_bench.analysis.serving.request_figures import LATENCY
 from inference_bench.benchmark.benchmark import Benchmark
 from inference_bench.benchmark.discovery import BenchmarkFile, find_benchmarks, load_benchmark
-from inference_bench.errors import InvalidValueError, NotApplicableError, PluginError, UnknownNameError, UsageError
-from inference_bench.extras import require
-from inference_bench.machine.device import check_device
+from inference_bench.errors import InvalidValueError, PluginError, UnknownNameError
 from inference_bench.model.discovery import ModelFile, find_models, load_model, resolve_models
-from inference_bench.model.engine.engine import check_engine, in_engine
+from inference_bench.model.engine.engine import check_engine
 from inference_bench.model.model import Model
 from inference_bench.model.weights.identity import measured_name
 from inference_bench.model.weights.references import names_place
 from inference_bench.model.weights.resolution import check_own_weights
-from inference_bench.plan import NO_MODEL, Case, Group, Plan, make_plan
+from inference_bench.orchestration.case_checks import refused_cases
+from inference_bench.orchestration.plan_plugins import Plugins
+from inference_bench.plan import NO_MODEL, Plan, make_plan
 from inference_bench.spec import OWN_ENGINE, Axis, Setup, Spec, setups_as_served
 
 _LOADS_WEIGHTS = "Leave --weights out, or write a `load` that reads weights.path, without needs_weights = False."
@@ -28,58 +27,6 @@ _LOADS_WEIGHTS = "Leave --weights out, or write a `load` that reads weights.path
 F = TypeVar("F", ModelFile, BenchmarkFile)
 T = TypeVar("T")
 V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class Plugins:
-    """What the names of a spec stand for.
-
-    Attributes:
-        files: model name → its file.
-        models: model name → its class, or why it cannot be used.
-        benchmarks: model name → benchmark name → its class, or why it cannot be used.
-        benchmark_files: model name → benchmark name → its file.
-    """
-
-    files: dict[str, ModelFile]
-    models: dict[str, type[Model] | PluginError]
-    benchmarks: dict[str, Mapping[str, type[Benchmark] | PluginError]]
-    benchmark_files: dict[str, Mapping[str, BenchmarkFile]]
-
-    def benchmark(self, case: Case) -> type[Benchmark]:
-        """Return the class that measures a case.
-
-        Raises:
-            PluginError: its file cannot be used.
-        """
-        found = self.benchmarks[case.model][case.benchmark]
-        if isinstance(found, PluginError):
-            raise found
-        return found
-
-    def model(self, place: Case | Group) -> type[Model] | PluginError:
-        """Return the class that loads a case's or group's model in the engine of its set-up, or why there is none.
-
-        Where the engine does not apply it is the model's own class, whose cases are refused.
-        """
-        found = self.models[place.model]
-        if isinstance(found, PluginError):
-            return found
-        try:
-            return in_engine(found, place.setup.engine)
-        except PluginError as error:
-            return error
-        except NotApplicableError:
-            return found
-
-    def headline(self, case: Case) -> tuple[str, ...]:
-        """Return the tags of the headline metrics of a case's benchmark; none if its file cannot be used."""
-        found = self.benchmarks.get(case.model, {}).get(case.benchmark)
-        return found.headline if isinstance(found, type) else ()
-
-    def benchmark_path(self, case: Case) -> Path | None:
-        """Return the file that measures a case, or None for an installed benchmark."""
-        return self.benchmark_files[case.model][case.benchmark].path
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +73,7 @@ def prepare(
     plugins = _for_plan(plugins, plan)
     _check_slos(spec, plan, plugins)
     _check_breakdown(spec, plugins)
-    refused = _refused(spec, plan, plugins, here=here)
+    refused = refused_cases(spec, plan, plugins, here=here)
     return Prepared(plugins.files, plugins.models, plugins.benchmarks, plugins.benchmark_files, plan, refused)
 
 
@@ -307,95 +254,3 @@ def _planned(plugins: Plugins, model: str) -> list[_Planned]:
         return _Planned(name, axes, of.own_process, of.processes, of.needs_model or is_own, of.repeats)
 
     return [planned(name, of) for name, of in plugins.benchmarks[model].items()]
-
-
-def _refused(spec: Spec, plan: Plan, plugins: Plugins, *, here: bool) -> dict[str, str]:
-    """Check every case and return case id → why its benchmark does not apply to its model."""
-    refused = {}
-    several = len({case.setup.engine for case in plan.cases if case.model != NO_MODEL}) > 1
-    for (name, setup), group in groupby(plan.cases, key=lambda case: (case.model, case.setup)):
-        cases, own = tuple(group), plugins.models[name]
-        model = plugins.model(cases[0])
-        if not (isinstance(own, type) and isinstance(model, type)):
-            continue
-        unusable = _unusable(own, model, setup, here=here)
-        for case in cases:
-            benchmark = plugins.benchmarks[name][case.benchmark]
-            if not isinstance(benchmark, type):
-                continue
-            try:
-                if unusable is not None:
-                    raise unusable
-                _check(benchmark, model, case, is_inline=spec.isolation == "inline")
-            except NotApplicableError as error:
-                refused[case.id] = str(error)
-            except UsageError as error:
-                if not several:
-                    raise
-                # Of several engines, one that lacks a package or a dtype must not stop the others.
-                refused[case.id] = str(error)
-    if plan.cases and several and len(refused) == len(plan.cases):
-        raise UsageError("no engine can measure anything: " + "; ".join(dict.fromkeys(refused.values())))
-    return refused
-
-
-def _unusable(
-    own: type[Model], model: type[Model], setup: Setup, *, here: bool
-) -> NotApplicableError | UsageError | None:
-    """Return why a set-up of a model cannot be measured at all, or None.
-
-    Args:
-        own: the class of the model's own file.
-        model: the class that loads it in the engine of the set-up.
-        setup: of cases.
-        here: whether this machine is to measure it.
-    """
-    try:
-        in_engine(own, setup.engine)
-        if here:
-            _check_machine(model, setup)
-        _check_setup(model, setup)
-    except (NotApplicableError, UsageError) as error:
-        return error
-    return None
-
-
-def _check_setup(model: type[Model], setup: Setup) -> None:
-    """Refuse a set-up that a model does not have.
-
-    Raises:
-        InvalidValueError: a device or dtype that the model does not have.
-    """
-    where = _engine_in_words(setup)
-    if setup.device.split(":")[0] not in model.devices:
-        raise InvalidValueError(f"device of {model.name}{where}", setup.device, "one of " + ", ".join(model.devices))
-    if setup.dtype not in model.dtypes:
-        raise InvalidValueError(f"dtype of {model.name}{where}", setup.dtype, "one of " + ", ".join(model.dtypes))
-
-
-def _check_machine(model: type[Model], setup: Setup) -> None:
-    """Refuse a set-up that needs what this machine lacks.
-
-    Raises:
-        UsageError: a package is not installed, or there is no such device.
-    """
-    where = _engine_in_words(setup)
-    require(f"{model.name}{where}" if where else f"model {model.name}", model.requires, model.install)
-    if model.runs_here:
-        check_device(setup.device)
-
-
-def _engine_in_words(setup: Setup) -> str:
-    return "" if setup.engine == OWN_ENGINE else f" in {setup.engine}"
-
-
-def _check(benchmark: type[Benchmark], model: type[Model], case: Case, *, is_inline: bool) -> None:
-    """Refuse what cannot be measured.
-
-    Raises:
-        UsageError: a value is outside of what the model or benchmark allows.
-        NotApplicableError: the benchmark does not apply to this model, or not in this process.
-    """
-    benchmark().check(model, case)
-    if is_inline and benchmark.own_process:
-        raise NotApplicableError(f"{benchmark.name} needs a process of its own, and isolation is inline")
