@@ -23,10 +23,12 @@ class ObjectStore:
     """A server with one empty bucket.
 
     Attributes:
-        refusal: HTTP status that every request gets; None if requests are answered.
+        refusal: HTTP status that requests get; None if they are answered.
+        refused: the methods of the requests that get it; all if empty.
         reason: the code and the sentence that a refusal has in its body, as S3 has them; none if empty.
         writes: number of requests that wrote, or would have.
         on_write: called before each of them.
+        on_get: called before the content of an object is sent.
     """
 
     def __init__(self) -> None:
@@ -34,19 +36,24 @@ class ObjectStore:
         from werkzeug.serving import make_server
 
         self.refusal: str | None = None
+        self.refused: tuple[str, ...] = ()
         self.reason: tuple[str, ...] = ()
         self.writes = 0
         self.on_write: Callable[[], None] = lambda: None
+        self.on_get: Callable[[], None] = lambda: None
         self._answer = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._serve, threaded=True)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def _serve(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] in ("PUT", "POST"):
+        method = environ["REQUEST_METHOD"]
+        if method in ("PUT", "POST"):
             self.writes += 1
             self.on_write()
-        if self.refusal is not None:
-            body = _error(*self.reason) if self.reason and environ["REQUEST_METHOD"] != "HEAD" else b""
+        if method == "GET" and "HTTP_RANGE" in environ:
+            self.on_get()
+        if self.refusal is not None and method in (self.refused or (method,)):
+            body = _error(*self.reason) if self.reason and method != "HEAD" else b""
             start(self.refusal, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
             return [body]
         answer: Iterable[bytes] = self._answer(environ, start)
@@ -75,11 +82,16 @@ class ObjectStore:
         place = self.place(folder)
         return {name: (place / name).read_bytes() for name in place.files()}
 
+    def answer(self) -> None:
+        """Answer every request again."""
+        self.refusal, self.refused, self.reason = None, (), ()
+        self.on_write = self.on_get = lambda: None
+
     def empty(self) -> None:
         """Forget all objects, and answer again."""
         import requests
 
-        self.refusal, self.reason, self.on_write = None, (), lambda: None
+        self.answer()
         base = f"http://127.0.0.1:{self._server.server_port}"
         requests.post(f"{base}/moto-api/reset", timeout=10).raise_for_status()
         requests.put(f"{base}/{BUCKET}", timeout=10).raise_for_status()

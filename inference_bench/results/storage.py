@@ -7,20 +7,21 @@ none, because addresses are stored with a run.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from inference_bench.errors import InvalidValueError
+from inference_bench.errors import InvalidValueError, StorageError
 from inference_bench.results.filesystems import SCHEMES, check_options, open_filesystem
 from inference_bench.results.storage_errors import told_by_store
 
 if TYPE_CHECKING:
     import os
 
+    from pyarrow import NativeFile
     from pyarrow.fs import FileInfo, FileSystem
 
 RUN, NODE = "run_id=", "node="
@@ -29,7 +30,12 @@ _FILE = "file"
 _FLAT = "gs"
 _SENT_WHOLE_BYTES = 5 << 20
 """What is larger is sent in parts; if one is refused, Arrow makes an object of those that arrived."""
+_READS = 20
+"""Of an object that is replaced each time; whoever writes a run does so a few times a second."""
 _SEPARATOR = "://"
+
+_Version = tuple[int, Mapping[str, bytes]]
+"""What differs between two versions of an object: its size, and what the store knows of it, such as its tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +132,30 @@ class StoredPath:
         return {PurePosixPath(info.path).relative_to(self.path).as_posix(): info.size for info in found}
 
     def read_bytes(self) -> bytes:
-        """Return its content.
+        """Return its content, the whole of one version: what is replaced meanwhile is read again.
+
+        Arrow asks for the size first and keeps to it: of a longer version it would return a part, and after a shorter
+        one whatever was in memory.
 
         Raises:
             FileNotFoundError: there is no such object.
         """
-        with told_by_store(self), self.filesystem.open_input_file(str(self.path)) as stream:
-            data: bytes = stream.read()
-        return data
+        with told_by_store(self):
+            version, stream = self._opened()
+            for _ in range(_READS):
+                content, refusal = _read(stream)
+                before = version
+                version, stream = self._opened()
+                if version == before:
+                    if refusal is not None:
+                        raise refusal
+                    return content
+        message = f"{self}: it was replaced each of {_READS} times that it was read. Try again later."
+        raise StorageError(message, is_temporary=True)
+
+    def _opened(self) -> tuple[_Version, NativeFile]:
+        stream = self.filesystem.open_input_file(str(self.path))
+        return (stream.size(), stream.metadata()), stream
 
     def write_bytes(self, data: bytes | memoryview) -> None:
         """Write or replace it: readers see the old object or the new one, never a part."""
@@ -197,6 +219,16 @@ class StoredPath:
         folders = {name.parts[0] for name, _ in inside if len(name.parts) > 1}
         files = [info for name, info in inside if len(name.parts) == 1 and name.name not in folders]
         return [*files, *(FileInfo(str(self.path / name), FileType.Directory) for name in folders)]
+
+
+def _read(stream: NativeFile) -> tuple[bytes, OSError | None]:
+    """Return what is read, and why nothing is."""
+    try:
+        return stream.read(), None
+    except OSError as error:
+        return b"", error
+    except ValueError as error:  # Google's storage closes the stream of a version that is gone
+        return b"", OSError(str(error))
 
 
 Folder = Path | StoredPath

@@ -96,7 +96,7 @@ def test_a_store_that_never_comes_back_is_a_finding_and_the_run_is_stored_later(
     assert "--resume RUN --sink ADDRESS" in outcome.sink_failure
     assert outcome.has_findings
 
-    store.refusal, store.on_write = None, lambda: None
+    store.answer()
     again = asyncio.run(resume_run(outcome.folder, sinks=[store.address("team")]))
     assert again.run.results == outcome.run.results
     assert_stored(store, again.run)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from inference_bench.errors import StorageError
-from inference_bench.results import filesystems
+from inference_bench.results import filesystems, storage
 from inference_bench.results.run import load_run
 from inference_bench.results.storage import place_of, stored_place
 from tests.command_line import assert_refused, call
@@ -70,6 +70,34 @@ def test_objects_are_written_replaced_listed_and_deleted(query):
     assert folder.files() == ["a/x"]
     with pytest.raises(FileNotFoundError):
         (folder / "b").read_bytes()
+
+
+@pytest.mark.parametrize("length", [50, 100, 150])
+def test_an_object_that_is_replaced_while_it_is_read_is_one_version_of_it(query, monkeypatch, length):
+    place, old, new = stored_place(f"gs://{BUCKET}/replaced{query}") / "x", b"a" * 100, b"b" * length
+    place.write_bytes(old)
+    monkeypatch.setattr(storage, "_read", after(place, [new], storage._read))
+    assert place.read_bytes() == new
+
+
+def test_an_object_that_is_deleted_while_it_is_read_is_not_found(query, monkeypatch):
+    place = stored_place(f"gs://{BUCKET}/deleted{query}") / "x"
+    place.write_bytes(b"a")
+    monkeypatch.setattr(storage, "_read", after(place, [None], storage._read))
+    with pytest.raises(FileNotFoundError):
+        place.read_bytes()
+
+
+def after(place, changes, read):
+    """Return what reads after one more of the changes: new content, or none at all."""
+
+    def read_later(stream):
+        if changes:
+            content = changes.pop(0)
+            place.unlink() if content is None else place.write_bytes(content)
+        return read(stream)
+
+    return read_later
 
 
 def test_a_run_is_stored_and_read_back(query):

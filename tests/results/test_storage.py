@@ -1,5 +1,6 @@
 """Addresses, and folders on a store: a real S3 server over HTTP."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,15 @@ from tests.object_store import object_store
 
 
 @pytest.fixture(scope="module")
-def store():
+def server():
     with object_store() as running:
         yield running
+
+
+@pytest.fixture
+def store(server):
+    yield server
+    server.answer()
 
 
 @pytest.mark.parametrize(
@@ -111,11 +118,8 @@ def test_a_probe_leaves_nothing(store):
 def test_what_a_store_refuses_is_one_line_with_advice(store, refusal, part):
     folder = store.place("refused")
     store.refusal = refusal
-    try:
-        with pytest.raises(StorageError) as refused:
-            folder.check_writable()
-    finally:
-        store.refusal = None
+    with pytest.raises(StorageError) as refused:
+        folder.check_writable()
     message = str(refused.value)
     assert message.startswith(f"{folder}: {part} (AWS Error")
     assert "\n" not in message
@@ -143,22 +147,16 @@ def test_what_a_store_refuses_is_one_line_with_advice(store, refusal, part):
 )
 def test_the_code_of_an_error_decides_what_it_means_and_not_its_sentence(store, status, code, sentence, part):
     store.refusal, store.reason = status, (code, sentence)
-    try:
-        with pytest.raises(StorageError) as refused:
-            store.place("refused").check_writable()
-    finally:
-        store.refusal, store.reason = None, ()
+    with pytest.raises(StorageError) as refused:
+        store.place("refused").check_writable()
     assert f": {part}" in str(refused.value)
     assert refused.value.is_temporary == ((status[0] == "5" and "507" not in status) or code == "RequestTimeout")
 
 
 def test_a_refusal_without_words_names_what_does_that(store):
     store.refusal = "400 Bad Request"
-    try:
-        with pytest.raises(StorageError, match=r"does not say why .*expired.* another region"):
-            (store.place("refused") / "x").read_bytes()
-    finally:
-        store.refusal = None
+    with pytest.raises(StorageError, match=r"does not say why .*expired.* another region"):
+        (store.place("refused") / "x").read_bytes()
 
 
 def test_a_bucket_that_is_not_there(store):
@@ -194,8 +192,49 @@ def test_a_large_object_of_which_a_part_is_refused_is_not_seen_in_part(store):
     content = bytes(25 << 20)
     with pytest.raises(StorageError):
         place.write_bytes(content)
-    store.refusal, store.on_write = None, lambda: None
+    store.answer()
     assert place.read_bytes() == b"old"
     assert store.place("large").files() == ["x"]
     place.write_bytes(content)
     assert store.place("large").sizes() == {"x": len(content)}
+
+
+@pytest.mark.parametrize("others", [[50], [150], [100], [150, 50], [50, 150, 100, 99]])
+def test_an_object_that_is_replaced_while_it_is_read_is_one_version_of_it(store, others):
+    place = store.place("replaced") / "x"
+    place.write_bytes(b"a" * 100)
+    left = [bytes([letter]) * length for letter, length in zip(b"bcde", others, strict=False)]
+    last = left[-1]
+
+    def replace():
+        if left:
+            place.write_bytes(left.pop(0))
+
+    store.on_get = replace
+    assert place.read_bytes() == last
+    assert not left
+
+
+def test_an_object_that_is_deleted_while_it_is_read_is_not_found(store):
+    place = store.place("deleted") / "x"
+    place.write_bytes(b"a")
+    store.on_get = place.unlink
+    with pytest.raises(FileNotFoundError):
+        place.read_bytes()
+
+
+def test_an_object_that_is_replaced_whenever_it_is_read_ends_with_a_message(store):
+    place, count = store.place("busy") / "x", itertools.count(2)
+    place.write_bytes(b"a")
+    store.on_get = lambda: place.write_bytes(b"a" * next(count))
+    with pytest.raises(StorageError, match=r"busy/x.*replaced each of 20 times.*Try again") as refused:
+        place.read_bytes()
+    assert refused.value.is_temporary
+
+
+def test_an_object_that_is_there_but_whose_content_is_refused(store):
+    place = store.place("unreadable") / "x"
+    place.write_bytes(b"a")
+    store.refusal, store.refused = "403 Forbidden", ("GET",)
+    with pytest.raises(StorageError, match="access is denied"):
+        place.read_bytes()
