@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -50,6 +50,23 @@ class MatmulRate:
 
 
 @dataclass(frozen=True, slots=True)
+class GemvRate:
+    """Floating-point operations per second of products of one row with many matrices in the framework (GEMV).
+
+    Attributes:
+        dtype: one of ``spec.DTYPES``.
+        threads: of the framework.
+        parameters: of each matrix, a square one; all of them together exceed the caches.
+        flops_per_s: two per multiply-add; median of the repetitions, with its 95 % interval.
+    """
+
+    dtype: str
+    threads: int
+    parameters: int
+    flops_per_s: Interval
+
+
+@dataclass(frozen=True, slots=True)
 class MachineLoad:
     """What a machine did beside the processes that measured its ceilings; None is what its kernel does not count.
 
@@ -76,6 +93,7 @@ class Ceilings:
         measured_utc: ISO 8601.
         read: bandwidth by threads and working set.
         matmul: rates by dtype and threads.
+        gemv: rates by dtype, threads and size of a matrix; none in older files.
         operation_ns: time of the smallest operation of the framework, called one after another.
         launch_ns: time that the host takes to launch an empty kernel; None on a CPU.
         copy_bytes_per_s: bytes read and written per second by a copy within the device; None on a CPU.
@@ -93,6 +111,7 @@ class Ceilings:
     copy_bytes_per_s: Interval | None = None
     drift: float = 0.0
     load: MachineLoad | None = None
+    gemv: tuple[GemvRate, ...] = ()
 
     def age_days(self, now: datetime | None = None) -> float:
         """Return how long ago they were measured."""
@@ -113,17 +132,33 @@ class Ceilings:
         Between two measured sizes it lies between their bandwidths, and the interval covers both; beyond the largest
         size it is that one's.
         """
-        sizes = sorted((each for each in self.read if each.threads == threads), key=lambda of: of.working_set_bytes)
-        if not sizes:
-            return None
-        below = [each for each in sizes if each.working_set_bytes <= working_set_bytes] or sizes[:1]
-        above = [each for each in sizes if each.working_set_bytes >= working_set_bytes] or sizes[-1:]
-        return _around([below[-1].bytes_per_s, above[0].bytes_per_s])
+        return _at(
+            {each.working_set_bytes: each.bytes_per_s for each in self.read if each.threads == threads},
+            working_set_bytes,
+        )
 
     def matmul_rate(self, dtype: str, threads: int) -> Interval | None:
         """Return the rate of a dtype with this many threads, or None if it was not measured."""
         found = (each.flops_per_s for each in self.matmul if (each.dtype, each.threads) == (dtype, threads))
         return next(found, None)
+
+    def gemv_rate(self, dtype: str, threads: int, parameters: int) -> Interval | None:
+        """Return the rate of products of one row with matrices of a size, or None if the dtype was not measured.
+
+        Between two measured sizes it lies between their rates, and the interval covers both; beyond the smallest and
+        the largest size it is theirs.
+        """
+        measured = (each for each in self.gemv if (each.dtype, each.threads) == (dtype, threads))
+        return _at({each.parameters: each.flops_per_s for each in measured}, parameters)
+
+
+def _at(measured: Mapping[int, Interval], size: int) -> Interval | None:
+    """Return what was measured at a size, or around it; None if nothing was measured."""
+    if not measured:
+        return None
+    below = max((each for each in measured if each <= size), default=min(measured))
+    above = min((each for each in measured if each >= size), default=max(measured))
+    return _around([measured[below], measured[above]])
 
 
 def _around(intervals: Iterable[Interval]) -> Interval:

@@ -75,6 +75,8 @@ class Demands:
         window: of the layers with a sliding window, which the fields above leave out; None without such layers.
         experts: of a mixture of experts; None without one.
         encoder: what reads the prompt; None if the layers that generate do.
+        matrices: parameters of a matrix, and how many of that size a decode step multiplies, for each size; empty where
+            the framework was not seen to call them.
     """
 
     weight_bytes: int
@@ -88,6 +90,7 @@ class Demands:
     window: WindowDemands | None = None
     experts: ExpertDemands | None = None
     encoder: EncoderDemands | None = None
+    matrices: tuple[tuple[int, int], ...] = ()
 
     def prefill_flops(self, length: int) -> int:
         """Return the operations of a prompt of ``length`` tokens, two per multiply-add, attention causal."""
@@ -168,7 +171,8 @@ def demands_from(stored: Mapping[str, Any]) -> Demands:
     parts = {"window": WindowDemands, "experts": ExpertDemands, "encoder": EncoderDemands}
     known = {name: value for name, value in stored.items() if name in Demands.__dataclass_fields__}
     nested = {name: kind(**known[name]) for name, kind in parts.items() if known.get(name) is not None}
-    return Demands(**{**known, **nested})
+    matrices = tuple((parameters, count) for parameters, count in known.get("matrices", ()))
+    return Demands(**{**known, **nested, "matrices": matrices})
 
 
 def _pairs(length: int, most: int) -> int:

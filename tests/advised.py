@@ -8,7 +8,7 @@ from typing import Any
 from inference_bench.analysis.advice import advise
 from inference_bench.analysis.advice.advice import CaseAdvice, ClassFinding
 from inference_bench.analysis.advice.possible import ANYTHING, Possible
-from inference_bench.ceilings import Ceilings, Interval, MatmulRate, ReadBandwidth
+from inference_bench.ceilings import Ceilings, GemvRate, Interval, MatmulRate, ReadBandwidth
 from inference_bench.demands import Demands
 from inference_bench.plan import Case
 from inference_bench.result import BenchmarkResult, Estimate, RunRecord, Summary
@@ -47,6 +47,11 @@ def ceilings(*, width: float = 0.02, operation_ns: float = 1000, launch_ns: floa
     launch = None if launch_ns is None else near(launch_ns)
     device = "cpu" if launch_ns is None else "cuda"
     return Ceilings("abc", device, "2026-11-26T00:00:00+00:00", read, matmul, near(operation_ns), launch)
+
+
+def gemv(**rates: float) -> tuple[GemvRate, ...]:
+    """Return the rates of products of one row with matrices of a million parameters, by dtype, with 2 threads."""
+    return tuple(GemvRate(dtype, 2, 1_000_000, near(rate)) for dtype, rate in rates.items())
 
 
 def timed(metric: str, phase: str, median_ns: float, width: float = 0.01, minimum: float | None = None) -> Summary:

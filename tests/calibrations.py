@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from inference_bench.calibration import Calibration, StoredFloor
-from inference_bench.ceilings import Ceilings, Interval, MachineLoad, MatmulRate, ReadBandwidth
+from inference_bench.ceilings import Ceilings, GemvRate, Interval, MachineLoad, MatmulRate, ReadBandwidth
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.environment import describe_environment
 from inference_bench.results.ceilings_store import store_ceilings
@@ -76,6 +76,7 @@ def know_ceilings() -> None:
             measured_utc=datetime.now(UTC).isoformat(timespec="seconds"),
             read=tuple(ReadBandwidth(count, 512 * MIB, _interval(1e10)) for count in threads),
             matmul=tuple(MatmulRate(dtype, count, _interval(1e11)) for count in threads for dtype in TORCH_DTYPES),
+            gemv=tuple(GemvRate(dtype, count, MIB, _interval(1e10)) for count in threads for dtype in TORCH_DTYPES),
             operation_ns=_interval(900.0),
         )
     )

@@ -69,6 +69,7 @@ def test_the_share_that_the_formula_misses():
     [
         PLAIN,
         WINDOWED,
+        replace(PLAIN, matrices=((6, 2), (35, 1))),
         replace(WINDOWED, experts=ExpertDemands(8, 0.5), encoder=EncoderDemands(3, 4), operations_per_step=9),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import TYPE_CHECKING
 
 from inference_bench.cli._columns import aligned
@@ -31,7 +32,12 @@ def ceilings_lines(ceilings: Ceilings) -> Iterator[str]:
     for rate in ceilings.matmul:
         matmul.setdefault(rate.dtype, {})[rate.threads] = _scaled(rate.flops_per_s)
     yield from _table("read bandwidth, GB/s", "working set", read)
+    gemv: Cells = {}
+    for of in ceilings.gemv:
+        side = isqrt(of.parameters)
+        gemv.setdefault(f"{of.dtype}, {side} x {side}", {})[of.threads] = _scaled(of.flops_per_s)
     yield from _table("matrix products, GFLOP/s (of int8: GOP/s)", "dtype", matmul)
+    yield from _table("products of one row, GFLOP/s (of int8: GOP/s)", "dtype, matrix", gemv)
     yield ""
     yield from aligned([(name, text) for name, text in _single(ceilings).items() if text])
     yield from filter(None, (age_remark(ceilings), busy_remark(ceilings)))

@@ -13,7 +13,7 @@ _LEAST_NS = 2 * NS_PER_MS
 
 
 def main() -> None:
-    """Reply with a row for each working set: ``["read", bytes, [bytes per second of each repetition]]``."""
+    """Reply with a row for each working set: ``["read", [bytes], [bytes per second of each repetition]]``."""
     request = json.load(sys.stdin)
     threads, repetitions = request["threads"], request["repetitions"]
     print(json.dumps([_row(size, threads, repetitions) for size in request["sizes"]]))
@@ -22,7 +22,7 @@ def main() -> None:
 def _row(size: int, threads: int, repetitions: int) -> list[object]:
     found = read_bandwidth(size, threads, repetitions=repetitions, least_ns=_LEAST_NS)
     read_bytes = found["working_set_bytes"] * found["passes"]
-    return ["read", size, [read_bytes * NS_PER_S / ns for ns in found["times_ns"]]]
+    return ["read", [size], [read_bytes * NS_PER_S / ns for ns in found["times_ns"]]]
 
 
 if __name__ == "__main__":

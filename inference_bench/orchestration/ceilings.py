@@ -17,7 +17,7 @@ import numpy as np
 from inference_bench._native import now_ns
 from inference_bench.analysis.estimates import median_estimate
 from inference_bench.analysis.machine_load import disturbances, is_doubtful
-from inference_bench.ceilings import Ceilings, Interval, MachineLoad, MatmulRate, ReadBandwidth
+from inference_bench.ceilings import Ceilings, GemvRate, Interval, MachineLoad, MatmulRate, ReadBandwidth
 from inference_bench.errors import InferenceBenchError, InvalidValueError, UnknownNameError
 from inference_bench.machine.available_memory import headroom_bytes
 from inference_bench.machine.cpus import available_cpus
@@ -33,14 +33,18 @@ _RATES = "inference_bench.model.engines.transformers.rates_process"
 _ROUNDS = 2
 _REPETITIONS = 15
 """In each round: 30 together, whose median has an interval of order statistics."""
+_GEMV_REPETITIONS = 5
+"""In each round: one is a pass over all matrices, so that 10 together do."""
+_GEMV_BYTES = 256 * MIB
+"""Of all matrices that one row is multiplied by; at most the largest working set that is read."""
 _MOST_THREADS = 4096
 _LEAST_PART_BYTES = 512
 _LARGEST_BYTES = 512 * MIB
 _SHARE_OF_MEMORY = 4
 """At most one part in four of what is available is read."""
 
-Key = tuple[str, int, int | str]
-"""What was measured, threads, and working set or dtype."""
+Key = tuple[str, int, tuple[int | str, ...]]
+"""What was measured, threads, and working set or dtype, of products of one row also the size of a matrix."""
 Rounds = dict[Key, list[list[float]]]
 """The values of each round."""
 Note = Callable[[int, int, str], None]
@@ -95,10 +99,13 @@ def measure_ceilings(
 
 
 def is_worth_measuring(known: Ceilings | None) -> bool:
-    """Return whether ceilings are to be measured: unknown ones, and old or doubtful ones if the machine is calm now."""
+    """Return whether ceilings are to be measured: unknown ones, and if the machine is calm now those that are lacking.
+
+    Those are old or doubtful, or were measured before products of one row were.
+    """
     if known is None:
         return True
-    return (known.is_old() or is_doubtful(known)) and not disturbances(present_load())
+    return (known.is_old() or is_doubtful(known) or not known.gemv) and not disturbances(present_load())
 
 
 def default_threads(device: str = "cpu") -> tuple[int, ...]:
@@ -134,12 +141,19 @@ def _check(threads: Sequence[int], dtypes: Sequence[str]) -> None:
 
 
 def _jobs(device: str, threads: Sequence[int], dtypes: Sequence[str], sizes: Sequence[int]) -> list[_Job]:
+    products = {
+        "device": device,
+        "dtypes": list(dtypes),
+        "gemv_bytes": min(_GEMV_BYTES, max(sizes)),
+        "gemv_repetitions": _GEMV_REPETITIONS,
+    }
+
     def of(count: int) -> Iterator[_Job]:
         words = f"{count} thread" if count == 1 else f"{count} threads"
         if device == "cpu":
             read = [size for size in sizes if size >= count * _LEAST_PART_BYTES]
             yield _Job(f"read bandwidth, {words}", _READING, count, {"sizes": read})
-        yield _Job(f"matrix products, {words}", _RATES, count, {"device": device, "dtypes": list(dtypes)})
+        yield _Job(f"matrix products, {words}", _RATES, count, products)
 
     return [job for _ in range(_ROUNDS) for count in threads for job in of(count)]
 
@@ -158,13 +172,13 @@ def _measured(jobs: Sequence[_Job], note: Note | None) -> tuple[Rounds, MachineL
     return found, watch.load(thread_ns / (now_ns() - began_ns))
 
 
-def _reply(job: _Job) -> list[tuple[str, int | str, list[float]]]:
+def _reply(job: _Job) -> list[tuple[str, tuple[int | str, ...], list[float]]]:
     request = {**job.request, "threads": job.threads, "repetitions": _REPETITIONS}
     environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads), **_bound(job)}
     done = run_python("-m", job.module, text=json.dumps(request), environment=environment)
     if done.returncode:
         raise InferenceBenchError(f"ceilings: the process for {job.title} failed ({last_line(done)}).")
-    return [(what, key, values) for what, key, values in json.loads(done.stdout)]
+    return [(what, tuple(key), values) for what, key, values in json.loads(done.stdout)]
 
 
 def _bound(job: _Job) -> Mapping[str, str]:
@@ -176,9 +190,13 @@ def _ceilings(fingerprint: str, device: str, rounds: Rounds, load: MachineLoad) 
     widest = bool(disturbances(load))
     intervals = {key: _interval(values, widest) for key, values in rounds.items()}
 
+    def of(what: str) -> list[tuple[int, tuple[int | str, ...], Interval]]:
+        """Return threads, key and figure of each."""
+        return [(threads, key, found) for (kind, threads, key), found in intervals.items() if kind == what]
+
     def first(what: str) -> Interval | None:
         """Return the one with the fewest threads."""
-        return next((found for (of, _, _), found in sorted(intervals.items(), key=_order) if of == what), None)
+        return next((found for _, _, found in sorted(of(what), key=lambda each: each[0])), None)
 
     operation_ns = first("operation")
     assert operation_ns is not None
@@ -186,26 +204,15 @@ def _ceilings(fingerprint: str, device: str, rounds: Rounds, load: MachineLoad) 
         fingerprint=fingerprint,
         device=device,
         measured_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        read=tuple(
-            ReadBandwidth(threads, int(size), found)
-            for (what, threads, size), found in intervals.items()
-            if what == "read"
-        ),
-        matmul=tuple(
-            MatmulRate(str(dtype), threads, found)
-            for (what, threads, dtype), found in intervals.items()
-            if what == "matmul"
-        ),
+        read=tuple(ReadBandwidth(threads, int(size), found) for threads, (size,), found in of("read")),
+        matmul=tuple(MatmulRate(str(dtype), threads, found) for threads, (dtype,), found in of("matmul")),
+        gemv=tuple(GemvRate(str(dtype), threads, int(size), found) for threads, (dtype, size), found in of("gemv")),
         operation_ns=operation_ns,
         launch_ns=first("launch"),
         copy_bytes_per_s=first("copy"),
         drift=max(_drift(values) for values in rounds.values()),
         load=load,
     )
-
-
-def _order(item: tuple[Key, Interval]) -> tuple[str, int]:
-    return item[0][:2]
 
 
 def _interval(rounds: Sequence[Sequence[float]], widest: bool = False) -> Interval:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from inference_bench.analysis.advice.proof import ProofVerdict
-from inference_bench.ceilings import Ceilings, MatmulRate, ReadBandwidth
+from inference_bench.ceilings import Ceilings, GemvRate, MatmulRate, ReadBandwidth
 from inference_bench.cli._main import main
 from inference_bench.machine.environment import describe_environment
 from inference_bench.results.advice_file import ADVICE, read_advice, write_advice
@@ -102,7 +103,9 @@ def held():
         rates = tuple(MatmulRate(dtype, 1, near(100e9)) for dtype in ("float32", "bfloat16", "float16"))
         read = (ReadBandwidth(1, 100_000_000, near(20e9)),)
         fingerprint = str(describe_environment()["fingerprint"])
-        store_ceilings(Ceilings(fingerprint, "cpu", "2026-11-26T00:00:00+00:00", read, rates, near(1000)))
+        gemv = (GemvRate("float32", 1, 1_000_000, near(10e9)),)
+        now = datetime.now(UTC).isoformat()
+        store_ceilings(Ceilings(fingerprint, "cpu", now, read, rates, near(1000), gemv=gemv))
 
     return store
 

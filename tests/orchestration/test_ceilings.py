@@ -49,6 +49,12 @@ def test_every_combination_is_measured(measured):
     assert {(each.threads, each.dtype) for each in found.matmul} == {
         (threads, dtype) for threads in (1, 2) for dtype in ("float32", "int8_dynamic")
     }
+    assert {(each.threads, each.dtype, each.parameters) for each in found.gemv} == {
+        (threads, dtype, side**2)
+        for threads in (1, 2)
+        for dtype in ("float32", "int8_dynamic")
+        for side in (512, 1024, 2048, 4096)
+    }
     assert found.fingerprint == describe_environment()["fingerprint"]
     assert (found.device, found.launch_ns, found.copy_bytes_per_s) == ("cpu", None, None)
     assert found.has((1, 2), ("float32",))
@@ -59,6 +65,7 @@ def test_every_combination_is_measured(measured):
 def test_figures_are_possible_and_lie_within_their_intervals(measured):
     found, _ = measured
     rates = [each.bytes_per_s for each in found.read] + [each.flops_per_s for each in found.matmul]
+    rates += [each.flops_per_s for each in found.gemv]
     for interval in (*rates, found.operation_ns):
         assert 0 < interval.low <= interval.value <= interval.high
     assert all(1e8 < each.value < 1e15 for each in rates)  # a kernel that was left out would be faster
@@ -126,7 +133,7 @@ def test_on_a_busy_machine_the_interval_reaches_to_the_best_repetition():
 
 
 @pytest.mark.parametrize("now", [MachineLoad(), MachineLoad(others_cpus=1.0)], ids=["calm", "busy"])
-def test_doubtful_and_old_ceilings_are_measured_again_once_the_machine_is_calm(measured, monkeypatch, now):
+def test_doubtful_old_and_incomplete_ceilings_are_measured_again_once_the_machine_is_calm(measured, monkeypatch, now):
     monkeypatch.setattr("inference_bench.orchestration.ceilings.present_load", lambda: now)
     is_calm = now.others_cpus is None
     young = replace(measured[0], measured_utc=datetime.now(UTC).isoformat(), load=MachineLoad(others_cpus=0.01))
@@ -136,6 +143,7 @@ def test_doubtful_and_old_ceilings_are_measured_again_once_the_machine_is_calm(m
     assert not is_worth_measuring(young)
     assert is_worth_measuring(replace(young, load=MachineLoad(others_cpus=0.5))) == is_calm
     assert is_worth_measuring(replace(young, measured_utc=then.isoformat())) == is_calm
+    assert is_worth_measuring(replace(young, gemv=())) == is_calm
 
 
 def test_what_cannot_be_measured_is_refused():

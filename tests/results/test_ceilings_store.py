@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inference_bench.ceilings import Ceilings, Interval, MachineLoad, MatmulRate, ReadBandwidth
+from inference_bench.ceilings import Ceilings, GemvRate, Interval, MachineLoad, MatmulRate, ReadBandwidth
 from inference_bench.errors import RunFormatError
 from inference_bench.results.ceilings_store import (
     KIND,
@@ -31,6 +31,7 @@ CPU = Ceilings(
         ReadBandwidth(2, 1 << 20, Interval(1e11, 9e10, 2e11)),
     ),
     matmul=(MatmulRate("float32", 2, Interval(2e11, 1.9e11, 2.1e11)),),
+    gemv=(GemvRate("float32", 2, 512**2, Interval(1e10, 9e9, 2e10)),),
     operation_ns=Interval(900.5, 890.0, 910.0),
     drift=0.02,
 )
@@ -137,3 +138,29 @@ def test_calm_ones_count_more_than_newer_ones_of_a_busy_machine(tmp_path, monkey
 
     assert ceilings_of(recorded, "cpu") == CPU
     assert ceilings_of(replace(recorded, ceilings=()), "cpu") == BUSY
+
+
+def test_a_file_without_products_of_one_row_is_readable(tmp_path):
+    path = store_ceilings(CPU, tmp_path)
+    stored = json.loads(path.read_text())
+    del stored["devices"]["cpu"]["gemv"]
+    path.write_text(json.dumps(stored))
+    assert load_ceilings("machine", "cpu", tmp_path) == replace(CPU, gemv=())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        (1, Interval(10.0, 9.0, 11.0)),
+        (100, Interval(10.0, 9.0, 11.0)),
+        (101, Interval(15.0, 9.0, 22.0)),
+        (399, Interval(15.0, 9.0, 22.0)),
+        (400, Interval(20.0, 18.0, 22.0)),
+        (401, Interval(20.0, 18.0, 22.0)),
+    ],
+)
+def test_the_rate_of_a_size_lies_between_those_around_it(parameters, expected):
+    sizes = ((100, Interval(10.0, 9.0, 11.0)), (400, Interval(20.0, 18.0, 22.0)))
+    known = replace(CPU, gemv=tuple(GemvRate("float32", 2, size, rate) for size, rate in sizes))
+    assert known.gemv_rate("float32", 2, parameters) == expected
+    assert known.gemv_rate("float32", 1, parameters) is known.gemv_rate("float16", 2, parameters) is None

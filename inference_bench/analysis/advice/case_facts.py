@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
-from inference_bench.analysis.advice.intervals import as_percent, exactly, minus, over, times
+from inference_bench.analysis.advice.intervals import as_percent, exactly, minus, over, plus, times
 from inference_bench.analysis.advice.missing import MissingFactError
-from inference_bench.analysis.advice.phase import LOAD, Phase, Work, time_of, work_of
+from inference_bench.analysis.advice.phase import LOAD, Phase, Work, matrices_of, time_of, work_of
 from inference_bench.analysis.advice.process_facts import ProcessFacts
 from inference_bench.analysis.trust.rule import number, section
 from inference_bench.ceilings import Ceilings, Interval
@@ -118,6 +119,21 @@ class CaseFacts:
             advice = f"{MEASURE_CEILINGS} --dtype {kind} --threads {count}"
             raise MissingFactError(f"the matmul rate of {kind} with {count} threads", advice)
         return found
+
+    def one_row_ns(self, dtype: str | None = None) -> Interval | None:
+        """Return the time of a decode step's matrix products at the rates of one row; None where either is unknown.
+
+        Args:
+            dtype: None for that of the set-up.
+        """
+        matrices = matrices_of(self.result, self.phase)
+        found = self.known_ceilings()
+        rates = [found.gemv_rate(dtype or self.setup.dtype, self.setup.threads, size) for size, _ in matrices]
+        known = [rate for rate in rates if rate is not None]
+        if not matrices or len(known) < len(rates):
+            return None
+        flops = [exactly(2 * size * count * NS_PER_S) for size, count in matrices]
+        return reduce(plus, map(over, flops, known))
 
     def memory_share(self) -> Interval:
         """Return the time that the machine needs to read a step's bytes, over the step's time (MBU)."""

@@ -47,6 +47,10 @@ def fewer_bytes(facts: CaseFacts, possible: Possible) -> Iterator[Change]:
     T'/T is ``time_after`` with s = MBU, f = bytes after / before, o = the operations' overhead; the arithmetic at the
     rate measured for the new dtype is a lower bound, and at worst its excess over the present one comes on top. int8
     may add one operation to each that there is: its inputs are quantised anew in each step.
+
+    Where the framework's products of one row were measured in both dtypes, s and f are those of the products of a
+    decode step: a framework may be slower than the memory, and not by the same factor in each dtype. The rest then
+    changes by anything that either ratio allows.
     """
     present = facts.setup.dtype
     for dtype in _smaller(present, possible.dtypes):
@@ -54,6 +58,17 @@ def fewer_bytes(facts: CaseFacts, possible: Possible) -> Iterator[Change]:
 
 
 def _with_fewer_bytes(facts: CaseFacts, dtype: str) -> Prediction:
+    before, after = facts.one_row_ns(), facts.one_row_ns(dtype)
+    if before is None or after is None:
+        return _with_smaller_reads(facts, dtype)
+    factor, share, size = over(after, before), over(before, facts.phase.time_ns), _bytes_ratio(facts, dtype)
+    rest = hull([1.0, factor.low, factor.high, size.value])
+    time = time_after(share, factor, fixed=_overhead(facts), rest=rest)
+    how = f"products of one row x {as_number(factor)}, {as_percent(share)} of the step"
+    return Prediction(not_below(time, _compute_share(facts, dtype).low), how)
+
+
+def _with_smaller_reads(facts: CaseFacts, dtype: str) -> Prediction:
     factor, share, overhead = _bytes_ratio(facts, dtype), facts.memory_share(), _overhead(facts)
     arithmetic = _compute_share(facts, dtype)
     extra = max(0.0, arithmetic.high - facts.compute_share().low)

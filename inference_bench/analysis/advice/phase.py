@@ -126,6 +126,13 @@ def weights_share(result: BenchmarkResult) -> float:
     return demands.weight_bytes / demands.decode_bytes(context)
 
 
+def matrices_of(result: BenchmarkResult, phase: Phase) -> tuple[tuple[int, int], ...]:
+    """Return sizes and counts of the matrices that a decode step multiplies by one row; none if it has more rows."""
+    is_one = phase.name == DECODE and _whole(result.case.parameters, "batch_size", 1) == 1
+    found = demands_of(result)
+    return found.matrices if is_one and found is not None else ()
+
+
 def _demands(result: BenchmarkResult) -> Demands:
     found = demands_of(result)
     if found is None:

@@ -10,7 +10,7 @@ from inference_bench.analysis.advice.possible import Possible
 from inference_bench.analysis.advice.prediction import time_after
 from inference_bench.ceilings import Interval
 from inference_bench.spec import Setup
-from tests.advised import DEMANDS, MS, SECOND, advised, case, ceilings, near, timed
+from tests.advised import DEMANDS, MS, SECOND, advised, case, ceilings, gemv, near, timed
 from tests.analysis.advice.test_rules import decode, load, prefill, process, requests
 
 
@@ -215,3 +215,55 @@ def test_where_arithmetic_explains_a_prefill_fused_attention_brings_little():
     # MFU 2 / 2.1, less the width of the time and of the rate.
     assert found.because == "compute_bound"
     assert 1.05 < found.predicted.high < 1.18
+
+
+MATRICES = replace(DEMANDS, matrices=((1_000_000, 25),))
+
+
+@pytest.mark.parametrize(("faster", "low", "high"), [(1.0, 0.95, 1.06), (2.0, 1.63, 1.85), (0.5, 0.50, 0.58)])
+def test_a_smaller_dtype_gains_what_the_products_of_one_row_gain(faster, low, high):
+    """25 matrices of a million parameters at 10 GFLOP/s take 5 of 6 ms; the operations of float32 take the sixth."""
+    held = replace(ceilings(), gemv=gemv(float32=10e9, bfloat16=10e9 * faster))
+    advice = advised(decode(6, demands=MATRICES), held=held)
+
+    if faster < 1:
+        assert left_out(advice)["dtype=bfloat16"] == "predicted ×0.50–0.61: a loss"
+    else:
+        found = experiments(advice)["dtype=bfloat16"]
+        assert found.predicted.low == pytest.approx(low, abs=0.05)
+        assert found.predicted.high == pytest.approx(high, abs=0.09)
+        assert "products of one row" in found.how
+
+
+def test_matrices_between_two_measured_sizes_take_the_time_of_either():
+    sizes = tuple(
+        replace(of, parameters=size, flops_per_s=near(rate, 0))
+        for of in gemv(float32=1.0, bfloat16=1.0)
+        for size, rate in ((500_000, 10e9), (2_000_000, 10e9 if of.dtype == "float32" else 20e9))
+    )
+    found = experiments(advised(decode(6, demands=MATRICES), held=replace(ceilings(), gemv=sizes)))["dtype=bfloat16"]
+
+    assert found.predicted.low == pytest.approx(1 / 1.05, abs=0.03)
+    assert found.predicted.high == pytest.approx(1.71 * 1.05, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("demands", "rates", "parameters"),
+    [
+        (DEMANDS, {"float32": 10e9, "bfloat16": 10e9}, {}),  # an engine whose products are not the framework's
+        (MATRICES, {"float32": 10e9}, {}),
+        (MATRICES, {"bfloat16": 10e9}, {}),
+        (MATRICES, {"float32": 10e9, "bfloat16": 10e9}, {"batch_size": 4}),
+    ],
+)
+def test_without_rates_of_both_or_with_more_rows_the_bytes_decide(demands, rates, parameters):
+    plain = advised(decode(6, demands=DEMANDS, **parameters))
+    other = advised(decode(6, demands=demands, **parameters), held=replace(ceilings(), gemv=gemv(**rates)))
+
+    assert experiments(other)["dtype=bfloat16"] == experiments(plain)["dtype=bfloat16"]
+
+
+def test_the_products_of_one_row_say_nothing_of_a_prefill():
+    held = replace(ceilings(), gemv=gemv(float32=10e9, bfloat16=1e9))
+
+    assert advised(prefill(2.5, demands=MATRICES), held=held) == advised(prefill(2.5, demands=MATRICES))

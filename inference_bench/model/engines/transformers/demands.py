@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,7 @@ def _of_generation(
         window=_window(layers, config),
         experts=_experts(body, experts),
         encoder=_encoder(config, _only_in(prefill.calls, decode.calls)) if network.config.is_encoder_decoder else None,
+        matrices=() if body.expert_bytes else tuple(sorted(Counter(body.matrices + head.matrices).items())),
     )
 
 

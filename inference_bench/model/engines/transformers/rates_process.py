@@ -22,10 +22,15 @@ _TINY = 32
 _SMALLEST, _LARGEST = 512, 8192
 """Sides of the square matrices: the smallest whose product lasts ``_LEAST_NS`` is measured."""
 _MOST_GROWTH = 1000
+_ROW_SIDES = (512, 1024, 2048, 4096)
+"""Sides of the square matrices that one row is multiplied by: those of models of 0.1 to 10 billion parameters."""
 _LAUNCHES = 500
 """A driver's queue holds 1024 launches: so many never wait for the GPU."""
 
-Row = list[object]
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 1}
+"""Of a weight."""
+
+Row = tuple[str, list[object], Sequence[float]]
 """What was measured, its key, and the value of each repetition."""
 
 
@@ -44,9 +49,10 @@ def _rows(torch: Any, request: dict[str, Any]) -> Iterator[Row]:
     device, repetitions = request["device"], request["repetitions"]
     for dtype in request["dtypes"]:
         if (rates := _matmul_rates(torch, device, dtype, repetitions)) is not None:
-            yield ["matmul", dtype, rates]
+            yield "matmul", [dtype], rates
+            yield from _gemv_rows(torch, device, dtype, request)
     one = torch.ones(1, device=device)
-    yield ["operation", "", _times_ns(lambda: torch.add(one, one), repetitions)]
+    yield "operation", [], _times_ns(lambda: torch.add(one, one), repetitions)
     if device != "cpu":
         yield from _gpu_rows(torch, device, repetitions)
 
@@ -54,34 +60,46 @@ def _rows(torch: Any, request: dict[str, Any]) -> Iterator[Row]:
 def _matmul_rates(torch: Any, device: str, dtype: str, repetitions: int) -> Sequence[float] | None:
     """Return floating-point operations per second; None where torch cannot multiply this dtype."""
     try:
-        _product(torch, device, dtype, _TINY)()
+        _products(torch, device, dtype, rows=_TINY, side=_TINY)()
     except RuntimeError:  # whose subclass is NotImplementedError; so small, it cannot be for want of memory
         return None
     side = _SMALLEST
-    while _times_ns(product := _product(torch, device, dtype, side), 1)[0] < _LEAST_NS and side < _LARGEST:
+    product = _products(torch, device, dtype, rows=side, side=side)
+    while _times_ns(product, 1)[0] < _LEAST_NS and side < _LARGEST:
         side *= 2
+        product = _products(torch, device, dtype, rows=side, side=side)
     return [2 * side**3 * NS_PER_S / ns for ns in _times_ns(product, repetitions)]
 
 
-def _product(torch: Any, device: str, dtype: str, side: int) -> Callable[[], object]:
-    """Return what multiplies two square matrices as a linear layer does."""
-    layer, rows = torch.nn.Linear(side, side, bias=False), torch.rand(side, side)
+def _gemv_rows(torch: Any, device: str, dtype: str, request: dict[str, Any]) -> Iterator[Row]:
+    """Yield the rate of products of one row for each size of matrix."""
+    for side in _ROW_SIDES:
+        count = max(1, request["gemv_bytes"] // (side**2 * _BYTES[dtype]))
+        call = _products(torch, device, dtype, rows=1, side=side, count=count)
+        rates = [2 * count * side**2 * NS_PER_S / ns for ns in _times_ns(call, request["gemv_repetitions"])]
+        yield "gemv", [dtype, side**2], rates
+
+
+def _products(torch: Any, device: str, dtype: str, *, rows: int, side: int, count: int = 1) -> Callable[[], object]:
+    """Return what multiplies rows by square matrices, one after another, as linear layers do."""
+    given = torch.rand(rows, side)
     if dtype == "int8_dynamic":
-        network: Any = torch.nn.Sequential(layer)
+        network: Any = torch.nn.Sequential(*(torch.nn.Linear(side, side, bias=False) for _ in range(count)))
         quantize_int8(network)
-        network, rows = network.to(device), rows.to(device)
-        return lambda: network(rows)
-    weight, rows = layer.weight.to(device, getattr(torch, dtype)), rows.to(device, getattr(torch, dtype))
-    return lambda: torch.nn.functional.linear(rows, weight)
+        layers, given = list(network.to(device)), given.to(device)
+        return lambda: [layer(given) for layer in layers]
+    kind, linear = getattr(torch, dtype), torch.nn.functional.linear
+    weights, given = torch.rand(count, side, side, dtype=kind, device=device).unbind(), given.to(device, kind)
+    return lambda: [linear(given, weight) for weight in weights]
 
 
 def _gpu_rows(torch: Any, device: str, repetitions: int) -> Iterator[Row]:
     for size in (64 * MIB, 256 * MIB, GIB):
         numbers = torch.ones(size // 4, dtype=torch.float32, device=device)
-        yield ["read", size, [size * NS_PER_S / ns for ns in _times_ns(numbers.sum, repetitions)]]
+        yield "read", [size], [size * NS_PER_S / ns for ns in _times_ns(numbers.sum, repetitions)]
     copy = torch.empty_like(numbers)
-    yield ["copy", "", [2 * GIB * NS_PER_S / ns for ns in _times_ns(lambda: copy.copy_(numbers), repetitions)]]
-    yield ["launch", "", [_launch_ns(torch) for _ in range(repetitions)]]
+    yield "copy", [], [2 * GIB * NS_PER_S / ns for ns in _times_ns(lambda: copy.copy_(numbers), repetitions)]
+    yield "launch", [], [_launch_ns(torch) for _ in range(repetitions)]
 
 
 def _launch_ns(torch: Any) -> float:

@@ -36,17 +36,20 @@ class Touched:
         weight_bytes: read for one token: of a table of embeddings one row, of experts those that it takes.
         multiplied: parameters that a token is multiplied by.
         expert_bytes: of all experts of the called layers.
+        matrices: parameters of each matrix that a token is multiplied by, without those of experts.
     """
 
     weight_bytes: int = 0
     multiplied: int = 0
     expert_bytes: int = 0
+    matrices: tuple[int, ...] = ()
 
     def __add__(self, other: Touched) -> Touched:
         return Touched(
             self.weight_bytes + other.weight_bytes,
             self.multiplied + other.multiplied,
             self.expert_bytes + other.expert_bytes,
+            self.matrices + other.matrices,
         )
 
 
@@ -73,7 +76,8 @@ def _of_module(module: torch.nn.Module, experts: Experts | None) -> Touched:
     if isinstance(module, torch.nn.Embedding):
         return Touched(sum(_size(tensor) // tensor.shape[0] for tensor in tensors))
     if all(tensor.dim() <= 2 for tensor in tensors):
-        return Touched(sum(map(_size, tensors)), sum(tensor.numel() for tensor in tensors if tensor.dim() == 2))
+        matrices = tuple(tensor.numel() for tensor in tensors if tensor.dim() == 2)
+        return Touched(sum(map(_size, tensors)), sum(matrices), matrices=matrices)
     if experts is not None and all(tensor.dim() <= 3 and tensor.shape[0] == experts.count for tensor in tensors):
         return _of_experts(tensors, experts)
     shapes = ", ".join(" x ".join(map(str, tensor.shape)) for tensor in tensors)

@@ -102,6 +102,7 @@ def test_int8_is_read_as_it_is_stored():
     matrices = exact.multiplied_parameters + exact.head_parameters
     assert quantized.weight_bytes == exact.weight_bytes - 3 * matrices
     assert quantized.multiplied_parameters == exact.multiplied_parameters
+    assert quantized.matrices == exact.matrices
     assert quantized.missed_share == pytest.approx(0, abs=0.001)
 
 
@@ -169,3 +170,15 @@ def test_the_counter_knows_attention_on_a_cpu_and_sorted_experts():
 
     assert attention.get_total_flops() == 2 * 2 * 4 * 5 * 7 * 8
     assert experts.get_total_flops() == 2 * 6 * 16 * 24
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name not in _UNCOUNTED])
+def test_the_matrices_of_a_step_are_all_that_a_token_is_multiplied_by(name):
+    demands = _demands(name)
+    multiplied = demands.multiplied_parameters + demands.head_parameters
+    assert sum(size * count for size, count in demands.matrices) == (0 if demands.experts else multiplied)
+
+
+def test_the_matrices_of_a_llama_by_hand():
+    wide, narrow, inner, head = 32 * 32, 32 * 16, 32 * 48, 300 * 32
+    assert _demands("llama").matrices == ((narrow, 8), (wide, 8), (inner, 12), (head, 1))
