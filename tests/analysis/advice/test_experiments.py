@@ -220,19 +220,21 @@ def test_where_arithmetic_explains_a_prefill_fused_attention_brings_little():
 MATRICES = replace(DEMANDS, matrices=((1_000_000, 25),))
 
 
-@pytest.mark.parametrize(("faster", "low", "high"), [(1.0, 0.95, 1.06), (2.0, 1.63, 1.85), (0.5, 0.50, 0.58)])
+@pytest.mark.parametrize(("faster", "low", "high"), [(1.0, 0.95, 1.05), (2.0, 1.63, 1.80)])
 def test_a_smaller_dtype_gains_what_the_products_of_one_row_gain(faster, low, high):
     """25 matrices of a million parameters at 10 GFLOP/s take 5 of 6 ms; the operations of float32 take the sixth."""
     held = replace(ceilings(), gemv=gemv(float32=10e9, bfloat16=10e9 * faster))
-    advice = advised(decode(6, demands=MATRICES), held=held)
+    found = experiments(advised(decode(6, demands=MATRICES), held=held))["dtype=bfloat16"]
 
-    if faster < 1:
-        assert left_out(advice)["dtype=bfloat16"] == "predicted ×0.50–0.61: a loss"
-    else:
-        found = experiments(advice)["dtype=bfloat16"]
-        assert found.predicted.low == pytest.approx(low, abs=0.05)
-        assert found.predicted.high == pytest.approx(high, abs=0.09)
-        assert "products of one row" in found.how
+    assert found.predicted.low == pytest.approx(low, abs=0.09)
+    assert found.predicted.high == pytest.approx(high, abs=0.09)
+    assert "products of one row" in found.how
+
+
+def test_a_dtype_with_slow_products_of_one_row_is_left_out_as_a_loss():
+    held = replace(ceilings(), gemv=gemv(float32=10e9, bfloat16=5e9))
+
+    assert left_out(advised(decode(6, demands=MATRICES), held=held))["dtype=bfloat16"].endswith(": a loss")
 
 
 def test_matrices_between_two_measured_sizes_take_the_time_of_either():
