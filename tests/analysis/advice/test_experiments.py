@@ -226,8 +226,8 @@ def test_a_smaller_dtype_gains_what_the_products_of_one_row_gain(faster, low, hi
     held = replace(ceilings(), gemv=gemv(float32=10e9, bfloat16=10e9 * faster))
     found = experiments(advised(decode(6, demands=MATRICES), held=held))["dtype=bfloat16"]
 
-    assert found.predicted.low == pytest.approx(low, abs=0.09)
-    assert found.predicted.high == pytest.approx(high, abs=0.09)
+    assert found.predicted.low == pytest.approx(low, abs=0.1)
+    assert found.predicted.high == pytest.approx(high, abs=0.1)
     assert "products of one row" in found.how
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from inference_bench._native import loop, now_ns
 from inference_bench.machine.device_work import device_synchronisation
-from inference_bench.model.engines.transformers.quantization import quantize_int8
 from inference_bench.units import GIB, MIB, NS_PER_MS, NS_PER_S
 
 _LEAST_NS = 10 * NS_PER_MS
@@ -27,8 +27,9 @@ _ROW_SIDES = (512, 1024, 2048, 4096)
 _LAUNCHES = 500
 """A driver's queue holds 1024 launches: so many never wait for the GPU."""
 
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8_dynamic": 1}
-"""Of a weight."""
+_INT8 = "int8_dynamic"
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, _INT8: 2}
+"""Of a weight; for int8 twice as many as it has, so that half as much is packed, which takes seconds."""
 
 Row = tuple[str, list[object], Sequence[float]]
 """What was measured, its key, and the value of each repetition."""
@@ -83,14 +84,23 @@ def _gemv_rows(torch: Any, device: str, dtype: str, request: dict[str, Any]) -> 
 def _products(torch: Any, device: str, dtype: str, *, rows: int, side: int, count: int = 1) -> Callable[[], object]:
     """Return what multiplies rows by square matrices, one after another, as linear layers do."""
     given = torch.rand(rows, side)
-    if dtype == "int8_dynamic":
-        network: Any = torch.nn.Sequential(*(torch.nn.Linear(side, side, bias=False) for _ in range(count)))
-        quantize_int8(network)
-        layers, given = list(network.to(device)), given.to(device)
+    if dtype == _INT8:
+        layers, given = [layer.to(device) for layer in _int8_layers(torch, side, count)], given.to(device)
         return lambda: [layer(given) for layer in layers]
     kind, linear = getattr(torch, dtype), torch.nn.functional.linear
-    weights, given = torch.rand(count, side, side, dtype=kind, device=device).unbind(), given.to(device, kind)
+    weights, given = torch.full((count, side, side), 0.5, dtype=kind, device=device).unbind(), given.to(device, kind)
     return lambda: [linear(given, weight) for weight in weights]
+
+
+def _int8_layers(torch: Any, side: int, count: int) -> list[Any]:
+    """Return layers as ``quantize_int8`` makes them; their weights are quantised only once, which takes most of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch recommends torchao, another package
+        weight = torch.quantize_per_tensor(torch.rand(side, side) - 0.5, 1 / 256, 0, torch.qint8)
+    layers = [torch.ao.nn.quantized.dynamic.Linear(1, 1, bias_=False) for _ in range(count)]
+    for layer in layers:
+        layer.set_weight_bias(weight, None)
+    return layers
 
 
 def _gpu_rows(torch: Any, device: str, repetitions: int) -> Iterator[Row]:
