@@ -37,6 +37,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _frozen() -> None:
+    """Leave what earlier files have imported out of later collections, too: each unloaded model asks for one."""
+    gc.freeze()
+
+
 _TEMPLATE = """
 import os, signal, sys, time
 from inference_bench.errors import NotApplicableError

@@ -20,7 +20,7 @@ class CeilingsCommand(Command):
     """Measure how fast this machine reads memory, multiplies matrices and calls the smallest operation.
 
     These are the ceilings that a model's speed is held against. They are kept in the user's state folder, one file per
-    machine, and shown from there until they are 30 days old. Measuring takes about half a minute on two CPUs; nothing
+    machine, and shown from there until they are 30 days old. Measuring takes about a minute on two CPUs; nothing
     else should run meanwhile. Ceilings of a busy machine are marked wherever they are used, never replace those of a
     calm one, and are measured again once the machine is calm.
     """

@@ -76,7 +76,7 @@ def measure_ceilings(
     sizes: Sequence[int] = (),
     note: Note | None = None,
 ) -> Ceilings:
-    """Measure the ceilings of a device; half a minute where two CPUs are usable. Stores nothing.
+    """Measure the ceilings of a device; a minute where two CPUs are usable. Stores nothing.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
