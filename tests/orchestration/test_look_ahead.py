@@ -34,6 +34,12 @@ def models(tmp_path_factory):
     # The second loads longer than the first, beside which it begins: it still loads when the first is timed.
     for name, load_s in (("first", 0.3), ("second", 1.0), ("third", 0.3)):
         write_model(folder, name, load=_BUSY.format(load_s), prefill="time.sleep(0.002)")
+    # This one loads until the other has been timed for a while, however late that begins.
+    told = str(folder / "told")
+    waits = f"while time.monotonic() < end and not os.path.exists({told!r}): pass"
+    tells = f"time.sleep(0.002); self.calls == 30 and open({told!r}, 'w')"
+    write_model(folder, "waits", load=f"end = time.monotonic() + 60\n            {waits}")
+    write_model(folder, "tells", prefill=tells)
     # A thread ends the process while the main thread is parked.
     write_model(
         folder,
@@ -78,7 +84,7 @@ def test_a_frozen_loader_never_runs_beside_a_timed_sample(tmp_path, models):
 
 @pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
 def test_a_loader_with_a_cpu_of_its_own_loads_while_the_other_is_timed(tmp_path, models):
-    outcome = measure(models, tmp_path, "first", "second", overlap="partition", setups=(Setup(threads=1),))
+    outcome = measure(models, tmp_path, "tells", "waits", overlap="partition", setups=(Setup(threads=1),))
 
     overlap = outcome.run.record.overlap
     assert "running" in loader_states(outcome, 0)
