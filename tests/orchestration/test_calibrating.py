@@ -10,11 +10,13 @@ from inference_bench.analysis.calibration_figures import calibration_rows
 from inference_bench.calibration import Calibration, CalibrationPlan
 from inference_bench.machine.cpus import available_cpus
 from inference_bench.machine.environment import describe_environment
+from inference_bench.orchestration import calibrating
 from inference_bench.orchestration.calibrating import calibrate
 from inference_bench.results.ceilings_store import KIND, load_all_ceilings, load_ceilings
 from inference_bench.results.reading import read_as
 from inference_bench.results.serialization import plain
 from inference_bench.results.state_folder import machine_file
+from inference_bench.units import MIB
 from tests.calibrations import know_ceilings
 
 QUICK = CalibrationPlan(devices=("cpu",), dtypes=("float32",), is_quick=True)
@@ -34,14 +36,15 @@ def fingerprint():
     return str(describe_environment()["fingerprint"])
 
 
-def test_a_quick_calibration_measures_what_the_plan_needs_and_keeps_nothing():
+def test_a_quick_calibration_measures_what_the_plan_needs_and_keeps_nothing(monkeypatch):
+    monkeypatch.setattr(calibrating, "default_sizes", lambda: (2 * MIB, 8 * MIB))  # GiB take a minute
     found, notes = calibrated(QUICK)
     assert found.problems == ()
     assert found.fingerprint == fingerprint()
     (ceilings,) = found.ceilings
     assert {each.dtype for each in ceilings.matmul} == {"float32"}
     assert {each.threads for each in ceilings.matmul} == {1, available_cpus()}
-    assert len({each.working_set_bytes for each in ceilings.read}) == 1
+    assert {each.working_set_bytes for each in ceilings.read} == {8 * MIB}
     assert load_all_ceilings(fingerprint()) == {}
     assert any("matrix products" in note for note in notes)
     figures = {row.figure: row.values["here"] for row in calibration_rows({"here": found}, QUICK.dtypes)}
