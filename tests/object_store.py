@@ -26,6 +26,7 @@ class ObjectStore:
         refusal: HTTP status that requests get; None if they are answered.
         refused: the methods of the requests that get it; all if empty.
         reason: the code and the sentence that a refusal has in its body, as S3 has them; none if empty.
+        requests: number of requests.
         writes: number of requests that wrote, or would have.
         on_write: called before each of them.
         on_get: called before the content of an object is sent.
@@ -38,7 +39,7 @@ class ObjectStore:
         self.refusal: str | None = None
         self.refused: tuple[str, ...] = ()
         self.reason: tuple[str, ...] = ()
-        self.writes = 0
+        self.requests = self.writes = 0
         self.on_write: Callable[[], None] = lambda: None
         self.on_get: Callable[[], None] = lambda: None
         self._answer = DomainDispatcherApplication(create_backend_app)
@@ -47,6 +48,7 @@ class ObjectStore:
 
     def _serve(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
+        self.requests += 1
         if method in ("PUT", "POST"):
             self.writes += 1
             self.on_write()

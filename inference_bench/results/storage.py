@@ -153,6 +153,18 @@ class StoredPath:
         message = f"{self}: it was replaced each of {_READS} times that it was read. Try again later."
         raise StorageError(message, is_temporary=True)
 
+    def read_once(self) -> bytes:
+        """Return the content of an object that is never written over, with a request less.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+        with told_by_store(self):
+            content, refusal = _read(self._opened()[1])
+            if refusal is not None:
+                raise refusal
+        return content
+
     def _opened(self) -> tuple[_Version, NativeFile]:
         stream = self.filesystem.open_input_file(str(self.path))
         return (stream.size(), stream.metadata()), stream
