@@ -34,10 +34,9 @@ def ceilings_lines(ceilings: Ceilings) -> Iterator[str]:
     yield from _table("read bandwidth, GB/s", "working set", read)
     gemv: Cells = {}
     for of in ceilings.gemv:
-        side = isqrt(of.parameters)
-        gemv.setdefault(f"{of.dtype}, {side} x {side}", {})[of.threads] = _scaled(of.flops_per_s)
+        gemv.setdefault(f"{of.dtype}, {isqrt(of.parameters)}", {})[of.threads] = _scaled(of.flops_per_s)
     yield from _table("matrix products, GFLOP/s (of int8: GOP/s)", "dtype", matmul)
-    yield from _table("products of one row, GFLOP/s (of int8: GOP/s)", "dtype, matrix", gemv)
+    yield from _table("products of one row by square matrices, GFLOP/s (of int8: GOP/s)", "dtype, side", gemv)
     yield ""
     yield from aligned([(name, text) for name, text in _single(ceilings).items() if text])
     yield from filter(None, (age_remark(ceilings), busy_remark(ceilings)))
