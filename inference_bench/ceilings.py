@@ -56,7 +56,7 @@ class GemvRate:
     Attributes:
         dtype: one of ``spec.DTYPES``.
         threads: of the framework.
-        parameters: of each matrix, a square one; all of them together exceed the caches.
+        parameters: of each matrix, a square one.
         flops_per_s: two per multiply-add; median of the repetitions, with its 95 % interval.
     """
 

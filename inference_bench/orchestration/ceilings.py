@@ -34,9 +34,9 @@ _ROUNDS = 2
 _REPETITIONS = 15
 """In each round: 30 together, whose median has an interval of order statistics."""
 _GEMV_REPETITIONS = 5
-"""In each round: one is a pass over all matrices, so that 10 together do."""
+"""In each round. A repetition multiplies all matrices; ten of them are enough for an interval."""
 _GEMV_BYTES = 256 * MIB
-"""Of all matrices that one row is multiplied by; at most the largest working set that is read."""
+"""Size of all matrices together that one row is multiplied by; smaller where no working set of this size is read."""
 _MOST_THREADS = 4096
 _LEAST_PART_BYTES = 512
 _LARGEST_BYTES = 512 * MIB

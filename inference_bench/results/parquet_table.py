@@ -76,7 +76,7 @@ def decode(data: bytes, *, checksums: bool = False) -> pa.Table:
 def read_table(path: Folder, columns: type[Columns]) -> pa.Table:
     """Read a case's Parquet file; a column that was added after it was written reads as nulls.
 
-    On a store it is an object that is never written over.
+    On a store nobody replaces this object.
 
     Raises:
         RunFormatError: no readable Parquet, from a newer version, or not the declared columns.
@@ -88,7 +88,7 @@ def read_table(path: Folder, columns: type[Columns]) -> pa.Table:
         raise RunFormatError(f"{path}: not a file, expected Parquet. Restore it, or measure again.")
     try:
         # Arrow itself opens no path that is no UTF-8.
-        table = decode(path.read_bytes() if isinstance(path, Path) else path.read_once())
+        table = decode(path.read_bytes() if isinstance(path, Path) else path.read_immutable())
         table.validate(full=True)  # words out of range, and bytes that are no UTF-8
         version = (table.schema.metadata or {}).get(VERSION.encode(), b"").decode()
         _ = table.schema.names  # decoded here, where they may be no UTF-8

@@ -31,7 +31,7 @@ _FLAT = "gs"
 _SENT_WHOLE_BYTES = 5 << 20
 """What is larger is sent in parts; if one is refused, Arrow makes an object of those that arrived."""
 _READS = 20
-"""Of an object that is replaced each time; whoever writes a run does so a few times a second."""
+"""An object that changes while it is read is read again, up to this often. A run is written a few times a second."""
 _SEPARATOR = "://"
 
 _Version = tuple[int, Mapping[str, bytes]]
@@ -153,8 +153,8 @@ class StoredPath:
         message = f"{self}: it was replaced each of {_READS} times that it was read. Try again later."
         raise StorageError(message, is_temporary=True)
 
-    def read_once(self) -> bytes:
-        """Return the content of an object that is never written over, with a request less.
+    def read_immutable(self) -> bytes:
+        """Return the content of an object that nobody replaces; this needs one request less than ``read_bytes``.
 
         Raises:
             FileNotFoundError: there is no such object.

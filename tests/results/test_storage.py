@@ -236,18 +236,18 @@ def test_an_object_that_is_there_but_whose_content_is_refused(store):
     place = store.place("unreadable") / "x"
     place.write_bytes(b"a")
     store.refusal, store.refused = "403 Forbidden", ("GET",)
-    for read in (place.read_bytes, place.read_once):
+    for read in (place.read_bytes, place.read_immutable):
         with pytest.raises(StorageError, match="access is denied"):
             read()
 
 
-def test_what_is_never_written_over_is_read_by_two_requests(store):
+def test_an_immutable_object_is_read_by_two_requests(store):
     place = store.place("once") / "x"
     place.write_bytes(b"a")
     before = store.requests
-    assert place.read_once() == b"a"
+    assert place.read_immutable() == b"a"
     assert store.requests == before + 2
     assert place.read_bytes() == b"a"
     assert store.requests == before + 5
     with pytest.raises(FileNotFoundError):
-        (place.parent / "absent").read_once()
+        (place.parent / "absent").read_immutable()

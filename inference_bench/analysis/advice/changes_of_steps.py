@@ -38,8 +38,8 @@ _FUSED = between(0.2, 0.5)
 """Share of a step's operations that remains after ``torch.compile``: a decoder layer calls some 40 to 60 operations, of
 which its 7 matrix products and its attention cannot be fused away, and a few fused kernels remain between them."""
 _OTHER_ENGINE = between(0.0, 2.0)
-"""What is not reading takes in another engine over what it takes now: at best nothing; of those in ``bench/README.md``
-the slowest took 1.9 times as long, with kernels of its own that read slower than the memory does."""
+"""Time of a step in another engine over that in the present one, both without the reading of the weights: the slowest
+engine in ``bench/README.md`` took 1.9 times as long."""
 _GRAPH = between(0.02, 0.3)
 """Share of a step's launches that remains in a CUDA graph: one launch, and what stays outside of the graph."""
 

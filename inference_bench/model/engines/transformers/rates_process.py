@@ -28,8 +28,10 @@ _LAUNCHES = 500
 """A driver's queue holds 1024 launches: so many never wait for the GPU."""
 
 _INT8 = "int8_dynamic"
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, _INT8: 2}
-"""Of a weight; for int8 twice as many as it has, so that half as much is packed, which takes seconds."""
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, _INT8: 1}
+"""Of a weight."""
+_PACKED_SHARE = 2
+"""int8 matrices take one part in two of the bytes of the others: torch packs them, which takes seconds."""
 
 Row = tuple[str, list[object], Sequence[float]]
 """What was measured, its key, and the value of each repetition."""
@@ -74,8 +76,9 @@ def _matmul_rates(torch: Any, device: str, dtype: str, repetitions: int) -> Sequ
 
 def _gemv_rows(torch: Any, device: str, dtype: str, request: dict[str, Any]) -> Iterator[Row]:
     """Yield the rate of products of one row for each size of matrix."""
+    size = request["gemv_bytes"] // (_PACKED_SHARE if dtype == _INT8 else 1)
     for side in _ROW_SIDES:
-        count = max(1, request["gemv_bytes"] // (side**2 * _BYTES[dtype]))
+        count = max(1, size // (side**2 * _BYTES[dtype]))
         call = _products(torch, device, dtype, rows=1, side=side, count=count)
         rates = [2 * count * side**2 * NS_PER_S / ns for ns in _times_ns(call, request["gemv_repetitions"])]
         yield "gemv", [dtype, side**2], rates
@@ -93,7 +96,7 @@ def _products(torch: Any, device: str, dtype: str, *, rows: int, side: int, coun
 
 
 def _int8_layers(torch: Any, side: int, count: int) -> list[Any]:
-    """Return layers as ``quantize_int8`` makes them; their weights are quantised only once, which takes most of it."""
+    """Return layers as ``quantize_int8`` makes them. They share one quantised weight, and each packs its own copy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # torch recommends torchao, another package
         weight = torch.quantize_per_tensor(torch.rand(side, side) - 0.5, 1 / 256, 0, torch.qint8)
